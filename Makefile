@@ -1,0 +1,50 @@
+# Two commands do everything: `make demo` and `make test`. Python 3.11 and make are all they need.
+SHELL := /bin/bash
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (a few minutes the first time)"
+	@test -n "$(PYTHON)" || { echo "error: no python3 on the path; install Python 3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' || { echo "error: $(PYTHON) is not Python 3.10 to 3.12; set PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,ray,minilm,dev]'
+	@touch $(STAMP)
+
+.PHONY: setup
+setup: $(STAMP)  ## install everything into .venv
+
+.PHONY: demo
+demo: $(STAMP)  ## from text on this machine to every neuron's signature, in minutes
+	$(BIN)/python -m jobs.pipeline preset=demo
+
+.PHONY: test
+test: $(STAMP)  ## the tests (no GPU, no corpora needed)
+	$(BIN)/python -m pytest
+
+.PHONY: test-all
+test-all: $(STAMP)  ## the slow and real-data tests too
+	$(BIN)/python -m pytest -m ''
+
+.PHONY: lint
+lint: $(STAMP)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: format
+format: $(STAMP)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean:  ## delete .venv and caches; runs/ stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build *.egg-info

@@ -1,0 +1,69 @@
+"""What all entry points share: parse, show the merged config, call, sum up."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+
+from neuronsig.config import Config, as_plan, compose, describe, groups, to_yaml
+from neuronsig.errors import NeuronsigError
+from neuronsig.progress import console, say, show_table
+
+Summary = Mapping[str, Any]
+USAGE = """Usage: python -m jobs.{name} [preset=demo|paper] [group=choice ...] [key=value ...]
+       --help   this text          --show   print the merged config and stop"""
+
+
+def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequence[str] | None = None) -> int:
+    """Run one job from the command line and return its exit code.
+
+    `sections` are the config groups the job reads; they are what is shown. Exit codes: 0 done, 2 an error
+    the user can mend (one line on stderr), 130 interrupted. Anything else raises with its traceback.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    module = sys.modules[job.__module__]
+    spec = getattr(module, "__spec__", None)
+    name = spec.name.removeprefix("jobs.") if spec else "job"
+    if "--help" in words or "-h" in words:
+        _help(name, module.__doc__ or "", sections)
+        return 0
+    show_only = "--show" in words
+    words = [word for word in words if word != "--show"]
+    started = time.monotonic()
+    try:
+        config = compose(words)
+        say(f"── jobs.{name} " + "─" * max(3, 70 - len(name)))
+        console.print(escape(to_yaml(config, sections)), style="dim")
+        if show_only:
+            return 0
+        summary = job(config)
+    except NeuronsigError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on from here", file=sys.stderr)  # noqa: T201
+        return 130
+    rows = [(key, value) for key, value in summary.items() if not isinstance(value, Mapping)]
+    for key, value in summary.items():
+        if isinstance(value, Mapping):
+            rows += [(f"{key}: {reason}", number) for reason, number in value.items()]
+    show_table(f"jobs.{name}: done in {time.monotonic() - started:.1f} s", ("", ""), rows)
+    return 0
+
+
+def stage_config(config: Config, sections: Sequence[str]) -> dict[str, Any]:
+    """The config sections that run.json records with a stage."""
+    return {section: as_plan(getattr(config, section)) for section in sections}
+
+
+def _help(name: str, doc: str, sections: Sequence[str]) -> None:
+    say(doc.strip() + "\n")
+    say(USAGE.format(name=name) + "\n")
+    show_table("Keys", ("key", "default", "meaning"), describe(sections))
+    choices = {group: items for group, items in groups().items() if group in (*sections, "preset")}
+    if choices:
+        show_table("Groups", ("group", "choices"), [(group, ", ".join(items)) for group, items in choices.items()])

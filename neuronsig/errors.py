@@ -1,0 +1,31 @@
+"""Errors, named by their consequence.
+
+    NeuronsigError            one line for the user; the job stops with exit code 2
+    ├── ConfigError           the command must change before anything can start
+    ├── InputError            a file, table, corpus or model is not what it should be
+    ├── PlanMismatchError     the run directory was made with another plan; nothing was touched
+    └── MachineError          this machine cannot do it: Java, disk, permissions, memory
+
+A message is one line that gives the parameter or file, the bound, the value found and the remedy.
+Every other exception is a defect of neuronsig and shows its traceback.
+"""
+
+
+class NeuronsigError(Exception):
+    """Base of all errors a user can mend; printed as one line without a traceback."""
+
+
+class ConfigError(NeuronsigError):
+    """A parameter is unknown, of the wrong type or out of its bounds."""
+
+
+class InputError(NeuronsigError):
+    """A corpus, table, model or file is missing, empty, broken or of another format."""
+
+
+class PlanMismatchError(NeuronsigError):
+    """The run directory holds results of another plan (config, model, corpus)."""
+
+
+class MachineError(NeuronsigError):
+    """The machine lacks what the job needs (Java, disk space, write permission)."""

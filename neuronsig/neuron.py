@@ -1,0 +1,43 @@
+"""The name of a neuron: site, layer, unit and sign, written `L4/U123`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from neuronsig.errors import ConfigError
+
+SITES = ("hidden", "mlp", "attention")
+_NAME = re.compile(r"^(?:(?P<site>hidden|mlp|attention):)?L(?P<layer>\d+)/U(?P<unit>\d+)(?P<sign>[+-]?)$", re.I)
+
+
+@dataclass(frozen=True, order=True)
+class Neuron:
+    """One dimension of one layer's output, in one direction (P1 3.1; sign -1 is the lowest activations)."""
+
+    site: str
+    layer: int
+    unit: int
+    sign: int = 1
+
+    def __str__(self) -> str:
+        prefix = "" if self.site == "hidden" else f"{self.site}:"
+        return f"{prefix}L{self.layer}/U{self.unit}{'-' if self.sign < 0 else ''}"
+
+    @property
+    def slug(self) -> str:
+        """A name fit for a file: `hidden-L04-U0123p`; the last letter is p for +1 and n for -1."""
+        return f"{self.site}-L{self.layer:02d}-U{self.unit:04d}{'n' if self.sign < 0 else 'p'}"
+
+    @classmethod
+    def parse(cls, name: str) -> Neuron:
+        """Read `L4/U123`, `L4/U123-` or `mlp:L4/U123`; raises ConfigError on anything else."""
+        match = _NAME.match(name.strip())
+        if match is None:
+            raise ConfigError(f"neuron={name!r} is not a neuron's name; write layer and unit as in L4/U123")
+        return cls(
+            (match["site"] or "hidden").lower(),
+            int(match["layer"]),
+            int(match["unit"]),
+            -1 if match["sign"] == "-" else 1,
+        )

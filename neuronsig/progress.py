@@ -1,0 +1,110 @@
+"""Progress and tables for people: rich bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+console = Console(soft_wrap=True, highlight=False)
+PLAIN_SECONDS = 10.0
+
+
+class Task:
+    """One piece of long work; `advance` may be called as often as you like."""
+
+    def __init__(self, what: str, total: float | None, unit: str, bar: Progress | None) -> None:
+        self.what, self.total, self.unit = what, total, unit
+        self.completed = 0.0
+        self._bar = bar
+        self._id = bar.add_task(what, total=total, unit=unit) if bar else None
+        self._started = self._printed = time.monotonic()
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        """Count `amount` more units as done; `note` is shown beside the count."""
+        self.update(self.completed + amount, note)
+
+    def update(self, completed: float, note: str = "") -> None:
+        """Set the number of units done."""
+        self.completed = completed
+        if self._bar is not None and self._id is not None:
+            self._bar.update(self._id, completed=completed, description=f"{self.what} {note}".rstrip())
+        elif time.monotonic() - self._printed >= PLAIN_SECONDS:
+            self._printed = time.monotonic()
+            self._line(note)
+
+    def _line(self, note: str = "") -> None:
+        spent = time.monotonic() - self._started
+        rate = self.completed / spent if spent else 0.0
+        of = f" of {self.total:,.0f}" if self.total else ""
+        left = f", about {_duration((self.total - self.completed) / rate)} left" if self.total and rate else ""
+        extra = f", {note}" if note else ""
+        console.print(f"  {self.what}: {self.completed:,.0f}{of} {self.unit}, {rate:,.1f}/s{left}{extra}", markup=False)
+
+
+@contextmanager
+def task(what: str, total: float | None = None, unit: str = "") -> Iterator[Task]:
+    """Show the progress of a block of work: `with task("annotating", n, "sentences") as t: t.advance(k)`."""
+    if not console.is_terminal:
+        plain = Task(what, total, unit, None)
+        yield plain
+        console.print(
+            f"  {what}: done, {plain.completed:,.0f} {unit} in {_duration(time.monotonic() - plain._started)}",
+            markup=False,
+        )
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
+        yield Task(what, total, unit, bar)
+
+
+def say(text: str) -> None:
+    """One plain line to the terminal."""
+    console.print(text, markup=False)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on the terminal: first column to the left, numbers to the right."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row])
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return "" if value is None else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return str(value)
+
+
+def _duration(seconds: float) -> str:
+    seconds = int(seconds)
+    if seconds < 90:
+        return f"{seconds} s"
+    if seconds < 5400:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"

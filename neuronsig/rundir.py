@@ -1,0 +1,324 @@
+"""A run directory: where every table lives, and `run.json`, which says how each was made.
+
+A *stage* is one job's output. Its *plan* is all that determines the output: the config values it reads, the
+fingerprints of the tables and weights it reads, the versions that matter. The same command again finds the
+same plan and does only what is missing; another plan is refused with the difference (design section 4.3, 4.4).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from neuronsig import __version__
+from neuronsig.errors import ConfigError, InputError, MachineError, PlanMismatchError
+
+LIBRARIES = (
+    "numpy",
+    "pyarrow",
+    "pyspark",
+    "spark-nlp",
+    "ray",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "faiss-cpu",
+    "gensim",
+)
+
+
+@dataclass
+class Stage:
+    """One job's output in a run directory; `done` says that an earlier run finished it under the same plan."""
+
+    name: str
+    plan: dict[str, Any]
+    fingerprint: str
+    done: bool
+    counts: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class RunDirectory:
+    """The folder of one run. Tables are model-independent at the top and in a folder named for the model below."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    @classmethod
+    def create(cls, root: Path | str, free_bytes: int = 64 * 2**20) -> RunDirectory:
+        """Make the folder and prove that it can be written; raises MachineError (permission, disk space)."""
+        run = cls(root)
+        try:
+            run.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=run.root, prefix=".probe-") as probe:
+                probe.write(b"x")
+                probe.flush()
+        except OSError as error:
+            raise MachineError(f"run={root} cannot be written ({error.strerror}); choose another run=...") from None
+        run.require_space(free_bytes)
+        return run
+
+    @classmethod
+    def existing(cls, root: Path | str) -> RunDirectory:
+        """Open a run directory that an earlier job made; raises InputError when there is none."""
+        run = cls(root)
+        if not run.record_file.is_file():
+            raise InputError(
+                f"run={root} is not a run directory (no run.json); run python -m jobs.pipeline run={root} first"
+            )
+        return run
+
+    def require_space(self, needed: int) -> None:
+        """Raise MachineError when the disk has fewer than `needed` bytes free."""
+        free = shutil.disk_usage(self.root).free
+        if free < needed:
+            raise MachineError(
+                f"run={self.root}: {free / 2**20:,.0f} MiB free on its disk, {needed / 2**20:,.0f} MiB needed; "
+                "free some space or choose another run=..."
+            )
+
+    @property
+    def record_file(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def sentences(self) -> Path:
+        return self.root / "sentences"
+
+    def tokenized(self, tokenizer: str) -> Path:
+        return self.root / "tokenized" / tokenizer
+
+    def topk(self, model: str) -> Path:
+        return self.root / "topk" / model
+
+    def shards(self, model: str) -> Path:
+        """Per-shard top-K files and their markers; input of the tree reduce, not part of the topk table."""
+        return self.root / "work" / "shards" / model
+
+    def signatures(self, model: str) -> Path:
+        return self.root / "signatures" / model
+
+    def profiles(self, model: str) -> Path:
+        return self.root / "profiles" / model
+
+    def neurons(self, model: str) -> Path:
+        return self.root / "neurons" / model
+
+    def analysis(self, *parts: str) -> Path:
+        return self.root.joinpath("analysis", *parts)
+
+    def work(self, *parts: str) -> Path:
+        """Intermediate files of a stage; safe to delete once the stage is done."""
+        return self.root.joinpath("work", *parts)
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report"
+
+    def record(self) -> dict[str, Any]:
+        """The content of run.json; an empty record when there is none. Raises InputError when it is broken."""
+        try:
+            return dict(json.loads(self.record_file.read_text()))
+        except FileNotFoundError:
+            return {"neuronsig": __version__, "stages": {}}
+        except json.JSONDecodeError as error:
+            raise InputError(f"{self.record_file} is not JSON ({error}); restore it or use another run=...") from None
+
+    def stage_record(self, name: str) -> dict[str, Any] | None:
+        return self.record()["stages"].get(name)
+
+    def fingerprint(self, stage: str, needed_by: str) -> str:
+        """Fingerprint of a finished stage that another job reads; raises InputError when it is not there."""
+        entry = self.stage_record(stage)
+        job = stage.split("/")[0]
+        if entry is None or entry["status"] != "complete":
+            have = sorted(
+                n for n, e in self.record()["stages"].items() if n.split("/")[0] == job and e["status"] == "complete"
+            )
+            found = f" (it has {', '.join(have)})" if have else ""
+            state = "is not finished" if entry else "has not been run"
+            raise InputError(
+                f"{needed_by}: stage {stage} {state} in run={self.root}{found}; run python -m jobs.{job} first"
+            )
+        return str(entry["fingerprint"])
+
+    @contextmanager
+    def stage(
+        self,
+        name: str,
+        plan: Mapping[str, Any],
+        outputs: Sequence[Path],
+        config: Mapping[str, Any],
+        overwrite: bool = False,
+    ) -> Iterator[Stage]:
+        """Enter one job's stage: compare plans, record the start, and record the end when the block succeeds.
+
+        `outputs` are the paths that hold the stage's results. The block must return at once when `stage.done`.
+        Raises PlanMismatchError, naming the first differences, when the directory holds another plan and
+        `overwrite` is false; with `overwrite` the outputs are deleted first.
+        """
+        plan = json.loads(json.dumps(plan, default=str))
+        fingerprint = fingerprint_of(plan)
+        entry = self.stage_record(name)
+        if entry is not None and entry["fingerprint"] != fingerprint:
+            if not overwrite:
+                raise PlanMismatchError(
+                    f"run={self.root} already holds {name} made with another plan: {plan_difference(entry['plan'], plan)}; "
+                    "choose another run=..., or overwrite=true to make it again"
+                )
+            entry = None
+            for path in outputs:
+                remove(path)
+        done = entry is not None and entry["status"] == "complete" and all(path.exists() for path in outputs)
+        stage = Stage(name, dict(plan), fingerprint, done, dict(entry["counts"]) if entry and done else {})
+        if done:
+            stage.seconds = float(entry["seconds"]) if entry else 0.0
+            yield stage
+            return
+        earlier = float(entry["seconds"]) if entry else 0.0
+        common = {
+            "plan": stage.plan,
+            "fingerprint": fingerprint,
+            "config": dict(config),
+            "versions": library_versions(),
+        }
+        self._write(name, {**common, "status": "running", "started": _now(), "seconds": earlier, "counts": {}})
+        clock = time.monotonic()
+        try:
+            yield stage
+        except BaseException:
+            spent = earlier + time.monotonic() - clock
+            self._write(
+                name,
+                {
+                    **common,
+                    "status": "interrupted",
+                    "ended": _now(),
+                    "seconds": round(spent, 2),
+                    "counts": stage.counts,
+                },
+            )
+            raise
+        stage.seconds = round(earlier + time.monotonic() - clock, 2)
+        self._write(
+            name,
+            {
+                **common,
+                "status": "complete",
+                "ended": _now(),
+                "seconds": stage.seconds,
+                "counts": stage.counts,
+            },
+        )
+
+    def _write(self, name: str, entry: dict[str, Any]) -> None:
+        with open(self.root / ".run.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            record = self.record()
+            record["stages"][name] = entry
+            atomic_write(self.record_file, json.dumps(record, indent=1, sort_keys=True, default=str).encode())
+
+
+def fingerprint_of(value: Any) -> str:
+    """The first 16 hex digits of the SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def fingerprint_files(paths: Sequence[Path]) -> str:
+    """The first 16 hex digits of the SHA-256 over names and contents, for files of moderate size."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(path.name.encode() + b"\0")
+        with open(path, "rb") as stream:
+            while block := stream.read(1 << 22):
+                digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def plan_difference(old: Mapping[str, Any], new: Mapping[str, Any], shown: int = 3) -> str:
+    """`collect.k was 500, now 1000; ...` for the first differing leaves of two plans."""
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    keys = [k for k in sorted(before.keys() | after.keys()) if before.get(k) != after.get(k)]
+    said = [f"{k} was {before.get(k, 'absent')}, now {after.get(k, 'absent')}" for k in keys[:shown]]
+    more = f" and {len(keys) - shown} more" if len(keys) > shown else ""
+    return "; ".join(said) + more
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Write a file so that a reader sees the old content or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def remove(path: Path) -> None:
+    """Delete a file or folder if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that results depend on, those installed here."""
+    versions = {"neuronsig": __version__}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def resolve_model_path(path: str, key: str) -> str:
+    """`package:NAME/folder` as the folder inside an installed package; other paths and hub names unchanged.
+
+    Raises ConfigError when the package is not installed.
+    """
+    if not path.startswith("package:"):
+        return path
+    package, _, rest = path.removeprefix("package:").partition("/")
+    try:
+        files = metadata.files(package.replace("_", "-")) or []
+    except metadata.PackageNotFoundError:
+        raise ConfigError(
+            f"{key}={path}: package {package.replace('_', '-')} is not installed; pip install it"
+        ) from None
+    for file in files:
+        if file.parts[0] == package:
+            return str(Path(str(file.locate())).resolve().parents[len(file.parts) - 2].joinpath(rest))
+    raise ConfigError(f"{key}={path}: package {package} holds no such folder")
+
+
+def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, json.dumps(value, default=str) if isinstance(value, (list, tuple)) else value
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

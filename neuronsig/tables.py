@@ -1,0 +1,169 @@
+"""The tables' schemas, written once (design section 8), and the check every job makes before it reads one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from neuronsig.errors import InputError
+
+METADATA = pa.map_(pa.string(), pa.list_(pa.string()))
+
+SENTENCES = pa.schema(
+    [
+        ("sentence_id", pa.int64()),
+        ("domain", pa.string()),
+        ("doc_id", pa.string()),
+        ("position", pa.int32()),
+        ("text", pa.string()),
+        ("tokens", pa.list_(pa.string())),
+        ("pos", pa.list_(pa.string())),
+        ("heads", pa.list_(pa.int32())),
+        ("metadata", METADATA),
+    ]
+)
+
+TOKENIZED = pa.schema([("sentence_id", pa.int64()), ("input_ids", pa.list_(pa.int32()))])
+
+TOPK = pa.schema(
+    [
+        ("site", pa.string()),
+        ("layer", pa.int16()),
+        ("unit", pa.int32()),
+        ("sign", pa.int8()),
+        ("rank", pa.int32()),
+        ("score", pa.float32()),
+        ("sentence_id", pa.int64()),
+    ]
+)
+
+NEURON_KEY = [("site", pa.string()), ("layer", pa.int16()), ("unit", pa.int32()), ("sign", pa.int8())]
+
+SIGNATURE_KINDS = ("words", "pos", "word_sequence", "pos_sequence", "itemset", "subtree", "metadata")
+
+SIGNATURES = pa.schema(
+    [
+        *NEURON_KEY,
+        ("kind", pa.string()),
+        ("pattern", pa.list_(pa.string())),
+        ("f1", pa.int64()),
+        ("n1", pa.int64()),
+        ("f2", pa.int64()),
+        ("n2", pa.int64()),
+        ("log_ratio", pa.float64()),
+        ("lrc", pa.float64()),
+        ("g2", pa.float64()),
+        ("rank", pa.int32()),
+    ]
+)
+
+# What mining knows of a neuron; the clustering job adds the fields of NEURONS and keeps these.
+PROFILES = pa.schema(
+    [
+        *NEURON_KEY,
+        ("n_sentences", pa.int64()),
+        ("n_tokens", pa.int64()),
+        ("length_mean", pa.float64()),
+        ("length_sd", pa.float64()),
+        ("noun_share", pa.float64()),
+        ("verb_share", pa.float64()),
+        ("adj_share", pa.float64()),
+        ("selectivity", pa.float64()),
+        ("metadata_profile", pa.map_(pa.string(), pa.map_(pa.string(), pa.int64()))),
+        ("mined", pa.bool_()),
+    ]
+)
+
+NEURONS = pa.schema(
+    [
+        *PROFILES,
+        ("typical_sentence_id", pa.int64()),
+        ("vector", pa.list_(pa.float32())),
+        ("cluster", pa.int32()),
+        ("tsne", pa.list_(pa.float32())),
+    ]
+)
+
+
+def table_files(directory: Path | str) -> list[Path]:
+    """The Parquet files of a table directory, sorted by name; temporary and marker files are left out.
+
+    Raises InputError when the directory is missing or holds no Parquet file.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise InputError(f"table {directory} does not exist; run the job that makes it first")
+    files = sorted(p for p in directory.rglob("*.parquet") if not p.name.startswith((".", "_")))
+    files = [p for p in files if not any(part.startswith(("_", ".")) for part in p.relative_to(directory).parts)]
+    if not files:
+        raise InputError(f"table {directory} holds no Parquet file; run the job that makes it again")
+    return files
+
+
+def check_table(directory: Path | str, schema: pa.Schema) -> int:
+    """Check the footer of every file against `schema` and return the number of rows.
+
+    Column order is free and further columns are allowed. Raises InputError that names the file and the
+    column that is missing or of another type, or the file that cannot be read as Parquet.
+    """
+    rows = 0
+    for file in table_files(directory):
+        try:
+            metadata = pq.read_metadata(file)
+            found = metadata.schema.to_arrow_schema()
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                f"{file} cannot be read as Parquet ({_first_line(error)}); delete the table and run its job again"
+            ) from error
+        for field in schema:
+            index = found.get_field_index(field.name)
+            if index < 0:
+                raise InputError(f"{file} has no column {field.name!r}; found {', '.join(found.names)}")
+            if not _same_type(found.field(index).type, field.type):
+                raise InputError(f"{file} column {field.name!r} is {found.field(index).type}, expected {field.type}")
+        rows += metadata.num_rows
+    return rows
+
+
+def read_table(
+    directory: Path | str,
+    schema: pa.Schema,
+    columns: Sequence[str] | None = None,
+    filters: object | None = None,
+) -> pa.Table:
+    """Read a whole (small) table, or selected columns and rows, cast to `schema`; for driver-sized data only."""
+    check_table(directory, schema)
+    wanted = pa.schema([schema.field(name) for name in columns]) if columns is not None else schema
+    files = [str(path) for path in table_files(directory)]
+    table = pq.read_table(files, columns=wanted.names, filters=filters, partitioning=None)  # type: ignore[arg-type]
+    return table.select(wanted.names).cast(wanted)
+
+
+def iter_tables(directory: Path | str, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield one Arrow table per file, in file order, so that memory does not grow with the corpus."""
+    wanted = pa.schema([schema.field(name) for name in columns])
+    for path in table_files(directory):
+        yield pq.read_table(path, columns=wanted.names, partitioning=None).select(wanted.names).cast(wanted)
+
+
+def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Equal but for the names of nested fields (`element`, `item`) and large/small offsets."""
+    if pa.types.is_map(expected):
+        return (
+            pa.types.is_map(found)
+            and _same_type(found.key_type, expected.key_type)
+            and _same_type(found.item_type, expected.item_type)
+        )
+    if pa.types.is_list(expected):
+        is_list = pa.types.is_list(found) or pa.types.is_large_list(found)
+        return is_list and _same_type(found.value_type, expected.value_type)
+    if pa.types.is_string(expected):
+        return pa.types.is_string(found) or pa.types.is_large_string(found)
+    return bool(found.equals(expected))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,1 @@
+"""Ray side: shard plan, model replicas, commits, tree reduce, vectors, clusters."""

@@ -1,0 +1,1 @@
+"""Spark side: readers, annotation, tokenization, mining. DataFrame in, DataFrame out."""
