@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +15,9 @@ from neuronsig.errors import NeuronsigError
 from neuronsig.progress import console, say, show_table
 
 Summary = Mapping[str, Any]
+ALL_SECTIONS = tuple(f.name for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.default_factory))
 USAGE = """Usage: python -m jobs.{name} [preset=demo|paper] [group=choice ...] [key=value ...]
-       --help   this text          --show   print the merged config and stop"""
+       --help   this text     --show   print the merged config and stop     --brief   do not print it"""
 
 
 def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequence[str] | None = None) -> int:
@@ -31,13 +33,14 @@ def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequ
     if "--help" in words or "-h" in words:
         _help(name, module.__doc__ or "", sections)
         return 0
-    show_only = "--show" in words
-    words = [word for word in words if word != "--show"]
+    show_only, brief = "--show" in words, "--brief" in words
+    words = [word for word in words if word not in ("--show", "--brief")]
     started = time.monotonic()
     try:
         config = compose(words)
-        say(f"── jobs.{name} " + "─" * max(3, 70 - len(name)))
-        console.print(escape(to_yaml(config, sections)), style="dim")
+        if not brief:
+            say(f"── jobs.{name} " + "─" * max(3, 70 - len(name)))
+            console.print(escape(to_yaml(config, sections)), style="dim")
         if show_only:
             return 0
         summary = job(config)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -129,8 +130,11 @@ class ModelConfig:
     path: str = option(MISSING, "hub name, local folder, or package:NAME/folder")
     tokenizer: str = option("", "tokenizer's hub name or folder; empty: the model's own")
     max_tokens: int = option(0, "inputs are cut to this many tokens; 0: the model's own limit")
+    shape: list[int] = option([], "[blocks, width, feed-forward width], for jobs.estimate where the model is not here")
 
     def check(self, key: str) -> None:
+        ok = self.shape == [] or (len(self.shape) == 3 and min(self.shape) >= 1)
+        require(ok, f"{key}.shape", self.shape, "three sizes of 1 or more", "as in [12,768,3072]")
         ok = bool(re.fullmatch(r"[A-Za-z0-9][\w.\-]*", self.name))
         require(ok, f"{key}.name", self.name, "letters, digits, '.', '_' or '-'", "it names folders")
         require(self.path != "", f"{key}.path", "''", "a hub name or folder")
@@ -407,12 +411,13 @@ def compose(overrides: Sequence[str] = ()) -> Config:
 
 
 def to_yaml(config: Config, sections: Sequence[str] = ()) -> str:
-    """The merged config as YAML, limited to the top-level values and the named sections."""
-    tree = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-    assert isinstance(tree, dict)
-    if sections:
-        tree = {k: v for k, v in tree.items() if not isinstance(v, dict) or k in sections}
-    return OmegaConf.to_yaml(OmegaConf.create(tree)).rstrip()
+    """The merged config as compact YAML: the top-level values and the named sections, a source a line."""
+    tree = dataclasses.asdict(config)
+    shown = {key: value for key, value in tree.items() if not isinstance(value, dict) or key in sections}
+    if "corpus" in shown:
+        sources = {name: {k: v for k, v in s.items() if v} for name, s in shown["corpus"]["sources"].items()}
+        shown["corpus"] = {**{k: v for k, v in shown["corpus"].items() if v}, "sources": sources}
+    return yaml.safe_dump(shown, default_flow_style=None, sort_keys=False, width=116, allow_unicode=True).rstrip()
 
 
 def as_plan(section: Any) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""Print what a run would cost before anybody pays for it: sentences, tokens, FLOPs, bytes at each stage, hours.
+
+The corpus's size is that of the run's sentences/ table where it exists, else estimate.sentences, else it is
+measured on a sample of the corpus.
+
+Examples:
+  python -m jobs.estimate preset=paper
+  python -m jobs.estimate run=runs/six corpus=six collect.k=10000 hardware=h200x8
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from jobs.launch import Summary, launch
+from neuronsig.config import Config
+from neuronsig.errors import InputError
+from neuronsig.estimate import ModelShape, estimate
+from neuronsig.progress import say, show_table
+from neuronsig.rundir import RunDirectory, resolve_model_path
+from neuronsig.tables import SENTENCES, check_table
+
+
+def run(config: Config) -> Summary:
+    """Calculate and print the estimate; starts no engine and writes nothing."""
+    shape = model_shape(config)
+    sentences, tokens_per_sentence, source = corpus_size(config)
+    cost = estimate(config, shape, sentences, tokens_per_sentence)
+    say(f"\n{cost.sentences:,} sentences ({source}), {cost.tokens:,.0f} tokens, {cost.shards:,} shards")
+    say(
+        f"{config.model.name}: {shape.layers} blocks x {shape.width}, {cost.neurons:,} neurons, "
+        f"{shape.flops_per_token(tokens_per_sentence) / 1e6:,.1f} MFLOP a token, {cost.flops:.3g} FLOP in all"
+    )
+    show_table(
+        "Bytes on disk", ("stage", "size"), [(name, _size(value)) for name, value in cost.bytes_by_stage.items()]
+    )
+    hours = [(name, _hours(value)) for name, value in cost.hours_by_stage.items()]
+    show_table(f"Time on {config.hardware.name}", ("stage", "time"), hours)
+    return {
+        "disk in all": _size(sum(cost.bytes_by_stage.values())),
+        "time in all": _hours(sum(cost.hours_by_stage.values())),
+        "top-K memory of a replica": _size(cost.replica_memory),
+    }
+
+
+def model_shape(config: Config) -> ModelShape:
+    """The model's shape from `model.shape`, or from the config.json of its folder."""
+    if config.model.shape:
+        return ModelShape(*config.model.shape)
+    file = Path(resolve_model_path(config.model.path, "model.path")) / "config.json"
+    if not file.is_file():
+        raise InputError(
+            f"model.path={config.model.path} has no config.json on this machine; "
+            "set model.shape=[layers,width,feed_forward] or model.path to a folder"
+        )
+    return ModelShape.from_config(file)
+
+
+def corpus_size(config: Config) -> tuple[int, float, str]:
+    """(sentences, tokens a sentence, where the figures come from)."""
+    given = config.estimate
+    if given.sentences:
+        return given.sentences, given.tokens_per_sentence, "estimate.sentences"
+    run_directory = RunDirectory(config.run)
+    if run_directory.sentences.is_dir():
+        rows = check_table(run_directory.sentences, SENTENCES)
+        plans = sorted(run_directory.root.glob("tokenized/*/plan.json"))
+        if plans:
+            shards = json.loads(plans[0].read_text())["shards"]
+            return rows, sum(s["tokens"] for s in shards) / rows, f"sentences/ and tokens of run={config.run}"
+        return rows, given.tokens_per_sentence, f"sentences/ of run={config.run}"
+    raise InputError(
+        f"run={config.run} has no sentences/ to count; set estimate.sentences=N, or run python -m jobs.annotate first"
+    )
+
+
+def _size(value: float) -> str:
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if value >= factor:
+            return f"{value / factor:,.1f} {unit}"
+    return f"{value / 1e3:,.1f} kB"
+
+
+def _hours(value: float) -> str:
+    if value >= 1:
+        return f"{value:,.1f} h"
+    return f"{value * 60:,.1f} min" if value >= 1 / 60 else f"{value * 3600:,.1f} s"
+
+
+if __name__ == "__main__":
+    sys.exit(launch(run, ("corpus", "model", "collect", "mining", "hardware", "estimate")))

@@ -1,0 +1,62 @@
+"""Run every job in order: text -> sentences -> tokens -> top-K -> signatures -> vectors -> report.
+
+Each job runs in a process of its own, so that Spark and the model never compete for the machine, and does only
+what is missing: the same command again goes on where the last one stopped.
+
+Examples:
+  python -m jobs.pipeline preset=demo
+  python -m jobs.pipeline corpus=six data=../shared/data run=runs/six
+  python -m jobs.pipeline corpus=text corpus.path=my_texts run=runs/mine
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from jobs.launch import ALL_SECTIONS, Summary, launch
+from neuronsig.config import Config
+from neuronsig.errors import NeuronsigError
+from neuronsig.progress import say
+from neuronsig.rundir import RunDirectory
+
+STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "report")
+
+
+class StageError(NeuronsigError):
+    """A job of the pipeline ended with an error, which it has printed itself."""
+
+
+def run_stages(config: Config, words: Sequence[str]) -> Summary:
+    """Run the jobs one after the other with the same `key=value` words; stop at the first that fails."""
+    RunDirectory.create(config.run)
+    seconds = {}
+    for number, name in enumerate(STAGES, start=1):
+        say(f"\n[{number}/{len(STAGES)}] jobs.{name}")
+        started = time.monotonic()
+        code = subprocess.run([sys.executable, "-m", f"jobs.{name}", "--brief", *words], check=False).returncode
+        if code != 0:
+            raise StageError(
+                f"jobs.{name} ended with exit code {code} (see above); mend it and run the same command again: "
+                "what is done stays done"
+            )
+        seconds[name] = round(time.monotonic() - started, 1)
+    subprocess.run([sys.executable, "-m", "jobs.show", "--brief", *words], check=False)
+    index = RunDirectory(config.run).report / "index.html"
+    return {"seconds": seconds, "all stages, seconds": round(sum(seconds.values()), 1), "report": str(index.resolve())}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Entry point; the words are handed on to every job as they are."""
+    words = [word for word in argv if "=" in word or word.startswith("~")]
+
+    def run(config: Config) -> Summary:
+        return run_stages(config, words)
+
+    return launch(run, ALL_SECTIONS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
