@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -66,7 +67,17 @@ def stage_config(config: Config, sections: Sequence[str]) -> dict[str, Any]:
 def _help(name: str, doc: str, sections: Sequence[str]) -> None:
     say(doc.strip() + "\n")
     say(USAGE.format(name=name) + "\n")
-    show_table("Keys", ("key", "default", "meaning"), describe(sections))
-    choices = {group: items for group, items in groups().items() if group in (*sections, "preset")}
-    if choices:
-        show_table("Groups", ("group", "choices"), [(group, ", ".join(items)) for group, items in choices.items()])
+    say("Keys, with their defaults:")
+    for key, default, meaning in describe(sections):
+        say(_entry(f"{key}={default}", meaning))
+    say("\nGroups, and their choices (conf/):")
+    for group, choices in groups().items():
+        if group in (*sections, "preset"):
+            say(_entry(f"{group}=", ", ".join(choices)))
+
+
+def _entry(term: str, text: str, column: int = 38, width: int = 100) -> str:
+    """A term and its explanation in two columns; the explanation starts on its own line after a long term."""
+    indent = " " * column
+    wrapped = textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent)
+    return f"  {term}\n{wrapped}" if len(term) > column - 4 else f"  {term:<{column - 2}}{wrapped[column:]}"

@@ -175,7 +175,8 @@ class RunDirectory:
         if entry is not None and entry["fingerprint"] != fingerprint:
             if not overwrite:
                 raise PlanMismatchError(
-                    f"run={self.root} already holds {name} made with another plan: {plan_difference(entry['plan'], plan)}; "
+                    f"run={self.root} already holds {name} made with another plan: "
+                    f"{plan_difference(entry['plan'], plan)}; "
                     "choose another run=..., or overwrite=true to make it again"
                 )
             entry = None

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.launch import launch
+from neuronsig.config import Config
+from neuronsig.errors import InputError
+
+JOBS = sorted(
+    path.stem for path in (Path(__file__).parents[2] / "jobs").glob("*.py") if path.stem not in ("__init__", "launch")
+)
+
+
+def run_job(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_job_explains_itself(job: str):
+    shown = run_job(f"jobs.{job}", "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert f"python -m jobs.{job}" in shown.stdout
+    assert "Keys, with their defaults:" in shown.stdout
+
+
+def test_a_job_sums_up_with_counts_by_reason(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        return {"sentences": 12_345, "dropped": {"too_short": 7}}
+
+    assert launch(job, ("collect",), ["collect.k=3"]) == 0
+    out = capsys.readouterr().out
+    assert "k: 3" in out
+    assert "12,345" in out
+    assert "dropped: too_short" in out
+
+
+def test_an_error_the_user_can_mend_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        raise InputError("corpus.path=x does not exist; set corpus.path")
+
+    assert launch(job, ("collect",), []) == 2
+    assert capsys.readouterr().err == "error: corpus.path=x does not exist; set corpus.path\n"
+
+
+def test_an_impossible_value_stops_the_job_before_it_starts(capsys: pytest.CaptureFixture[str]):
+    started = []
+
+    def job(config: Config) -> dict[str, object]:
+        started.append(config)
+        return {}
+
+    assert launch(job, ("collect",), ["collect.k=0"]) == 2
+    assert started == []
+    assert "error: collect.k=0" in capsys.readouterr().err
+
+
+def test_the_merged_config_can_be_shown_without_running(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        raise AssertionError("must not run")
+
+    assert launch(job, ("collect",), ["--show", "collect.seed=42"]) == 0
+    assert "seed: 42" in capsys.readouterr().out

