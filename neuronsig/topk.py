@@ -1,0 +1,118 @@
+"""The exact top-K of every neuron, as sorted lists of packed 64-bit keys (design section 4.1; P1 3.1).
+
+A key holds the order-preserving bits of a float32 score in its high half and the inverted 32-bit sentence id in
+its low half, so that one integer comparison is the total order "score descending, then sentence id ascending".
+The top-K of a set of keys is the K largest. `merge` is set union cut to K: associative, commutative and
+idempotent, so neither the order of shards nor a shard that is delivered twice can change the answer.
+
+The score of a neuron with sign -1 is its negated activation: its list begins with the lowest activation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from neuronsig.errors import InputError
+
+Keys = npt.NDArray[np.uint64]
+
+# Fills the unused end of a row. No score packs to it: its high half would be a NaN.
+EMPTY = np.uint64(0)
+MAX_ID = 2**32 - 1
+
+_SIGN = np.uint32(0x8000_0000)
+_LOW = np.uint64(MAX_ID)
+_SHIFT = np.uint64(32)
+
+
+def pack(
+    scores: npt.NDArray[np.float32],
+    sentence_ids: npt.NDArray[np.int64],
+    name: Callable[[int], str] | None = None,
+) -> Keys:
+    """Pack scores (..., n) float32 and ids (n,) into uint64 keys (..., n); -0.0 counts as 0.0.
+
+    Raises InputError for an id outside 0..2^32-1, and for a NaN score, naming its sentence and, through `name`
+    (flat row -> neuron), its neuron.
+    """
+    ids = np.asarray(sentence_ids, dtype=np.int64)
+    if ids.size and (ids.min() < 0 or ids.max() > MAX_ID):
+        wrong = int(ids.min()) if ids.min() < 0 else int(ids.max())
+        raise InputError(f"sentence_id={wrong}: must be from 0 to {MAX_ID}, for keys hold 32 bits of it")
+    values = np.asarray(scores, dtype=np.float32)
+    nan = np.isnan(values)
+    if nan.any():
+        row, column = np.argwhere(nan.reshape(-1, values.shape[-1]))[0]
+        neuron = name(int(row)) if name else f"row {row}"
+        raise InputError(f"sentence_id={ids[column]}: the score of {neuron} is NaN; its weights or input are broken")
+    bits = (values + np.float32(0.0)).view(np.uint32)
+    high = np.where(bits & _SIGN, ~bits, bits | _SIGN).astype(np.uint64)
+    return (high << _SHIFT) | (_LOW - ids.astype(np.uint64))
+
+
+def unpack(keys: Keys) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Scores float32 and sentence ids int64 of keys of any shape (none of them EMPTY)."""
+    high = (keys >> _SHIFT).astype(np.uint32)
+    scores = np.where(high & _SIGN, high ^ _SIGN, ~high).view(np.float32)
+    return scores, (_LOW - (keys & _LOW)).astype(np.int64)
+
+
+def select(keys: Keys, k: int) -> Keys:
+    """The k largest keys of every row of (rows, n), sorted descending: (rows, min(k, n)). Keys are unique in a row."""
+    n = keys.shape[1]
+    if n > k:
+        keys = np.partition(keys, n - k, axis=1)[:, n - k :]
+    return np.ascontiguousarray(np.sort(keys, axis=1)[:, ::-1])
+
+
+def merge(a: Keys, b: Keys, k: int) -> Keys:
+    """Union of the rows of (rows, m) and (rows, n), cut to the k largest: (rows, min(k, m + n)), sorted descending.
+
+    A key that both sides hold counts once; rows shorter than the result end in EMPTY.
+    """
+    keys = np.sort(np.concatenate([a, b], axis=1), axis=1)
+    repeated = keys[:, 1:] == keys[:, :-1]
+    if np.any(repeated & (keys[:, 1:] != EMPTY)):
+        keys[:, 1:][repeated] = EMPTY
+        keys.sort(axis=1)
+    n = keys.shape[1]
+    return np.ascontiguousarray(keys[:, max(0, n - k) :][:, ::-1])
+
+
+def thresholds(keys: Keys, k: int) -> npt.NDArray[np.float32]:
+    """Score of the k-th key of every row, (rows,) float32; -inf for a row of fewer keys.
+
+    A sentence that scores lower cannot enter the top k; one that ties still may, by its id.
+    """
+    result = np.full(len(keys), -np.inf, np.float32)
+    if keys.shape[1] >= k:
+        kth = keys[:, k - 1]
+        full = kth != EMPTY
+        result[full] = unpack(kth[full])[0]
+    return result
+
+
+def ragged(keys: Keys) -> tuple[Keys, npt.NDArray[np.int64]]:
+    """The keys of every row without EMPTY, end to end, and the offsets (rows + 1,) of the rows."""
+    kept = keys != EMPTY
+    offsets = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64)
+    return keys[kept], offsets
+
+
+def dense(values: Keys, offsets: npt.NDArray[np.int64]) -> Keys:
+    """Inverse of `ragged`: (rows, longest row), rows ending in EMPTY."""
+    counts = np.diff(offsets)
+    keys = np.zeros((len(counts), int(counts.max(initial=0))), np.uint64)
+    keys[np.arange(keys.shape[1]) < counts[:, None]] = values[offsets[0] : offsets[-1]]
+    return keys
+
+
+def reference(
+    scores: npt.NDArray[np.float32], sentence_ids: npt.NDArray[np.int64], k: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Slow and plain: a full sort of scores (rows, n) by score descending, then id ascending, cut to k."""
+    order = np.stack([np.lexsort((sentence_ids, -(row + np.float32(0)))) for row in scores])[:, :k]
+    return np.take_along_axis(scores, order, axis=1) + np.float32(0), np.asarray(sentence_ids)[order]

@@ -1,0 +1,224 @@
+"""From `sentences/` to tokenized shards: the inspected model's tokenizer, one file a shard, sorted by length inside.
+
+Only `sentence_id` and `text` are read. Texts are shuffled so that one Spark task gets the whole of one shard,
+tokenizes, sorts and commits it: a killed run goes on with the shards that have no valid commit.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from neuronsig.checkpoint import TokenizerSpec
+from neuronsig.commits import commit, committed
+from neuronsig.errors import InputError
+from neuronsig.shards import Shard, ShardPlan, shard_count, shard_of
+from neuronsig.tables import TOKENIZED
+from neuronsig.topk import MAX_ID
+
+COUNTS = ("truncated", "dropped_empty")
+
+_SHARD_FACTS = pa.schema([("shard", pa.int32()), ("facts", pa.string())])
+_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """What a Spark worker needs to make its shards."""
+
+    folder: str
+    fingerprint: str
+    sentences: int
+    shard_sentences: int
+    seed: int
+    tokenizer: TokenizerSpec
+
+
+def read_texts(spark: SparkSession, table: Path) -> DataFrame:
+    """`sentence_id, text` of the sentences table."""
+    return spark.read.schema("sentence_id long, text string").option("recursiveFileLookup", "true").parquet(str(table))
+
+
+def count_dense(texts: DataFrame) -> int:
+    """Number of sentences; raises InputError unless their ids are exactly 0..n-1 and fit in 32 bits."""
+    row = texts.agg(
+        F.count("*").alias("n"), F.min("sentence_id").alias("low"), F.max("sentence_id").alias("high")
+    ).first()
+    if row is None or row["n"] == 0:
+        raise InputError("sentences/ holds no sentence; run python -m jobs.annotate again with another corpus")
+    if row["low"] != 0 or row["high"] != row["n"] - 1:
+        raise InputError(
+            f"sentences/ has {row['n']} rows but sentence_id runs from {row['low']} to {row['high']}: ids must be "
+            "unique and dense from 0; run python -m jobs.annotate again"
+        )
+    if row["high"] > MAX_ID:
+        raise InputError(f"sentences/ has {row['n']} sentences: at most {MAX_ID + 1} fit in 32-bit ids")
+    return int(row["n"])
+
+
+def write_shards(spark: SparkSession, texts: DataFrame, task: ShardTask) -> ShardPlan:
+    """Make the shards that have no valid commit yet, then write plan.json."""
+    folder = Path(task.folder)
+    total = shard_count(task.sentences, task.shard_sentences)
+    pending = [index for index in range(total) if committed(_marker(folder, index), task.fingerprint) is None]
+    if pending:
+        _run(spark, texts, task, pending)
+    return _finish(folder, task, total)
+
+
+def finished_shards(folder: Path) -> int:
+    """Markers in the folder, for progress."""
+    return sum(1 for _ in (folder / "_shards").glob("shard-*.json"))
+
+
+def _run(spark: SparkSession, texts: DataFrame, task: ShardTask, pending: list[int]) -> None:
+    placed = texts.mapInArrow(functools.partial(_place, task), "shard int, sentence_id long, text string")
+    salts = _partition_salts(spark, len(pending))
+    salt = spark.createDataFrame(list(zip(pending, salts, strict=True)), "shard int, salt int")
+    alone = (
+        placed.join(F.broadcast(salt), "shard").repartition(len(pending), "salt").select("shard", "sentence_id", "text")
+    )
+    facts = alone.mapInArrow(functools.partial(_make_shards, task), "shard int, facts string")
+    facts.select("shard").collect()
+
+
+def _partition_salts(spark: SparkSession, partitions: int) -> list[int]:
+    """For every partition an integer that Spark's hash partitioning sends there, so that a shard has a task alone."""
+    rows = (
+        spark.range(64 * partitions)
+        .select(F.col("id").cast("int").alias("salt"))
+        .groupBy(F.pmod(F.hash("salt"), F.lit(partitions)).alias("partition"))
+        .agg(F.min("salt").alias("salt"))
+        .collect()
+    )
+    found = {row["partition"]: row["salt"] for row in rows}
+    return [found[partition] for partition in range(partitions)]
+
+
+def _place(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        ids = batch.column("sentence_id").to_numpy()
+        shard = pa.array(shard_of(ids, task.sentences, task.shard_sentences, task.seed))
+        yield pa.RecordBatch.from_arrays(
+            [shard, batch.column("sentence_id"), batch.column("text")], names=["shard", "sentence_id", "text"]
+        )
+
+
+def _make_shards(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Tokenize the rows of a partition, which holds whole shards, and commit each."""
+    parts: dict[int, list[tuple[pa.Table, int]]] = {}
+    for batch in batches:
+        for shard in pc.unique(batch.column("shard")).to_pylist():
+            rows = batch.filter(pc.equal(batch.column("shard"), shard))
+            for start in range(0, rows.num_rows, _BATCH):
+                piece = rows.slice(start, _BATCH)
+                parts.setdefault(shard, []).append(
+                    encode(task.tokenizer, piece.column("sentence_id"), piece.column("text"))
+                )
+    for shard in sorted(parts):
+        table = pa.concat_tables([part for part, _ in parts[shard]])
+        facts = _commit_shard(task, shard, table, sum(truncated for _, truncated in parts[shard]))
+        yield pa.RecordBatch.from_arrays(
+            [pa.array([shard], pa.int32()), pa.array([json.dumps(facts)])], schema=_SHARD_FACTS
+        )
+
+
+def encode(spec: TokenizerSpec, sentence_ids: pa.Array, texts: pa.Array) -> tuple[pa.Table, int]:
+    """Token ids of texts as a TOKENIZED table, and how many inputs were cut to spec.max_tokens."""
+    tokenizer = _tokenizer(spec.serialized, spec.max_tokens)
+    encodings = tokenizer.encode_batch_fast(texts.to_pylist())
+    truncated = sum(1 for encoding in encodings if encoding.overflowing)
+    lengths = np.fromiter((len(encoding) for encoding in encodings), np.int32, len(encodings))
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    flat = np.empty(int(offsets[-1]), np.int32)
+    for encoding, start, stop in zip(encodings, offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
+        flat[start:stop] = encoding.ids
+    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+    return pa.table([sentence_ids.cast(pa.int64()), lists], schema=TOKENIZED), truncated
+
+
+def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) -> dict[str, int]:
+    """Drop sentences without a token of their own, sort by (length, sentence_id), commit."""
+    spec = task.tokenizer
+    length = pc.list_value_length(table["input_ids"])
+    kept = table.filter(pc.greater(length, spec.prefix_tokens + spec.suffix_tokens))
+    lengths = pc.list_value_length(kept["input_ids"]).to_numpy()
+    order = np.lexsort((kept["sentence_id"].to_numpy(), lengths))
+    kept = kept.take(pa.array(order)).combine_chunks()
+    flat = pc.list_flatten(kept["input_ids"])
+    facts = {
+        "shard": shard,
+        "sentences": kept.num_rows,
+        "tokens": int(lengths.sum()),
+        "longest": int(lengths.max(initial=0)),
+        "max_token_id": pc.max(flat).as_py() or 0,
+        "truncated": truncated,
+        "dropped_empty": table.num_rows - kept.num_rows,
+    }
+    folder = Path(task.folder)
+    commit(
+        folder / f"shard-{shard:05d}.parquet",
+        _marker(folder, shard),
+        task.fingerprint,
+        lambda path: pq.write_table(kept, path, compression="zstd"),
+        facts,
+    )
+    return facts
+
+
+def _finish(folder: Path, task: ShardTask, total: int) -> ShardPlan:
+    """Gather the markers into plan.json; every sentence must be in a shard or counted as dropped."""
+    markers = []
+    for index in range(total):
+        marker = json.loads(_marker(folder, index).read_text())
+        markers.append(marker)
+    counts = {name: sum(marker[name] for marker in markers) for name in COUNTS}
+    shards = [
+        Shard(
+            marker["shard"],
+            f"shard-{marker['shard']:05d}.parquet",
+            marker["sentences"],
+            marker["tokens"],
+            marker["longest"],
+            marker["sha256"],
+        )
+        for marker in markers
+    ]
+    spec = task.tokenizer
+    highest = max(marker["max_token_id"] for marker in markers)
+    plan = ShardPlan(spec.name, spec.prefix_tokens, spec.suffix_tokens, spec.max_tokens, highest, counts, shards)
+    found = plan.sentences + counts["dropped_empty"]
+    if found != task.sentences:
+        raise InputError(
+            f"{folder} holds {found} sentences, sentences/ has {task.sentences}: ids repeat or a file is missing; "
+            "run python -m jobs.annotate again"
+        )
+    plan.write(folder)
+    return plan
+
+
+def _marker(folder: Path, index: int) -> Path:
+    return folder / "_shards" / f"shard-{index:05d}.json"
+
+
+@functools.lru_cache(maxsize=1)
+def _tokenizer(serialized: str, limit: int):  # type: ignore[no-untyped-def]
+    """The tokenizer of this worker process, loaded once. Spark's tasks are the parallelism."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(serialized)
+    if limit:
+        tokenizer.enable_truncation(limit)
+    return tokenizer
