@@ -1,0 +1,125 @@
+"""All that a run knows of one neuron, as one record that the terminal and the report both render (P1 Table 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from neuronsig.neuron import Neuron
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One word, tag, pattern or metadata value: f1 of n1 with the neuron, f2 of n2 in the reference.
+
+    What n1 and n2 count is what mining counted: sentences for words, patterns and metadata, tokens for tags.
+    `log_ratio` is log2 of the relative frequencies' ratio, `lrc` its conservative confidence limit (0: not
+    distinguishable from the reference).
+    """
+
+    kind: str
+    pattern: tuple[str, ...]
+    f1: int
+    n1: int
+    f2: int
+    n2: int
+    log_ratio: float
+    lrc: float
+    g2: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Relative frequency among the neuron's sentences, 0 to 1."""
+        return self.f1 / self.n1 if self.n1 else 0.0
+
+    @property
+    def reference(self) -> float | None:
+        """Relative frequency in the reference, 0 to 1; None when there is no reference."""
+        return self.f2 / self.n2 if self.n2 > 0 else None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as frequent as in the reference; None when it never occurs there."""
+        return self.share / self.reference if self.reference else None
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether the neuron's sentences have more of it than the reference, beyond chance."""
+        return self.lrc > 0
+
+    @property
+    def text(self) -> str:
+        """The pattern as a reader writes it: words in order, items joined by +, a metadata value alone."""
+        if self.kind == "metadata":
+            return self.pattern[-1]
+        return (" + " if self.kind == "itemset" else " ").join(self.pattern)
+
+
+@dataclass(frozen=True)
+class SentenceView:
+    """One sentence that activates the neuron; `segments` are its pieces with how each matches the signature."""
+
+    sentence_id: int
+    text: str
+    domain: str
+    doc_id: str
+    metadata: Mapping[str, Sequence[str]]
+    segments: tuple[tuple[str, int], ...]
+    rank: int = -1
+    score: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Share:
+    """One measured mean or share of the neuron beside the corpus's; None where the corpus's is not known."""
+
+    name: str
+    value: float
+    corpus: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.value / self.corpus if self.corpus else None
+
+
+@dataclass(frozen=True)
+class Link:
+    """Another neuron worth a look from this one."""
+
+    neuron: Neuron
+    label: str = ""
+    similarity: float | None = None
+
+
+@dataclass(frozen=True)
+class NeuronView:
+    """One neuron's signature.
+
+    `evidence` holds the rows of `signatures/` by kind, ranked; `metadata` the whole distribution of each field,
+    most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1.
+    """
+
+    neuron: Neuron
+    n_sentences: int
+    n_tokens: int
+    mined: bool
+    selectivity: float
+    length: Share
+    length_sd: float
+    pos_shares: tuple[Share, ...]
+    sentences: tuple[SentenceView, ...]
+    evidence: Mapping[str, tuple[Evidence, ...]]
+    metadata: Mapping[str, tuple[Evidence, ...]]
+    typical: SentenceView | None = None
+    cluster: int | None = None
+    cluster_size: int = 0
+    similar: tuple[Link, ...] = field(default=())
+
+    def of(self, kind: str) -> tuple[Evidence, ...]:
+        """The ranked rows of one kind; empty when mining found or looked for none."""
+        return self.evidence.get(kind, ())
+
+    @property
+    def best_score(self) -> float:
+        """Activation of the first sentence; NaN when there is none."""
+        return self.sentences[0].score if self.sentences else float("nan")

@@ -1,0 +1,279 @@
+"""Reads neurons' signatures from a run directory: few scans for many neurons, and never a whole corpus in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from neuronsig.errors import ConfigError, InputError
+from neuronsig.highlight import Signature
+from neuronsig.neuron import Neuron
+from neuronsig.neuron_view import Evidence, Link, NeuronView, SentenceView, Share
+from neuronsig.rundir import RunDirectory
+from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table, table_files
+
+SENTENCE_COLUMNS = ("sentence_id", "domain", "doc_id", "text", "tokens", "metadata")
+SIMILAR = 6
+
+
+class SignatureReader:
+    """Opens one model's part of a run and gathers `NeuronView`s.
+
+    Profiles of all neurons are held (about 1 KB a neuron); top sentences are read for the neurons of one
+    `views` call, or once for all with `prefetch`, at most `sentences` each. Memory grows with neurons x
+    sentences shown, not with the corpus nor with K.
+    """
+
+    def __init__(self, run: RunDirectory, model: str, sentences: int, needed_by: str = "show") -> None:
+        """Raises InputError when the model or its signatures are not in the run, or a table is broken."""
+        _require_model(run, model, needed_by)
+        self.run, self.model, self.sentences = run, model, sentences
+        for directory, schema in (
+            (run.sentences, SENTENCES),
+            (run.topk(model), TOPK),
+            (run.signatures(model), SIGNATURES),
+        ):
+            check_table(directory, schema)
+        self.clustered = run.neurons(model).is_dir() and bool(list(run.neurons(model).rglob("*.parquet")))
+        self.profiles = self._profiles()
+        self.neurons = sorted(self.profiles, key=lambda n: (n.site, n.layer, -n.sign, n.unit))
+        self.corpora = read_corpora(run)
+        self.clusters: dict[int, list[Neuron]] = {}
+        for neuron in self.neurons:
+            if (cluster := self.profiles[neuron].get("cluster")) is not None:
+                self.clusters.setdefault(cluster, []).append(neuron)
+        self._top: _TopSentences | None = None
+        self._similar: dict[Neuron, tuple[Link, ...]] = {}
+
+    def require(self, neuron: Neuron) -> Neuron:
+        """The neuron itself; raises ConfigError that states the run's layers and units when it is not there."""
+        if neuron in self.profiles:
+            return neuron
+        layers = sorted({n.layer for n in self.neurons if n.site == neuron.site})
+        if not layers:
+            sites = ", ".join(sorted({n.site for n in self.neurons}))
+            raise ConfigError(f"neuron={neuron}: site {neuron.site} is not in run={self.run.root}; it holds {sites}")
+        units = max(n.unit for n in self.neurons if n.site == neuron.site)
+        signs = {n.sign for n in self.neurons}
+        sign = "" if neuron.sign in signs else "; only the " + ("highest" if 1 in signs else "lowest") + " activations"
+        raise ConfigError(
+            f"neuron={neuron} is not in run={self.run.root}, model {self.model}: "
+            f"it holds layers {_ranges(layers)}, units 0 to {units}{sign}"
+        )
+
+    def most_selective(self, n: int) -> list[Neuron]:
+        """The `n` neurons with the highest POS selectivity (P1 4.3), those mined for patterns first."""
+        profiles = self.profiles
+        return sorted(self.neurons, key=lambda x: (not profiles[x]["mined"], -profiles[x]["selectivity"], x))[:n]
+
+    def prefetch(self) -> None:
+        """Read the top sentences and the similar neurons of all neurons at once, for callers that want every view."""
+        self._top = _TopSentences(self, self.neurons)
+        self._similar = self._similar_of(self.neurons)
+
+    def views(self, neurons: Sequence[Neuron]) -> Iterator[NeuronView]:
+        """One view for each neuron, in the order given; raises ConfigError for one that is not in the run."""
+        for neuron in neurons:
+            self.require(neuron)
+        top = self._top or _TopSentences(self, neurons)
+        similar = self._similar or self._similar_of(neurons)
+        evidence = self._evidence(neurons)
+        for neuron in neurons:
+            yield self._view(neuron, evidence.get(neuron, {}), top, similar.get(neuron, ()))
+
+    def _view(
+        self, neuron: Neuron, evidence: dict[str, tuple[Evidence, ...]], top: _TopSentences, similar: tuple[Link, ...]
+    ) -> NeuronView:
+        row = self.profiles[neuron]
+        signature = Signature(evidence.get("words", ()), evidence.get("word_sequence", ()))
+        typical = row.get("typical_sentence_id")
+        total = self.corpora.get("Total", {})
+        cluster = row.get("cluster")
+        return NeuronView(
+            neuron=neuron,
+            n_sentences=row["n_sentences"],
+            n_tokens=row["n_tokens"],
+            mined=row["mined"],
+            selectivity=row["selectivity"],
+            length=Share("words", row["length_mean"], total.get("length")),
+            length_sd=row["length_sd"],
+            pos_shares=tuple(Share(name, row[f"{key}_share"], total.get(key)) for name, key in POS_CLASSES),
+            sentences=tuple(top.of(neuron, signature)),
+            evidence=evidence,
+            metadata=metadata_distribution(
+                row["metadata_profile"] or [], row["n_sentences"], evidence.get("metadata", ())
+            ),
+            typical=top.sentence(typical, signature) if typical is not None else None,
+            cluster=cluster,
+            cluster_size=len(self.clusters.get(cluster, ())) if cluster is not None else 0,
+            similar=similar,
+        )
+
+    def _profiles(self) -> dict[Neuron, dict[str, Any]]:
+        directory, schema = (
+            (self.run.neurons(self.model), NEURONS) if self.clustered else (self.run.profiles(self.model), PROFILES)
+        )
+        check_table(directory, schema)
+        columns = [name for name in schema.names if name not in ("vector", "tsne")]
+        rows = pq.read_table([str(p) for p in table_files(directory)], columns=columns, partitioning=None).to_pylist()
+        return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
+
+    def _evidence(self, neurons: Sequence[Neuron]) -> dict[Neuron, dict[str, tuple[Evidence, ...]]]:
+        rows = _scan(self.run.signatures(self.model), SIGNATURES.names, _neuron_filter(neurons)).to_pylist()
+        rows.sort(key=lambda r: r["rank"])
+        wanted = set(neurons)
+        found: dict[Neuron, dict[str, list[Evidence]]] = {}
+        for r in rows:
+            neuron = Neuron(r["site"], r["layer"], r["unit"], r["sign"])
+            if neuron in wanted:
+                counts = (r["f1"], r["n1"], r["f2"], r["n2"])
+                row = Evidence(r["kind"], tuple(r["pattern"]), *counts, r["log_ratio"], r["lrc"], r["g2"])
+                found.setdefault(neuron, {}).setdefault(r["kind"], []).append(row)
+        return {neuron: {kind: tuple(rows) for kind, rows in kinds.items()} for neuron, kinds in found.items()}
+
+    def _similar_of(self, neurons: Sequence[Neuron]) -> dict[Neuron, tuple[Link, ...]]:
+        """The neurons of the same cluster whose vectors are nearest by cosine, for each of `neurons`."""
+        if not self.clustered:
+            return {}
+        wanted = {self.profiles[neuron]["cluster"] for neuron in neurons}
+        columns = ("site", "layer", "unit", "sign", "cluster", "vector")
+        found: dict[Neuron, tuple[Link, ...]] = {}
+        for cluster in wanted:
+            table = _scan(self.run.neurons(self.model), columns, ds.field("cluster") == cluster)
+            keys = zip(*(table[name].to_pylist() for name in columns[:4]), strict=True)
+            members = [Neuron(*key) for key in keys]
+            vectors = np.stack(table["vector"].combine_chunks().to_numpy(zero_copy_only=False)).astype(np.float32)
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)  # (members, dimension)
+            asked = set(neurons)
+            for index in (i for i, member in enumerate(members) if member in asked):
+                cosine = vectors @ vectors[index]  # (members,)
+                cosine[index] = -np.inf
+                order = np.argsort(-cosine, kind="stable")[: min(SIMILAR, len(members) - 1)]
+                found[members[index]] = tuple(Link(members[i], similarity=float(cosine[i])) for i in order)
+        return found
+
+
+POS_CLASSES = (("noun", "noun"), ("verb", "verb"), ("adjective", "adj"))
+
+
+class _TopSentences:
+    """The first sentences of some neurons, and their texts, as Arrow tables ordered for binary search."""
+
+    def __init__(self, reader: SignatureReader, neurons: Sequence[Neuron]) -> None:
+        wanted = set(neurons)
+        condition = _neuron_filter(neurons) & (ds.field("rank") < reader.sentences)
+        top = _scan(reader.run.topk(reader.model), TOPK.names, condition)
+        self._ranked: dict[Neuron, list[tuple[int, float, int]]] = {}
+        for r in top.to_pylist():
+            neuron = Neuron(r["site"], r["layer"], r["unit"], r["sign"])
+            if neuron in wanted:
+                self._ranked.setdefault(neuron, []).append((r["rank"], r["score"], r["sentence_id"]))
+        typical = [reader.profiles[neuron].get("typical_sentence_id") for neuron in wanted]
+        ids = {i for ranked in self._ranked.values() for _, _, i in ranked} | {i for i in typical if i is not None}
+        value_set = pa.array(sorted(ids), pa.int64())
+        table = _scan(reader.run.sentences, SENTENCE_COLUMNS, ds.field("sentence_id").isin(value_set))
+        self._table = table.sort_by("sentence_id").combine_chunks()
+        self._ids = self._table["sentence_id"].to_numpy()
+        if len(self._ids) < len(ids):
+            absent = min(ids - set(self._ids.tolist()))
+            raise InputError(
+                f"{reader.run.sentences} has no sentence_id {absent}, which topk/{reader.model} names; "
+                "the tables are of different runs: run python -m jobs.collect overwrite=true"
+            )
+
+    def of(self, neuron: Neuron, signature: Signature) -> list[SentenceView]:
+        return [self.sentence(i, signature, rank, score) for rank, score, i in sorted(self._ranked.get(neuron, ()))]
+
+    def sentence(
+        self, sentence_id: int, signature: Signature, rank: int = -1, score: float = float("nan")
+    ) -> SentenceView:
+        row = self._table.slice(int(np.searchsorted(self._ids, sentence_id)), 1).to_pylist()[0]
+        text = row["text"] or ""
+        return SentenceView(
+            sentence_id=sentence_id,
+            text=text,
+            domain=row["domain"] or "",
+            doc_id=row["doc_id"] or "",
+            metadata={name: values or [] for name, values in row["metadata"] or []},
+            segments=signature.segments(text, row["tokens"] or []),
+            rank=rank,
+            score=score,
+        )
+
+
+def metadata_distribution(
+    profile: Sequence[tuple[str, Sequence[tuple[str, int]]]], n: int, evidence: Sequence[Evidence]
+) -> dict[str, tuple[Evidence, ...]]:
+    """Field -> its values, most frequent first: the whole profile, with the reference where mining counted one.
+
+    `evidence` patterns are (field, value). Values without a row there have n2 = 0: no reference is known.
+    """
+    known = {row.pattern: row for row in evidence}
+    found: dict[str, tuple[Evidence, ...]] = {}
+    for name, counts in sorted(profile, key=lambda entry: (entry[0] != "domain", entry[0])):
+        rows = []
+        for value, count in counts:
+            bare = Evidence("metadata", (name, value), count, n, 0, 0, 0.0, 0.0)
+            rows.append(known.get((name, value), bare))
+        found[name] = tuple(sorted(rows, key=lambda row: (-row.f1, row.pattern)))
+    return found
+
+
+def read_corpora(run: RunDirectory) -> dict[str, dict[str, Any]]:
+    """P1 Table 1 by corpus, in order, with keys sentences, domain, metadata, length, noun, verb, adj; may be empty."""
+    file = run.analysis("corpora.parquet")
+    if not file.exists():
+        return {}
+    return {row["name"]: row for row in pq.read_table(file).to_pylist()}
+
+
+def models_of(run: RunDirectory) -> list[str]:
+    """Models whose signatures the run holds, sorted."""
+    stages = run.record()["stages"]
+    return sorted(n.split("/", 1)[1] for n, e in stages.items() if n.startswith("mine/") and e["status"] == "complete")
+
+
+def _require_model(run: RunDirectory, model: str, needed_by: str) -> None:
+    if model in models_of(run):
+        return
+    have = models_of(run)
+    if have:
+        raise ConfigError(
+            f"model={model} has no signatures in run={run.root}; it holds {', '.join(have)}: say model=..."
+        )
+    run.fingerprint(f"mine/{model}", needed_by)
+
+
+def _neuron_filter(neurons: Sequence[Neuron]) -> ds.Expression:
+    """A superset of the neurons' rows that Parquet statistics can prune by."""
+    layers = pa.array(sorted({n.layer for n in neurons}), pa.int16())
+    units = pa.array(sorted({n.unit for n in neurons}), pa.int32())
+    return ds.field("layer").isin(layers) & ds.field("unit").isin(units)
+
+
+def _scan(directory: Path, columns: Sequence[str], condition: ds.Expression) -> pa.Table:
+    """Rows that fulfil the condition, read batch by batch so that only they are held."""
+    files = [str(path) for path in table_files(directory)]
+    dataset = ds.dataset(files, format="parquet")
+    scanner = dataset.scanner(
+        columns=list(columns), filter=condition, batch_readahead=2, fragment_readahead=1, use_threads=True
+    )
+    try:
+        return scanner.to_table()
+    except (pa.ArrowException, OSError) as error:
+        line = re.sub(r"\s+", " ", str(error))[:200]
+        raise InputError(f"{directory} cannot be read ({line}); run the job that makes it again") from error
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """`1 to 6` for consecutive numbers, `1, 3, 5` otherwise."""
+    if list(numbers) == list(range(numbers[0], numbers[-1] + 1)) and len(numbers) > 1:
+        return f"{numbers[0]} to {numbers[-1]}"
+    return ", ".join(map(str, numbers))

@@ -1,0 +1,276 @@
+"""A run directory made of invented sentences, with every table by its schema: what the readers of a run are tested on.
+
+Activations are invented too: each unit likes one *trait* of a sentence (a domain, a word, verbs, shortness) or
+nothing, plus noise; tables then follow from the same sort and the same counts that the jobs make.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from neuronsig.rundir import RunDirectory, library_versions
+from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
+
+MODEL = "minilm"
+
+# domain -> (templates of word/TAG, metadata field, its values); a slot <X> takes a word of VOCABULARY[X]
+GRAMMAR: dict[str, tuple[list[str], str, list[str]]] = {
+    "social media": (
+        [
+            "lol/UH <P>/PRP <V>/VBP so/RB <A>/JJ !/.",
+            "wait/VB !/.",
+            "please/UH stop/VB ,/, <P>/PRP <V>/VBP <A>/JJ ./.",
+            "haha/UH that/DT 's/VBZ <A>/JJ ./.",
+        ],
+        "sentiment",
+        ["positive", "negative"],
+    ),
+    "book": (
+        [
+            "The/DT <A>/JJ <N>/NN of/IN the/DT <N>/NN was/VBD <A>/JJ ,/, and/CC <P>/PRP <V>/VBD the/DT <N>/NN ./.",
+            "<P>/PRP was/VBD not/RB only/RB <A>/JJ but/CC also/RB <A>/JJ ,/, said/VBD the/DT <A>/JJ <N>/NN ./.",
+            "<P>/PRP <V>/VBD and/CC <V>/VBD ./.",
+        ],
+        "author",
+        ["A. Nonymous", "Ida Invented"],
+    ),
+    "news": (
+        [
+            "The/DT Ministry/NNP of/IN <N>/NN <V>/VBD <C>/CD percent/NN in/IN the/DT <A>/JJ quarter/NN ./.",
+            "Shares/NNS of/IN <N>/NN Corp/NNP <V>/VBD to/TO <C>/CD dollars/NNS from/IN <C>/CD dollars/NNS ./.",
+        ],
+        "topic",
+        ["earn", "grain", "crude"],
+    ),
+}
+VOCABULARY = {
+    tag: words.split()
+    for tag, words in {
+        "N": "harbour lantern orchard garden river letter window engine market copper winter violin",
+        "A": "quiet bright narrow heavy strange silver gentle broken early distant",
+        "V": "rose fell wandered remembered opened carried answered missed found",
+        "P": "he she they we",
+        "C": "3 12 40 1,250",
+    }.items()
+}
+AWKWARD = (
+    "<script>document.title='pwned'</script> & <b>not bold</b> \"quoted\" 'single'",
+    "tab\there\tand a \x1b[31mred\x1b[0m escape",
+    "これは発明された文です。",
+    "هذه جملة مخترعة تماما للاختبار .",
+    "emoji 🙂 in 👩‍👩‍👧 the middle 🎻 !",
+    "</script><!-- --> ${x} {{ y }} {% z %} &amp; &lt;",
+    "very " * 380 + "long sentence .",
+)
+
+
+def _make_sentence(rng: random.Random, domain: str) -> tuple[str, list[str], list[str]]:
+    tokens, tags = [], []
+    for piece in rng.choice(GRAMMAR[domain][0]).split():
+        word, tag = piece.rsplit("/", 1)
+        tokens.append(rng.choice(VOCABULARY[word[1]]) if word.startswith("<") else word)
+        tags.append(tag)
+    text = " ".join(tokens).replace(" ,", ",").replace(" .", ".").replace(" !", "!").replace(" 's", "'s")
+    return text[0].upper() + text[1:], tokens, tags
+
+
+def make_sentences(n: int, rng: random.Random) -> list[dict[str, Any]]:
+    """`n` rows of the sentences/ table; the first are the awkward ones."""
+    rows = []
+    for sentence_id in range(n):
+        if sentence_id < len(AWKWARD):
+            text = AWKWARD[sentence_id]
+            tokens = text.split()
+            tags, domain, metadata = ["FW"] * len(tokens), "book", []
+        else:
+            domain = rng.choices(list(GRAMMAR), weights=(2, 5, 3))[0]
+            text, tokens, tags = _make_sentence(rng, domain)
+            name, values = GRAMMAR[domain][1:]
+            metadata = [(name, [rng.choice(values)])] + ([("tag", ["a", "b"])] if rng.random() < 0.1 else [])
+        rows.append(
+            {
+                "sentence_id": sentence_id,
+                "domain": domain,
+                "doc_id": f"{domain}/{sentence_id // 9}",
+                "position": sentence_id % 9,
+                "text": text,
+                "tokens": tokens,
+                "pos": tags,
+                "heads": [0] * len(tokens),
+                "metadata": metadata,
+            }
+        )
+    return rows
+
+
+TRAITS: dict[str, Callable[[dict[str, Any]], float]] = {
+    "social": lambda row: float(row["domain"] == "social media"),
+    "violin": lambda row: float("violin" in row["tokens"]),
+    "nouns": lambda row: sum(tag[0] == "N" for tag in row["pos"]) / len(row["pos"]),
+    "short": lambda row: -0.2 * len(row["tokens"]),
+    "not only": lambda row: float("only" in row["tokens"]),
+    "awkward": lambda row: 2.0 * (row["sentence_id"] < len(AWKWARD)),
+    "nothing": lambda row: 0.0,
+    "nothing else": lambda row: 0.0,
+}
+
+
+@dataclass
+class FactoryRun:
+    """The run and what was put into it, for tests to compare with."""
+
+    run: RunDirectory
+    rows: list[dict[str, Any]]
+    top: dict[tuple[int, int], list[tuple[float, int]]]  # (layer, unit) -> (score, sentence_id) by rank
+    signatures: list[dict[str, Any]]
+    profiles: list[dict[str, Any]]
+    traits: dict[tuple[int, int], str] = field(default_factory=dict)
+
+
+def make_run(
+    root: Path,
+    layers: int = 2,
+    units: int = 8,
+    sentences: int = 600,
+    k: int = 40,
+    clustered: bool = True,
+    seed: int = 0,
+) -> FactoryRun:
+    """Write a finished run at `root`; units of every layer take the TRAITS in turn."""
+    rng = random.Random(seed)
+    rows = make_sentences(sentences, rng)
+    made = FactoryRun(RunDirectory.create(root), rows, {}, [], [])
+    values = {name: [trait(row) for row in rows] for name, trait in TRAITS.items()}
+    counted = [_items(row) for row in rows]
+    corpus: dict[str, Counter[tuple[str, ...]]] = {
+        kind: Counter(pattern for items in counted for pattern in items[kind]) for kind in counted[0]
+    }
+    names = list(TRAITS)
+    for layer in range(1, layers + 1):
+        for unit in range(units):
+            trait = names[unit % len(names)]
+            made.traits[layer, unit] = trait
+            noise = 0.25 if "nothing" not in trait else 1.0
+            scores = [round(value + rng.gauss(0, noise), 6) for value in values[trait]]
+            order = sorted(range(len(rows)), key=lambda i: (-scores[i], i))[:k]
+            made.top[layer, unit] = [(scores[i], i) for i in order]
+            _abstract(made, layer, unit, [rows[i] for i in order], [counted[i] for i in order], corpus)
+    _write(made, k, clustered, rng)
+    return made
+
+
+def _items(row: dict[str, Any]) -> dict[str, set[tuple[str, ...]]]:
+    words = [token.lower() for token in row["tokens"]][:60]
+    fields = [("domain", row["domain"]), *((key, value) for key, values in row["metadata"] for value in values)]
+    return {
+        "words": {(word,) for word in words},
+        "pos": {(tag,) for tag in row["pos"]},
+        "word_sequence": set(pairwise(words)) if len(words) < 30 else set(),
+        "pos_sequence": set(zip(row["pos"], row["pos"][1:], row["pos"][2:], strict=False)),
+        "metadata": set(fields),
+        "itemset": {(f"word={w}", f"{k}={v}") for w in words[:8] for k, v in fields},
+    }
+
+
+def _abstract(
+    made: FactoryRun,
+    layer: int,
+    unit: int,
+    top: list[dict[str, Any]],
+    counted: list[dict[str, set[tuple[str, ...]]]],
+    corpus: dict[str, Counter[tuple[str, ...]]],
+) -> None:
+    key = {"site": "hidden", "layer": layer, "unit": unit, "sign": 1}
+    n1, n2 = len(top), len(made.rows) - len(top)
+    for kind, total in corpus.items():
+        found = []
+        for pattern, f1 in Counter(p for items in counted for p in items[kind]).items():
+            if f1 >= 3 or kind == "metadata":
+                f2 = total[pattern] - f1
+                ratio = math.log2(((f1 + 0.5) / (n1 + 1)) / ((f2 + 0.5) / (n2 + 1)))
+                error = 3.0 * math.sqrt(1 / (f1 + 0.5) + 1 / (f2 + 0.5)) / math.log(2)
+                lrc = max(0.0, ratio - error) if ratio > 0 else min(0.0, ratio + error)
+                found.append((list(pattern), f1, f2, ratio, lrc))
+        found.sort(key=lambda row: (-row[4], -row[1], row[0]))
+        for rank, (pattern, f1, f2, ratio, lrc) in enumerate(found[:30]):
+            counts = {"f1": f1, "n1": n1, "f2": f2, "n2": n2}
+            statistics = {"log_ratio": ratio, "lrc": lrc, "g2": abs(ratio) * f1, "rank": rank}
+            made.signatures.append({**key, "kind": kind, "pattern": pattern, **counts, **statistics})
+    lengths = [len(row["tokens"]) for row in top]
+    tags = Counter(tag[0] for row in top for tag in row["pos"])
+    mean = sum(lengths) / n1
+    profile: dict[str, Counter[str]] = {}
+    for items in counted:
+        for name, value in items["metadata"]:
+            profile.setdefault(name, Counter())[value] += 1
+    shares = {name: tags[name[0].upper()] / sum(lengths) for name in ("noun", "verb")} | {
+        "adj": tags["J"] / sum(lengths)
+    }
+    made.profiles.append(
+        {
+            **key,
+            "n_sentences": n1,
+            "n_tokens": sum(lengths),
+            "length_mean": mean,
+            "length_sd": math.sqrt(sum((x - mean) ** 2 for x in lengths) / n1),
+            **{f"{name}_share": share for name, share in shares.items()},
+            "selectivity": max(shares["noun"] / 0.24, shares["verb"] / 0.16, shares["adj"] / 0.12),
+            "metadata_profile": [(name, list(counts.items())) for name, counts in profile.items()],
+            "mined": True,
+        }
+    )
+
+
+def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> None:
+    run = made.run
+    half = len(made.rows) // 2
+    _table(run.sentences / "part-0.parquet", made.rows[:half], SENTENCES)
+    _table(run.sentences / "part-1.parquet", made.rows[half:], SENTENCES)
+    top = [
+        {"site": "hidden", "layer": la, "unit": u, "sign": 1, "rank": r, "score": score, "sentence_id": i}
+        for (la, u), ranked in made.top.items()
+        for r, (score, i) in enumerate(ranked)
+    ]
+    _table(run.topk(MODEL) / "part-0.parquet", top, TOPK)
+    _table(run.signatures(MODEL) / "part-0.parquet", made.signatures, SIGNATURES)
+    _table(run.profiles(MODEL) / "part-0.parquet", made.profiles, PROFILES)
+    stages: dict[str, dict[str, Any]] = {
+        "annotate": {"counts": {"sentences": len(made.rows), "dropped": {"under 3 word pieces": 17, "duplicate": 5}}},
+        "corpus_table": {"counts": {"corpora": 3}},
+        "tokenize/bert": {"counts": {"sentences": len(made.rows), "truncated": 1}},
+        f"collect/{MODEL}": {"counts": {"neurons": len(made.top), "k": k}},
+        f"mine/{MODEL}": {"counts": {"neurons": len(made.top), "mined": len(made.top)}},
+    }
+    if clustered:
+        extra = [
+            {
+                **row,
+                "typical_sentence_id": made.top[row["layer"], row["unit"]][3][1],
+                "vector": [rng.random() for _ in range(4)],
+                "cluster": row["unit"] % 3,
+                "tsne": [rng.random(), rng.random()],
+            }
+            for row in made.profiles
+        ]
+        _table(run.neurons(MODEL) / "part-0.parquet", extra, NEURONS)
+        stages[f"cluster/{MODEL}"] = {"counts": {"accuracy": 0.31}}
+    for number, entry in enumerate(stages.values()):
+        entry |= {"status": "complete", "seconds": 1.5 + number, "ended": "2026-01-01T00:00:00+0000"}
+        entry |= {"fingerprint": f"{number:016x}", "config": {}, "versions": library_versions(), "plan": {"k": k}}
+    run.record_file.write_text(json.dumps({"neuronsig": "0", "stages": stages}))
+
+
+def _table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, row_group_size=5000)
