@@ -1,0 +1,130 @@
+"""Train the annotators that ship with the package on UD English EWT, measure them, and pack them.
+
+    python -m jobs.train_annotators train.treebank=FOLDER train.output=FOLDER
+
+Prints tagging accuracy and unlabelled attachment (UAS) on the test set before and after pruning, sizes and
+seconds. `train.output=spark_jobs/models` puts the models in the package's place.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from jobs.launch import Summary, launch
+from neuronsig.config import Config
+from neuronsig.errors import InputError, MachineError
+from neuronsig.progress import say, show_table
+from neuronsig.treebank import count_weights, pruned, read_conllu
+from spark_jobs.session import spark_session
+
+SECTIONS = ("train", "spark")
+
+# Averages under 0.25 are mostly of features seen once; each step roughly halves what is left.
+THRESHOLDS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+
+
+def run(config: Config) -> Summary:
+    """Train, prune until both models fit, measure before and after, write archives and attribution."""
+    treebank = find_treebank(Path(config.train.treebank))
+    train, test = read_conllu(treebank["train"]), read_conllu(treebank["test"])
+    output = Path(config.train.output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MachineError(f"train.output={output} cannot be written ({error.strerror}); choose another") from None
+
+    spark = spark_session(config.spark)
+    from spark_jobs import training
+    from spark_jobs.annotators import scala_lane
+
+    folder = output / scala_lane(spark)
+    clock = time.monotonic()
+    tagger = training.train_tagger(spark, train, config.train.pos_iterations)
+    tagger_seconds = time.monotonic() - clock
+    tagger_bytes = training.zip_model(tagger, folder / "pos_ewt.zip")
+    say(f"  tagger: trained in {tagger_seconds:.0f} s, {tagger_bytes / 1e6:.1f} MB")
+
+    clock = time.monotonic()
+    parser = training.train_parser(spark, train, config.train.parser_iterations, lambda line: say(f"  {line}"))
+    parser_seconds = time.monotonic() - clock
+    accuracy, uas_before = training.evaluate(spark, test, tagger, training.as_model(spark, parser, None))
+    archive = folder / "dependency_ewt.zip"
+    before_bytes = training.zip_model(training.as_model(spark, parser, None), archive)
+    room = config.train.max_megabytes * 1e6 - tagger_bytes
+    least, parser_bytes = 0.0, before_bytes
+    for least, parser_bytes in training.fit_to_size(spark, parser, archive, room, THRESHOLDS):
+        say(f"  pruned below {least}: {parser_bytes / 1e6:.1f} MB")
+    if parser_bytes > room:
+        raise MachineError(
+            f"train.max_megabytes={config.train.max_megabytes}: the models still take "
+            f"{(tagger_bytes + parser_bytes) / 1e6:.1f} MB at the last threshold; allow more"
+        )
+    _, uas = training.evaluate(spark, test, tagger, training.as_model(spark, parser, least))
+    rows: list[tuple[str, str]] = [
+        ("training sentences, words", f"{len(train):,}, {sum(map(len, train)):,}"),
+        ("test sentences, words", f"{len(test):,}, {sum(map(len, test)):,}"),
+        ("POS accuracy", f"{accuracy:.2%}"),
+        ("UAS as trained", f"{uas_before:.2%}"),
+        ("UAS as shipped", f"{uas:.2%}"),
+        ("weights as trained", f"{count_weights(parser.moves) + count_weights(parser.tagger):,}"),
+        (
+            f"weights kept (average of {least} or more)",
+            f"{count_weights(pruned(parser.moves, least)) + count_weights(pruned(parser.tagger, least)):,}",
+        ),
+        ("tagger, MB", f"{tagger_bytes / 1e6:.2f}"),
+        ("parser, MB as trained", f"{before_bytes / 1e6:.2f}"),
+        ("parser, MB as shipped", f"{parser_bytes / 1e6:.2f}"),
+        ("tagger, training seconds", f"{tagger_seconds:.0f}"),
+        ("parser, training seconds", f"{parser_seconds:.0f}"),
+    ]
+    (output / "ATTRIBUTION.md").write_text(attribution(config, rows), encoding="utf-8")
+    show_table("Annotators on the test set of UD English EWT", ("measure", "value"), rows)
+    return {"models": str(folder), "POS accuracy": f"{accuracy:.2%}", "UAS": f"{uas:.2%}"}
+
+
+def find_treebank(folder: Path) -> dict[str, Path]:
+    """The train and test files of a UD treebank's folder; raises InputError when one is missing."""
+    found = {}
+    for part in ("train", "test"):
+        files = sorted(folder.glob(f"*-ud-{part}.conllu"))
+        if len(files) != 1:
+            raise InputError(
+                f"train.treebank={folder}: {len(files)} files named *-ud-{part}.conllu, expected 1; "
+                "give the folder of UD English EWT (https://github.com/UniversalDependencies/UD_English-EWT)"
+            )
+        found[part] = files[0]
+    return found
+
+
+def attribution(config: Config, rows: list[tuple[str, str]]) -> str:
+    """The text that stands beside the models: origin, licence, how they were made, and the figures."""
+    figures = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return f"""# The annotators in this folder
+
+Trained on **UD English EWT** (Universal Dependencies English Web Treebank; Natalia Silveira, Timothy Dozat,
+Christopher Manning, Sebastian Schuster and others; <https://github.com/UniversalDependencies/UD_English-EWT>),
+which is licensed under **Creative Commons Attribution-ShareAlike 4.0 International** (CC BY-SA 4.0,
+<https://creativecommons.org/licenses/by-sa/4.0/>). The models are adaptations of it and come under the same
+licence; the rest of the package does not.
+
+- `pos_ewt.zip`: Spark NLP `PerceptronModel`, Penn tags (XPOS), {config.train.pos_iterations} iterations.
+- `dependency_ewt.zip`: Spark NLP `DependencyParserModel`, unlabelled, {config.train.parser_iterations} iterations,
+  with a trained inner tagger and jackknifed tags; small weights pruned.
+
+Made by `python -m jobs.train_annotators`. Measured on the treebank's test set, gold tokens, predicted tags,
+punctuation included:
+
+| measure | value |
+| --- | ---: |
+{figures}
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    return launch(run, SECTIONS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
