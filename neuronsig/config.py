@@ -175,7 +175,9 @@ class MiningConfig:
     layers: list[int] = option([], "mine every neuron of these layers")
     selective: int = option(60, "mine also the N most selective neurons (P1 4.3)")
     words_kept: int = option(40, "word rows kept for each neuron")
-    patterns_kept: int = option(40, "pattern rows kept for each neuron and kind")
+    patterns_kept: int = option(40, "pattern rows kept for each neuron and kind, strongest LRC first")
+    frequent_kept: int = option(10, "the N most frequent patterns are kept besides, as P1 Table 2 lists them")
+    alpha: float = option(0.05, "error rate of the confidence limit LRC, over all tests of a kind together")
     min_count: int = option(5, "a word or pattern in fewer of the neuron's sentences is left out")
     word_min_support: float = option(0.01, "share of the neuron's sentences that a word sequence must occur in")
     word_max_length: int = option(3, "words in a word sequence, at most")
@@ -183,13 +185,21 @@ class MiningConfig:
     pos_max_length: int = option(3, "tags in a POS sequence, at most")
     itemset_min_support: float = option(0.1, "share of the neuron's sentences that an itemset must occur in")
     itemset_max_size: int = option(3, "items of an itemset reported, at most")
+    itemset_max_share: float = option(0.9, "items in more than this share of the corpus's sentences form no itemsets")
+    pattern_limit: int = option(
+        200_000, "bound of one neuron's patterns of a kind; where it could be exceeded the support is raised, and counted"
+    )
+    metadata_skip: list[str] = option(["date", "split"], "metadata fields that are not mined")
+    metadata_max_values: int = option(
+        1000, "a metadata field's most frequent values are items; those beyond this number count as (other)"
+    )
     concurrency: int = option(0, "neurons mined by MLlib at once; 0: one for each core")
 
     def check(self, key: str) -> None:
         for name in self.neurons:
             Neuron.parse(name)
         require(all(layer >= 0 for layer in self.layers), f"{key}.layers", self.layers, "0 or more")
-        for name in ("selective", "concurrency"):
+        for name in ("selective", "concurrency", "frequent_kept"):
             value = getattr(self, name)
             require(value >= 0, f"{key}.{name}", value, "0 or more")
         for name in (
@@ -199,12 +209,16 @@ class MiningConfig:
             "word_max_length",
             "pos_max_length",
             "itemset_max_size",
+            "pattern_limit",
+            "metadata_max_values",
         ):
             value = getattr(self, name)
             require(value >= 1, f"{key}.{name}", value, "1 or more")
         for name in ("word_min_support", "pos_min_support", "itemset_min_support"):
             value = getattr(self, name)
             require(0 < value <= 1, f"{key}.{name}", value, "above 0 and at most 1", "it is a share of sentences")
+        require(0 < self.itemset_max_share <= 1, f"{key}.itemset_max_share", self.itemset_max_share, "above 0, at most 1")
+        require(0 < self.alpha < 1, f"{key}.alpha", self.alpha, "above 0 and below 1")
 
 
 @dataclass

@@ -72,6 +72,8 @@ PROFILES = pa.schema(
         ("verb_share", pa.float64()),
         ("adj_share", pa.float64()),
         ("selectivity", pa.float64()),
+        ("lead_item", pa.string()),
+        ("lead_bits", pa.float64()),
         ("metadata_profile", pa.map_(pa.string(), pa.map_(pa.string(), pa.int64()))),
         ("mined", pa.bool_()),
     ]
