@@ -1,0 +1,175 @@
+"""Is every source there and of the format named? Said in one line, before anything expensive."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from neuronsig.config import CorpusConfig, SourceConfig
+from neuronsig.corpora import csv_file, documentation
+from neuronsig.corpora.files import SourceFile, Unit, is_archive, members, open_file
+from neuronsig.corpora.formats import format_of
+from neuronsig.corpora.plan import READ_ERRORS, source_units
+from neuronsig.errors import InputError
+
+_HEAD = 1 << 16
+_SAMPLED_FILES = 5
+
+
+def check_sources(corpus: CorpusConfig) -> None:
+    """Look at the first bytes of each source; raises InputError (key, path, what was found, remedy) for the first
+    one that is missing, empty, unreadable, of another format, or without the columns named in the config."""
+    for name, source in corpus.sources.items():
+        check_source(source, f"corpus.sources.{name}")
+
+
+def check_source(source: SourceConfig, key: str) -> None:
+    if source.format == "documentation":
+        if source.path != documentation.PATH:
+            raise InputError(
+                f"{key}.path={source.path}: documentation is read from the running interpreter only; "
+                f"set {key}.path={documentation.PATH}, or read a folder with corpus=text"
+            )
+        return
+    if source.encoding:
+        try:
+            "".encode(source.encoding)
+        except LookupError:
+            raise InputError(f"{key}.encoding={source.encoding}: no such encoding; use utf-8, latin-1, ...") from None
+    try:
+        units, _ = source_units(source, key, stretch=1 << 62)
+    except READ_ERRORS as error:
+        raise InputError(_unreadable(source, key, error)) from None
+    if source.format == "parquet":
+        _check_parquet(units, source, key)
+        return
+    first = _first_files(units, source, key)
+    looks_right = _LOOKS.get(source.format)
+    if looks_right and not any(looks_right(head) for _, head in first):
+        raise InputError(
+            f"{key}.path={source.path} is not {source.format}: {first[0][0]} {_EXPECTED[source.format]}; "
+            f"check {key}.format and {key}.path"
+        )
+    if source.format == "csv":
+        _check_csv(units, source, key)
+    if source.format == "jsonl":
+        _check_jsonl(first, source, key)
+
+
+def _first_files(units: Sequence[Unit], source: SourceConfig, key: str) -> list[tuple[str, bytes]]:
+    """Name and first bytes of up to five files or members of the format."""
+    wanted = format_of(source).wanted
+    found: list[tuple[str, bytes]] = []
+    for unit in units[:_SAMPLED_FILES]:
+        archived = is_archive(unit.name)
+        try:
+            for file in islice(members(unit, wanted if archived else lambda name: True), _SAMPLED_FILES):
+                with file.open() as stream:
+                    found.append((unit.path + (f"!{file.name}" if archived else ""), stream.read(_HEAD)))
+        except READ_ERRORS as error:
+            raise InputError(_unreadable(source, key, error, unit.path)) from None
+    if not found:
+        archives = ", ".join(unit.name for unit in units[:3])
+        raise InputError(
+            f"{key}.path={source.path}: {archives} holds no {source.format} file; check {key}.format and {key}.path"
+        )
+    if not any(head.strip() for _, head in found):
+        raise InputError(f"{key}.path={source.path}: {found[0][0]} is empty; get the corpus again")
+    return found
+
+
+def _check_csv(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
+    for unit in units:
+        for file in members(unit, format_of(source).wanted if is_archive(unit.name) else lambda name: True):
+            line = _first_line(file, csv_file.encoding_of(source))
+            header = csv_file.header_of(line, csv_file.delimiter_of(line, file.name))
+            _require_columns(header, unit.path, source, key)
+            break
+
+
+def _check_jsonl(first: Sequence[tuple[str, bytes]], source: SourceConfig, key: str) -> None:
+    """Objects need not share their keys, so a column is missing only when none of the first lines has it."""
+    import json
+
+    keys: dict[str, None] = {}
+    for _, head in first:
+        for line in head.split(b"\n")[:100]:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict):
+                keys.update(dict.fromkeys(row))
+    _require_columns(list(keys), first[0][0], source, key)
+
+
+def _check_parquet(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
+    for path in dict.fromkeys(unit.path for unit in units):
+        try:
+            with open_file(path) as stream:
+                schema = pq.read_schema(stream)
+        except READ_ERRORS as error:
+            raise InputError(_unreadable(source, key, error, path)) from None
+        _require_columns(schema.names, path, source, key)
+        kind = schema.field(source.text_column).type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+            raise InputError(
+                f"{key}.text_column={source.text_column}: {path} holds {kind} there, text is needed; "
+                f"columns present: {', '.join(schema.names)}"
+            )
+
+
+def _require_columns(present: Sequence[str], path: str, source: SourceConfig, key: str) -> None:
+    asked = [("text_column", source.text_column), ("id_column", source.id_column)]
+    asked += [("metadata_columns", name) for name in source.metadata_columns]
+    for setting, name in asked:
+        if name and name not in present:
+            raise InputError(
+                f"{key}.{setting}={name}: {path} has no such column; columns present: {', '.join(present)}"
+            )
+
+
+def _first_line(file: SourceFile, encoding: str) -> str:
+    with io.TextIOWrapper(file.open(), encoding=encoding, errors="replace", newline="") as stream:  # type: ignore[type-var]
+        return stream.readline(1 << 20)
+
+
+def _unreadable(source: SourceConfig, key: str, error: BaseException, path: str = "") -> str:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return (
+        f"{key}.path={source.path}: {path or 'a file'} cannot be read as {source.format} ({reason}); "
+        "it is broken or of another format: get it again, or take it out of the folder"
+    )
+
+
+def _csv_columns(count: int) -> Callable[[bytes], bool]:
+    def looks(head: bytes) -> bool:
+        line = head.decode("latin-1").splitlines()[:1]
+        rows = [row for row, _ in csv_file.records(io.StringIO("".join(line)), ",")]
+        return bool(rows) and rows[0] is not None and len(rows[0]) == count and rows[0][0] in ("0", "2", "4")
+
+    return looks
+
+
+_LOOKS: dict[str, Callable[[bytes], bool]] = {
+    "reuters": lambda head: b"<REUTERS" in head,
+    "newsgroups": lambda head: b":" in head.split(b"\n", 1)[0],
+    "sentiment140": _csv_columns(6),
+    "wikipedia_dump": lambda head: b"<mediawiki" in head or b"<page>" in head,
+    "wikipedia_extracted": lambda head: b"<doc " in head,
+    "gutenberg": lambda head: b"PROJECT GUTENBERG EBOOK" in head.upper(),
+    "jsonl": lambda head: head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"),
+}
+_EXPECTED = {
+    "reuters": "has no <REUTERS ...> story",
+    "newsgroups": "does not begin with a header line (From: ...)",
+    "sentiment140": 'does not begin with six quoted columns ("0","id","date","query","user","text")',
+    "wikipedia_dump": "is no MediaWiki export (no <mediawiki> or <page>)",
+    "wikipedia_extracted": "has no <doc id=... title=...> block",
+    "gutenberg": "has no *** START OF THE PROJECT GUTENBERG EBOOK line",
+    "jsonl": "does not begin with a JSON object ({...}) on its first line",
+}

@@ -1,0 +1,49 @@
+"""Anybody's text files: a folder, read recursively, or one file."""
+
+from __future__ import annotations
+
+import codecs
+import posixpath
+from collections.abc import Iterator
+
+from neuronsig.config import SourceConfig
+from neuronsig.corpora.document import Document, Notes
+from neuronsig.corpora.files import SourceFile
+from neuronsig.corpora.plain import decode, loose_paragraphs
+
+# A file larger than this becomes several documents, cut between lines, so that memory stays bounded.
+PART_BYTES = 4 << 20
+_NOT_TEXT = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".exe", ".so", ".pyc", ".parquet", ".npy", ".bin", ".docx")
+
+
+def wanted(name: str) -> bool:
+    return True
+
+
+def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
+    """The file as one document, or as parts `name#1`, `name#2`, ... of a few MiB when it is larger.
+
+    Metadata: file (its name), folder (its path below the source). Files that are not text are skipped as `binary`.
+    """
+    folder, name = posixpath.split(file.name)
+    metadata = {"file": name, "folder": folder}
+    with file.open() as stream:
+        part, number = stream.read(PART_BYTES), 1
+        if name.lower().endswith(_NOT_TEXT) or _is_binary(part):
+            yield Document.skip(file.name, "binary")
+            return
+        encoding = source.encoding or ("utf-16" if part[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "")
+        while part or number == 1:
+            # A part ends at a line's end, or it would cut a word or a character in two.
+            part += stream.read() if encoding.lower().startswith("utf-16") else stream.readline()
+            following = stream.read(PART_BYTES)
+            notes: Notes = {}
+            text = decode(part, encoding, notes)
+            doc_id = file.name if number == 1 and not following else f"{file.name}#{number}"
+            yield Document.of(doc_id, loose_paragraphs(text), metadata, notes)
+            part, number = following, number + 1
+
+
+def _is_binary(data: bytes) -> bool:
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return b"\0" in data[:8192] and not marked

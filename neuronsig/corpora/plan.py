@@ -1,0 +1,131 @@
+"""Which files one source is read from, and how they are dealt to tasks."""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+
+import fsspec
+import pyarrow as pa
+
+from neuronsig.config import CorpusConfig, SourceConfig
+from neuronsig.corpora import documentation
+from neuronsig.corpora.document import Document
+from neuronsig.corpora.files import Unit, is_archive, list_files, members, open_file, split_lines
+from neuronsig.corpora.formats import Format, format_of
+from neuronsig.corpora.parquet_file import split_row_groups
+from neuronsig.errors import InputError
+
+# What a broken archive, compressed stream or disk raises.
+READ_ERRORS = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, pa.ArrowException)
+STRETCH = 64 << 20
+BUNDLE = 8 << 20
+_SAMPLED = 64 << 10
+
+
+def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> tuple[list[Unit], list[Unit]]:
+    """(units that hold documents, files that documents elsewhere need), sorted by name.
+
+    Where a folder holds both an archive and what was unpacked from it, the unpacked files are read. Raises
+    InputError when the path is missing or holds no file of the format.
+    """
+    if source.format == "documentation":
+        return documentation.list_documentation(), []
+    layout = format_of(source)
+    files = list_files(source.path, key)
+    single = len(files) == 1 and source.path.rstrip("/").endswith(files[0].name)
+    side = [unit for unit in files if layout.side(unit.place)]
+    units = [unit for unit in files if not is_archive(unit.name) and layout.wanted(unit.place)]
+    if single and not units and not is_archive(files[0].name) and source.format in ("jsonl", "csv", "parquet"):
+        units = files  # one file named outright is read whatever its ending
+    if not units:
+        units = [unit for unit in files if is_archive(unit.name)]
+    if not units:
+        raise InputError(
+            f"{key}.path={source.path} holds no {source.format} file (found {_named(files)}); "
+            f"check {key}.format and {key}.path"
+        )
+    if source.format == "jsonl" and not source.max_documents:
+        units = [piece for unit in units for piece in split_lines(unit, stretch)]
+    if source.format == "parquet" and not source.max_documents:
+        units = [piece for unit in units for piece in split_row_groups(unit, stretch)]
+    return units, side
+
+
+def bundle(units: Sequence[Unit], at_least: int, size: int = BUNDLE) -> list[list[Unit]]:
+    """Units dealt in order to tasks of about `size` bytes, or to more and smaller ones to make `at_least`."""
+    total = sum(unit.size for unit in units)
+    size = min(size, max(1, total // max(1, at_least)))
+    bundles: list[list[Unit]] = []
+    gathered = 0
+    for unit in units:
+        if not bundles or gathered + unit.size > size:
+            bundles.append([])
+            gathered = 0
+        bundles[-1].append(unit)
+        gathered += unit.size
+    return bundles
+
+
+def read_units(units: Sequence[Unit], side: Sequence[Unit], source: SourceConfig) -> Iterator[Document]:
+    """The documents of some units, in order; a file that cannot be read to its end is skipped and counted."""
+    layout = format_of(source)
+    beside = {unit.place: _bytes(unit) for unit in side}
+    found = 0
+    for unit in units:
+        for document in _read_unit(unit, beside, layout, source):
+            yield document
+            found += document.skipped is None
+            if source.max_documents and found >= source.max_documents:
+                return
+
+
+def corpus_fingerprint(corpus: CorpusConfig) -> str:
+    """The first 16 hex digits of the SHA-256 over every file's name, size, first and last 64 KiB.
+
+    Whole files are not read: a dump has many gigabytes. Independent of where the corpus lies.
+    """
+    digest = hashlib.sha256()
+    for name, source in corpus.sources.items():
+        units, side = source_units(source, f"corpus.sources.{name}", stretch=1 << 62)
+        for unit in {unit.path: unit for unit in [*side, *units]}.values():
+            digest.update(f"{name}\0{unit.name}\0{unit.size}\0".encode())
+            try:
+                with fsspec.open(unit.path, "rb").open() as stream:
+                    digest.update(stream.read(_SAMPLED))
+                    if unit.size > 2 * _SAMPLED:
+                        stream.seek(unit.size - _SAMPLED)
+                    digest.update(stream.read(_SAMPLED))
+            except OSError as error:
+                raise InputError(f"corpus.sources.{name}.path: {unit.path} cannot be read ({error.strerror})") from None
+    return digest.hexdigest()[:16]
+
+
+def _read_unit(unit: Unit, beside: dict[str, bytes], layout: Format, source: SourceConfig) -> Iterator[Document]:
+    try:
+        within = _side_members(unit, layout) if is_archive(unit.name) else {}
+        for file in members(unit, layout.wanted if is_archive(unit.name) else lambda name: True):
+            file.side = {**beside, **within}
+            yield from layout.parse(file, source)
+    except READ_ERRORS:
+        yield Document.skip(unit.name, "unreadable_file", {"unreadable_bytes": unit.size})
+
+
+def _side_members(unit: Unit, layout: Format) -> dict[str, bytes]:
+    if layout.side.__name__ == "_no_side_files":
+        return {}
+    return {file.name: file.read() for file in members(unit, layout.side)}
+
+
+def _bytes(unit: Unit) -> bytes:
+    with open_file(unit.path) as stream:
+        return stream.read()
+
+
+def _named(files: Sequence[Unit]) -> str:
+    shown = ", ".join(unit.name for unit in files[:3])
+    return shown + (f" and {len(files) - 3:,} more" if len(files) > 3 else "")

@@ -1,0 +1,207 @@
+"""read_documents: all sources of a corpus in one DataFrame, one row a document or skipped record."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from neuronsig.config import CorpusConfig, SourceConfig
+from neuronsig.corpora.check import check_sources
+from neuronsig.corpora.document import Document
+from neuronsig.corpora.files import Unit, count_lines, is_archive
+from neuronsig.corpora.plan import bundle, read_units, source_units
+from neuronsig.corpora.wikipedia_dump import PAGE_END, page_document
+from neuronsig.tables import METADATA
+
+RECORDS = T.StructType(
+    [
+        T.StructField("domain", T.StringType(), False),
+        T.StructField("source", T.StringType(), False),
+        T.StructField("corpus_order", T.IntegerType(), False),
+        T.StructField("doc_id", T.StringType(), False),
+        T.StructField("text", T.StringType()),
+        T.StructField("metadata", T.MapType(T.StringType(), T.ArrayType(T.StringType()))),
+        T.StructField("skipped", T.StringType()),
+        T.StructField("notes", T.MapType(T.StringType(), T.LongType())),
+    ]
+)
+_ARROW = pa.schema(
+    [
+        ("domain", pa.string()),
+        ("source", pa.string()),
+        ("corpus_order", pa.int32()),
+        ("doc_id", pa.string()),
+        ("text", pa.string()),
+        ("metadata", METADATA),
+        ("skipped", pa.string()),
+        ("notes", pa.map_(pa.string(), pa.int64())),
+    ]
+)
+_BATCH_DOCUMENTS = 512
+_BATCH_CHARACTERS = 8 << 20
+
+
+@dataclass
+class Documents:
+    """A corpus read lazily. `records` (columns of RECORDS) has one row a document or skipped record.
+
+    A record is a document (`skipped` null) or was skipped for the reason in `skipped` (`text` null then). `notes`
+    counts what was replaced or left out inside a record. The rows' order means nothing: sort by corpus_order, doc_id.
+    """
+
+    records: DataFrame
+
+    @property
+    def frame(self) -> DataFrame:
+        """The documents: corpus_order, domain, doc_id, text, metadata."""
+        kept = self.records.where(F.col("skipped").isNull())
+        return kept.select("corpus_order", "domain", "doc_id", "text", "metadata")
+
+    def save(self, folder: str) -> Documents:
+        """Write the records as Parquet and go on from there, so that text is parsed once; `folder` is a URI."""
+        self.records.write.mode("overwrite").parquet(folder)
+        return self.load(self.records.sparkSession, folder)
+
+    @classmethod
+    def load(cls, spark: SparkSession, folder: str) -> Documents:
+        """The records that `save` wrote."""
+        return cls(spark.read.parquet(folder))
+
+    @functools.cached_property
+    def tally(self) -> dict[str, dict[str, dict[str, int]]]:
+        """`records` and `notes`: source -> name -> count; the documents count as `documents`. One pass."""
+        reason = F.coalesce("skipped", F.lit("documents"))
+        counted = F.map_concat(
+            F.create_map(F.concat(F.lit("records/"), reason), F.lit(1).cast("long")),
+            F.transform_keys("notes", lambda key, _: F.concat(F.lit("notes/"), key)),
+        )
+        rows = self.records.select("source", F.explode(counted).alias("name", "amount"))
+        found: dict[str, dict[str, dict[str, int]]] = {"records": {}, "notes": {}}
+        for row in rows.groupBy("source", "name").agg(F.sum("amount").alias("sum")).orderBy("source", "name").collect():
+            kind, _, name = row["name"].partition("/")
+            found[kind].setdefault(row["source"], {})[name] = row["sum"]
+        return found
+
+    def count(self) -> int:
+        """The number of documents."""
+        return sum(counts.get("documents", 0) for counts in self.tally["records"].values())
+
+    def skipped(self) -> dict[str, int]:
+        """`source: reason` -> records skipped for it."""
+        return _flat(self.tally["records"])
+
+    def notes(self) -> dict[str, int]:
+        """`source: what` -> how many were replaced or left out inside records."""
+        return _flat(self.tally["notes"])
+
+
+def read_documents(spark: SparkSession, corpus: CorpusConfig) -> Documents:
+    """Every record of every source, lazily.
+
+    `corpus_order` is the source's place in the config; `doc_id` begins with the source's name, so that it is
+    unique in a domain that several sources share. Raises InputError for a source that cannot be read.
+    """
+    check_sources(corpus)
+    frames = [_read_source(spark, source, name, order) for order, (name, source) in enumerate(corpus.sources.items())]
+    return Documents(functools.reduce(DataFrame.unionByName, frames))
+
+
+def _flat(tally: dict[str, dict[str, int]]) -> dict[str, int]:
+    return {
+        f"{source}: {name}": amount
+        for source, counts in tally.items()
+        for name, amount in counts.items()
+        if name != "documents"
+    }
+
+
+def _read_source(spark: SparkSession, source: SourceConfig, name: str, order: int) -> DataFrame:
+    units, side = source_units(source, f"corpus.sources.{name}")
+    label = functools.partial(_labelled, source=name, domain=source.domain, order=order)
+    if source.format == "wikipedia_dump" and not source.max_documents:
+        plain = [unit.path for unit in units if not is_archive(unit.name) and not unit.name.endswith((".xz", ".zst"))]
+        if len(plain) == len(units):
+            return _read_dump(spark, plain, source, label)
+    cores = spark.sparkContext.defaultParallelism
+    bundles = [units] if source.max_documents else bundle(_numbered(spark, units, source), 2 * cores)
+
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for index in batch.column(0).to_pylist():
+                yield from label(read_units(bundles[index], side, source))
+
+    return spark.range(0, len(bundles), 1, len(bundles)).mapInArrow(read, RECORDS)
+
+
+def _read_dump(
+    spark: SparkSession,
+    paths: list[str],
+    source: SourceConfig,
+    label: Callable[[Iterable[Document]], Iterator[pa.RecordBatch]],
+) -> DataFrame:
+    """Spark's own text reader splits even one large bzip2 file; a record is what lies between page ends."""
+
+    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        pieces = (page_document(piece, source) for batch in batches for piece in batch.column(0).to_pylist())
+        yield from label(document for document in pieces if document is not None)
+
+    text = spark.read.text(paths, lineSep=PAGE_END).select(F.col("value").cast("binary"))
+    return text.mapInArrow(read, RECORDS)
+
+
+def _numbered(spark: SparkSession, units: Sequence[Unit], source: SourceConfig) -> list[Unit]:
+    """Units of large JSONL files with the number of their first line, which names a record without an id column."""
+    if source.format != "jsonl" or source.id_column or len({unit.path for unit in units}) == len(units):
+        return list(units)
+    pieces = list(units)
+
+    def lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            ids = batch.column(0).to_pylist()
+            counts = [count_lines(pieces[index]) for index in ids]
+            yield pa.RecordBatch.from_pydict({"id": ids, "lines": counts})
+
+    frame = spark.range(0, len(pieces), 1, len(pieces)).mapInArrow(lines, "id long, lines long")
+    counts = {row["id"]: row["lines"] for row in frame.collect()}
+    numbered: list[Unit] = []
+    first = 0
+    for index, unit in enumerate(pieces):
+        first = first + counts[index - 1] if index and pieces[index - 1].path == unit.path else 0
+        numbered.append(dataclasses.replace(unit, first_record=first))
+    return numbered
+
+
+def _labelled(found: Iterable[Document], source: str, domain: str, order: int) -> Iterator[pa.RecordBatch]:
+    """Documents as Arrow batches of bounded size."""
+    batch: list[Document] = []
+    characters = 0
+    for document in found:
+        batch.append(document)
+        characters += len(document.text)
+        if len(batch) >= _BATCH_DOCUMENTS or characters >= _BATCH_CHARACTERS:
+            yield _batch(batch, source, domain, order)
+            batch, characters = [], 0
+    if batch:
+        yield _batch(batch, source, domain, order)
+
+
+def _batch(found: Sequence[Document], source: str, domain: str, order: int) -> pa.RecordBatch:
+    columns = [
+        [domain] * len(found),
+        [source] * len(found),
+        [order] * len(found),
+        [f"{source}/{document.doc_id}" for document in found],
+        [None if document.skipped else document.text for document in found],
+        [list(document.metadata.items()) for document in found],
+        [document.skipped for document in found],
+        [list(document.notes.items()) for document in found],
+    ]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, _ARROW, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=_ARROW)
