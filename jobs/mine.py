@@ -1,0 +1,72 @@
+"""Signatures of every neuron: what its top sentences have that the rest of the corpus has not (P1 3.2, 4.3).
+
+Reads topk/<model>/ and sentences/; writes profiles/<model>/ (one row a neuron: lengths, POS shares, selectivity,
+metadata) and signatures/<model>/ (words, POS tags and metadata values of all neurons by keyness; word sequences, POS
+sequences and itemsets of the neurons mined). All neurons are profiled in one Spark pass. Spark MLlib's PrefixSpan and
+FPGrowth then mine the neurons named in mining.neurons, those of mining.layers, and the mining.selective ones with the
+most telling single item; their patterns are counted exactly in the rest of the corpus. The same command again does
+only what is missing; other neurons need overwrite=true, which keeps the results of those mined before.
+
+    python -m jobs.mine run=runs/demo
+    python -m jobs.mine run=runs/demo mining.neurons=[L4/U123,L6/U7] mining.selective=0 overwrite=true
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+from jobs.launch import Summary, launch, stage_config
+from neuronsig.config import Config, as_plan
+from neuronsig.rundir import RunDirectory, fingerprint_of
+from neuronsig.tables import SENTENCES, TOPK, check_table
+
+SECTIONS = ("model", "mining", "spark")
+ENCODING = ("min_count", "metadata_skip", "metadata_max_values")
+SELECTION = ("neurons", "layers", "selective", "patterns_kept", "frequent_kept", "concurrency")
+
+
+def run(config: Config) -> Summary:
+    """Mine one model's neurons; raises InputError and ConfigError before any engine starts where it can be known."""
+    directory = RunDirectory.existing(config.run)
+    model = config.model.name
+    needed_by = f"mine model={model}"
+    inputs = {
+        "sentences": directory.fingerprint("annotate", needed_by),
+        "topk": directory.fingerprint(f"collect/{model}", needed_by),
+    }
+    settings = {key: value for key, value in as_plan(config.mining).items() if key != "concurrency"}
+    outputs = [directory.signatures(model), directory.profiles(model)]
+    plan = {"inputs": inputs, "mining": settings}
+    with directory.stage(f"mine/{model}", plan, outputs, stage_config(config, SECTIONS), config.overwrite) as stage:
+        if stage.done:
+            return {"nothing to do": "all signatures are there", **stage.counts}
+        check_table(directory.sentences, SENTENCES)
+        check_table(directory.topk(model), TOPK)
+        stage.counts |= _mine(config, directory, inputs, settings)
+        return stage.counts
+
+
+def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> dict[str, Any]:
+    from spark_jobs.mining.signatures import MiningPaths, mine_model
+    from spark_jobs.session import spark_session
+
+    model = config.model.name
+    encoding = [inputs["sentences"], {key: settings[key] for key in ENCODING}]
+    mining = [inputs, {key: value for key, value in settings.items() if key not in SELECTION}]
+    paths = MiningPaths(
+        sentences=directory.sentences,
+        topk=directory.topk(model),
+        encoded=directory.work("encoded", fingerprint_of(encoding)),
+        work=directory.work("mine", model, fingerprint_of(mining)),
+        signatures=directory.signatures(model),
+        profiles=directory.profiles(model),
+    )
+    # Several neurons are mined at once; first in, first out would let one of them wait for all others.
+    spark = dataclasses.replace(config.spark, conf=["spark.scheduler.mode=FAIR", *config.spark.conf])
+    return mine_model(spark_session(spark, f"neuronsig mine {model}"), paths, config.mining)
+
+
+if __name__ == "__main__":
+    sys.exit(launch(run, SECTIONS))
