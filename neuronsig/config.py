@@ -187,7 +187,8 @@ class MiningConfig:
     itemset_max_size: int = option(3, "items of an itemset reported, at most")
     itemset_max_share: float = option(0.9, "items in more than this share of the corpus's sentences form no itemsets")
     pattern_limit: int = option(
-        200_000, "bound of one neuron's patterns of a kind; where it could be exceeded the support is raised, and counted"
+        200_000,
+        "bound of one neuron's patterns of a kind; where it could be exceeded the support is raised, and counted",
     )
     metadata_skip: list[str] = option(["date", "split"], "metadata fields that are not mined")
     metadata_max_values: int = option(
@@ -217,7 +218,9 @@ class MiningConfig:
         for name in ("word_min_support", "pos_min_support", "itemset_min_support"):
             value = getattr(self, name)
             require(0 < value <= 1, f"{key}.{name}", value, "above 0 and at most 1", "it is a share of sentences")
-        require(0 < self.itemset_max_share <= 1, f"{key}.itemset_max_share", self.itemset_max_share, "above 0, at most 1")
+        require(
+            0 < self.itemset_max_share <= 1, f"{key}.itemset_max_share", self.itemset_max_share, "above 0, at most 1"
+        )
         require(0 < self.alpha < 1, f"{key}.alpha", self.alpha, "above 0 and below 1")
 
 
@@ -229,17 +232,20 @@ class AnalysisConfig:
     dimension: int = option(300, "dimensions of trained vectors (P1: 300)")
     epochs: int = option(5, "passes over the corpora when training vectors")
     max_train_sentences: int = option(1_000_000, "sentences used for training vectors, spread over the corpora")
+    min_count: int = option(3, "words rarer than this get their vector from their character 5-grams")
+    buckets: int = option(100_000, "hash buckets of the character n-grams, 1.2 KB each at 300 dimensions")
     clusters: int = option(0, "clusters of neurons; 0: as many as layers (P1 4.3)")
     restarts: int = option(10, "k-means starts; the best is kept")
     perplexity: float = option(30.0, "t-SNE's perplexity")
     seed: int = option(0, "seed of vectors, clusters and t-SNE")
 
     def check(self, key: str) -> None:
-        for name in ("dimension", "epochs", "max_train_sentences", "restarts"):
+        for name in ("dimension", "epochs", "max_train_sentences", "min_count", "buckets", "restarts"):
             value = getattr(self, name)
             require(value >= 1, f"{key}.{name}", value, "1 or more")
         require(self.clusters == 0 or self.clusters >= 2, f"{key}.clusters", self.clusters, "0 or at least 2")
         require(self.perplexity > 0, f"{key}.perplexity", self.perplexity, "above 0")
+        require(0 <= self.seed < 2**31, f"{key}.seed", self.seed, "0 or more, and below 2^31")
 
 
 @dataclass
