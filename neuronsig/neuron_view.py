@@ -52,7 +52,9 @@ class Evidence:
         """The pattern as a reader writes it: words in order, items joined by +, a metadata value alone."""
         if self.kind == "metadata":
             return self.pattern[-1]
-        return (" + " if self.kind == "itemset" else " ").join(self.pattern)
+        if self.kind == "itemset":
+            return " + ".join(item.removeprefix("word=").removeprefix("pos=") for item in self.pattern)
+        return " ".join(self.pattern)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from neuronsig.errors import ConfigError, InputError
 from neuronsig.highlight import Signature
 from neuronsig.neuron import Neuron
 from neuronsig.neuron_view import Evidence, Link, NeuronView, SentenceView, Share
+from neuronsig.profiles import most_selective
 from neuronsig.rundir import RunDirectory
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table, table_files
 
@@ -44,6 +45,8 @@ class SignatureReader:
         self.clustered = run.neurons(model).is_dir() and bool(list(run.neurons(model).rglob("*.parquet")))
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (n.site, n.layer, -n.sign, n.unit))
+        self.layers = sorted({neuron.layer for neuron in self.neurons})
+        self._places = {neuron: place for place, neuron in enumerate(self.neurons)}
         self.corpora = read_corpora(run)
         self.clusters: dict[int, list[Neuron]] = {}
         for neuron in self.neurons:
@@ -68,10 +71,20 @@ class SignatureReader:
             f"it holds layers {_ranges(layers)}, units 0 to {units}{sign}"
         )
 
+    def neighbour(self, neuron: Neuron, step: int) -> Neuron | None:
+        """The neuron `step` places on in the order of pages; None before the first and after the last."""
+        place = self._places[neuron] + step
+        return self.neurons[place] if 0 <= place < len(self.neurons) else None
+
     def most_selective(self, n: int) -> list[Neuron]:
-        """The `n` neurons with the highest POS selectivity (P1 4.3), those mined for patterns first."""
-        profiles = self.profiles
-        return sorted(self.neurons, key=lambda x: (not profiles[x]["mined"], -profiles[x]["selectivity"], x))[:n]
+        """The `n` most striking neurons by their leading item, as mining chooses them, those with patterns first."""
+        chosen: list[Neuron] = []
+        for mined in (True, False):
+            group = [neuron for neuron in self.neurons if self.profiles[neuron]["mined"] == mined]
+            rows = [self.profiles[neuron] for neuron in group]
+            bits, leads = [row["lead_bits"] for row in rows], [row["lead_item"] for row in rows]
+            chosen += most_selective(group, bits, leads, n - len(chosen))
+        return chosen
 
     def prefetch(self) -> None:
         """Read the top sentences and the similar neurons of all neurons at once, for callers that want every view."""

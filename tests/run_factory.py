@@ -226,6 +226,8 @@ def _abstract(
             "length_sd": math.sqrt(sum((x - mean) ** 2 for x in lengths) / n1),
             **{f"{name}_share": share for name, share in shares.items()},
             "selectivity": max(shares["noun"] / 0.24, shares["verb"] / 0.16, shares["adj"] / 0.12),
+            "lead_item": "=".join(max(made.signatures[-30:], key=lambda r: r["lrc"])["pattern"]),
+            "lead_bits": max(made.signatures[-30:], key=lambda r: r["lrc"])["lrc"],
             "metadata_profile": [(name, list(counts.items())) for name, counts in profile.items()],
             "mined": True,
         }

@@ -1,0 +1,158 @@
+"""Builds the site of one model: neuron pages layer by layer, then the pages that need all of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from neuronsig import __version__
+from neuronsig.config import ReportConfig
+from neuronsig.neuron import Neuron
+from neuronsig.neuron_view import NeuronView
+from neuronsig.progress import task
+from neuronsig.report.featured import choose_featured, choose_silent
+from neuronsig.report.neuron_page import neuron_context
+from neuronsig.report.overview import overview
+from neuronsig.report.render import environment
+from neuronsig.report.search_index import SearchIndex
+from neuronsig.report.site_data import Line, kinds_by_layer, write_labels, write_map
+from neuronsig.rundir import RunDirectory, atomic_write, fingerprint_files, remove
+from neuronsig.signature_reader import SignatureReader
+from neuronsig.summary import Description, describe
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class ReportSummary:
+    """What was written: `index` is the page to open."""
+
+    index: Path
+    pages: int
+    silent: int
+    largest_page: int
+    bytes: int
+
+
+def inputs_fingerprint() -> str:
+    """Fingerprint of the templates and the code that fill them, so that a newer version is built anew."""
+    files = [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")]
+    return fingerprint_files(files)
+
+
+def build(run: RunDirectory, model: str, config: ReportConfig) -> ReportSummary:
+    """Write `report/<model>/` and `report/index.html`; the old site stays whole until the new one is.
+
+    Memory grows with neurons x sentences shown, not with the corpus or K. Raises InputError when the model's
+    tables are not there or not of one run.
+    """
+    reader = SignatureReader(run, model, config.sentences, "report")
+    final, site = run.report / model, run.report / f".{model}-building"
+    remove(site)
+    (site / "neurons").mkdir(parents=True)
+    shutil.copytree(PACKAGE / "assets", site / "assets", ignore=shutil.ignore_patterns("__pycache__"))
+    builder = _Builder(reader, site, config)
+    builder.neuron_pages()
+    builder.group_pages()
+    builder.front_page(run)
+    remove(final)
+    site.rename(final)
+    write_index(run)
+    files = [path for path in final.rglob("*") if path.is_file()]
+    return ReportSummary(
+        index=run.report / "index.html",
+        pages=len(builder.lines),
+        silent=sum(line.description.kind == "none" for line in builder.lines),
+        largest_page=max(path.stat().st_size for path in (final / "neurons").iterdir()),
+        bytes=sum(path.stat().st_size for path in files),
+    )
+
+
+def write_index(run: RunDirectory) -> None:
+    """`report/index.html`: leads to the one model's site, or lists the sites of all models."""
+    models = sorted(path.parent.name for path in run.report.glob("[!.]*/index.html"))
+    page = environment().get_template("models.html").render(models=models, version=__version__)
+    atomic_write(run.report / "index.html", page.encode())
+
+
+class _Builder:
+    """The site under construction: `lines` is one entry a neuron, in the reader's order."""
+
+    def __init__(self, reader: SignatureReader, site: Path, config: ReportConfig) -> None:
+        self.reader, self.site, self.config = reader, site, config
+        self.environment = environment()
+        self.common: dict[str, Any] = {"model": reader.model, "version": __version__}
+        self.lines: list[Line] = []
+        self.order = {neuron: index for index, neuron in enumerate(reader.neurons)}
+
+    def neuron_pages(self) -> None:
+        """One page a neuron; descriptions of all come first, because pages show those of their neighbours."""
+        self.reader.prefetch()
+        index = SearchIndex()
+        described: dict[Neuron, Description] = {}
+        groups = [list(group) for _, group in groupby(self.reader.neurons, key=lambda n: (n.site, n.layer, n.sign))]
+        with task("describing neurons", len(self.reader.neurons), "neurons") as progress:
+            for group in groups:
+                for view in self.reader.views(group):
+                    described[view.neuron] = description = describe(view)
+                    self.lines.append(Line(view, description))
+                    index.add(self.order[view.neuron], view, description)
+                    progress.advance()
+        index.write(self.site / "data")
+        write_labels(self.site / "data", self.lines)
+        write_map(self.site / "data", self.lines)
+        template = self.environment.get_template("neuron.html")
+        with task("writing pages", len(self.reader.neurons), "pages") as progress:
+            for view in self._views(groups):
+                context = neuron_context(view, described, self.reader)
+                self._write(f"neurons/{view.neuron.slug}.html", template, context)
+                progress.advance()
+
+    def _views(self, groups: list[list[Neuron]]) -> Iterator[NeuronView]:
+        for group in groups:
+            yield from self.reader.views(group)
+
+    def group_pages(self) -> None:
+        """One page a layer and one a cluster: a line for each of its neurons."""
+        template = self.environment.get_template("group.html")
+        layers: dict[str, list[Line]] = {}
+        clusters: dict[str, list[Line]] = {}
+        for line in self.lines:
+            layers.setdefault(line.group_slug, []).append(line)
+            if line.cluster is not None:
+                clusters.setdefault(f"cluster-{line.cluster}", []).append(line)
+        for slug, lines in layers.items():
+            title = lines[0].group_title
+            self._write(f"groups/{slug}.html", template, {"title": title, "lines": lines, "is_cluster": False})
+        for slug, lines in sorted(clusters.items()):
+            title = f"Cluster {lines[0].cluster}"
+            self._write(f"groups/{slug}.html", template, {"title": title, "lines": lines, "is_cluster": True})
+
+    def front_page(self, run: RunDirectory) -> None:
+        """The run at a glance, featured neurons, figures, and what was dropped."""
+        featured = choose_featured(self.lines, self.config.featured)
+        silent = choose_silent(self.lines, max(1, self.config.featured // 4))
+        wanted = [line.neuron for _, lines in featured for line in lines] + [line.neuron for line in silent]
+        cards = {view.neuron: view for view in self.reader.views(wanted)} if wanted else {}
+        context = {
+            **overview(run, self.reader, self.site),
+            "featured": featured,
+            "silent": silent,
+            "cards": cards,
+            "kinds": kinds_by_layer(self.lines),
+            "clusters": {c: len(n) for c, n in sorted(self.reader.clusters.items())},
+        }
+        self._write("index.html", self.environment.get_template("index.html"), context)
+        self._write("search.html", self.environment.get_template("search.html"), {})
+
+    def _write(self, name: str, template: jinja2.Template, context: Mapping[str, Any]) -> None:
+        path = self.site / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        root = "../" * name.count("/")
+        path.write_text(template.render(root=root, **self.common, **context), encoding="utf-8", newline="\n")

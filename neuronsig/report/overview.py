@@ -1,0 +1,103 @@
+"""The run at a glance: what was run, on what, for how long, what was dropped, and the figures made of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from neuronsig.rundir import RunDirectory
+from neuronsig.signature_reader import SignatureReader
+
+CAPTIONS = {
+    "tsne": "Neurons by the mean vector of their top sentences, t-SNE, coloured by layer (P1 Figure 2).",
+    "selectivity": "Where each layer's neurons stand in the ranking by part-of-speech selectivity (P1 Figure 3).",
+    "sentiment": "Where each layer's neurons stand in the ranking by deviation of sentiment (P1 Figure 4).",
+    "length": "Mean length of the top sentences, neuron by neuron (P2 Figure 2).",
+    "updates": "How many sentences each 100,000 more brought into the top lists (P1 Figure 1).",
+}
+PIPELINE = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster")
+SVG_BYTES = 400_000
+
+
+def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str, Any]:
+    """Variables of templates/index.html that tell of the run; copies the figures into `site/figures`."""
+    stages = _stages(run, reader.model)
+    entries = run.record()["stages"]
+    collect = entries.get(f"collect/{reader.model}", {})
+    mined = sum(bool(row["mined"]) for row in reader.profiles.values())
+    total = reader.corpora.get("Total", {})
+    return {
+        "stages": stages,
+        "seconds": sum(stage["seconds"] for stage in stages),
+        "dropped": [(stage["name"], reason, n) for stage in stages for reason, n in stage["dropped"]],
+        "corpora": list(reader.corpora.values()),
+        "n_sentences": total.get("sentences"),
+        "n_neurons": len(reader.neurons),
+        "n_layers": len(reader.layers),
+        "n_units": max(neuron.unit for neuron in reader.neurons) + 1,
+        "signs": sorted({neuron.sign for neuron in reader.neurons}, reverse=True),
+        "n_mined": mined,
+        "k": max(row["n_sentences"] for row in reader.profiles.values()),
+        "plan": dict(_leaves(collect.get("plan", {}))),
+        "versions": collect.get("versions", {}) | entries.get("annotate", {}).get("versions", {}),
+        "figures": copy_figures(run, reader.model, site),
+    }
+
+
+def copy_figures(run: RunDirectory, model: str, site: Path) -> list[dict[str, str]]:
+    """The pictures of `analysis/<model>/` and `analysis/`, one a name; an SVG unless it is large and a PNG is there."""
+    chosen: dict[str, Path] = {}
+    for directory in (run.analysis(model), run.analysis()):
+        for path in sorted(directory.glob("*.*")) if directory.is_dir() else ():
+            if path.suffix not in (".png", ".svg"):
+                continue
+            held = chosen.get(path.stem)
+            small_svg = path.suffix == ".svg" and path.stat().st_size <= SVG_BYTES
+            if held is None or (held.parent == path.parent and small_svg):
+                chosen[path.stem] = path
+    figures = []
+    for stem, path in sorted(chosen.items()):
+        (site / "figures").mkdir(exist_ok=True)
+        shutil.copyfile(path, site / "figures" / path.name)
+        words = stem.replace("_", " ").replace("-", " ")
+        caption = next((text for key, text in CAPTIONS.items() if key in stem), words.capitalize() + ".")
+        figures.append({"file": f"figures/{path.name}", "caption": caption})
+    return figures
+
+
+def _stages(run: RunDirectory, model: str) -> list[dict[str, Any]]:
+    """The pipeline's stages that made this model's results, in order, with what each counted and dropped."""
+    found = []
+    for name, entry in run.record()["stages"].items():
+        job, _, of = name.partition("/")
+        if job not in PIPELINE or (job in ("collect", "mine", "cluster") and of != model):
+            continue
+        counts = entry.get("counts", {})
+        dropped = [
+            (f"{key}: {reason}" if key not in ("dropped", "skipped") else reason, n)
+            for key, value in counts.items()
+            if isinstance(value, Mapping)
+            for reason, n in _leaves(value)
+        ]
+        plain = [(key, value) for key, value in counts.items() if not isinstance(value, Mapping)]
+        found.append(
+            {
+                "name": name,
+                "status": entry["status"],
+                "seconds": float(entry.get("seconds", 0.0)),
+                "counts": plain,
+                "dropped": [(reason, n) for reason, n in dropped if n],
+            }
+        )
+    return sorted(found, key=lambda stage: PIPELINE.index(stage["name"].split("/")[0]))
+
+
+def _leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(item, Mapping):
+            yield from _leaves(item, name)
+        else:
+            yield name, item

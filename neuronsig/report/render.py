@@ -1,0 +1,66 @@
+"""The templates' environment: everything escaped, numbers as a reader wants them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+import jinja2
+
+from neuronsig.highlight import cut_segments
+from neuronsig.neuron_view import Evidence, SentenceView
+from neuronsig.summary import percent
+
+CHARACTERS = 600
+
+
+@lru_cache(maxsize=1)
+def environment() -> jinja2.Environment:
+    """Jinja environment over the package's templates; autoescape is on for all of them."""
+    env = jinja2.Environment(
+        loader=jinja2.PackageLoader("neuronsig.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {"clean": clean, "percent": percent, "pieces": pieces, "times": times, "duration": duration}
+    env.globals["scale"] = scale
+    return env
+
+
+def clean(text: str) -> str:
+    """Text without the control characters that HTML forbids; each becomes a space."""
+    return "".join(
+        " " if unicodedata.category(char) in ("Cc", "Cs") or char in "\ufffe\uffff" else char for char in text
+    )
+
+
+def _forbidden(char: str) -> bool:
+    return unicodedata.category(char) in ("Cc", "Cs") or ord(char) & 0xFFFE == 0xFFFE or "\ufdd0" <= char <= "\ufdef"
+
+
+def pieces(sentence: SentenceView, characters: int = CHARACTERS) -> tuple[list[tuple[str, int]], int]:
+    """The segments that are shown of a sentence, cleaned, and the number of characters left out."""
+    kept, left_out = cut_segments(sentence.segments, characters)
+    return [(clean(text), mark) for text, mark in kept], left_out
+
+
+def scale(rows: Sequence[Evidence]) -> float:
+    """The share that the longest bar of a table stands for, at least 5 %."""
+    return max([0.05, *(row.share for row in rows), *(row.reference or 0.0 for row in rows)])
+
+
+def times(ratio: float | None, reference: float | None = None) -> str:
+    """`×2.3`; `only` for what the corpus has not at all; nothing where there is no reference."""
+    if ratio is None:
+        return "only" if reference == 0 else ""
+    return f"×{ratio:,.0f}" if ratio >= 10 else f"×{ratio:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """`41 s`, `12 min`, `3.4 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
