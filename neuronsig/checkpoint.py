@@ -1,4 +1,4 @@
-"""A model's folder: where it is, what it must hold, how its tokenizer and weights are identified. No weight is loaded."""
+"""A model's folder: where it is, what it must hold, what identifies its tokenizer and weights; nothing is loaded."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def load_tokenizer(config: ModelConfig) -> TokenizerSpec:
     path = config.tokenizer or config.path
     folder = model_folder(path, key, TOKENIZER_FILES)
     if not any(any(folder.glob(pattern)) for pattern in TOKENIZER_FILES[1:-1]):
-        raise InputError(f"{key}={path}: {folder} holds no tokenizer (tokenizer.json, vocab.txt, ...); set model.tokenizer")
+        raise InputError(
+            f"{key}={path}: {folder} holds no tokenizer (tokenizer.json, vocab.txt, ...); set model.tokenizer"
+        )
     from transformers import AutoTokenizer
 
     try:
@@ -75,7 +77,9 @@ def load_tokenizer(config: ModelConfig) -> TokenizerSpec:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{key}={path}: its tokenizer cannot be loaded ({reason}); set model.tokenizer") from None
     if not getattr(tokenizer, "is_fast", False):
-        raise InputError(f"{key}={path}: {type(tokenizer).__name__} is not a fast tokenizer; set model.tokenizer to one")
+        raise InputError(
+            f"{key}={path}: {type(tokenizer).__name__} is not a fast tokenizer; set model.tokenizer to one"
+        )
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()
     backend.no_padding()

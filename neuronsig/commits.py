@@ -25,14 +25,12 @@ def unique_name(name: str, suffix: str) -> str:
     return f"{name}-{uuid.uuid4().hex[:12]}{suffix}"
 
 
-def commit(
-    data: Path, marker: Path, fingerprint: str, write: Callable[[Path], None], facts: Mapping[str, Any]
-) -> Marker:
-    """Write `data` with `write(temporary path)`, then the JSON `marker` with the facts; return the marker."""
+def commit(data: Path, marker: Path, fingerprint: str, write: Callable[[Path], Mapping[str, Any]]) -> Marker:
+    """Write `data` with `write(temporary path)`, which returns facts, then the JSON `marker` with them; return it."""
     data.parent.mkdir(parents=True, exist_ok=True)
     temporary = data.with_name(f".{data.name}-{uuid.uuid4().hex[:12]}.tmp")
     try:
-        write(temporary)
+        facts = write(temporary)
         digest = file_digest(temporary, flush=True)
         size = temporary.stat().st_size
         os.replace(temporary, data)

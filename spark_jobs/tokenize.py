@@ -167,13 +167,12 @@ def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) 
         "dropped_empty": table.num_rows - kept.num_rows,
     }
     folder = Path(task.folder)
-    commit(
-        folder / f"shard-{shard:05d}.parquet",
-        _marker(folder, shard),
-        task.fingerprint,
-        lambda path: pq.write_table(kept, path, compression="zstd"),
-        facts,
-    )
+
+    def write(path: Path) -> dict[str, int]:
+        pq.write_table(kept, path, compression="zstd")
+        return facts
+
+    commit(folder / f"shard-{shard:05d}.parquet", _marker(folder, shard), task.fingerprint, write)
     return facts
 
 

@@ -1,0 +1,111 @@
+"""The collection: Ray Data carries shard descriptors to model replicas, then the tree reduce (P1 3.1; design 4.2).
+
+`map_batches` sees one shard a batch. Ray may run a shard twice or restart a replica at any time: what counts is which
+shards have a valid commit, and their union is the same however they came to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray
+import ray.data
+from ray.data import ActorPoolStrategy, DataContext
+
+from neuronsig.commits import Marker, committed, sweep
+from neuronsig.errors import InputError, NeuronsigError
+from neuronsig_ray.reduce import tree_reduce
+from neuronsig_ray.scorer import Job, Replica
+from neuronsig_ray.session import Pool
+
+# A replica that dies while it starts (node lost, memory) is tried again this often before the job fails.
+_START_ATTEMPTS = 4
+
+Row = dict[str, Any]
+
+
+def valid_commits(job: Job) -> dict[int, Marker]:
+    """Shard -> marker of every valid commit; reads and checks every file."""
+    found = {shard.index: committed(job.marker(shard.index), job.fingerprint) for shard in job.shards}
+    return {index: marker for index, marker in found.items() if marker is not None}
+
+
+def score_shards(
+    job: Job, pending: list[int], pool: Pool, on_row: Callable[[Row], None], replica: type[Replica] = Replica
+) -> None:
+    """Score and commit the pending shards; `on_row` gets each shard's manifest row as it finishes."""
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # A large shard on a slow machine takes longer than the half hour after which Ray Data gives up.
+    context.execution_no_progress_timeout_s = -1
+    context.max_consecutive_actor_init_deaths = _START_ATTEMPTS
+    shards = ray.data.from_items([{"shard": index} for index in pending], override_num_blocks=len(pending))
+    rows = shards.map_batches(
+        replica,
+        fn_constructor_kwargs={"job": job},
+        batch_size=1,
+        compute=ActorPoolStrategy(size=pool.replicas),
+        num_cpus=pool.cpus,
+        num_gpus=pool.gpus or None,
+    )
+    try:
+        for row in rows.iter_rows():
+            on_row(row)
+    except NeuronsigError:
+        raise
+    except Exception as error:
+        raise _cause(error) from None
+
+
+def reduce_shards(job: Job, folder: Path, fan_in: int, on_node: Callable[[], None]) -> list[Marker]:
+    """Check that every shard of the plan is committed, rows adding up, then reduce; return the layers' markers."""
+    markers = valid_commits(job)
+    missing = [shard.index for shard in job.shards if shard.index not in markers]
+    scored = sum(marker["sentences"] for marker in markers.values())
+    if missing or scored != job.sentences:
+        raise InputError(
+            f"{job.commits}: {len(missing)} of {len(job.shards)} shards have no valid commit, {scored} of "
+            f"{job.sentences} sentences are scored; run the same command again"
+        )
+    files = [Path(job.commits) / markers[shard.index]["file"] for shard in job.shards]
+    finals = tree_reduce(job, files, folder, fan_in, on_node)
+    expected = job.rows_per_layer * min(job.k, job.sentences)
+    for final in finals:
+        if final["rows"] != expected:
+            raise InputError(
+                f"{folder / Path(final['file']).name} has {final['rows']} rows, expected {expected}; "
+                f"delete {job.commits} and run the same command again"
+            )
+    return finals
+
+
+def clean(job: Job) -> dict[int, Marker]:
+    """Valid commits, after deleting everything else in the commit folder; only while nothing runs in it."""
+    markers = valid_commits(job)
+    keep = [name for index, marker in markers.items() for name in (marker["file"], job.marker(index).name)]
+    sweep(Path(job.commits), keep)
+    return markers
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The NeuronsigError that a replica raised, out of Ray's wrappers; else the error itself."""
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+    while queue:
+        found = queue.pop()
+        if found is None or id(found) in seen:
+            continue
+        if isinstance(found, NeuronsigError):
+            # Ray's wrapper is an instance of both classes; only the message is for the user.
+            return found if type(found).__module__ == NeuronsigError.__module__ else _bare(found)
+        seen.add(id(found))
+        queue += [found.__cause__, found.__context__, getattr(found, "cause", None)]
+    return error
+
+
+def _bare(error: NeuronsigError) -> NeuronsigError:
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, NeuronsigError) else InputError(str(error).strip().splitlines()[-1])

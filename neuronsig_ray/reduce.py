@@ -1,0 +1,147 @@
+"""The tree reduce: committed shard files to the exact global top-K, as Ray tasks over files (design section 2).
+
+Every inner node is a committed file like a shard's, every final file one layer of the `topk/` table; a killed reduce
+goes on with the nodes that are missing. A task holds one layer of `fan_in` files at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+
+from neuronsig.commits import commit, committed, unique_name
+from neuronsig.tables import TOPK
+from neuronsig.topk import EMPTY, Keys, dense, merge, ragged, unpack
+from neuronsig_ray.scorer import SHARD_TOPK, SITE, Job
+
+# A row group of the final table holds whole neurons, about this many rows, so that reading one neuron reads little.
+_GROUP_ROWS = 1 << 17
+
+
+def tree_reduce(
+    job: Job, files: Sequence[Path], folder: Path, fan_in: int, on_node: Callable[[], None]
+) -> list[dict[str, Any]]:
+    """Reduce valid shard files to one file a layer in `folder`; return the final markers, one a layer."""
+    nodes = [str(path) for path in files]
+    level = 0
+    work = Path(job.commits) / "reduce"
+    while len(nodes) > fan_in:
+        level += 1
+        groups = [nodes[i : i + fan_in] for i in range(0, len(nodes), fan_in)]
+        markers = _run(
+            [(_inner, (job, group, str(work), f"fan{fan_in}-level{level}-{i:05d}")) for i, group in enumerate(groups)],
+            on_node,
+        )
+        nodes = [str(work / marker["file"]) for marker in markers]
+    return _run([(_final, (job, nodes, str(folder), position)) for position in range(len(job.layers))], on_node)
+
+
+def node_count(shards: int, layers: int, fan_in: int) -> int:
+    """Tasks of the tree over `shards` files."""
+    count = layers
+    while shards > fan_in:
+        shards = -(-shards // fan_in)
+        count += shards
+    return count
+
+
+def final_marker(folder: Path, layer: int) -> Path:
+    return folder / "_commits" / f"{SITE}-L{layer:02d}.json"
+
+
+def merged_layer(job: Job, files: Sequence[str], position: int) -> Keys:
+    """Top-K of one layer over shard or node files: (rows of a layer, at most k), sorted descending."""
+    result: Keys | None = None
+    for file in files:
+        lists = pq.ParquetFile(file).read_row_group(position)["keys"].combine_chunks()
+        keys = dense(lists.values.to_numpy(), lists.offsets.to_numpy())
+        result = keys[:, : job.k] if result is None else merge(result, keys, job.k)
+    assert result is not None
+    return result
+
+
+def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[str, Any]:
+    """Merge files into one node file, layer by layer, unless it is there already."""
+    marker = Path(folder) / f"{name}.json"
+    found = committed(marker, job.fingerprint)
+    if found is not None:
+        return found
+
+    def write(path: Path) -> dict[str, Any]:
+        with pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False) as writer:
+            for position, layer in enumerate(job.layers):
+                keys, offsets = ragged(merged_layer(job, files, position))
+                lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(keys))
+                column = pa.array(np.full(job.rows_per_layer, layer, np.int16))
+                writer.write_table(pa.table([column, lists], schema=SHARD_TOPK), row_group_size=job.rows_per_layer)
+        return {}
+
+    return commit(Path(folder) / unique_name(name, ".parquet"), marker, job.fingerprint, write)
+
+
+def write_final(job: Job, files: Sequence[str], folder: str, position: int) -> dict[str, Any]:
+    """One layer of the topk table, sorted by unit, sign, rank, unless it is there already."""
+    layer = job.layers[position]
+    marker = final_marker(Path(folder), layer)
+    found = committed(marker, job.fingerprint)
+    if found is not None:
+        return found
+    keys = merged_layer(job, files, position)
+
+    def write(path: Path) -> dict[str, Any]:
+        rows = 0
+        with pq.ParquetWriter(path, TOPK, compression="zstd", use_dictionary=["site", "unit"]) as writer:
+            for table in topk_tables(job, layer, keys):
+                writer.write_table(table, row_group_size=max(1, table.num_rows))
+                rows += table.num_rows
+        return {"layer": layer, "rows": rows}
+
+    data = Path(folder) / f"{SITE}-L{layer:02d}.parquet"
+    return commit(data, marker, job.fingerprint, write)
+
+
+def topk_tables(job: Job, layer: int, keys: Keys) -> Iterator[pa.Table]:
+    """TOPK tables of whole neurons in order of unit, sign, rank, from keys in order of sign, unit."""
+    units = np.tile(np.arange(job.units, dtype=np.int32), len(job.signs))
+    signs = np.repeat(np.array(job.signs, np.int8), job.units)
+    order = np.lexsort((signs, units))
+    step = max(1, _GROUP_ROWS // max(1, keys.shape[1]))
+    for start in range(0, len(order), step):
+        rows = order[start : start + step]
+        held = keys[rows] != EMPTY  # (rows, k)
+        counts = held.sum(axis=1)
+        scores, sentence_ids = unpack(keys[rows][held])
+        n = scores.size
+        ranks = np.broadcast_to(np.arange(keys.shape[1], dtype=np.int32), held.shape)[held]
+        columns = [
+            pa.array([SITE]).take(pa.array(np.zeros(n, np.int32))),
+            pa.array(np.full(n, layer, np.int16)),
+            pa.array(np.repeat(units[rows], counts)),
+            pa.array(np.repeat(signs[rows], counts)),
+            pa.array(ranks),
+            pa.array(scores),
+            pa.array(sentence_ids),
+        ]
+        yield pa.table(columns, schema=TOPK)
+
+
+_inner = ray.remote(num_cpus=1)(write_inner)
+_final = ray.remote(num_cpus=1)(write_final)
+
+
+def _run(calls: list[tuple[Any, tuple[Any, ...]]], on_node: Callable[[], None]) -> list[dict[str, Any]]:
+    """Run tasks and return their markers in order of the calls."""
+    references = [task.remote(*arguments) for task, arguments in calls]
+    waiting = list(references)
+    while waiting:
+        ready, waiting = ray.wait(waiting, num_returns=1)
+        for reference in ready:
+            ray.get(reference)
+            on_node()
+    return list(ray.get(references))

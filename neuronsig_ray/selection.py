@@ -1,0 +1,134 @@
+"""The running top-K of one shard on the model's device: scores go in batch by batch, only survivors are kept.
+
+Every neuron (row) has a buffer of `capacity` packed keys. A score below the row's threshold, the score of the K-th
+best key known, is never stored. A row that would overflow is cut to its K best, which raises its threshold. What is
+kept is exact: a key leaves only when K better keys of real sentences are known.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from neuronsig.topk import MAX_ID, Keys
+
+# torch has no ordering for uint64: keys live here as int64 with the top bit flipped, which keeps their order.
+_TOP_BIT = np.uint64(1 << 63)
+_EMPTY = torch.iinfo(torch.int64).min
+_ROWS_AT_ONCE = 256
+_SCORES_AT_ONCE = 1 << 23
+
+
+class ShardTopK:
+    """Top `k` of (rows, sentences) scores that arrive in blocks of columns.
+
+    Memory: `rows * capacity * 8` bytes, with capacity = min(most_sentences, k + slack); see `bound`.
+    """
+
+    def __init__(self, rows: int, k: int, most_sentences: int, device: str) -> None:
+        self.rows, self.k, self.device = rows, min(k, most_sentences), device
+        self.columns, self.capacity = _shape(rows, k, most_sentences)
+        self.buffer = torch.full((rows, self.capacity), _EMPTY, dtype=torch.int64, device=device)
+        self.used = torch.zeros(rows, dtype=torch.int64, device=device)
+        self.threshold = torch.full((rows,), -torch.inf, dtype=torch.float32, device=device)
+        self.start(None)
+
+    @staticmethod
+    def bound(rows: int, k: int, most_sentences: int) -> int:
+        """Bytes that a ShardTopK holds at most, the transient masks and keys of one block included."""
+        columns, capacity = _shape(rows, k, most_sentences)
+        return rows * capacity * 8 + rows * columns * 40 + _ROWS_AT_ONCE * capacity * 24
+
+    def start(self, floor: npt.NDArray[np.float32] | None) -> None:
+        """Begin a shard; `floor` (rows,) are scores that K sentences already committed reach, -inf where unknown."""
+        self.buffer.fill_(_EMPTY)
+        self.used.zero_()
+        if floor is None:
+            self.threshold.fill_(-torch.inf)
+        else:
+            self.threshold.copy_(torch.from_numpy(floor))
+        # While nothing can be refused all rows fill alike, and keys are copied as a block.
+        self._open_until: int | None = 0 if floor is None or bool(np.isneginf(floor).all()) else None
+
+    def add(self, scores: Tensor, sentence_ids: Tensor) -> None:
+        """Offer scores (rows, batch) float32 without NaN and ids (batch,) int64."""
+        for start in range(0, scores.shape[1], self.columns):
+            block = scores[:, start : start + self.columns]  # (rows, columns)
+            ids = sentence_ids[start : start + self.columns]  # (columns,)
+            if self._open_until is not None:
+                self._add_open(block, ids, self._open_until)
+            else:
+                self._add_pruned(block, ids)
+
+    def result(self, start: int, stop: int) -> Keys:
+        """Best k keys of rows start..stop, sorted descending and ended by EMPTY: (stop - start, k) uint64."""
+        found = self.buffer[start:stop]  # (rows, capacity)
+        if self.device == "cpu":
+            flipped = found.numpy()
+            n = self.capacity
+            if n > self.k:
+                flipped = np.partition(flipped, n - self.k, axis=1)[:, n - self.k :]
+            keys = np.sort(flipped, axis=1)[:, ::-1]
+        else:
+            keys = torch.topk(found, self.k, dim=1, sorted=True).values.cpu().numpy()
+        return np.ascontiguousarray(keys).view(np.uint64) ^ _TOP_BIT
+
+    def _add_open(self, scores: Tensor, ids: Tensor, used: int) -> None:
+        batch = scores.shape[1]
+        if used + batch > self.capacity:
+            self.used.fill_(used)
+            self._cut(torch.arange(self.rows, device=self.device))
+            self._open_until = None
+            self._add_pruned(scores, ids)
+            return
+        self.buffer[:, used : used + batch] = _keys(scores, ids)
+        self._open_until = used + batch
+        self.used.fill_(used + batch)
+
+    def _add_pruned(self, scores: Tensor, ids: Tensor) -> None:
+        alive = scores >= self.threshold[:, None]  # (rows, columns)
+        counts = alive.sum(dim=1)  # (rows,)
+        overflowing = (self.used + counts > self.capacity).nonzero()[:, 0]
+        if overflowing.numel():
+            self._cut(overflowing)
+        row, column = alive.nonzero(as_tuple=True)  # (survivors,) each, row by row
+        first = counts.cumsum(0) - counts  # (rows,) survivors before the row
+        place = torch.arange(row.numel(), device=self.device) - first[row] + self.used[row]
+        self.buffer.view(-1)[row * self.capacity + place] = _keys(scores[row, column], ids[column])
+        self.used += counts
+
+    def _cut(self, rows: Tensor) -> None:
+        """Keep the k best keys of these rows, all of which hold at least k, and raise their thresholds."""
+        for part in rows.split(_ROWS_AT_ONCE):
+            held = self.buffer[part]  # (part, capacity)
+            if self.device == "cpu":
+                n = self.capacity
+                best = torch.from_numpy(np.partition(held.numpy(), n - self.k, axis=1)[:, n - self.k :].copy())
+            else:
+                best = torch.topk(held, self.k, dim=1, sorted=False).values
+            held.fill_(_EMPTY)
+            held[:, : self.k] = best
+            self.buffer[part] = held
+            self.used[part] = self.k
+            self.threshold[part] = torch.maximum(self.threshold[part], _scores(best.min(dim=1).values))
+
+
+def _shape(rows: int, k: int, most_sentences: int) -> tuple[int, int]:
+    """Columns handled at once, and the capacity of a row."""
+    columns = max(32, min(1024, _SCORES_AT_ONCE // rows))
+    k = min(k, most_sentences)
+    return columns, min(most_sentences, k + max(k // 2, 2 * columns))
+
+
+def _keys(scores: Tensor, ids: Tensor) -> Tensor:
+    """Packed keys of neuronsig.topk with the top bit flipped, int64, of scores (..., n) and ids (n,)."""
+    bits = (scores + 0.0).view(torch.int32)
+    high = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    return (high.to(torch.int64) << 32) | (MAX_ID - ids)
+
+
+def _scores(keys: Tensor) -> Tensor:
+    high = (keys >> 32).to(torch.int32)
+    return (high ^ ((high >> 31) & 0x7FFFFFFF)).view(torch.float32)

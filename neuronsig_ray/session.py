@@ -1,0 +1,146 @@
+"""A Ray session for one job: the cluster that is there, or a quiet local one that ends with the job."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+from neuronsig.config import RayConfig
+from neuronsig.errors import MachineError
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Cores and GPUs of a cluster or machine, and the cores of its largest node."""
+
+    cpus: int
+    largest_node: int
+    gpus: int
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Replicas and what each reserves."""
+
+    replicas: int
+    cpus: int
+    gpus: int
+
+
+def address_of(config: RayConfig) -> str:
+    """The cluster's address from the config or RAY_ADDRESS; empty: a local Ray is to be started."""
+    return config.address or os.environ.get("RAY_ADDRESS", "")
+
+
+@contextmanager
+def ray_session(config: RayConfig) -> Iterator[None]:
+    """Connect to the cluster or start a local Ray on loopback; a Ray that was running before is left running."""
+    if ray.is_initialized():
+        yield
+        return
+    address = address_of(config)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        if address:
+            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+        else:
+            # Nobody but this machine can reach it, and Ray would write a token under the home directory.
+            os.environ["RAY_AUTH_MODE"] = "disabled"
+            # Ray Data's actors always make the core worker complain of their arguments; Python errors still show.
+            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+            ray.init(
+                address="local",
+                num_cpus=local_cpus(),
+                include_dashboard=False,
+                object_store_memory=config.object_store_mb * 2**20,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                configure_logging=True,
+                _node_ip_address="127.0.0.1",
+            )
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise MachineError(f"ray.address={address or 'local'}: Ray cannot be reached or started ({reason})") from error
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def resources(config: RayConfig) -> Resources:
+    """What there is: of the cluster that is connected, else of this machine, which a local Ray will take whole."""
+    if ray.is_initialized():
+        total = ray.cluster_resources()
+        nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+        return Resources(int(total.get("CPU", 0)), max(nodes, default=0), int(total.get("GPU", 0)))
+    gpus = 0
+    if config.gpus != "0":
+        import torch
+
+        gpus = torch.cuda.device_count()
+    return Resources(local_cpus(), local_cpus(), gpus)
+
+
+def replica_pool(config: RayConfig, found: Resources, shards: int) -> Pool:
+    """How many replicas to start, no more than shards, and what each reserves.
+
+    Raises MachineError when a GPU is required and there is none, or when the cluster cannot hold what is asked for.
+    """
+    if config.gpus == "1" and not found.gpus:
+        raise MachineError("ray.gpus=1: there is no GPU here; set ray.gpus=0 or auto")
+    if config.gpus != "0" and found.gpus:
+        replicas, each, gpus = config.replicas or found.gpus, config.replica_cpus or 1, 1
+        _require(replicas <= found.gpus, config, f"{replicas} GPUs", f"{found.gpus}")
+    else:
+        shared = found.cpus // config.replicas if config.replicas else found.largest_node
+        each, gpus = config.replica_cpus or max(1, min(shared, found.largest_node)), 0
+        replicas = config.replicas or max(1, found.cpus // each)
+    _require(
+        replicas * each <= found.cpus and each <= found.largest_node,
+        config,
+        f"{replicas} x {each} CPUs",
+        str(found.cpus),
+    )
+    return Pool(max(1, min(replicas, shards)), each, gpus)
+
+
+def local_cpus() -> int:
+    """CPU cores that this process may use: its affinity, and its container's quota."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            cpus = min(cpus, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return cpus
+
+
+def available_memory() -> int:
+    """Bytes that processes of this machine may still take: the lesser of free memory and the container's limit."""
+    free = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        free += [int(limit) - used] if limit != "max" else []
+    except (OSError, ValueError):
+        pass
+    return min(free)
+
+
+def _require(condition: bool, config: RayConfig, wanted: str, found: str) -> None:
+    if not condition:
+        raise MachineError(
+            f"ray.replicas={config.replicas} with ray.replica_cpus={config.replica_cpus} needs {wanted}, "
+            f"the cluster has {found}; ask for fewer"
+        )
