@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import email
+import hashlib
 import posixpath
 import re
 import sysconfig
@@ -26,7 +27,7 @@ from neuronsig.corpora.plain import decode, loose_paragraphs
 PATH = "python"
 TOPICS = "pydoc_data/topics.py"
 # Source bytes read of one distribution's modules, so that a large one does not drown the others.
-PACKAGE_BYTES = 400_000
+PACKAGE_BYTES = 200_000
 _UNDOCUMENTED = {"test", "tests", "idlelib", "lib2to3", "turtledemo", "encodings", "site-packages", "dist-packages",
                  "__pycache__", "_vendor", "vendor", "_vendored", "externals", "conftest.py", "idle_test",
                  "vendored_packages", "thirdparty_files", "_internal"}  # fmt: skip
@@ -68,7 +69,22 @@ def list_documentation() -> list[Unit]:
         units.append(_unit(licence, "licence/python/LICENSE.txt"))
     for distribution in metadata.distributions():
         units += _distribution_units(distribution)
-    return sorted({unit.name: unit for unit in units}.values(), key=lambda unit: unit.name)
+    ordered = sorted({unit.name: unit for unit in units}.values(), key=lambda unit: unit.name)
+    return _without_copies(ordered)
+
+
+def _without_copies(units: list[Unit]) -> list[Unit]:
+    """Of licences with the same text the first: hundreds of packages carry the same one."""
+    seen: set[bytes] = set()
+    kept = []
+    for unit in units:
+        if unit.name.startswith("licence/"):
+            text = hashlib.sha256(b" ".join(Path(unit.path).read_bytes().split())).digest()
+            if text in seen:
+                continue
+            seen.add(text)
+        kept.append(unit)
+    return kept
 
 
 def _distribution_units(distribution: metadata.Distribution) -> Iterator[Unit]:

@@ -17,9 +17,11 @@ _END_LINE = re.compile(
     re.M | re.I,
 )
 _FIELD = re.compile(r"^(Title|Author|Language|Release Date):[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.M)
-_ILLUSTRATION = re.compile(r"\[\s*(?:Illustration|Frontispiece)\b", re.I)
+_ILLUSTRATION = re.compile(r"\[\s*(?:Illustrations?|Frontispiece|Picture)\b", re.I)
 _CREDIT = re.compile(r"^(?:E-?text )?(?:Produced|Transcribed|Prepared|Scanned) by\b|^\[?Transcriber.s note", re.I)
-_EMPHASIS = re.compile(r"(?<![^\W_])_(?=\S)([^_]*[^\s_])_(?![^\W_])")
+_SUBSCRIPT = re.compile(r"_\{(\w+)\}")
+_PAGE_MARK = re.compile(r"\{(?:pg )?\d+\}|^/\*\s*(?:NIND\s)?|\s*\*/$")
+_AFTERWORD = re.compile(r"^\W*(?:transcriber.s notes?|typos fixed|errata|typographical errors|corrections?)\b", re.I)
 _STRONG = re.compile(r"(?<!\S)[=+*](?=\w)([^=+*\n]{1,80}\w[.!?]?)[=+*](?!\w)")
 _FOOTNOTE_MARK = re.compile(r"\[(?:\d{1,3}|[A-Z*])\]")
 _CONTENTS = re.compile(r"^\W*(?:table of )?(?:contents|list of illustrations|illustrations)\W*$", re.I)
@@ -33,7 +35,8 @@ def wanted(name: str) -> bool:
 def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     """The book's body in paragraphs; metadata author (several where the header names several) and title.
 
-    Counted and left out: `illustrations`, `contents_lines` (tables of contents). A text without the marks of
+    Counted and left out: `illustrations`, `contents_lines` (tables of contents), `afterword_lines` (transcriber's
+    notes at the end). A text without the marks of
     Project Gutenberg is skipped as `not_gutenberg`.
     """
     notes: Notes = {}
@@ -46,8 +49,11 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     end = _END_LINE.search(text, start.end())
     if end is None:
         count(notes, "no_end_mark")
-    fields = {name: " ".join(value.split()) for name, value in _FIELD.findall(text[: start.start()])}
-    metadata = {"author": _authors(fields.get("Author", "")), "title": fields.get("Title", "").rstrip(": ")}
+    fields = dict(_FIELD.findall(text[: start.start()]))
+    metadata = {
+        "author": _authors(" ".join(fields.get("Author", "").split())),
+        "title": fields.get("Title", "").split("\n")[0].rstrip(": "),
+    }
     body = _without_illustrations(text[start.end() : end.start() if end else len(text)], notes)
     yield Document.of(doc_id, _paragraphs(body, notes), metadata, notes)
 
@@ -75,7 +81,8 @@ def _without_illustrations(text: str, notes: Notes) -> str:
 
 def _paragraphs(body: str, notes: Notes) -> Iterator[str]:
     listing = False
-    for number, lines in enumerate(blocks(body)):
+    found = list(blocks(body))
+    for number, lines in enumerate(found):
         if number < 12 and _CREDIT.match(lines[0].strip()):
             continue
         if _CONTENTS.match(lines[0]):
@@ -90,16 +97,21 @@ def _paragraphs(body: str, notes: Notes) -> Iterator[str]:
                 count(notes, "contents_lines", len(lines))
                 continue
         paragraph = join_lines(lines)
+        if number > 0.95 * len(found) and _AFTERWORD.match(paragraph):
+            count(notes, "afterword_lines", sum(map(len, found[number:])))
+            return
         if not _RULE.match(paragraph):
-            yield _FOOTNOTE_MARK.sub("", _STRONG.sub(r"\1", _EMPHASIS.sub(r"\1", paragraph)))
+            yield _plain(paragraph)
+
+
+def _plain(paragraph: str) -> str:
+    """Without the marks of emphasis, footnotes and pages."""
+    text = _PAGE_MARK.sub("", _SUBSCRIPT.sub(r"\1", paragraph))
+    return _FOOTNOTE_MARK.sub("", _STRONG.sub(r"\1", text.replace("_", "")))
 
 
 def _is_prose(lines: list[str]) -> bool:
-    """A paragraph of a book rather than entries of a table of contents: full lines, or a closed sentence."""
+    """A paragraph of the book itself rather than entries of a table of contents: a closed sentence of some length."""
     text = join_lines(lines)
-    return (
-        len(lines) >= 3
-        and len(text) / len(lines) > 55
-        and not re.search(r"\s\d+$", lines[0])
-        and "  " not in text.strip()
-    )
+    entry = re.match(r"(?:chapter|part|book|letter|stave|volume|[ivxlc]+\.|\d+\.?)\b", text, re.I)
+    return not entry and len(text.split()) >= 12 and re.search(r"[.!?][\"”’')]*$", text) is not None

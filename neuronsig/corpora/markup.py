@@ -38,6 +38,10 @@ _WORD = re.compile(r"(?<![\w.])[A-Za-z][a-z]+(?:'[a-z]+)?(?![\w(=.\[]*[\w(=\[])"
 def is_prose(paragraph: str) -> bool:
     """Whether a paragraph reads as English rather than code, signatures, tables or lists of names."""
     words = paragraph.split()
+    if paragraph[:1].islower() and not paragraph.endswith((".", "!", "?", ":")):
+        return False  # the description of a parameter, not a sentence
+    if " = " in paragraph or "=..." in paragraph:
+        return False
     plain = len(_WORD.findall(paragraph))
     symbols = sum(character in "{}[]()=<>_|\\/@#$%^&*+~`" for character in paragraph)
     return plain >= 3 and plain >= 0.5 * len(words) and symbols <= 0.08 * len(paragraph)

@@ -12,7 +12,7 @@ from neuronsig.corpora.plain import decode, line_feeds, loose_paragraphs
 
 # A newsgroup's name has a dot inside; a message's file is a number.
 _PATH = re.compile(r"(?:^|/)(?:[^/]*?(train|test)/)?([a-z0-9]+(?:\.[a-z0-9-]+)+)/(\d+)$")
-_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):[ \t]?(.*)$")
+_HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9.-]*):[ \t]?(.*)$")
 _REPLY = re.compile(r"^\s*(?:re|fwd?)\s*(?:\[\d+\])?:\s*", re.I)
 _QUOTED = re.compile(r"^\s{0,8}(?:[A-Za-z]{0,4}[>|}\]]|[:;#=%] ?[>:]|:\s)")
 _SAYS = re.compile(
@@ -25,7 +25,12 @@ _CITES = re.compile(
 _UUENCODED = re.compile(r"^M[\x20-\x60]{60}$")
 _BEGIN = re.compile(r"^begin \d{3} \S+")
 _ARMOUR = re.compile(r"^-{4,}\s?BEGIN (?:PGP|PRIVACY)[^-]*-{4,}")
+# Upstream removed some header fields but left their continuation lines: message ids, relay paths.
+_MESSAGE_IDS = re.compile(r"<[^<>\s]+@[^<>\s]+>|^\s*\S+!\S+!")
+_HEADLESS_LINES = 3
 _SIGNATURE_LINES = 15
+_CONTACT = re.compile(r"\S+@[\w-]+\.\S+|\S+!\S+|\(?\d{3}\)?[ -]\d{3}[- ]\d{4}|\b\d{3}-\d{4}\b")
+_BOXED = re.compile(r"^\s*([=*#|+/\\%~])\s.*\1\s*$")
 
 
 def wanted(name: str) -> bool:
@@ -58,7 +63,8 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
         "split": split,
     }
     own = _without_symbols(_without_quotes(_without_encoded(_without_signature(body, notes), notes), notes), notes)
-    yield Document.of(doc_id, loose_paragraphs("\n".join(own)), metadata, notes, empty="no_own_words")
+    paragraphs = _without_contact(loose_paragraphs("\n".join(own)), notes)
+    yield Document.of(doc_id, paragraphs, metadata, notes, empty="no_own_words" if notes else "empty")
 
 
 def _headers(lines: list[str]) -> tuple[dict[str, str] | None, list[str]]:
@@ -72,9 +78,9 @@ def _headers(lines: list[str]) -> tuple[dict[str, str] | None, list[str]]:
         if field and not line[:1].isspace():
             name = field[1].lower()
             headers.setdefault(name, field[2].strip())
-        elif name:
+        elif name and not _MESSAGE_IDS.search(line):
             headers[name] += " " + line.strip()
-        else:
+        elif not name and index >= _HEADLESS_LINES:
             return None, lines
     return headers or None, []
 
@@ -84,7 +90,7 @@ def _without_signature(lines: list[str], notes: Notes) -> list[str]:
     for index in range(len(lines) - 1, -1, -1):
         if lines[index].rstrip() == "--":
             after = [line for line in lines[index + 1 :] if line.strip()]
-            if len(after) <= _SIGNATURE_LINES:
+            if len(after) <= _SIGNATURE_LINES and any(line.strip() for line in lines[:index]):
                 count(notes, "signature_lines", len(after) + 1)
                 return lines[:index]
             break
@@ -116,8 +122,10 @@ def _without_encoded(lines: list[str], notes: Notes) -> list[str]:
 
 def _without_quotes(lines: list[str], notes: Notes) -> list[str]:
     kept: list[str] = []
+    # Some readers quote with a colon or a bar alone, which a single line may also begin with.
+    marks = tuple(mark for mark in ":|%" if sum(line.startswith(mark) for line in lines) >= 3)
     for line in lines:
-        if _QUOTED.match(line):
+        if _QUOTED.match(line) or (marks and line.startswith(marks)):
             _drop_attribution(kept, notes)
             count(notes, "quoted_lines")
             kept.append("")
@@ -152,9 +160,24 @@ def _without_symbols(lines: list[str], notes: Notes) -> list[str]:
     for line in lines:
         drawn = [character for character in line if not character.isspace()]
         words = sum(character.isalnum() for character in drawn)
-        if len(drawn) >= 4 and words < 0.5 * len(drawn):
+        if (len(drawn) >= 4 and words < 0.5 * len(drawn)) or _BOXED.match(line):
             count(notes, "symbol_lines")
             kept.append("")
         else:
             kept.append(line)
+    return kept
+
+
+def _without_contact(paragraphs: list[str], notes: Notes) -> list[str]:
+    """Without the last lines that give a name and an address but no sentence, and attributions left over."""
+    kept = [one for one in paragraphs if not (len(one.split()) < 25 and _SAYS.search(one) and one.endswith(":"))]
+    count(notes, "attribution_lines", len(paragraphs) - len(kept))
+    while (
+        len(kept) > 1
+        and len(kept[-1].split()) < 30
+        and _CONTACT.search(kept[-1])
+        and not kept[-1].endswith((".", "!", "?"))
+    ):
+        count(notes, "signature_lines")
+        kept.pop()
     return kept

@@ -17,7 +17,10 @@ _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _VALUE = re.compile(r"<D>(.*?)</D>", re.S)
 # Control characters are written as references that no XML parser takes (&#3; &#31; ...).
 _CONTROL = re.compile(r"&#(?:[0-8]|1[1-9]|2\d|3[01]|127);")
-_SIGN_OFF = re.compile(r"\s*\breuters?\s*(?:\^M|[^\w\s]{1,3})?\s*$", re.I)
+# On a line of its own, or in capitals at the end of the last one; "told Reuters." is no signing off.
+_SIGN_OFF = re.compile(
+    r"(?:(?:\s*(?:\n|\A)\s*(?:Reuters?|REUTERS?|reuters?)|\s+(?:REUTERS?|reuter))(?:\^M|[^\w\s]{1,3})?\s*)+\Z"
+)
 _BYLINE = re.compile(r"^\s*by\s+", re.I)
 _FIELDS = {"TOPICS": "category", "PLACES": "place", "PEOPLE": "person", "ORGS": "organization", "EXCHANGES": "exchange"}
 
@@ -57,7 +60,7 @@ def _story(attributes: dict[str, str], content: str, doc_id: str, notes: Notes) 
     metadata["author"] = [_author(_element(inside, "AUTHOR") or "")]
     metadata["date"] = [_date(_element(head, "DATE") or "")]
     metadata["split"] = [attributes.get("LEWISSPLIT", "").lower()]
-    headline = join_lines(_text(title or "").split("\n"))
+    headline = join_lines(_SIGN_OFF.sub("", _text(title or "")).split("\n"))
     return Document.of(doc_id, [headline, *_paragraphs(_text(body or ""))], metadata, notes)
 
 

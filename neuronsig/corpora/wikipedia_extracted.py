@@ -14,7 +14,11 @@ from neuronsig.corpora.plain import decode
 _DOC = re.compile(r"<doc\b([^>]*)>\n?(.*?)(</doc>|(?=<doc id=)|\Z)", re.S)
 _ATTRIBUTE = re.compile(r'(\w+)="(.*?)"(?=\s+\w+=|\s*$)')
 # What the extractor leaves of tables and styles: clear:both;" or align="right".
-_REMNANT = re.compile(r'^\W*[\w-]+\s*:\s*[\w#% -]+;?"|\b(?:align|style|class|width|colspan|rowspan|bgcolor)="|^[|!{}]')
+_REMNANT = re.compile(
+    r'^\W*[\w-]+\s*:\s*[\w#% -]+;?"|\b(?:align|style|class|width|colspan|rowspan|bgcolor)="|^[|!{}]|^px;|<gallery'
+)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_ONLY_FORMULAS = re.compile(r"^(?:\W|\bformula_\d+\b|\band\b|\bor\b)*$")
 _GAP = re.compile(r"\s+([,;.)])(?=\s|$)")
 _EMPTY_BRACKETS = re.compile(r"\s*\(\s*[,;:]*\s*\)")
 
@@ -38,11 +42,11 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
         lines = found[2].strip("\n").split("\n")
         if lines and lines[0].strip() == attributes["title"].strip():
             lines = lines[1:]
-        kept = [line for line in lines if not _REMNANT.search(line)]
+        kept = [line for line in lines if not (_REMNANT.search(line) or _ONLY_FORMULAS.match(line))]
         count(notes, "markup_lines", len(lines) - len(kept))
         yield Document.of(doc_id, map(_tidy, kept), {"entity": attributes["title"]}, notes)
 
 
 def _tidy(line: str) -> str:
     """Close the gaps that left-out pronunciations and units leave before punctuation."""
-    return _GAP.sub(r"\1", _EMPTY_BRACKETS.sub("", html.unescape(line)))
+    return _GAP.sub(r"\1", _EMPTY_BRACKETS.sub("", html.unescape(_TAG.sub("", line))))

@@ -47,6 +47,12 @@ _EMPTY_BRACKETS = re.compile(r"\s*[(\[]\s*(?:[,;:/–-]\s*|or\s+|and\s+)*[)\]]")
 _BRACKET_START = re.compile(r"([(\[])\s*(?:[,;:]\s*)+")
 _BRACKET_END = re.compile(r"\s*(?:[,;:]\s*)+([)\]])")
 _GAP = re.compile(r"[ \xa0]+([,.;:?!)\]])(?=\s|$|[\"')])")
+_ONLY_FORMULAS = re.compile(r"^(?:\W|\bformula\b|\band\b|\bor\b)*$")
+# Tables and templates so broken that they stayed text.
+_BROKEN = re.compile(
+    r"\b(?:wikitable|rowspan|colspan|align=|style=|class=)|!!|\|-|\|\s*\w+\s*=|\w\|[^|]*\|\w|\.(?:svg|jpe?g|png)\|",
+    re.I,
+)
 _LEFT_OVER = re.compile(r"'{2,5}|</?[a-z][^<>]{0,100}>|\{\{|\}\}|\[\[|\]\]|\{\||\|\}")
 
 
@@ -55,7 +61,8 @@ def prose(wikitext: str, notes: Notes) -> Iterator[str]:
 
     Templates, tables, references, files and categories are left out (`templates` counts those whose text may be
     missed in a sentence, `list_items` the items dropped); a formula becomes the word `formula`. Sections that
-    only list (references, see also, external links, ...) are left out whole.
+    only list (references, see also, external links, ...) are left out whole, and what is left of broken tables is
+    counted as `markup_lines`.
     """
     tree = mwparserfromhell.parse(_MAGIC.sub("", wikitext), skip_style_tags=False)
     pending: list[str] = []
@@ -72,6 +79,8 @@ def prose(wikitext: str, notes: Notes) -> Iterator[str]:
             elif line.startswith("="):
                 # A heading is said only when something follows it.
                 pending = [_tidy(line.strip("= "))]
+            elif _BROKEN.search(line):
+                count(notes, "markup_lines")
             elif line := _tidy(line):
                 yield from pending
                 pending = []
@@ -180,4 +189,4 @@ def _tidy(text: str) -> str:
     text = re.sub(r"\s+", " ", text.replace(_ITEM, " "))
     text = _EMPTY_BRACKETS.sub("", _BRACKET_END.sub(r"\1", _BRACKET_START.sub(r"\1", text)))
     text = _GAP.sub(r"\1", re.sub(r"([(\[]) +", r"\1", text)).strip()
-    return text if any(character.isalnum() for character in text) else ""
+    return "" if _ONLY_FORMULAS.match(text) else text
