@@ -210,7 +210,13 @@ def _evidence(
     ratio, evidence = log_ratio(f1, n1, f2, n2), g2(f1, n1, f2, n2)
     limit = lrc(f1, n1, f2, n2, tests=len(corpus) * rules.neurons, alpha=rules.alpha)
     order = keyness_order(f1, ratio, limit, evidence)
-    columns = {"code": code, "f1": f1, "n1": np.full_like(f1, n1), "f2": f2, "n2": np.full_like(f1, n2)}
+    columns: dict[str, NDArray[Any]] = {
+        "code": code,
+        "f1": f1,
+        "n1": np.full_like(f1, n1),
+        "f2": f2,
+        "n2": np.full_like(f1, n2),
+    }
     columns |= {"log_ratio": ratio, "lrc": limit, "g2": evidence}
     return {name: column[order] for name, column in columns.items()}
 

@@ -58,7 +58,7 @@ def lrc(f1: ArrayLike, n1: ArrayLike, f2: ArrayLike, n2: ArrayLike, tests: float
 
 
 def binary_divergence(p1: ArrayLike, p2: ArrayLike) -> Floats:
-    """Kullback-Leibler divergence in bits between a yes with probability p1 and one with p2; inf when only p2 is 0 or 1."""
+    """Kullback-Leibler divergence, in bits, of a yes with probability p1 from one with p2; inf if only p2 is 0 or 1."""
     p1, p2 = np.broadcast_arrays(np.asarray(p1, float), np.asarray(p2, float))
     with np.errstate(divide="ignore", invalid="ignore"):
         yes = np.where(p1 > 0, p1 * (np.log2(p1) - np.log2(p2)), 0.0)

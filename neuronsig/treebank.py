@@ -136,6 +136,22 @@ def pruned(perceptron: Iterable[str], least: float) -> Iterator[str]:
             yield line
 
 
+def without_separators(tagger: Iterable[str]) -> list[str]:
+    """A tagger's lines, without the dictionary's words that hold `|` or `=`, which its own reader splits at."""
+    lines = []
+    for line in tagger:
+        if line.startswith("tagger.tag_dict=["):
+            # An entry is word=number; pieces of a word with a bar in it do not have that form.
+            words = re.findall(r"(?:^|(?<=\|))[^|=]+=\d+(?=\||$)", line[len("tagger.tag_dict=[") : -1])
+            line = f"tagger.tag_dict=[{'|'.join(words)}]"
+        lines.append(line)
+    return lines
+
+
 def count_weights(perceptron: Iterable[str]) -> int:
     """Number of (feature, class) weights of a perceptron."""
-    return sum(line.count("|") + 1 for line in perceptron if line.endswith("]") and not line.startswith("perceptron."))
+    return sum(
+        line.count("|") + 1
+        for line in perceptron
+        if line.endswith("]") and not line.startswith(("perceptron.", "tagger."))
+    )

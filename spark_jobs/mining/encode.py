@@ -14,7 +14,7 @@ it out changes no result.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def encode_sentences(
     if not (encoded / "_SUCCESS").exists():
         shared = session.sparkContext.broadcast(dictionary)
 
-        def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        def encode(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             encoder = Encoder(shared.value, metadata_skip)
             for batch in batches:
                 yield encoder.encode(batch)
@@ -74,7 +74,7 @@ def encode_sentences(
 def _count(source: DataFrame, min_count: int, skip: list[str], max_values: int) -> DataFrame:
     """Rows of COUNTS for kinds word, tag, metadata and total; rare words and values left out or put under OTHER."""
 
-    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield count_batch(batch, skip)
 

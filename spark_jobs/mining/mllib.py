@@ -142,9 +142,8 @@ def prepare(joined: DataFrame, dictionary: Dictionary, mining: MiningConfig) -> 
     shared = joined.sparkSession.sparkContext.broadcast(dictionary)
 
     def prepare_neuron(key: tuple[Any, ...], rows: pd.DataFrame) -> pd.DataFrame:
-        return pd.DataFrame(
-            {"neuron": key[0]} | prepare_columns(rows["words"], rows["items"], rows["tags"], shared.value, mining)
-        )
+        words, items, tags = (rows[name].tolist() for name in ("words", "items", "tags"))
+        return pd.DataFrame({"neuron": key[0]} | prepare_columns(words, items, tags, shared.value, mining))
 
     return joined.groupBy("neuron").applyInPandas(prepare_neuron, f"neuron bigint, {INPUT_DDL}")
 

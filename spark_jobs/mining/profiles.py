@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -103,7 +103,7 @@ def profile_neurons(
     )
     shared = session.sparkContext.broadcast(dictionary)
 
-    def profile(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def profile(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         counts = ProfileCounts(shared.value.n_items)
         for batch in batches:
             items, item_lengths = read_binary(batch.column("items"), "<i4")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ def count_reference(closed_rows: DataFrame, encoded: DataFrame, dictionary: Dict
     patterns = [tuple(items) for items in candidates["items"].to_pylist()]
     shared = session.sparkContext.broadcast(ReferenceCounter.build(kinds, patterns, dictionary))
 
-    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         total = np.zeros(shared.value.size, np.int64)
         for batch in batches:
             number, sentences = shared.value.count(batch.column("words"), batch.column("items"), batch.column("tags"))
