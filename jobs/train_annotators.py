@@ -16,7 +16,7 @@ from jobs.launch import Summary, launch
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
 from neuronsig.progress import say, show_table
-from neuronsig.treebank import count_weights, pruned, read_conllu
+from neuronsig.treebank import read_conllu
 from spark_jobs.session import spark_session
 
 SECTIONS = ("train", "spark")
@@ -37,42 +37,45 @@ def run(config: Config) -> Summary:
 
     spark = spark_session(config.spark)
     from spark_jobs import training
-    from spark_jobs.annotators import scala_lane
+    from spark_jobs.annotators import PARSER, TAGGER, parser_of, scala_lane
 
-    folder = output / scala_lane(spark)
     clock = time.monotonic()
     tagger = training.train_tagger(spark, train, config.train.pos_iterations)
     tagger_seconds = time.monotonic() - clock
-    tagger_bytes = training.zip_model(tagger, folder / "pos_ewt.zip")
+    tagger_bytes = training.zip_tagger(tagger, output / scala_lane(spark) / TAGGER)
     say(f"  tagger: trained in {tagger_seconds:.0f} s, {tagger_bytes / 1e6:.1f} MB")
 
     clock = time.monotonic()
     parser = training.train_parser(spark, train, config.train.parser_iterations, lambda line: say(f"  {line}"))
     parser_seconds = time.monotonic() - clock
-    accuracy, uas_before = training.evaluate(spark, test, tagger, training.as_model(spark, parser, None))
-    archive = folder / "dependency_ewt.zip"
-    before_bytes = training.zip_model(training.as_model(spark, parser, None), archive)
+
+    def measure(candidate: training.TrainedParser) -> tuple[float, float]:
+        text = ["\n".join(lines).encode() for lines in (candidate.tagger, candidate.moves)]
+        return training.evaluate(spark, test, tagger, parser_of(spark, *text))
+
+    archive = output / PARSER
+    before_bytes = training.zip_parser(parser, archive)
     room = config.train.max_megabytes * 1e6 - tagger_bytes
-    least, parser_bytes = 0.0, before_bytes
-    for least, parser_bytes in training.fit_to_size(spark, parser, archive, room, THRESHOLDS):
-        say(f"  pruned below {least}: {parser_bytes / 1e6:.1f} MB")
-    if parser_bytes > room:
+    for least in THRESHOLDS:
+        shipped = parser.pruned(least)
+        parser_bytes = training.zip_parser(shipped, archive)
+        say(f"  parser: without weights below {least} {parser_bytes / 1e6:.1f} MB")
+        if parser_bytes <= room:
+            break
+    else:
         raise MachineError(
             f"train.max_megabytes={config.train.max_megabytes}: the models still take "
             f"{(tagger_bytes + parser_bytes) / 1e6:.1f} MB at the last threshold; allow more"
         )
-    _, uas = training.evaluate(spark, test, tagger, training.as_model(spark, parser, least))
+    (accuracy, uas_before), (_, uas) = measure(parser), measure(shipped)
     rows: list[tuple[str, str]] = [
         ("training sentences, words", f"{len(train):,}, {sum(map(len, train)):,}"),
         ("test sentences, words", f"{len(test):,}, {sum(map(len, test)):,}"),
         ("POS accuracy", f"{accuracy:.2%}"),
         ("UAS as trained", f"{uas_before:.2%}"),
         ("UAS as shipped", f"{uas:.2%}"),
-        ("weights as trained", f"{count_weights(parser.moves) + count_weights(parser.tagger):,}"),
-        (
-            f"weights kept (average of {least} or more)",
-            f"{count_weights(pruned(parser.moves, least)) + count_weights(pruned(parser.tagger, least)):,}",
-        ),
+        ("weights as trained", f"{parser.weights():,}"),
+        (f"weights kept (average of {least} or more)", f"{shipped.weights():,}"),
         ("tagger, MB", f"{tagger_bytes / 1e6:.2f}"),
         ("parser, MB as trained", f"{before_bytes / 1e6:.2f}"),
         ("parser, MB as shipped", f"{parser_bytes / 1e6:.2f}"),
@@ -81,7 +84,7 @@ def run(config: Config) -> Summary:
     ]
     (output / "ATTRIBUTION.md").write_text(attribution(config, rows), encoding="utf-8")
     show_table("Annotators on the test set of UD English EWT", ("measure", "value"), rows)
-    return {"models": str(folder), "POS accuracy": f"{accuracy:.2%}", "UAS": f"{uas:.2%}"}
+    return {"models": str(output), "POS accuracy": f"{accuracy:.2%}", "UAS": f"{uas:.2%}"}
 
 
 def find_treebank(folder: Path) -> dict[str, Path]:
@@ -109,9 +112,9 @@ which is licensed under **Creative Commons Attribution-ShareAlike 4.0 Internatio
 <https://creativecommons.org/licenses/by-sa/4.0/>). The models are adaptations of it and come under the same
 licence; the rest of the package does not.
 
-- `pos_ewt.zip`: Spark NLP `PerceptronModel`, Penn tags (XPOS), {config.train.pos_iterations} iterations.
-- `dependency_ewt.zip`: Spark NLP `DependencyParserModel`, unlabelled, {config.train.parser_iterations} iterations,
-  with a trained inner tagger and jackknifed tags; small weights pruned.
+- `scala*/pos_ewt.zip`: a saved Spark NLP `PerceptronModel`, Penn tags (XPOS), {config.train.pos_iterations} iterations.
+- `dependency_ewt.zip`: the weights of a Spark NLP `DependencyParserModel` as text, unlabelled,
+  {config.train.parser_iterations} iterations, with a trained inner tagger and jackknifed tags; small weights pruned.
 
 Made by `python -m jobs.train_annotators`. Measured on the treebank's test set, gold tokens, predicted tags,
 punctuation included:

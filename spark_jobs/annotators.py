@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
+from sparknlp.annotator import DependencyParserModel, PerceptronModel
 
 from neuronsig.errors import ConfigError, InputError, MachineError
 
 MODELS = Path(__file__).resolve().parent / "models"
-ARCHIVES = {"pos_model": "pos_ewt.zip", "parser_model": "dependency_ewt.zip"}
+TAGGER, PARSER = "pos_ewt.zip", "dependency_ewt.zip"
+_PARSER_PACKAGE = "com.johnsnowlabs.nlp.annotators.parser.dep"
 
 
 def scala_lane(spark: SparkSession) -> str:
@@ -24,39 +26,77 @@ def scala_lane(spark: SparkSession) -> str:
     return "scala" + ".".join(str(version).split(".")[:2])
 
 
-def load_annotator(spark: SparkSession, kind: Any, key: str, value: str, cache: Path | None = None) -> Any:
-    """The annotator model that `annotator.<key>=<value>` names, an instance of the Spark NLP class `kind`.
+def load_tagger(spark: SparkSession, value: str, cache: Path | None = None) -> PerceptronModel:
+    """The POS model that `annotator.pos_model=<value>` names; empty: the one shipped here.
 
-    Empty `value`: the archive shipped here, unpacked once into `cache` (which every executor must see; default
-    the user's cache directory). Raises InputError or ConfigError when there is no such model.
+    The shipped archive is unpacked once into `cache`, which every executor must see (default: the user's cache
+    directory). Raises InputError or ConfigError when there is no such model.
     """
+    if value:
+        return _load(PerceptronModel, "pos_model", value)
+    lane = scala_lane(spark)
+    archive = MODELS / lane / TAGGER
+    if not archive.is_file():
+        raise InputError(
+            f"annotator.pos_model: no model is shipped for {lane}; set it to a saved model "
+            "(python -m jobs.train_annotators makes one)"
+        )
+    return PerceptronModel.load(f"file://{unpacked(archive, cache or default_cache())}")
+
+
+def load_parser(spark: SparkSession, value: str) -> DependencyParserModel:
+    """The parser that `annotator.parser_model=<value>` names; empty: the one shipped here.
+
+    The shipped parser is text, which crosses Scala versions and loads ten times as fast as a saved model.
+    """
+    if value:
+        return _load(DependencyParserModel, "parser_model", value)
+    with zipfile.ZipFile(MODELS / PARSER) as archive:
+        tagger, moves = archive.read("tagger.txt"), archive.read("moves.txt")
+    return parser_of(spark, tagger, moves)
+
+
+def parser_of(spark: SparkSession, tagger: bytes, moves: bytes) -> DependencyParserModel:
+    """A parser model from the lines (UTF-8) of its inner tagger and of its moves."""
+    jvm = parser_package(spark)
+
+    with tempfile.TemporaryDirectory() as folder:
+
+        def lines(name: str, data: bytes) -> Any:
+            path = Path(folder) / name
+            path.write_bytes(data)
+            return spark._jvm.scala.io.Source.fromFile(str(path), "UTF-8").getLines()  # type: ignore[union-attr]
+
+        maker = jvm.GreedyTransition.DependencyMaker.load(
+            lines("moves", moves), jvm.Tagger.load(lines("tagger", tagger))
+        )
+    model = DependencyParserModel(java_model=jvm.DependencyParserModel().setPerceptron(maker))
+    return model.setInputCols("document", "pos", "token").setOutputCol("dependency")
+
+
+def parser_package(spark: SparkSession) -> Any:
+    """Spark NLP's package of the parser's classes, which have no Python wrappers."""
+    package: Any = spark._jvm
+    for name in _PARSER_PACKAGE.split("."):
+        package = getattr(package, name)
+    return package
+
+
+def _load(kind: Any, key: str, value: str) -> Any:
     if value.startswith("pretrained:"):
-        name = value.removeprefix("pretrained:")
         try:
-            return kind.pretrained(name)
+            return kind.pretrained(value.removeprefix("pretrained:"))
         except Exception as error:
             raise ConfigError(f"annotator.{key}={value}: Spark NLP cannot fetch it ({_line(error)})") from error
-    if value:
-        path = value
-        if "://" not in path:
-            if not (Path(path) / "metadata").is_dir():
-                raise InputError(f"annotator.{key}={value} is no folder of a saved Spark NLP model (no metadata in it)")
-            path = f"file://{Path(path).resolve()}"
-    else:
-        lane = scala_lane(spark)
-        archive = MODELS / lane / ARCHIVES[key]
-        if not archive.is_file():
-            raise InputError(
-                f"annotator.{key}: no model is shipped for {lane}; set annotator.{key} to a saved model "
-                "(python -m jobs.train_annotators makes one)"
-            )
-        path = f"file://{unpacked(archive, cache or default_cache())}"
+    path = value
+    if "://" not in path:
+        if not (Path(path) / "metadata").is_dir():
+            raise InputError(f"annotator.{key}={value} is no folder of a saved Spark NLP model (no metadata in it)")
+        path = f"file://{Path(path).absolute()}"
     try:
         return kind.load(path)
     except Exception as error:
-        raise InputError(
-            f"annotator.{key}={value or path} cannot be loaded as {kind.__name__} ({_line(error)})"
-        ) from error
+        raise InputError(f"annotator.{key}={value} cannot be loaded as {kind.__name__} ({_line(error)})") from error
 
 
 def default_cache() -> Path:

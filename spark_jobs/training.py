@@ -10,10 +10,9 @@ at use time), and the weights are kept exact (`neuronsig.treebank.pruned`).
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,25 +28,39 @@ from sparknlp.annotator import (
 from sparknlp.base import DocumentAssembler
 from sparknlp.training import POS
 
-from neuronsig.treebank import Word, agreement, interleaved, pruned, to_conllu, to_tagged_lines
+from neuronsig.treebank import (
+    Word,
+    agreement,
+    count_weights,
+    interleaved,
+    pruned,
+    to_conllu,
+    to_tagged_lines,
+    without_separators,
+)
+from spark_jobs.annotators import parser_package
 
 DELIMITER = "\x1f"  # ASCII's unit separator: in no token of any treebank
 FOLDS = 4
 TAGGER_ITERATIONS = 5
 _CHUNKS_PER_FOLD = 8
-_PACKAGE = "com.johnsnowlabs.nlp.annotators.parser.dep"
 
 Progress = Callable[[str], None]
 
 
 @dataclass
 class TrainedParser:
-    """A trained parser as text: both perceptrons' lines, and the JVM's classes and dictionary of its tagger."""
+    """A trained parser as the lines that Spark NLP writes of its inner tagger and of its moves."""
 
     tagger: list[str]
     moves: list[str]
-    classes: Any
-    dictionary: Any
+
+    def weights(self) -> int:
+        return count_weights(self.tagger) + count_weights(self.moves)
+
+    def pruned(self, least: float) -> TrainedParser:
+        """Weights made exact and those below `least` dropped (`neuronsig.treebank.pruned`)."""
+        return TrainedParser(list(pruned(self.tagger, least)), list(pruned(self.moves, least)))
 
 
 def train_tagger(spark: SparkSession, sentences: Sequence[Sequence[Word]], iterations: int) -> PerceptronModel:
@@ -67,7 +80,7 @@ def train_parser(
 
     Sentence i is parsed with the tags of a tagger that was trained without fold i mod FOLDS.
     """
-    jvm = _parser_package(spark)
+    jvm = parser_package(spark)
     everything = _to_jvm([list(s) for s in sentences])
     known = jvm.TagDictionary.classesAndTagDictionary(everything)
     classes, dictionary = known._1(), known._2()
@@ -93,30 +106,7 @@ def train_parser(
             field.set(maker, jackknifed[index % FOLDS])
             share += maker.train(chunk, iteration * len(chunks) + index)
         progress(f"parser: iteration {iteration + 1} of {iterations}, UAS while training {share / len(chunks):.3f}")
-    return TrainedParser(
-        tagger=_perceptron_of(jvm, complete, "Tagger").toString().split("\n"),
-        moves=maker.toString().split("\n"),
-        classes=classes,
-        dictionary=dictionary,
-    )
-
-
-def as_model(spark: SparkSession, parser: TrainedParser, least: float | None) -> DependencyParserModel:
-    """A Spark NLP model of the parser; with `least`, weights exact and pruned, without it, as trained."""
-    jvm = _parser_package(spark)
-    tagger = jvm.Tagger(parser.classes, parser.dictionary)
-    with tempfile.TemporaryDirectory() as folder:
-
-        def lines(name: str, perceptron: Iterable[str]) -> Any:
-            path = Path(folder) / name
-            kept = perceptron if least is None else pruned(perceptron, least)
-            path.write_text("\n".join(kept) + "\n", encoding="utf-8", newline="\n")
-            return spark._jvm.scala.io.Source.fromFile(str(path), "UTF-8").getLines()  # type: ignore[union-attr]
-
-        _perceptron_of(jvm, tagger, "Tagger").load(lines("tagger", parser.tagger))
-        maker = jvm.GreedyTransition.DependencyMaker.load(lines("moves", parser.moves), tagger)
-    model = DependencyParserModel(java_model=jvm.DependencyParserModel().setPerceptron(maker))
-    return model.setInputCols("document", "pos", "token").setOutputCol("dependency")
+    return TrainedParser(tagger=without_separators(complete.toString().split("\n")), moves=maker.toString().split("\n"))
 
 
 def evaluate(
@@ -139,46 +129,31 @@ def evaluate(
     return tags, agreement([[w.head for w in words] for words in sentences], heads)
 
 
-def zip_model(model: Any, archive: Path) -> int:
-    """Save a Spark NLP model as one zip file, the same bytes for the same model; returns its size in bytes."""
+def zip_tagger(model: PerceptronModel, archive: Path) -> int:
+    """Save the tagger as one zip file, the same bytes for the same files; returns its size in bytes."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model"
         model.write().overwrite().save(f"file://{saved}")
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        partial = archive.with_suffix(".partial")
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
-            for path in sorted(saved.rglob("*")):
-                # Hadoop's checksum files would be stale for a reader on another file system.
-                if path.is_file() and path.suffix != ".crc":
-                    entry = zipfile.ZipInfo(str(path.relative_to(saved)), date_time=(1980, 1, 1, 0, 0, 0))
-                    entry.compress_type = zipfile.ZIP_DEFLATED
-                    with open(path, "rb") as source, target.open(entry, "w") as sink:
-                        shutil.copyfileobj(source, sink)
-        partial.replace(archive)
+        # Hadoop's checksum files would be stale for a reader on another file system.
+        files = [path for path in sorted(saved.rglob("*")) if path.is_file() and path.suffix != ".crc"]
+        return zip_bytes(archive, {str(path.relative_to(saved)): path.read_bytes() for path in files})
+
+
+def zip_parser(parser: TrainedParser, archive: Path) -> int:
+    """Save the parser's lines as one zip file, the same bytes for the same lines; returns its size in bytes."""
+    texts = {"tagger.txt": parser.tagger, "moves.txt": parser.moves}
+    return zip_bytes(archive, {name: ("\n".join(lines) + "\n").encode() for name, lines in texts.items()})
+
+
+def zip_bytes(archive: Path, files: Mapping[str, bytes]) -> int:
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    partial = archive.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w") as target:
+        for name, data in files.items():
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            target.writestr(entry, data, compress_type=zipfile.ZIP_LZMA)
+    partial.replace(archive)
     return archive.stat().st_size
-
-
-def fit_to_size(
-    spark: SparkSession, parser: TrainedParser, archive: Path, most_bytes: float, thresholds: Sequence[float]
-) -> Iterator[tuple[float, int]]:
-    """Write the parser pruned at rising thresholds until its archive fits; yields (threshold, bytes) of each."""
-    for least in thresholds:
-        size = zip_model(as_model(spark, parser, least), archive)
-        yield least, size
-        if size <= most_bytes:
-            return
-
-
-def _parser_package(spark: SparkSession) -> Any:
-    package: Any = spark._jvm
-    for name in _PACKAGE.split("."):
-        package = getattr(package, name)
-    return package
-
-
-def _perceptron_of(jvm: Any, owner: Any, kind: str) -> Any:
-    """The weights inside a Tagger, through the public accessor that the Scala compiler made."""
-    return getattr(owner, f"{_PACKAGE.replace('.', '$')}${kind}$$perceptron")()
 
 
 def _to_jvm(sentences: Sequence[list[Word]]) -> Any:

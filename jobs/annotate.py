@@ -1,0 +1,167 @@
+"""Corpora to annotated sentences: the run's `sentences/` table (Spark, Spark NLP).
+
+Splits documents into sentences, collapses runs of one symbol, drops what is empty, too long, under three word
+pieces or a copy, and annotates the rest with tokens, Penn tags and dependency heads (P1 4.1). Every dropped
+record and sentence is counted by its reason.
+
+Examples:
+  python -m jobs.annotate run=runs/demo
+  python -m jobs.annotate corpus=six data=../shared/data run=runs/six
+  python -m jobs.annotate corpus=jsonl corpus.path=texts.jsonl annotator.min_pieces=5 run=runs/mine
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from jobs.launch import Summary, launch, stage_config
+from neuronsig.config import Config, as_plan
+from neuronsig.corpora.check import check_sources
+from neuronsig.corpora.plan import corpus_fingerprint
+from neuronsig.errors import InputError
+from neuronsig.progress import say, task
+from neuronsig.rundir import RunDirectory, atomic_write, fingerprint_files, remove
+from neuronsig.sentences import DUPLICATE, REASONS, batches
+from neuronsig.tables import SENTENCES, check_table
+
+SECTIONS = ("corpus", "annotator", "spark")
+
+
+def run(config: Config) -> Summary:
+    """Do what is missing of the `sentences/` table and return its counts."""
+    from spark_jobs.annotate import wordpiece_json
+
+    directory = RunDirectory.create(config.run)
+    check_sources(config.corpus)
+    wordpiece_json(config.annotator.wordpieces)
+    work = directory.work("annotate")
+    with directory.stage(
+        "annotate",
+        make_plan(config),
+        [directory.sentences, work],
+        stage_config(config, SECTIONS),
+        config.overwrite,
+    ) as stage:
+        if not stage.done:
+            stage.counts = make(config, directory.sentences, work)
+    return {"sentences/": str(directory.sentences), **stage.counts}
+
+
+def make_plan(config: Config) -> dict[str, Any]:
+    """All that determines the table: text, rules and models."""
+    from spark_jobs.annotators import MODELS
+
+    models = fingerprint_files(list(MODELS.rglob("*.zip")))
+    return {
+        "corpus": as_plan(config.corpus),
+        "corpus_files": corpus_fingerprint(config.corpus),
+        "annotator": as_plan(config.annotator),
+        "shipped_models": models,
+    }
+
+
+def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
+    """Clean, number, annotate; each step and batch that is already there is left alone."""
+    from spark_jobs.session import spark_session
+
+    spark = spark_session(config.spark, "neuronsig annotate")
+
+    from spark_jobs import annotate
+    from spark_jobs.annotators import load_parser, load_tagger
+    from spark_jobs.readers import read_documents
+    from spark_jobs.watch import watched
+
+    # Executors of a cluster see the run directory, not this machine's cache.
+    cache = None if str(spark.sparkContext.master).startswith("local") else work / "models"
+    tagger = load_tagger(spark, config.annotator.pos_model, cache)
+    parser = load_parser(spark, config.annotator.parser_model)
+    pipeline = annotate.annotator_pipeline(spark, tagger, parser)
+    partitions = max(8, 4 * spark.sparkContext.defaultParallelism)
+
+    cleaned, clean_record = work / "cleaned", work / "cleaned.json"
+    if not clean_record.is_file():
+        documents = read_documents(spark, config.corpus).save(annotate.uri(work / "documents"))
+        frame = annotate.clean(documents.frame.repartition(partitions), config.annotator)
+        with (
+            task("splitting into sentences", partitions, "parts") as progress,
+            watched(spark, progress, partitions, partitions),
+        ):
+            frame.write.mode("overwrite").parquet(annotate.uri(cleaned))
+        found = spark.read.parquet(annotate.uri(cleaned)).groupBy("reason").count().collect()
+        record = {
+            "documents": documents.count(),
+            "skipped": documents.skipped(),
+            "notes": documents.notes(),
+            "reasons": {row["reason"] or "": row["count"] for row in found},
+        }
+        atomic_write(clean_record, json.dumps(record).encode())
+        remove(work / "documents")
+    record = json.loads(clean_record.read_text())
+    candidates = record["reasons"].get("", 0)
+    if not candidates:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in record["reasons"].items()) or "no text at all"
+        raise InputError(
+            f"corpus: no sentence is left of {record['documents']:,} documents ({reasons}); "
+            "check the paths, annotator.min_pieces and annotator.max_characters"
+        )
+
+    numbered_folder, number_record = work / "numbered", work / "numbered.json"
+    if not number_record.is_file():
+        frame = annotate.number(spark.read.parquet(annotate.uri(cleaned)), partitions)
+        with (
+            task("ordering, without duplicates", candidates, "sentences") as progress,
+            watched(spark, progress, partitions, candidates),
+        ):
+            frame.write.mode("overwrite").parquet(annotate.uri(numbered_folder))
+        atomic_write(number_record, b"{}")
+    numbered = annotate.read_numbered(spark, numbered_folder)
+
+    ranges = batches(numbered.sentences, config.annotator.batch_sentences)
+    markers = work / "batches"
+    missing = annotate.missing_batches(ranges, markers, table)
+    if len(missing) < len(ranges):
+        say(f"  {len(ranges) - len(missing)} of {len(ranges)} batches are there already")
+    started, done = time.monotonic(), 0
+    with task("annotating", sum(ranges[i][1] - ranges[i][0] for i in missing), "sentences") as progress:
+        for index in missing:
+            start, stop = ranges[index]
+            written = work / f"batch-{index:06d}"
+            batch = annotate.batch_of(spark, numbered, start, stop)
+            with watched(spark, progress, partitions, stop - start):
+                annotated = annotate.annotate(batch, pipeline, partitions)
+                annotated.write.mode("overwrite").parquet(annotate.uri(written))
+            annotate.commit_batch(written, table, markers / f"{index:06d}.json", index, start, stop)
+            done += stop - start
+    seconds = time.monotonic() - started
+
+    rows = check_table(table, SENTENCES)
+    if rows != numbered.sentences:
+        raise InputError(f"{table} holds {rows:,} rows, expected {numbered.sentences:,}; run again with overwrite=true")
+    # The steps between are of no use once the table is whole.
+    remove(cleaned)
+    remove(numbered_folder)
+    dropped = {reason: record["reasons"].get(reason, 0) for reason in REASONS if reason != DUPLICATE}
+    dropped[DUPLICATE] = candidates - numbered.sentences
+    counts: dict[str, Any] = {
+        "documents": record["documents"],
+        "sentences found": sum(record["reasons"].values()),
+        "sentences kept": numbered.sentences,
+        "sentences dropped": dropped,
+        "records skipped": record["skipped"],
+        "inside records": record["notes"],
+    }
+    if done:
+        counts["sentences annotated a second"] = round(done / seconds, 1)
+    return counts
+
+
+def main(argv: list[str] | None = None) -> int:
+    return launch(run, SECTIONS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

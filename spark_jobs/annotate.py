@@ -1,0 +1,271 @@
+"""Documents to annotated sentences: Spark NLP's sentence detector, tokenizer, tagger and parser (P1 4.1).
+
+Three steps, each a table on disk, so that a job that was interrupted goes on with what is missing:
+
+    cleaned    every sentence found, normalised, with the reason it is dropped for, if any
+    numbered   the sentences kept, without duplicates, in corpus order; their place is their sentence_id
+    sentences  annotated in batches of ids, one commit a batch (design section 8)
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark.ml import PipelineModel
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from neuronsig import sentences as rules
+from neuronsig.config import AnnotatorConfig
+from neuronsig.errors import InputError
+from neuronsig.rundir import atomic_write, remove, resolve_model_path
+from neuronsig.tables import SENTENCES
+
+DOCUMENT_COLUMNS = ("corpus_order", "domain", "doc_id", "text", "metadata")
+METADATA_TYPE = "map<string,array<string>>"
+
+# Metadata travels as JSON text between the steps: Arrow and Python never have to unfold the map.
+_PARAGRAPHS_SCHEMA = T.StructType(
+    [
+        T.StructField("corpus_order", T.IntegerType()),
+        T.StructField("domain", T.StringType()),
+        T.StructField("doc_id", T.StringType()),
+        # DocumentAssembler takes an array for several documents only when its type rules out nulls.
+        T.StructField("paragraphs", T.ArrayType(T.StringType(), containsNull=False)),
+        T.StructField("metadata", T.StringType()),
+    ]
+)
+_CLEANED_SCHEMA = (
+    "corpus_order int, domain string, doc_id string, position int, text string, reason string, metadata string"
+)
+_ORDER = ("corpus_order", "doc_id", "position", "text")
+
+
+def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
+    """Every sentence of the documents, in the `cleaned` schema; `reason` is null for those to keep so far.
+
+    documents: columns `corpus_order` int, `domain`, `doc_id`, `text` string, `metadata`
+    map<string,array<string>>.
+    """
+    from sparknlp.annotator import SentenceDetector
+    from sparknlp.base import DocumentAssembler
+
+    tokenizer = wordpiece_json(config.wordpieces)
+    plain = documents.select("corpus_order", "domain", "doc_id", "text", F.to_json("metadata").alias("metadata"))
+    split = plain.mapInArrow(_split_paragraphs, _PARAGRAPHS_SCHEMA)
+    assembled = DocumentAssembler().setInputCol("paragraphs").setOutputCol("document").transform(split)
+    detected = SentenceDetector().setInputCols("document").setOutputCol("sentence").transform(assembled)
+    found = detected.select("corpus_order", "domain", "doc_id", F.col("sentence.result").alias("sentences"), "metadata")
+
+    def judged(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from _judge_sentences(parts, tokenizer, config.min_pieces, config.max_characters)
+
+    return found.mapInArrow(judged, _CLEANED_SCHEMA)
+
+
+def number(cleaned: DataFrame, partitions: int) -> DataFrame:
+    """The sentences kept, exact duplicates dropped, sorted over `partitions`; `part`, `row` give their place.
+
+    Of equal texts the first in (corpus_order, doc_id, position) stays.
+    """
+    first = Window.partitionBy("text").orderBy("corpus_order", "doc_id", "position")
+    kept = cleaned.where("reason is null").withColumn("_copy", F.row_number().over(first)).where("_copy = 1")
+    ordered = kept.repartitionByRange(partitions, *_ORDER).sortWithinPartitions(*_ORDER)
+    return ordered.select(
+        "corpus_order",
+        "domain",
+        "doc_id",
+        "position",
+        "text",
+        "metadata",
+        F.spark_partition_id().alias("part"),
+        # The lower 33 bits count the rows of a partition.
+        F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1)).alias("row"),
+    )
+
+
+@dataclass
+class Numbered:
+    """The files of the numbered table in corpus order; file i holds ids first_ids[i] to first_ids[i + 1] - 1."""
+
+    files: list[str]
+    parts: list[int]
+    first_ids: list[int]
+
+    @property
+    def sentences(self) -> int:
+        return self.first_ids[-1]
+
+
+def read_numbered(spark: SparkSession, folder: Path) -> Numbered:
+    """Find out which file of the numbered table holds which sentence ids."""
+    table = spark.read.parquet(uri(folder))
+    located = table.select("part", F.input_file_name().alias("file"))
+    counted = located.groupBy("part", "file").count().orderBy("part").collect()
+    first_ids = [0]
+    for row in counted:
+        first_ids.append(first_ids[-1] + row["count"])
+    return Numbered([row["file"] for row in counted], [row["part"] for row in counted], first_ids)
+
+
+def batch_of(spark: SparkSession, numbered: Numbered, start: int, stop: int) -> DataFrame:
+    """The numbered sentences with ids from `start` to `stop` - 1, with their `sentence_id`."""
+    low = bisect.bisect_right(numbered.first_ids, start) - 1
+    high = bisect.bisect_left(numbered.first_ids, stop)
+    offsets: list[Column] = []
+    for part, first in zip(numbered.parts[low:high], numbered.first_ids[low:high], strict=True):
+        offsets += [F.lit(part), F.lit(first).cast("long")]
+    table = spark.read.parquet(*numbered.files[low:high])
+    sentence_id = F.create_map(*offsets)[F.col("part")] + F.col("row")
+    return table.withColumn("sentence_id", sentence_id).where(
+        (F.col("sentence_id") >= start) & (F.col("sentence_id") < stop)
+    )
+
+
+def annotator_pipeline(spark: SparkSession, tagger: Any, parser: Any) -> PipelineModel:
+    """Tokens with clitics split, Penn tags and heads of one sentence a row, from column `text`."""
+    from sparknlp.annotator import Tokenizer
+    from sparknlp.base import DocumentAssembler
+
+    assembler = DocumentAssembler().setInputCol("text").setOutputCol("document")
+    tokenizer = Tokenizer().setInputCols("document").setOutputCol("token").setInfixPatterns(list(rules.INFIX_PATTERNS))
+    empty = spark.createDataFrame([("",)], ["text"])
+    return PipelineModel(
+        stages=[
+            assembler,
+            tokenizer.fit(assembler.transform(empty)),
+            tagger.setInputCols("document", "token").setOutputCol("pos"),
+            parser.setInputCols("document", "pos", "token").setOutputCol("dependency"),
+        ]
+    )
+
+
+def annotate(batch: DataFrame, pipeline: PipelineModel, partitions: int) -> DataFrame:
+    """A batch of numbered sentences as rows of the `sentences/` table, sorted by sentence_id over `partitions`."""
+    ordered = batch.repartitionByRange(partitions, "sentence_id").sortWithinPartitions("sentence_id")
+    heads = F.transform(F.col("dependency.metadata"), lambda token: token["head"].cast("int"))
+    columns = {
+        "sentence_id": F.col("sentence_id"),
+        "domain": F.col("domain"),
+        "doc_id": F.col("doc_id"),
+        "position": F.col("position"),
+        "text": F.col("text"),
+        "tokens": F.col("token.result"),
+        "pos": F.col("pos.result"),
+        "heads": one_root(heads),
+        "metadata": F.from_json("metadata", METADATA_TYPE),
+    }
+    return pipeline.transform(ordered).select(*[columns[name].alias(name) for name in SENTENCES.names])
+
+
+def one_root(heads: Column) -> Column:
+    """`neuronsig.sentences.one_root` as a column expression."""
+    root = F.array_position(heads, 0).cast("int")
+    return F.transform(heads, lambda head, index: F.when((head == 0) & (index + 1 != root), root).otherwise(head))
+
+
+def wordpiece_json(path: str) -> str:
+    """A fast tokenizer as one string, so that executors need no file. Raises InputError when there is none."""
+    from tokenizers import Tokenizer
+
+    place = resolve_model_path(path, "annotator.wordpieces")
+    file = Path(place) / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_file(str(file)) if file.is_file() else _fast_tokenizer(place)
+    except Exception as error:
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise InputError(
+            f"annotator.wordpieces={path} has no fast tokenizer ({reason}); give a model folder with tokenizer.json"
+        ) from error
+    # Both would falsify the count: a cut at 512, and padding to a fixed length.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return str(tokenizer.to_str())
+
+
+def uri(path: Path) -> str:
+    """A local path for Spark: without the scheme a cluster would look in its default file system."""
+    return f"file://{path.absolute()}"
+
+
+def commit_batch(written: Path, table: Path, marker: Path, index: int, start: int, stop: int) -> None:
+    """Move a batch's files into the table and then write its marker; earlier leftovers of the batch go first."""
+    table.mkdir(parents=True, exist_ok=True)
+    for old in table.glob(f"part-{index:06d}-*.parquet"):
+        old.unlink()
+    files = sorted(written.glob("part-*.parquet"))
+    for number_in_batch, file in enumerate(files):
+        os.replace(file, table / f"part-{index:06d}-{number_in_batch:04d}.parquet")
+    record = {"files": len(files), "start": start, "stop": stop}
+    atomic_write(marker, json.dumps(record).encode())
+    remove(written)
+
+
+def missing_batches(ranges: Sequence[tuple[int, int]], markers: Path, table: Path) -> list[int]:
+    """Indices of the batches that have no marker, or whose files are not all there."""
+    missing = []
+    for index, (start, stop) in enumerate(ranges):
+        try:
+            record = json.loads((markers / f"{index:06d}.json").read_text())
+        except (OSError, json.JSONDecodeError):
+            missing.append(index)
+            continue
+        files = len(list(table.glob(f"part-{index:06d}-*.parquet")))
+        if (record["start"], record["stop"], record["files"]) != (start, stop, files):
+            missing.append(index)
+    return missing
+
+
+def _split_paragraphs(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for part in parts:
+        texts = part.column("text").to_pylist()
+        split = pa.array([rules.paragraphs(text or "") for text in texts], pa.list_(pa.string()))
+        arrays = [part.column(name) for name in ("corpus_order", "domain", "doc_id")]
+        names = ["corpus_order", "domain", "doc_id", "paragraphs", "metadata"]
+        yield pa.RecordBatch.from_arrays([*arrays, split, part.column("metadata")], names)
+
+
+def _judge_sentences(
+    parts: Iterable[pa.RecordBatch], tokenizer_json: str, min_pieces: int, max_characters: int
+) -> Iterator[pa.RecordBatch]:
+    # Spark already runs one worker a core.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(tokenizer_json)
+
+    def count_pieces(texts: list[str]) -> list[int]:
+        return [len(encoding) for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+    for part in parts:
+        lists = part.column("sentences")
+        found = lists.flatten().to_pylist()
+        parents = pa.array([row for row, items in enumerate(lists.to_pylist()) for _ in items or ()], pa.int64())
+        positions = [position for items in lists.to_pylist() for position in range(len(items or ()))]
+        judged = rules.judge(found, count_pieces, min_pieces, max_characters)
+        # A dropped sentence is only counted; its text may be a megabyte of code.
+        texts = [text if reason is None else "" for text, reason in judged]
+        columns = {
+            "corpus_order": part.column("corpus_order").take(parents),
+            "domain": part.column("domain").take(parents),
+            "doc_id": part.column("doc_id").take(parents),
+            "position": pa.array(positions, pa.int32()),
+            "text": pa.array(texts, pa.string()),
+            "reason": pa.array([reason for _, reason in judged], pa.string()),
+            "metadata": part.column("metadata").take(parents),
+        }
+        yield pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
+
+
+def _fast_tokenizer(place: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(place, use_fast=True).backend_tokenizer
