@@ -37,9 +37,8 @@ class SearchIndex:
             for row in rows:
                 if row.stands_out or row.share >= COMMON:
                     self._add_row(ordinal, "metadata", row)
-        weight = int(100 * description.strength) + 100
         for term in terms(re.sub(r"[“”,·]", " ", description.label)):
-            self._add(term, ordinal, (CODES.index("label"), 0, -1, weight))
+            self._add(term, ordinal, (CODES.index("label"), 0, -1, 0))  # any evidence says more, so it wins
 
     def write(self, directory: Path) -> int:
         """Write `index/<bucket>.js`, each {term: [neuron, kind, share, reference, weight, ...]}; returns their number.

@@ -1,0 +1,167 @@
+"""The built site: every page well formed, every link leads somewhere, nothing of a corpus runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from neuronsig.config import ReportConfig
+from neuronsig.report import build
+from neuronsig.rundir import RunDirectory
+from tests.run_factory import AWKWARD, MODEL, FactoryRun, make_run
+
+VOID = {"meta", "link", "input", "img", "br", "hr"}
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452")
+
+
+class Page(HTMLParser):
+    """Fails on a tag that is not closed in order; keeps links, ids, text and attributes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.path, self.open, self.links, self.ids, self.tags = path, [], [], [], []  # type: ignore[var-annotated]
+        self.text: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == [], f"{path} leaves {self.open} open"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.tags.append((tag, dict(attrs)))
+        assert len(dict(attrs)) == len(attrs), f"{self.path}: an attribute twice in {tag}"
+        for name, value in attrs:
+            if name in ("href", "src", "action") and value is not None:
+                self.links.append(value)
+            if name == "id":
+                self.ids.append(value)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"{self.path}: </{tag}> closes nothing"
+        assert self.open.pop() == tag, f"{self.path}: </{tag}> out of order at {self.getpos()}"
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
+    made = make_run(tmp_path_factory.mktemp("site"), layers=3, units=9)
+    figures = made.run.analysis(MODEL)
+    figures.mkdir(parents=True)
+    (figures / "tsne.png").write_bytes(PNG)
+    (figures / "tsne.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    build(made.run, MODEL, ReportConfig(sentences=10, featured=6))
+    return made
+
+
+@pytest.fixture(scope="module")
+def pages(made: FactoryRun) -> dict[Path, Page]:
+    return {path: Page(path) for path in made.run.report.rglob("*.html")}
+
+
+def test_there_is_a_page_for_each_neuron_layer_and_cluster(made: FactoryRun) -> None:
+    site = made.run.report / MODEL
+    assert len(list((site / "neurons").glob("*.html"))) == 27
+    assert len(list((site / "groups").glob("hidden-L*.html"))) == 3
+    assert len(list((site / "groups").glob("cluster-*.html"))) == 3
+
+
+def test_every_link_leads_to_a_file_of_the_site(pages: dict[Path, Page]) -> None:
+    seen = 0
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme == "data":
+                continue
+            assert not parts.scheme, f"{path} links outside: {link}"
+            assert not parts.netloc, f"{path} links outside: {link}"
+            target = (path.parent / unquote(parts.path)) if parts.path else path
+            assert target.is_file(), f"{path}: {link} leads nowhere"
+            if parts.fragment:
+                assert parts.fragment in pages[target.resolve()].ids if target.resolve() in pages else True
+            seen += 1
+    assert seen > 500
+
+
+def test_nothing_is_fetched_and_nothing_comes_from_outside(made: FactoryRun) -> None:
+    for path in made.run.report.rglob("*"):
+        if path.suffix in (".html", ".css", ".js"):
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"https?://|@import|fetch\(|XMLHttpRequest|type=.module", text), path
+
+
+def test_text_of_a_corpus_is_text_on_the_page(made: FactoryRun, pages: dict[Path, Page]) -> None:
+    path = made.run.report / MODEL / "neurons" / "hidden-L01-U0005p.html"
+    page, source = pages[path], path.read_text(encoding="utf-8")
+    assert AWKWARD[0] in "".join(page.text)
+    assert "<script>document.title" not in source
+    assert {attributes.get("src", "") for tag, attributes in page.tags if tag == "script"} == {"../assets/theme.js"}
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert "\x1b" not in source
+
+
+def test_scripts_with_corpus_text_hold_no_tag(made: FactoryRun) -> None:
+    for path in (made.run.report / MODEL / "data").rglob("*.js"):
+        assert "<" not in path.read_text(encoding="ascii")
+
+
+def test_a_page_shows_the_signature_and_its_neighbours(made: FactoryRun, pages: dict[Path, Page]) -> None:
+    site = made.run.report / MODEL / "neurons"
+    page = pages[site / "hidden-L02-U0001p.html"]
+    text = " ".join("".join(page.text).split())
+    for fact in ("L2/U1", "Sentences with “violin”", "Word patterns", "POS patterns", "Domain", "Typical sentence"):
+        assert fact in text
+    marked = [attributes for tag, attributes in page.tags if tag == "mark"]
+    assert len(marked) > 10
+    for other in ("hidden-L02-U0000p.html", "hidden-L02-U0002p.html", "hidden-L01-U0001p.html"):
+        assert other in page.links
+
+
+def test_the_front_page_features_several_kinds_and_admits_silence(made: FactoryRun, pages: dict[Path, Page]) -> None:
+    text = " ".join("".join(pages[made.run.report / MODEL / "index.html"].text).split())
+    assert "Words and topics" in text
+    assert "Domains and sources" in text
+    assert "Where nothing stands out" in text
+    assert "Nothing stands out: words" in text
+
+
+def test_the_front_page_tells_what_was_dropped_and_how_long_it_took(made: FactoryRun, pages: dict[Path, Page]) -> None:
+    page = pages[made.run.report / MODEL / "index.html"]
+    text = " ".join(" ".join(page.text).split())
+    assert "under 3 word pieces 17" in text
+    assert "collect/minilm 4.5 s" in text
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert [image["src"] for image in images] == ["figures/tsne.svg"]
+    assert "t-SNE" in images[0]["alt"]
+
+
+def test_pages_stay_small_however_long_the_sentences(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=6, k=60)
+    summary = build(made.run, MODEL, ReportConfig())
+    assert summary.largest_page < 60_000
+
+
+def test_building_again_gives_the_same_bytes_and_drops_old_pages(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=4, k=20)
+    build(made.run, MODEL, ReportConfig())
+    first = {path.name: path.read_bytes() for path in made.run.report.rglob("*") if path.is_file()}
+    (made.run.report / MODEL / "neurons" / "old.html").write_text("old")
+    build(made.run, MODEL, ReportConfig())
+    assert {path.name: path.read_bytes() for path in made.run.report.rglob("*") if path.is_file()} == first
+
+
+def test_one_index_leads_to_all_models(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=2, k=20)
+    build(made.run, MODEL, ReportConfig())
+    index = made.run.report / "index.html"
+    assert 'http-equiv="refresh"' in index.read_text()
+    shutil.copytree(made.run.report / MODEL, made.run.report / "other")
+    build(RunDirectory(made.run.root), MODEL, ReportConfig())
+    assert 'http-equiv="refresh"' not in index.read_text()
+    assert {"minilm/index.html", "other/index.html"} <= set(Page(index).links)

@@ -1,0 +1,51 @@
+"""Marked words are those of the signature, and the text stays the text."""
+
+from __future__ import annotations
+
+import pytest
+
+from neuronsig.highlight import PATTERN, PLAIN, WORD, Signature, cut_segments
+from neuronsig.neuron_view import Evidence
+
+
+def evidence(*pattern: str, lrc: float = 2.0, kind: str = "words") -> Evidence:
+    return Evidence(kind, pattern, 5, 10, 1, 100, 3.0, lrc)
+
+
+def test_words_that_stand_out_are_marked_whatever_their_case() -> None:
+    signature = Signature([evidence("wait"), evidence("the", lrc=0.0)], [])
+    assert signature.segments("Wait, the end", ["Wait", ",", "the", "end"]) == (("Wait", WORD), (", the end", PLAIN))
+
+
+def test_a_gapped_pattern_marks_its_closest_occurrence() -> None:
+    signature = Signature([], [evidence("not", "but", kind="word_sequence")])
+    tokens = ["not", "this", ",", "not", "only", "that", "but", "more"]
+    assert [i for i, mark in enumerate(signature.marks(tokens)) if mark == PATTERN] == [3, 6]
+
+
+def test_an_incomplete_pattern_marks_nothing() -> None:
+    signature = Signature([], [evidence("not", "but", kind="word_sequence")])
+    assert signature.marks(["but", "not"]) == [PLAIN, PLAIN]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("don't stop", ["do", "n't", "stop"]),
+        ("İ stop", ["İ", "stop"]),
+        ("changed by the annotator stop", ["CHANGED", "differently", "stop"]),
+        ("", []),
+        ("stop", ["", "stop"]),
+        ("これは stop", ["これは", "stop"]),
+    ],
+)
+def test_the_pieces_always_join_to_the_text(text: str, tokens: list[str]) -> None:
+    segments = Signature([evidence("stop")], []).segments(text, tokens)
+    assert "".join(piece for piece, _ in segments) == text
+    assert ("stop", WORD) in segments or not text
+
+
+def test_a_long_sentence_is_cut_at_a_space_and_says_how_much_is_left_out() -> None:
+    kept, left_out = cut_segments([("one two three", PLAIN), ("four", WORD), ("five", PLAIN)], 9)
+    assert kept == [("one two", PLAIN)]
+    assert left_out == len(" three") + len("four") + len("five")

@@ -1,0 +1,108 @@
+"""The generated sentence tells what is planted, and admits when nothing is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from neuronsig.neuron import Neuron
+from neuronsig.neuron_view import Evidence, NeuronView, Share
+from neuronsig.summary import NOTHING, describe, percent
+
+QUIET = NeuronView(
+    neuron=Neuron("hidden", 1, 0),
+    n_sentences=1000,
+    n_tokens=18_000,
+    mined=True,
+    selectivity=1.0,
+    length=Share("words", 18.0, 18.9),
+    length_sd=5.0,
+    pos_shares=(Share("noun", 0.28, 0.277), Share("verb", 0.15, 0.142), Share("adjective", 0.06, 0.057)),
+    sentences=(),
+    evidence={},
+    metadata={},
+)
+
+
+def word(text: str, f1: int, f2: int, log_ratio: float = 4.0, lrc: float = 3.0, kind: str = "words") -> Evidence:
+    return Evidence(kind, tuple(text.split()), f1, 1000, f2, 100_000, log_ratio, lrc)
+
+
+def test_nothing_stands_out_when_nothing_does() -> None:
+    description = describe(QUIET)
+    assert (description.label, description.kind) == (NOTHING, "none")
+    assert description.text.startswith("Nothing stands out")
+
+
+def test_words_within_chance_are_not_told_however_frequent() -> None:
+    view = replace(QUIET, evidence={"words": (word("the", 900, 90_000, log_ratio=0.0, lrc=0.0),)})
+    assert describe(view).kind == "none"
+
+
+def test_a_rare_word_is_only_a_trace() -> None:
+    view = replace(QUIET, evidence={"words": (word("zither", 20, 3, log_ratio=9.0, lrc=6.0),)})
+    assert describe(view).kind == "none"
+    assert "clearest trace is “zither” in 2.0% (corpus <0.01%)" in describe(view).text
+
+
+def test_telling_words_are_named_strongest_first() -> None:
+    rows = (word("lol", 300, 50), word("haha", 200, 50), word("omg", 90, 50), word("ok", 50, 50))
+    description = describe(replace(QUIET, evidence={"words": rows}))
+    assert description.kind == "words"
+    assert description.label == "lol, haha, omg"
+    assert "“lol”, “haha” or “omg”" in description.text
+
+
+def test_one_word_comes_with_its_shares() -> None:
+    description = describe(replace(QUIET, evidence={"words": (word("olympics", 640, 2000),)}))
+    assert description.text == "Sentences with “olympics” in 64% (corpus 2.0%)."
+
+
+def test_short_exclamations_full_of_verbs_from_one_domain() -> None:
+    domain = Evidence("metadata", ("domain", "social media"), 820, 1000, 3000, 100_000, 4.7, 4.2)
+    view = replace(
+        QUIET,
+        length=Share("words", 3.2, 18.9),
+        pos_shares=(Share("noun", 0.28, 0.277), Share("verb", 0.31, 0.142)),
+        evidence={"words": (word("!", 900, 4000), word("wait", 300, 400))},
+        metadata={"domain": (domain,)},
+    )
+    text = describe(view).text
+    assert text.startswith("Short exclamations (3.2 words, corpus 18.9) with “wait” in 30% (corpus 0.40%)")
+    assert "many verbs (31% of words, corpus 14%)" in text
+    assert text.endswith("82% social media (corpus 3.0%).")
+
+
+def test_a_neuron_without_nouns_says_few() -> None:
+    view = replace(QUIET, pos_shares=(Share("noun", 0.05, 0.277),))
+    assert describe(view).text == "Sentences with few nouns (5.0% of words, corpus 28%)."
+    assert describe(view).kind == "tags"
+
+
+def test_a_pattern_speaks_when_no_word_does() -> None:
+    row = word("is going to", 250, 900, kind="word_sequence")
+    description = describe(replace(QUIET, evidence={"word_sequence": (row,)}))
+    assert "the pattern “is going to” in 25% (corpus 0.90%)" in description.text
+    assert description.label == "“is going to”"
+
+
+def test_long_sentences_alone_are_a_finding() -> None:
+    description = describe(replace(QUIET, length=Share("words", 40.0, 18.9)))
+    assert (description.kind, description.label) == ("length", "long sentences")
+
+
+def test_too_few_sentences_say_nothing() -> None:
+    assert "too few" in describe(replace(QUIET, n_sentences=3)).text
+
+
+def test_a_run_without_the_corpus_table_is_still_described() -> None:
+    view = replace(QUIET, length=Share("words", 3.0, None), pos_shares=(Share("noun", 0.9, None),))
+    assert describe(view).kind == "none"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.824, "82%"), (0.031, "3.1%"), (0.0004, "0.04%"), (0.00001, "<0.01%"), (0.0, "0%")]
+)
+def test_percentages_keep_two_digits(share: float, text: str) -> None:
+    assert percent(share) == text
