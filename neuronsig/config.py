@@ -21,6 +21,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException, ValidationError
@@ -345,7 +346,9 @@ class DownloadConfig:
     """Corpora fetched from their official homes by `jobs.download`."""
 
     corpora: list[str] = option(["reuters", "newsgroups", "imdb", "sentiment140"], "names of conf/download's homes")
-    homes: dict[str, Any] = option({}, "name -> url, path below data, sha256 (empty: not published), bytes")
+    homes: dict[str, Any] = option(
+        {}, "name -> url, path below data, checksum, checksums, bytes, ids; see conf/download"
+    )
     timeout: float = option(60.0, "seconds without a byte after which a connection is given up")
     retries: int = option(5, "attempts for one file; each resumes where the last one stopped")
 
@@ -417,7 +420,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            merged = hydra_compose(config_name="config", overrides=list(overrides))
+            merged = hydra_compose(config_name="config", overrides=[_readable(word) for word in overrides])
         config = OmegaConf.to_object(merged)
     except MissingMandatoryValue as error:
         raise ConfigError(
@@ -428,6 +431,17 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     assert isinstance(config, Config)
     config.check()
     return config
+
+
+def _readable(word: str) -> str:
+    """`key=value` with the value quoted where Hydra's grammar would trip over it (local[2], a path with blanks)."""
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        key, _, value = word.partition("=")
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"{key}='{escaped}'"
+    return word
 
 
 def to_yaml(config: Config, sections: Sequence[str] = ()) -> str:

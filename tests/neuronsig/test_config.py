@@ -63,3 +63,8 @@ def test_every_key_has_a_meaning():
     rows = describe(["corpus", "annotator", "model", "collect", "mining", "analysis", "spark", "ray", "train"])
     assert all(meaning.strip() for _, _, meaning in rows)
     assert ("collect.k", "10000", "sentences kept for each neuron (P1: 10,000)") in rows
+
+
+@pytest.mark.parametrize("value", ["local[2]", "a path (with) it's blanks", "back\\slash[1"])
+def test_a_value_needs_no_quotes_for_hydras_grammar(value: str):
+    assert compose([f"spark.master={value}"]).spark.master == value
