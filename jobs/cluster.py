@@ -1,0 +1,215 @@
+"""Neuron vectors, typical sentences, clusters and figures of one model (P1 4.1, 4.3).
+
+Reads RUN/sentences (jobs.annotate), RUN/topk/<model> (jobs.collect) and RUN/profiles/<model> (jobs.mine). fastText
+gives words vectors, sentences the mean of their words', neurons the mean of their top sentences'. Neurons are
+clustered by faiss k-means with as many clusters as layers, compared with the layers by the Hungarian algorithm, and
+laid out by t-SNE. Writes RUN/neurons/<model> (the profiles with typical sentence, vector, cluster and position) and
+RUN/analysis/<model> (clusters.json, layers_by_cluster.csv, figures as .png and .svg).
+
+Example:  python -m jobs.cluster run=runs/demo model=minilm
+          python -m jobs.cluster run=runs/demo analysis.vectors=crawl-300d-2M-subword.bin overwrite=true
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.launch import Summary, launch, stage_config
+from neuronsig.clusters import Agreement, agreement, contingency, ordered_by_layer
+from neuronsig.config import AnalysisConfig, Config
+from neuronsig.errors import InputError
+from neuronsig.figures.gallery import draw_all
+from neuronsig.neuron import Neuron
+from neuronsig.progress import show_table, task
+from neuronsig.rundir import RunDirectory, atomic_write, fingerprint_of, remove
+from neuronsig.tables import NEURONS, PROFILES, SENTENCES, TOPK, check_table, read_table, table_files
+from neuronsig_ray.clusters import kmeans, tsne
+from neuronsig_ray.embeddings import TRAIN, check_vectors, read_vectors, save_vectors, train
+from neuronsig_ray.session import ray_session
+from neuronsig_ray.vectors import TopLists, WordSource, neuron_vectors, read_top_lists, typical_sentences
+
+SECTIONS = ("model", "analysis", "ray")
+
+
+def run(config: Config) -> Summary:
+    run = RunDirectory.existing(config.run)
+    name = config.model.name
+    inputs = {
+        stage: run.fingerprint(stage, "jobs.cluster") for stage in ("annotate", f"collect/{name}", f"mine/{name}")
+    }
+    check_vectors(config.analysis)
+    total = check_table(run.sentences, SENTENCES)
+    check_table(run.topk(name), TOPK)
+    check_table(run.profiles(name), PROFILES)
+    words_plan = _words_plan(config.analysis, inputs["annotate"])
+    chosen = ("clusters", "restarts", "perplexity", "seed")
+    plan = {"inputs": inputs, "words": words_plan, **{key: getattr(config.analysis, key) for key in chosen}}
+    outputs = [run.neurons(name), run.analysis(name)]
+    settings = stage_config(config, SECTIONS)
+    with run.stage(f"cluster/{name}", plan, outputs, settings, config.overwrite) as stage:
+        if not stage.done:
+            words = _words(run, config.analysis, words_plan, total)
+            stage.counts.update(_cluster(config, run, words))
+    figures = len(list(run.analysis(name).glob("*.png")))
+    return {
+        "neurons": str(run.neurons(name)),
+        "analysis": f"{run.analysis(name)} ({figures} figures)",
+        "stage, seconds": stage.seconds,
+        **stage.counts,
+    }
+
+
+def _words_plan(config: AnalysisConfig, sentences: str) -> dict[str, Any]:
+    """All that determines the word vectors: how they are trained and on what, or which file they are."""
+    if config.vectors == TRAIN:
+        keys = ("dimension", "epochs", "max_train_sentences", "min_count", "buckets", "seed")
+        return {"train": sentences, **{key: getattr(config, key) for key in keys}}
+    path = Path(config.vectors)
+    return {"file": path.name, "bytes": path.stat().st_size, "modified": int(path.stat().st_mtime)}
+
+
+def _words(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any], total: int) -> WordSource:
+    """Train or read the word vectors once; every model of the run shares them."""
+    folder = run.work("words", fingerprint_of(plan))
+    trained = config.vectors == TRAIN
+    if not folder.exists():
+        partial = folder.with_name(f".{folder.name}.partial")
+        remove(partial)
+        if trained:
+            with task("training word vectors", total * (config.epochs + 1), "sentences") as t:
+                vectors = train(table_files(run.sentences), total, config, t.advance)
+        else:
+            run.require_space(2 * Path(config.vectors).stat().st_size)
+            with task(f"reading {config.vectors}", 1, "file") as t:
+                vectors = read_vectors(config)
+                t.advance()
+        save_vectors(vectors, partial)
+        partial.replace(folder)
+    return WordSource(str(folder.resolve()), lower=trained)
+
+
+def _cluster(config: Config, run: RunDirectory, words: WordSource) -> dict[str, Any]:
+    name, analysis = config.model.name, config.analysis
+    files = table_files(run.sentences)
+    lists = read_top_lists(run.topk(name))
+    profiles = _profiles_of(read_table(run.profiles(name), PROFILES), lists, run.profiles(name))
+    with ray_session(config.ray):
+        with task("neuron vectors", len(files), "files") as t:
+            sums = neuron_vectors(files, lists, words, t.advance)
+        _require_all_sentences(sums.seen, lists, run)
+        means = sums.means()  # (neurons, d) float64
+        with task("typical sentences", len(files), "files") as t:
+            typical = typical_sentences(files, lists, means, words, t.advance)
+    vectors = means.astype(np.float32)
+    layers = np.array([neuron.layer for neuron in lists.neurons])
+    k = analysis.clusters or len(np.unique(layers))
+    with task("clusters and t-SNE", 2, "steps") as t:
+        clusters = ordered_by_layer(kmeans(vectors, k, analysis.restarts, analysis.seed), layers)
+        t.advance()
+        places = tsne(vectors, analysis.perplexity, analysis.seed)
+        t.advance()
+    found = agreement(clusters, layers, analysis.seed)
+    columns = {
+        "typical_sentence_id": pa.array(typical.sentence_ids(), pa.int64()),
+        "vector": _lists(vectors),
+        "cluster": pa.array(clusters),
+        "tsne": _lists(places),
+    }
+    neurons = profiles
+    for column, values in columns.items():
+        neurons = neurons.append_column(column, values)
+    neurons = neurons.cast(NEURONS)
+    _write_table(neurons, run.neurons(name))
+    counts = {
+        "neurons": len(lists.neurons),
+        "sentences in a list": sums.sentences,
+        "sentences without a vector": sums.without_vector,
+        "neurons without a vector": int((sums.counts == 0).sum()),
+        "clusters": k,
+        "accuracy": round(found.accuracy, 4),
+        "accuracy by chance": round(found.chance_mean, 4),
+        "accuracy by chance, 95th percentile": round(found.chance_high, 4),
+    }
+    corpora = run.analysis("corpora.parquet")
+    folder = run.analysis(name)
+    _write_clusters(folder, clusters, layers, found, counts)
+    table = pq.read_table(corpora) if corpora.exists() else None
+    with task("figures", None, "figures") as t:
+        draw_all(neurons, found, table, name, folder, t.advance)
+    return counts
+
+
+def _profiles_of(profiles: pa.Table, lists: TopLists, directory: Path) -> pa.Table:
+    """The profiles in the order of the lists' neurons; raises InputError for a neuron without one."""
+    key = [profiles[column].to_pylist() for column in ("site", "layer", "unit", "sign")]
+    place = {Neuron(*values): row for row, values in enumerate(zip(*key, strict=True))}
+    missing = [neuron for neuron in lists.neurons if neuron not in place]
+    if missing:
+        raise InputError(
+            f"{directory} has no profile of {len(missing)} of {len(lists.neurons)} neurons, the first is {missing[0]}; "
+            "run python -m jobs.mine overwrite=true"
+        )
+    return profiles.take([place[neuron] for neuron in lists.neurons])
+
+
+def _require_all_sentences(seen: np.ndarray, lists: TopLists, run: RunDirectory) -> None:
+    expected = np.bincount(lists.membership.neurons, minlength=len(lists.neurons))
+    lacking = np.flatnonzero(seen < expected)
+    if len(lacking):
+        row = int(lacking[0])
+        raise InputError(
+            f"{run.sentences} lacks sentences of {len(lacking)} neurons' lists: {lists.neurons[row]} has "
+            f"{expected[row]}, {seen[row]} are there; run python -m jobs.collect overwrite=true"
+        )
+
+
+def _lists(rows: np.ndarray) -> pa.Array:
+    """A float32 matrix as an Arrow list column."""
+    flat = pa.array(np.ascontiguousarray(rows, dtype=np.float32).ravel())
+    offsets = pa.array(np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, flat)
+
+
+def _write_table(table: pa.Table, folder: Path) -> None:
+    partial = folder.with_name(f".{folder.name}.partial")
+    remove(partial)
+    partial.mkdir(parents=True)
+    pq.write_table(table, partial / "part-00000.parquet", compression="zstd")
+    remove(folder)
+    shutil.move(partial, folder)
+
+
+def _write_clusters(
+    folder: Path, clusters: np.ndarray, layers: np.ndarray, found: Agreement, counts: dict[str, Any]
+) -> None:
+    """clusters.json and layers_by_cluster.csv, and the same table on the terminal."""
+    table, names, columns = contingency(clusters, layers)
+    record = {
+        **dataclasses.asdict(found),
+        "neurons": counts["neurons"],
+        "clusters": names,
+        "layers": columns,
+        "table": table.tolist(),
+    }
+    atomic_write(folder / "clusters.json", json.dumps(record, indent=1).encode())
+    header = ["cluster", *(f"L{layer}" for layer in columns), "neurons", "matched_layer"]
+    rows = [
+        [str(c), *(int(n) for n in row), int(row.sum()), f"L{found.matching[c]}" if c in found.matching else ""]
+        for c, row in zip(names, table, strict=True)
+    ]
+    lines = [",".join(map(str, row)) for row in (header, *rows)]
+    atomic_write(folder / "layers_by_cluster.csv", ("\n".join(lines) + "\n").encode())
+    show_table("Neurons by cluster and layer", header, rows)
+
+
+if __name__ == "__main__":
+    sys.exit(launch(run, SECTIONS))

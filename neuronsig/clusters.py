@@ -1,0 +1,73 @@
+"""How well clusters of neurons agree with layers (P1 4.3): one-to-one accuracy by the Hungarian algorithm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Accuracy of clusters against layers, and what it would be by chance."""
+
+    accuracy: float
+    matching: dict[int, int]  # cluster -> layer
+    chance_mean: float
+    chance_high: float  # 95th percentile over the permutations
+    p_value: float
+
+
+def contingency(clusters: NDArray[Any], layers: NDArray[Any]) -> tuple[NDArray[np.int64], list[int], list[int]]:
+    """Neurons in each cluster (rows) and layer (columns), with both lists of labels, ascending."""
+    rows, row_of = np.unique(clusters, return_inverse=True)
+    columns, column_of = np.unique(layers, return_inverse=True)
+    table = np.zeros((len(rows), len(columns)), dtype=np.int64)
+    np.add.at(table, (row_of, column_of), 1)
+    return table, [int(x) for x in rows], [int(x) for x in columns]
+
+
+def best_matching(table: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
+    """Rows, columns and total of the one-to-one matching with the most neurons (Kuhn 1955)."""
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return rows, columns, int(table[rows, columns].sum())
+
+
+def best_matching_reference(table: NDArray[np.int64]) -> int:
+    """`best_matching`'s total, by trying every permutation."""
+    if table.shape[0] > table.shape[1]:
+        table = table.T
+    n, m = table.shape
+    return max(int(table[np.arange(n), list(chosen)].sum()) for chosen in permutations(range(m), n))
+
+
+def agreement(clusters: NDArray[Any], layers: NDArray[Any], seed: int, rounds: int = 1000) -> Agreement:
+    """Hungarian accuracy, and its distribution when the layers are permuted over the neurons.
+
+    P1 reports 15.9 % for BERT-base and 9.6 % for the same model with random weights; permuting the labels says
+    what the sizes of clusters and layers alone give (never 1/k: the best matching is chosen afterwards).
+    """
+    table, cluster_labels, layer_labels = contingency(clusters, layers)
+    rows, columns, hits = best_matching(table)
+    rng = np.random.default_rng(seed)
+    shuffled = np.array([best_matching(contingency(clusters, rng.permutation(layers))[0])[2] for _ in range(rounds)])
+    n = len(layers)
+    return Agreement(
+        accuracy=hits / n,
+        matching={cluster_labels[r]: layer_labels[c] for r, c in zip(rows, columns, strict=True)},
+        chance_mean=float(shuffled.mean()) / n,
+        chance_high=float(np.percentile(shuffled, 95)) / n,
+        p_value=(1 + int((shuffled >= hits).sum())) / (1 + rounds),
+    )
+
+
+def ordered_by_layer(clusters: NDArray[Any], layers: NDArray[Any]) -> NDArray[np.int32]:
+    """The same clusters, numbered from 0 by the mean layer of their neurons, shallow first."""
+    found = np.unique(clusters)
+    means = [float(layers[clusters == c].mean()) for c in found]
+    rank = {int(found[place]): new for new, place in enumerate(np.argsort(means, kind="stable"))}
+    return np.array([rank[int(c)] for c in clusters], dtype=np.int32)
