@@ -61,8 +61,8 @@ def run(config: Config) -> Summary:
             stage.counts.update(_cluster(config, run, words))
     figures = len(list(run.analysis(name).glob("*.png")))
     return {
-        "neurons": str(run.neurons(name)),
-        "analysis": f"{run.analysis(name)} ({figures} figures)",
+        "table": str(run.neurons(name)),
+        "figures": f"{figures} in {run.analysis(name)}",
         "stage, seconds": stage.seconds,
         **stage.counts,
     }
@@ -201,12 +201,12 @@ def _write_clusters(
         "table": table.tolist(),
     }
     atomic_write(folder / "clusters.json", json.dumps(record, indent=1).encode())
-    header = ["cluster", *(f"L{layer}" for layer in columns), "neurons", "matched_layer"]
-    rows = [
+    header: list[str] = ["cluster", *(f"L{layer}" for layer in columns), "neurons", "matched_layer"]
+    rows: list[list[object]] = [
         [str(c), *(int(n) for n in row), int(row.sum()), f"L{found.matching[c]}" if c in found.matching else ""]
         for c, row in zip(names, table, strict=True)
     ]
-    lines = [",".join(map(str, row)) for row in (header, *rows)]
+    lines = [",".join(map(str, row)) for row in [list[object](header), *rows]]
     atomic_write(folder / "layers_by_cluster.csv", ("\n".join(lines) + "\n").encode())
     show_table("Neurons by cluster and layer", header, rows)
 

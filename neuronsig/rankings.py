@@ -17,7 +17,7 @@ def rank_from_most(values: Doubles) -> Doubles:
     """Rank 1 for the greatest value; equal values share the mean of their ranks; NaN stays NaN."""
     ranks = np.full(len(values), np.nan)
     known = np.flatnonzero(~np.isnan(values))
-    distinct, where, sizes = np.unique(-values[known], return_inverse=True, return_counts=True)
+    _, where, sizes = np.unique(-values[known], return_inverse=True, return_counts=True)
     last = np.cumsum(sizes)
     ranks[known] = ((last - sizes + 1 + last) / 2)[where]
     return ranks

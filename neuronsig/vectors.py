@@ -177,7 +177,7 @@ class TypicalSentences:
             near = inside[rough >= max(rough.max(), self.cosine[row]) - _MARGIN]
             exact = cosines(block.vectors[near], directions[row])
             for cosine, sentence in zip(exact, block.ids[near], strict=True):
-                self._offer(row, float(cosine), int(sentence))
+                self._offer(int(row), float(cosine), int(sentence))
 
     def merge(self, other: TypicalSentences) -> None:
         """Keep the nearer sentence of both."""

@@ -3,7 +3,7 @@
 Training is skip-gram: at a corpus of a million words its neighbours are words of like meaning where those of cbow are
 look-alikes (*movie*: film, films against realty, postpone). Settings are fastText's own for skip-gram (window 5, 5
 negatives, subsampling 1e-4, rate 0.05) with the 5-grams of its published vectors (Grave et al. 2018), which train
-twice as fast as 3- to 6-grams. Tokens are lower-cased. One thread trains, so that the same sentences give the same
+half as fast again as 3- to 6-grams. Tokens are lower-cased. One thread trains, so that the same sentences give the same
 bits on the same kind of machine; a second one gains little, because producer and trainer share Python's lock.
 """
 
@@ -52,7 +52,7 @@ class GensimVectors:
         if isinstance(self.vectors, FastTextKeyedVectors) and self.vectors.bucket:
             for row in np.flatnonzero(~listed):
                 found[row] = self.vectors.get_vector(names[row])
-        return found, found.any(axis=1)
+        return found, np.asarray(found.any(axis=1))
 
 
 def check_vectors(config: AnalysisConfig) -> None:
@@ -139,7 +139,7 @@ def train(
     model.build_vocab(sentences)
     if not len(model.wv):
         raise InputError(
-            f"analysis.min_count={config.min_count}: no word of the sentences occurs so often; lower it, or give more text"
+            f"analysis.min_count={config.min_count}: no word of the sentences occurs so often; lower it or add text"
         )
     model.train(sentences, total_examples=sentences.keep, epochs=config.epochs)
     return model.wv

@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from neuronsig.clusters import Agreement, contingency
-from neuronsig.figures.style import dress, layer_colormap, layer_ticks, new_figure, styled
+from neuronsig.figures.style import INK, dress, layer_colormap, layer_ticks, new_figure, styled
 
 
 @styled
@@ -36,6 +37,7 @@ def tsne_by_layer(places: NDArray[np.float32], layers: NDArray[Any], source: str
     step = max(1, -(-len(found) // 16))
     bar = figure.colorbar(ScalarMappable(norm, colours), ax=axes, shrink=0.7, pad=0.02, aspect=24)
     bar.set_ticks(list(range(0, len(found), step)), labels=[str(x) for x in found[::step]])
+    bar.minorticks_off()
     bar.ax.tick_params(length=0)
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.set_label("Layer (dark: shallow, light: deep)")
@@ -56,7 +58,7 @@ def clusters_by_layer(clusters: NDArray[Any], layers: NDArray[Any], found: Agree
     image = axes.imshow(share, aspect="auto", cmap="Blues", norm=PowerNorm(0.7, 0, max(float(share.max()), 0.01)))
     if wide <= 26 and high <= 30:
         for (row, column), n in np.ndenumerate(table):
-            dark = image.norm(share[row, column]) > 0.55
+            dark = float(np.asarray(image.norm(share[row, column]))) > 0.5
             axes.text(
                 column,
                 row,
@@ -64,7 +66,7 @@ def clusters_by_layer(clusters: NDArray[Any], layers: NDArray[Any], found: Agree
                 ha="center",
                 va="center",
                 fontsize=8,
-                color="white" if dark else "#42505e",
+                color="white" if dark else INK,
                 fontweight="bold" if found.matching.get(rows[row]) == columns[column] else "normal",
             )
     for row, cluster in enumerate(rows):
@@ -86,7 +88,5 @@ def clusters_by_layer(clusters: NDArray[Any], layers: NDArray[Any], found: Agree
     return dress(figure, "Do clusters of neurons follow the layers?", subtitle, source)
 
 
-def _frame(column: int, row: int) -> Any:
-    from matplotlib.patches import Rectangle
-
+def _frame(column: int, row: int) -> Rectangle:
     return Rectangle((column - 0.47, row - 0.46), 0.94, 0.92, fill=False, edgecolor="#D55E00", linewidth=1.8)

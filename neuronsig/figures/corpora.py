@@ -29,14 +29,15 @@ def shares_by_layer(
     its own, or is empty. The 7 most frequent values have a colour, the rest is grey.
     """
     total: Counter[str] = Counter()
-    for row in counts:
-        total.update(row)
+    for one in counts:
+        total.update(one)
     named = [value for value, _ in sorted(total.items(), key=lambda x: (-x[1], x[0])) if value != OTHER][:7]
     values = [*named, OTHER] if set(total) - set(named) else named
     found = sorted({int(layer) for layer in layers})
     grid = np.zeros((len(found), len(values)))
     for row, layer in enumerate(found):
-        shares = [_shares(counts[i], values) for i in np.flatnonzero(layers == layer) if counts[i]]
+        inside = [int(i) for i in np.flatnonzero(layers == layer) if counts[int(i)]]
+        shares = [_shares(counts[i], values) for i in inside]
         grid[row] = np.mean(shares, axis=0) if shares else 0
     labels = [str(layer) for layer in found]
     places = np.arange(len(found), dtype=float)

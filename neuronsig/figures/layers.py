@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
@@ -34,10 +35,13 @@ def ranking_by_layer(
     known = ~np.isnan(values)
     ranks = rank_from_most(values)
     found = sorted({int(layer) for layer in layers})
-    figure, axes = new_figure(max(4.8, 1.6 + 0.5 * len(found)), 4.2)
+    figure, axes = new_figure(max(5.6, 1.6 + 0.5 * len(found)), 4.4)
     total = int(known.sum())
     omitted = f"; {len(values) - total:,} left out, too few sentences" if total < len(values) else ""
-    subtitle = f"{measure}\n{total:,} neurons, rank 1 is the most selective{omitted}"
+    subtitle = (
+        f"{measure}\n{total:,} neurons{omitted}. Box: middle half of the layer, whiskers 5 to 95 %;\n"
+        "dashed: where every median would lie if layers did not differ"
+    )
     if not total:
         nothing_to_show(axes, "no neuron has enough sentences")
         return dress(figure, title, subtitle, source)
@@ -49,17 +53,18 @@ def ranking_by_layer(
         whis=(5, 95),
         showfliers=False,
         patch_artist=True,
-        medianprops={"color": "white", "linewidth": 2},
+        medianprops={"color": "white", "linewidth": 2.2, "solid_capstyle": "butt"},
         whiskerprops={"color": MUTED},
         capprops={"color": MUTED},
         boxprops={"linewidth": 0},
     )
-    for box, colour in zip(drawn["boxes"], layer_colours(len(found)), strict=True):
+    for box, median, colour in zip(drawn["boxes"], drawn["medians"], layer_colours(len(found)), strict=True):
         box.set_facecolor(colour)
-    axes.axhline((total + 1) / 2, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0.5)
+        median.set_color(INK if np.dot(colour[:3], (0.2126, 0.7152, 0.0722)) > 0.5 else "white")
+    axes.axhline((total + 1) / 2, color=INK, linewidth=1.1, linestyle=(0, (4, 3)), zorder=0.6)
     axes.set_ylim(total + max(1, 0.02 * total), 1 - max(1, 0.02 * total))
-    ticks = [1, *np.linspace(0, total, 5)[1:].round().astype(int)] if total >= 5 else range(1, total + 1)
-    axes.set_yticks(list(ticks), [f"{tick:,}" for tick in ticks])
+    inner = [int(tick) for tick in MaxNLocator(5, integer=True).tick_values(1, total) if 1 < tick <= total]
+    axes.set_yticks([1, *inner], [f"{tick:,}" for tick in (1, *inner)])
     axes.grid(axis="y")
     layer_ticks(axes, found)
     axes.set_xlim(-0.6, len(found) - 0.4)

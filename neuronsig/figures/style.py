@@ -19,7 +19,7 @@ INK, MUTED, GRID = "#1f2933", "#5f6c7b", "#dde3ea"
 # Okabe and Ito (2008), the darker ones first; grey is kept for "other".
 CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#8a6d3b")
 OTHER_COLOUR = "#b8c0c8"
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "axes.titlesize": 10,
