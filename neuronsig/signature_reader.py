@@ -21,7 +21,10 @@ from neuronsig.rundir import RunDirectory
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table, table_files
 
 SENTENCE_COLUMNS = ("sentence_id", "domain", "doc_id", "text", "tokens", "metadata")
+CORPORA_COLUMNS = ("domain", "sentences", "words", "length_mean", "noun_share", "verb_share", "adj_share", "metadata")
+TOTAL = "total"
 SIMILAR = 6
+POS_CLASSES = (("noun", "noun_share"), ("verb", "verb_share"), ("adjective", "adj_share"))
 
 
 class SignatureReader:
@@ -48,6 +51,7 @@ class SignatureReader:
         self.layers = sorted({neuron.layer for neuron in self.neurons})
         self._places = {neuron: place for place, neuron in enumerate(self.neurons)}
         self.corpora = read_corpora(run)
+        self.total = next((row for row in self.corpora if row["domain"] == TOTAL), {})
         self.clusters: dict[int, list[Neuron]] = {}
         for neuron in self.neurons:
             if (cluster := self.profiles[neuron].get("cluster")) is not None:
@@ -107,7 +111,6 @@ class SignatureReader:
         row = self.profiles[neuron]
         signature = Signature(evidence.get("words", ()), evidence.get("word_sequence", ()))
         typical = row.get("typical_sentence_id")
-        total = self.corpora.get("Total", {})
         cluster = row.get("cluster")
         return NeuronView(
             neuron=neuron,
@@ -115,9 +118,9 @@ class SignatureReader:
             n_tokens=row["n_tokens"],
             mined=row["mined"],
             selectivity=row["selectivity"],
-            length=Share("words", row["length_mean"], total.get("length")),
+            length=Share("words", row["length_mean"], self.total.get("length_mean")),
             length_sd=row["length_sd"],
-            pos_shares=tuple(Share(name, row[f"{key}_share"], total.get(key)) for name, key in POS_CLASSES),
+            pos_shares=tuple(Share(name, row[column], self.total.get(column)) for name, column in POS_CLASSES),
             sentences=tuple(top.of(neuron, signature)),
             evidence=evidence,
             metadata=metadata_distribution(
@@ -171,9 +174,6 @@ class SignatureReader:
                 order = np.argsort(-cosine, kind="stable")[: min(SIMILAR, len(members) - 1)]
                 found[members[index]] = tuple(Link(members[i], similarity=float(cosine[i])) for i in order)
         return found
-
-
-POS_CLASSES = (("noun", "noun"), ("verb", "verb"), ("adjective", "adj"))
 
 
 class _TopSentences:
@@ -239,12 +239,16 @@ def metadata_distribution(
     return found
 
 
-def read_corpora(run: RunDirectory) -> dict[str, dict[str, Any]]:
-    """P1 Table 1 by corpus, in order, with keys sentences, domain, metadata, length, noun, verb, adj; may be empty."""
+def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
+    """P1 Table 1 as jobs.corpus_table made it, a row a domain and `total` last; empty when it was not made."""
     file = run.analysis("corpora.parquet")
     if not file.exists():
-        return {}
-    return {row["name"]: row for row in pq.read_table(file).to_pylist()}
+        return []
+    try:
+        return pq.read_table(file, columns=list(CORPORA_COLUMNS)).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        line = re.sub(r"\s+", " ", str(error))[:200]
+        raise InputError(f"{file} cannot be read ({line}); run python -m jobs.corpus_table overwrite=true") from error
 
 
 def models_of(run: RunDirectory) -> list[str]:

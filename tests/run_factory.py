@@ -247,6 +247,7 @@ def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> Non
     _table(run.topk(MODEL) / "part-0.parquet", top, TOPK)
     _table(run.signatures(MODEL) / "part-0.parquet", made.signatures, SIGNATURES)
     _table(run.profiles(MODEL) / "part-0.parquet", made.profiles, PROFILES)
+    _corpora(made)
     stages: dict[str, dict[str, Any]] = {
         "annotate": {"counts": {"sentences": len(made.rows), "dropped": {"under 3 word pieces": 17, "duplicate": 5}}},
         "corpus_table": {"counts": {"corpora": 3}},
@@ -271,6 +272,21 @@ def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> Non
         entry |= {"status": "complete", "seconds": 1.5 + number, "ended": "2026-01-01T00:00:00+0000"}
         entry |= {"fingerprint": f"{number:016x}", "config": {}, "versions": library_versions(), "plan": {"k": k}}
     run.record_file.write_text(json.dumps({"neuronsig": "0", "stages": stages}))
+
+
+def _corpora(made: FactoryRun) -> None:
+    """analysis/corpora.parquet, counted row by row as jobs.corpus_table says it."""
+    table = []
+    for name in [*GRAMMAR, "total"]:
+        rows = [row for row in made.rows if name in (row["domain"], "total")]
+        tags = [tag for row in rows for tag in row["pos"]]
+        shares = {f"{key}_share": sum(t[0] == key[0].upper() for t in tags) / len(tags) for key in ("noun", "verb")}
+        shares["adj_share"] = sum(t[0] == "J" for t in tags) / len(tags)
+        fields = sorted({field for row in rows for field, _ in row["metadata"]})
+        sizes = {"sentences": len(rows), "words": len(tags), "length_mean": len(tags) / len(rows)}
+        table.append({"domain": name, **sizes, **shares, "metadata": fields})
+    made.run.analysis().mkdir()
+    pq.write_table(pa.Table.from_pylist(table), made.run.analysis("corpora.parquet"))
 
 
 def _table(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> None:

@@ -11,11 +11,14 @@ from neuronsig.rundir import RunDirectory
 from neuronsig.signature_reader import SignatureReader
 
 CAPTIONS = {
-    "tsne": "Neurons by the mean vector of their top sentences, t-SNE, coloured by layer (P1 Figure 2).",
-    "selectivity": "Where each layer's neurons stand in the ranking by part-of-speech selectivity (P1 Figure 3).",
-    "sentiment": "Where each layer's neurons stand in the ranking by deviation of sentiment (P1 Figure 4).",
-    "length": "Mean length of the top sentences, neuron by neuron (P2 Figure 2).",
-    "updates": "How many sentences each 100,000 more brought into the top lists (P1 Figure 1).",
+    "tsne": "Neurons by the mean vector of their top sentences (t-SNE), coloured by layer; P1 Figure 2.",
+    "clusters": "How the clusters of neurons and the layers go together; P1 4.3.",
+    "selectivity": "Where each layer's neurons stand in the ranking by part-of-speech selectivity; P1 Figure 3.",
+    "sentiment": "Where each layer's neurons stand in the ranking by deviation of sentiment; P1 Figure 4.",
+    "length": "Mean length of the top sentences, neuron by neuron; P2 Figure 2.",
+    "domain": "Which domains the top sentences of each layer come from.",
+    "updates": "How many sentences each 100,000 more brought into the top lists; P1 Figure 1.",
+    "corpora": "The corpora: sentences, mean length, parts of speech; P1 Table 1.",
 }
 PIPELINE = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster")
 SVG_BYTES = 400_000
@@ -27,13 +30,12 @@ def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str
     entries = run.record()["stages"]
     collect = entries.get(f"collect/{reader.model}", {})
     mined = sum(bool(row["mined"]) for row in reader.profiles.values())
-    total = reader.corpora.get("Total", {})
     return {
         "stages": stages,
         "seconds": sum(stage["seconds"] for stage in stages),
-        "dropped": [(stage["name"], reason, n) for stage in stages for reason, n in stage["dropped"]],
-        "corpora": list(reader.corpora.values()),
-        "n_sentences": total.get("sentences"),
+        "reasons": [(stage["name"], *row) for stage in stages for row in stage["reasons"]],
+        "corpora": reader.corpora,
+        "n_sentences": reader.total.get("sentences"),
         "n_neurons": len(reader.neurons),
         "n_layers": len(reader.layers),
         "n_units": max(neuron.unit for neuron in reader.neurons) + 1,
@@ -75,12 +77,7 @@ def _stages(run: RunDirectory, model: str) -> list[dict[str, Any]]:
         if job not in PIPELINE or (job in ("collect", "mine", "cluster") and of != model):
             continue
         counts = entry.get("counts", {})
-        dropped = [
-            (f"{key}: {reason}" if key not in ("dropped", "skipped") else reason, n)
-            for key, value in counts.items()
-            if isinstance(value, Mapping)
-            for reason, n in _leaves(value)
-        ]
+        groups = [(key, value) for key, value in counts.items() if isinstance(value, Mapping)]
         plain = [(key, value) for key, value in counts.items() if not isinstance(value, Mapping)]
         found.append(
             {
@@ -88,7 +85,7 @@ def _stages(run: RunDirectory, model: str) -> list[dict[str, Any]]:
                 "status": entry["status"],
                 "seconds": float(entry.get("seconds", 0.0)),
                 "counts": plain,
-                "dropped": [(reason, n) for reason, n in dropped if n],
+                "reasons": [(key, reason, n) for key, group in groups for reason, n in _leaves(group) if n],
             }
         )
     return sorted(found, key=lambda stage: PIPELINE.index(stage["name"].split("/")[0]))

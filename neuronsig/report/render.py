@@ -62,5 +62,5 @@ def times(ratio: float | None, reference: float | None = None) -> str:
 def duration(seconds: float) -> str:
     """`41 s`, `12 min`, `3.4 h`."""
     if seconds < 100:
-        return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1f} s"
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -90,6 +90,15 @@ def test_the_most_selective_neurons_are_those_mining_would_choose(reader: Signat
     assert len(set(reader.most_selective(5))) == 5
 
 
+def test_shares_and_length_stand_beside_those_of_the_whole_corpus(made: FactoryRun, reader: SignatureReader) -> None:
+    view = next(reader.views([Neuron("hidden", 1, 2)]))
+    tags = [tag for row in made.rows for tag in row["pos"]]
+    assert view.length.corpus == pytest.approx(len(tags) / len(made.rows))
+    assert view.pos_shares[0].corpus == pytest.approx(sum(tag[0] == "N" for tag in tags) / len(tags))
+    top = [tag for _, i in made.top[1, 2] for tag in made.rows[i]["pos"]]
+    assert view.pos_shares[0].value == pytest.approx(sum(tag[0] == "N" for tag in top) / len(top))
+
+
 def test_values_without_a_reference_keep_their_count_and_have_no_ratio() -> None:
     found = metadata_distribution([("author", [("Ida", 3)]), ("domain", [("book", 4)])], 5, [])
     assert list(found) == ["domain", "author"]

@@ -53,7 +53,7 @@ class Page(HTMLParser):
 def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
     made = make_run(tmp_path_factory.mktemp("site"), layers=3, units=9)
     figures = made.run.analysis(MODEL)
-    figures.mkdir(parents=True)
+    figures.mkdir()
     (figures / "tsne.png").write_bytes(PNG)
     (figures / "tsne.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     build(made.run, MODEL, ReportConfig(sentences=10, featured=6))
@@ -134,7 +134,8 @@ def test_the_front_page_features_several_kinds_and_admits_silence(made: FactoryR
 def test_the_front_page_tells_what_was_dropped_and_how_long_it_took(made: FactoryRun, pages: dict[Path, Page]) -> None:
     page = pages[made.run.report / MODEL / "index.html"]
     text = " ".join(" ".join(page.text).split())
-    assert "under 3 word pieces 17" in text
+    assert "dropped: under 3 word pieces 17" in text
+    assert "book author, tag" in text
     assert "collect/minilm 4.5 s" in text
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     assert [image["src"] for image in images] == ["figures/tsne.svg"]
