@@ -1,0 +1,97 @@
+"""The dictionary's counts against brute force, and encoded sentences against their text."""
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from neuronsig.errors import InputError
+from neuronsig.profiles import OTHER
+from spark_jobs.mining.encode import encode_sentences, read_binary
+from tests.spark_jobs.mining.small_run import random_sentences, sentence, write_run
+
+
+def encode(spark, run, **changes):
+    settings = {"min_count": 2, "metadata_skip": ["date"], "metadata_max_values": 1000} | changes
+    return encode_sentences(spark, run.sentences, run.work("encoded"), **settings)
+
+
+def decoded(run):
+    """sentence_id -> (words, items, tags) as lists of codes."""
+    table = pq.read_table(run.work("encoded", "sentences"), partitioning=None).combine_chunks()
+    columns = []
+    for name, dtype in (("words", "<i4"), ("items", "<i4"), ("tags", "u1")):
+        flat, lengths = read_binary(pa.concat_arrays(table[name].chunks), dtype)
+        columns.append([part.tolist() for part in np.split(flat, np.cumsum(lengths)[:-1])])
+    return dict(sorted(zip(table["sentence_id"].to_pylist(), zip(*columns, strict=True), strict=True)))
+
+
+def test_dictionary_counts_equal_brute_force(spark, tmp_path):
+    rows = random_sentences(80)
+    dictionary = encode(spark, write_run(tmp_path, rows, {(1, 0): [0]}))
+    words = Counter(word for row in rows for word in {token.lower() for token in row["tokens"]})
+    tokens = Counter(tag for row in rows for tag in row["pos"])
+    tags = Counter(tag for row in rows for tag in set(row["pos"]))
+    authors = Counter(("author", value) for row in rows for value in row["metadata"][0][1])
+    domains = Counter(("domain", row["domain"]) for row in rows)
+    assert dict(zip(dictionary.words, dictionary.word_sentences.tolist(), strict=True)) == words
+    assert dict(zip(dictionary.tags, dictionary.tag_tokens.tolist(), strict=True)) == tokens
+    assert dict(zip(dictionary.tags, dictionary.tag_sentences.tolist(), strict=True)) == tags
+    assert dict(zip(dictionary.metadata, dictionary.metadata_sentences.tolist(), strict=True)) == authors | domains
+    assert (dictionary.n_sentences, dictionary.n_tokens) == (80, tokens.total())
+    assert dictionary.word_sentences.tolist() == sorted(words.values(), reverse=True)
+
+
+def test_encoded_sentences_hold_words_in_order_and_items_once(spark, tmp_path):
+    rows = [
+        sentence(0, "The cat sees the dog", author="w"),
+        sentence(1, "a the Cat once", author="w,x"),
+        sentence(2, "the dog", domain="news", author="x"),
+        sentence(3, "the cat", domain="news"),
+    ]
+    run = write_run(tmp_path, rows, {(1, 0): [0]})
+    dictionary = encode(spark, run)
+    word = {w: i for i, w in enumerate(dictionary.words)}
+    value = {v: len(word) + i for i, v in enumerate(dictionary.metadata)}
+    tag = {t: i for i, t in enumerate(dictionary.tags)}
+    found = decoded(run)
+    assert set(word) == {"the", "cat", "dog"}
+    assert found[0][0] == [word["the"], word["cat"], -1, word["the"], word["dog"]]
+    assert found[0][2] == [tag[t] for t in ("DT", "NN", "VBZ", "DT", "NN")]
+    assert found[1][1] == sorted(
+        [word["the"], word["cat"], value["author", "w"], value["author", "x"], value["domain", "book"]]
+    )
+    assert found[3][1] == sorted([word["the"], word["cat"], value["domain", "news"]])
+
+
+def test_rare_and_surplus_metadata_values_become_one_other(spark, tmp_path):
+    authors = ["a"] * 6 + ["b"] * 4 + ["c"] * 3 + ["d"]
+    rows = [sentence(i, "the dog runs", author=name, date=str(i)) for i, name in enumerate(authors)]
+    run = write_run(tmp_path, rows, {(1, 0): [0]})
+    dictionary = encode(spark, run, metadata_max_values=2)
+    counts = dict(zip(dictionary.metadata, dictionary.metadata_sentences.tolist(), strict=True))
+    assert counts == {("author", "a"): 6, ("author", "b"): 4, ("author", OTHER): 4, ("domain", "book"): 14}
+    other = len(dictionary.words) + dictionary.metadata.index(("author", OTHER))
+    assert [other in items for _, items, _ in decoded(run).values()] == [name in "cd" for name in authors]
+
+
+def test_what_is_there_is_not_made_again(spark, tmp_path):
+    run = write_run(tmp_path, random_sentences(20), {(1, 0): [0]})
+    first = encode(spark, run)
+    marker = run.work("encoded", "sentences", "_SUCCESS")
+    made = marker.stat().st_mtime_ns
+    again = encode(spark, run)
+    assert marker.stat().st_mtime_ns == made
+    assert again.words == first.words
+    marker.unlink()
+    encode(spark, run)
+    assert marker.exists()
+
+
+def test_a_column_of_words_in_place_of_tags_is_refused(spark, tmp_path):
+    rows = [sentence(i, "the dog", tags=f"TAG{i} NN") for i in range(300)]
+    run = write_run(tmp_path, rows, {(1, 0): [0]})
+    with pytest.raises(InputError, match="301 distinct tags, at most 256"):
+        encode(spark, run)

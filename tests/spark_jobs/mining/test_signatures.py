@@ -1,0 +1,233 @@
+"""The whole of mining on real engines: planted neurons found, profiles equal to brute force, bad input, resume."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from neuronsig.config import MiningConfig
+from neuronsig.errors import ConfigError, InputError
+from neuronsig.tables import PROFILES, SIGNATURES, TOPK, read_table
+from spark_jobs.mining.signatures import MiningPaths, mine_model
+from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write, write_run
+
+FILLER = ["table", "river", "stone", "cloud", "paper", "window", "garden", "letter", "silver", "engine"]
+FILLER_TAGS = ["NN", "NN", "NN", "VBD", "VBD", "IN", "IN", "JJ", "DT", "DT"]
+
+
+def paths_of(run):
+    return MiningPaths(
+        run.sentences,
+        run.topk(MODEL),
+        run.work("encoded"),
+        run.work("mine"),
+        run.signatures(MODEL),
+        run.profiles(MODEL),
+    )
+
+
+def signature(run, unit, kind):
+    rows = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
+    return [row for row in rows if row["unit"] == unit and row["kind"] == kind]
+
+
+@pytest.fixture(scope="module")
+def planted(spark, tmp_path_factory):
+    """Units 0 to 4 respond to: a word; a bigram with a gap; a tag sequence; an author; nothing. 60 sentences each."""
+    rng = random.Random(5)
+    rows = []
+    for i in range(1500):
+        n = rng.randint(5, 9)
+        words, tags = rng.choices(FILLER, k=n), rng.choices(FILLER_TAGS, k=n)
+        kind = i % 25
+        if kind == 0:
+            words[rng.randrange(n)] = "Olympic"
+        if kind == 1:
+            words[0], words[rng.randint(2, n - 1)] = "not", "but"
+        if kind == 2:  # the parts alone are as frequent elsewhere: only their order is new
+            words[0] = "but"
+        if kind == 3:
+            words[1] = "not"
+        if kind in (4, 5):
+            tags[1], tags[n - 1] = ("UH", "MD") if kind == 4 else ("MD", "UH")
+        author = "Melville" if kind == 6 else rng.choice(["Austen", "Dickens", "Wells"])
+        rows.append(sentence(i, " ".join(words), " ".join(tags), author=author))
+    top = {(1, unit): [i for i in range(1500) if i % 25 == kind] for unit, kind in enumerate((0, 1, 4, 6))}
+    top[1, 4] = rng.sample(range(1500), 60)
+    run = write_run(tmp_path_factory.mktemp("planted"), rows, top)
+    mining = MiningConfig(selective=5, min_count=5, pos_min_support=0.2, word_min_support=0.1)
+    counts = mine_model(spark, paths_of(run), mining)
+    return run, counts
+
+
+def test_a_planted_word_is_first(planted):
+    first = signature(planted[0], 0, "words")[0]
+    assert (first["pattern"], first["rank"]) == (["olympic"], 0)
+    assert (first["f1"], first["n1"], first["f2"], first["n2"]) == (60, 60, 0, 1440)
+
+
+def test_a_planted_bigram_with_a_gap_is_first(planted):
+    first = signature(planted[0], 1, "word_sequence")[0]
+    assert (first["pattern"], first["rank"], first["f1"], first["f2"]) == (["not", "but"], 0, 60, 0)
+
+
+def test_a_planted_tag_sequence_is_first_and_not_its_reverse(planted):
+    first = signature(planted[0], 2, "pos_sequence")[0]
+    assert first["pattern"] == ["UH", "MD"] or set(first["pattern"]) > {"UH", "MD"}
+    pairs = [row["pattern"] for row in signature(planted[0], 2, "pos_sequence") if row["f1"] == 60]
+    assert ["UH", "MD"] in pairs
+    assert ["MD", "UH"] not in pairs
+    assert first["lrc"] == pytest.approx(max(row["lrc"] for row in signature(planted[0], 2, "pos_sequence")))
+
+
+def test_a_planted_author_is_first(planted):
+    first = signature(planted[0], 3, "metadata")[0]
+    assert (first["pattern"], first["rank"], first["f1"], first["f2"]) == (["author", "Melville"], 0, 60, 0)
+    assert [i for i in signature(planted[0], 3, "itemset")[0]["pattern"] if "author" in i] == ["author=Melville"]
+
+
+def test_leading_items_name_what_was_planted_and_chance_has_none(planted):
+    rows = read_table(planted[0].profiles(MODEL), PROFILES).to_pylist()
+    leads = {row["unit"]: row["lead_item"] for row in rows}
+    assert (leads[0], leads[3], leads[4]) == ("word=olympic", "author=Melville", "")
+    assert leads[1] in ("word=not", "word=but")
+    assert leads[2] in ("pos=UH", "pos=MD")
+    assert all(row["lrc"] == 0 for kind in ("words", "word_sequence") for row in signature(planted[0], 4, kind))
+
+
+def test_counts_say_what_was_done(planted):
+    _, counts = planted
+    assert (counts["neurons profiled"], counts["neurons mined"]) == (5, 5)
+    assert counts["patterns mined"]["word_sequence"] > 0
+    assert counts["patterns dropped, a longer one has the same sentences"].keys() == counts["patterns mined"].keys()
+
+
+def test_profiles_equal_brute_force(spark, tmp_path):
+    rows = random_sentences(120, seed=3)
+    rng = random.Random(1)
+    top = {(layer, unit): rng.sample(range(120), 30) for layer in (1, 2) for unit in range(6)}
+    run = write_run(tmp_path, rows, top)
+    mine_model(spark, paths_of(run), MiningConfig(selective=0, min_count=3, words_kept=100))
+    profiles = read_table(run.profiles(MODEL), PROFILES).to_pylist()
+    signatures = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
+    keys = [(r["site"], r["layer"], r["unit"], r["sign"], r["kind"], r["rank"]) for r in signatures]
+    assert keys == sorted(keys)
+    assert [(r["layer"], r["unit"]) for r in profiles] == sorted(top)
+    assert not any(r["mined"] for r in profiles)
+    corpus = [tag for row in rows for tag in row["pos"]]
+    for profile in profiles:
+        ids = top[profile["layer"], profile["unit"]]
+        mine = [rows[i] for i in ids]
+        rest = [row for row in rows if row["sentence_id"] not in ids]
+        tags = [tag for row in mine for tag in row["pos"]]
+        lengths = [len(row["tokens"]) for row in mine]
+        share = {c: sum(t[0] == c for t in tags) / len(tags) for c in "NVJ"}
+        whole = {c: sum(t[0] == c for t in corpus) / len(corpus) for c in "NVJ"}
+        assert (profile["n_sentences"], profile["n_tokens"]) == (30, len(tags))
+        assert profile["length_mean"] == pytest.approx(np.mean(lengths))
+        assert profile["length_sd"] == pytest.approx(np.std(lengths))
+        assert [profile[f"{n}_share"] for n in ("noun", "verb", "adj")] == pytest.approx([share[c] for c in "NVJ"])
+        assert profile["selectivity"] == pytest.approx(max(share[c] / whole[c] for c in "NVJ"))
+        metadata = {name: dict(values) for name, values in profile["metadata_profile"]}
+        assert metadata["domain"] == Counter(row["domain"] for row in mine)
+        assert metadata["author"] == Counter(v for row in mine for v in row["metadata"][0][1])
+        assert "date" not in metadata
+        found = {
+            (r["kind"], *r["pattern"]): (r["f1"], r["n1"], r["f2"], r["n2"])
+            for r in signatures
+            if (r["layer"], r["unit"]) == (profile["layer"], profile["unit"])
+        }
+
+        def words(part):
+            return Counter(word for row in part for word in {token.lower() for token in row["tokens"]})
+
+        inside, outside = words(mine), words(rest)
+        expected = {
+            ("words", word): (f1, 30, outside[word], 90)
+            for word, f1 in inside.items()
+            if f1 >= 3 and f1 * 90 > outside[word] * 30
+        }
+        inside, outside = Counter(tags), Counter(tag for row in rest for tag in row["pos"])
+        expected |= {
+            ("pos", tag): (f1, len(tags), outside[tag], len(corpus) - len(tags))
+            for tag, f1 in inside.items()
+            if f1 >= 3
+        }
+        for name, values in (
+            ("domain", lambda row: [row["domain"]]),
+            ("author", lambda row: row["metadata"][0][1]),
+        ):
+            inside, outside = (Counter(v for row in part for v in values(row)) for part in (mine, rest))
+            expected |= {("metadata", name, v): (f1, 30, outside[v], 90) for v, f1 in inside.items() if f1 >= 3}
+        assert found == expected
+
+
+def test_a_rerun_mines_only_the_neurons_that_are_missing(spark, tmp_path):
+    rng = random.Random(2)
+    top = {(1, unit): rng.sample(range(100), 25) for unit in range(3)}
+    run = write_run(tmp_path, random_sentences(100), top)
+    mining = MiningConfig(selective=0, neurons=["L1/U0", "L1/U1"], min_count=3, word_min_support=0.2, **WORDS_ONLY)
+    mine_model(spark, paths_of(run), mining)
+    patterns = run.work("mine", "patterns")
+    done = {folder.name: (folder / "_SUCCESS").stat().st_mtime_ns for folder in patterns.iterdir()}
+    assert sorted(done) == ["hidden-L01-U0000p", "hidden-L01-U0001p"]
+    (patterns / "hidden-L01-U0001p" / "_SUCCESS").unlink()  # as a killed run leaves it
+    mining.neurons.append("L1/U2")
+    mine_model(spark, paths_of(run), mining)
+    again = {folder.name: (folder / "_SUCCESS").stat().st_mtime_ns for folder in patterns.iterdir()}
+    assert again["hidden-L01-U0000p"] == done["hidden-L01-U0000p"]
+    assert again["hidden-L01-U0001p"] > done["hidden-L01-U0001p"]
+    assert set(again) == {"hidden-L01-U0000p", "hidden-L01-U0001p", "hidden-L01-U0002p"}
+    assert [row["mined"] for row in read_table(run.profiles(MODEL), PROFILES).to_pylist()] == [True, True, True]
+    rows = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
+    assert {row["unit"] for row in rows if row["kind"] == "word_sequence"} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("mining", "said"),
+    [
+        (MiningConfig(neurons=["L7/U0"]), r"mining\.neurons=L7/U0: .*layers 1, 2"),
+        (MiningConfig(neurons=["L2/U99"]), r"mining\.neurons=L2/U99: .*units 0 to 1 of layer 2"),
+        (MiningConfig(neurons=["L2/U1-"]), r"mining\.neurons=L2/U1-: .*signs \[1\]"),
+        (MiningConfig(neurons=["mlp:L1/U0"]), r"mining\.neurons=mlp:L1/U0: .*sites hidden"),
+        (MiningConfig(layers=[3]), r"mining\.layers=3: .*layers 1, 2"),
+    ],
+    ids=["layer", "unit", "sign", "site", "layers"],
+)
+def test_a_neuron_that_was_not_collected_is_named_with_the_bounds(spark, tmp_path, mining, said):
+    run = write_run(tmp_path, random_sentences(8), {(1, 0): [0], (2, 0): [1], (2, 1): [2]})
+    with pytest.raises(ConfigError, match=said):
+        mine_model(spark, paths_of(run), mining)
+    assert not run.work("encoded").exists()
+
+
+def test_top_sentences_that_are_not_in_the_corpus_are_counted_and_named(spark, tmp_path):
+    run = write_run(tmp_path, random_sentences(8), {(1, 0): [0, 71, 70], (1, 1): [3, 70]})
+    with pytest.raises(InputError, match=r"3 rows whose sentence is not in .* \(first sentence_id=70\)"):
+        mine_model(spark, paths_of(run), MiningConfig(selective=0))
+
+
+def test_an_empty_top_k_is_refused(spark, tmp_path):
+    run = write_run(tmp_path, random_sentences(8), {(1, 0): [0]})
+    write(run.topk(MODEL) / "part-0.parquet", [], TOPK)
+    with pytest.raises(InputError, match="is empty: no neuron has a top sentence"):
+        mine_model(spark, paths_of(run), MiningConfig())
+
+
+def test_k_larger_than_the_corpus_leaves_no_reference_and_no_error(spark, tmp_path):
+    run = write_run(tmp_path, random_sentences(20), {(1, 0): list(range(20))})
+    mine_model(spark, paths_of(run), MiningConfig(selective=1, min_count=2, **WORDS_ONLY))
+    rows = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
+    assert rows
+    assert all(row["lrc"] == 0 and np.isfinite(row["log_ratio"]) for row in rows)
+    assert all(row["n2"] == 0 == row["f2"] for row in rows)
+
+
+def test_tables_are_zstd(planted):
+    for folder in (planted[0].signatures(MODEL), planted[0].profiles(MODEL)):
+        for file in folder.glob("*.parquet"):
+            assert pq.read_metadata(file).row_group(0).column(0).compression == "ZSTD"
