@@ -6,6 +6,7 @@ shards have a valid commit, and their union is the same however they came to be.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import ray
 import ray.data
 from ray.data import ActorPoolStrategy, DataContext
 
+from neuronsig import errors
 from neuronsig.commits import Marker, committed, sweep
 from neuronsig.errors import InputError, NeuronsigError
 from neuronsig_ray.reduce import tree_reduce
@@ -44,20 +46,37 @@ def score_shards(
     context.max_consecutive_actor_init_deaths = _START_ATTEMPTS
     shards = ray.data.from_items([{"shard": index} for index in pending], override_num_blocks=len(pending))
     rows = shards.map_batches(
-        replica,
-        fn_constructor_kwargs={"job": job},
+        ReplicaActor,
+        fn_constructor_kwargs={"job": job, "replica": replica},
         batch_size=1,
         compute=ActorPoolStrategy(size=pool.replicas),
         num_cpus=pool.cpus,
         num_gpus=pool.gpus or None,
     )
-    try:
-        for row in rows.iter_rows():
-            on_row(row)
-    except NeuronsigError:
-        raise
-    except Exception as error:
-        raise _cause(error) from None
+    for row in rows.iter_rows():
+        if row["error"]:
+            raise getattr(errors, row["error"])(row["message"])
+        on_row(json.loads(row["message"]))
+
+
+class ReplicaActor:
+    """What Ray Data runs: a replica whose errors come back as rows, for Ray's wrappers lose their kind and message."""
+
+    def __init__(self, job: Job, replica: type[Replica]) -> None:
+        self.failure: NeuronsigError | None = None
+        try:
+            self.replica = replica(job)
+        except NeuronsigError as error:
+            self.failure = error
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[str]]:
+        (index,) = batch["shard"]
+        try:
+            if self.failure is not None:
+                raise self.failure
+            return {"error": [""], "message": [json.dumps(self.replica.shard(int(index)))]}
+        except NeuronsigError as error:
+            return {"error": [type(error).__name__], "message": [str(error)]}
 
 
 def reduce_shards(job: Job, folder: Path, fan_in: int, on_node: Callable[[], None]) -> list[Marker]:
@@ -88,24 +107,3 @@ def clean(job: Job) -> dict[int, Marker]:
     keep = [name for index, marker in markers.items() for name in (marker["file"], job.marker(index).name)]
     sweep(Path(job.commits), keep)
     return markers
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The NeuronsigError that a replica raised, out of Ray's wrappers; else the error itself."""
-    seen: set[int] = set()
-    queue: list[BaseException | None] = [error]
-    while queue:
-        found = queue.pop()
-        if found is None or id(found) in seen:
-            continue
-        if isinstance(found, NeuronsigError):
-            # Ray's wrapper is an instance of both classes; only the message is for the user.
-            return found if type(found).__module__ == NeuronsigError.__module__ else _bare(found)
-        seen.add(id(found))
-        queue += [found.__cause__, found.__context__, getattr(found, "cause", None)]
-    return error
-
-
-def _bare(error: NeuronsigError) -> NeuronsigError:
-    cause = getattr(error, "cause", None)
-    return cause if isinstance(cause, NeuronsigError) else InputError(str(error).strip().splitlines()[-1])

@@ -59,7 +59,7 @@ class InspectedModel:
             model, info = AutoModel.from_pretrained(
                 folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(f"model.path={folder}: the weights cannot be loaded ({reason}); restore them") from error
         self.warnings = _check_weights(folder, info)

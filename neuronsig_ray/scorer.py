@@ -97,24 +97,20 @@ def read_shard(folder: Path, shard: Shard) -> ShardText:
 
 
 class Replica:
-    """A Ray Data actor: shard index in, one committed file and one small manifest row out.
+    """Scores shards on one device: shard index in, one committed file and one small manifest row out.
 
     What it remembers between shards, the best scores so far, only makes it faster: each is the score of a real
     sentence, so a lost or stale threshold can be too low but never wrong.
     """
 
     def __init__(self, job: Job) -> None:
-        torch.set_num_threads(job.threads)
+        torch.set_num_threads(job.threads or 1)
         self.job = job
         self.model = InspectedModel(job.model, job.dtype, job.device, job.layers, job.units)
         most = max(shard.sentences for shard in job.shards)
         self.top = ShardTopK(job.rows, job.k, most, job.device)
         self.best: list[Keys] | None = None
         self.floor: npt.NDArray[np.float32] | None = None
-
-    def __call__(self, batch: dict[str, npt.NDArray[np.int64]]) -> dict[str, list[Any]]:
-        rows = [self.shard(int(index)) for index in batch["shard"]]
-        return {name: [row[name] for row in rows] for name in rows[0]}
 
     def shard(self, index: int) -> dict[str, Any]:
         """Score and commit one shard, unless another attempt has; return its manifest row."""

@@ -1,0 +1,72 @@
+"""The permutation into shards, the batches of a shard, the plan file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neuronsig.errors import InputError
+from neuronsig.shards import Shard, ShardPlan, permute, rectangles, shard_count, shard_of
+
+
+@given(st.integers(1, 3000), st.integers(0, 5))
+def test_the_permutation_is_one_to_one(n, seed):
+    assert sorted(permute(np.arange(n), n, seed).tolist()) == list(range(n))
+
+
+def test_a_position_depends_on_the_id_alone_and_not_on_its_company():
+    whole = permute(np.arange(1000), 1000, 7)
+    assert permute(np.array([412]), 1000, 7)[0] == whole[412]
+
+
+def test_another_seed_is_another_permutation():
+    assert (permute(np.arange(1000), 1000, 0) != permute(np.arange(1000), 1000, 1)).mean() > 0.9
+
+
+def test_the_permutation_scatters_neighbours_like_chance():
+    places = permute(np.arange(20_000), 20_000, 0)
+    assert abs(np.corrcoef(places[:-1], places[1:])[0, 1]) < 0.03
+    # the mean distance of two random places is n / 3
+    assert np.abs(np.diff(places)).mean() == pytest.approx(20_000 / 3, rel=0.03)
+
+
+@given(st.integers(1, 5000), st.integers(1, 900))
+def test_shards_are_nearly_equal_and_none_is_too_large(n, size):
+    sizes = np.bincount(shard_of(np.arange(n), n, size, seed=0), minlength=shard_count(n, size))
+    assert len(sizes) == shard_count(n, size)
+    assert sizes.max() - sizes.min() <= 1
+    assert sizes.max() <= size
+
+
+@given(st.lists(st.integers(1, 60), max_size=300), st.integers(1, 200))
+def test_rectangles_hold_every_sentence_once_with_equal_length_within_the_budget(lengths, budget):
+    lengths = np.sort(np.array(lengths, dtype=np.int64))
+    batches = rectangles(lengths, budget)
+    covered = sorted(i for start, stop, _ in batches for i in range(start, stop))
+    assert covered == list(range(len(lengths)))
+    for start, stop, length in batches:
+        assert (lengths[start:stop] == length).all()
+        assert (stop - start) * length <= budget or stop - start == 1
+
+
+def test_rectangles_do_not_come_in_order_of_length():
+    lengths = np.repeat(np.arange(1, 101), 5)
+    order = [length for _, _, length in rectangles(lengths, 10_000)]
+    assert order != sorted(order)
+    assert order == [length for _, _, length in rectangles(lengths, 10_000)]
+
+
+def test_a_plan_file_reads_back(tmp_path):
+    plan = ShardPlan("Bert-1", 1, 1, 512, 99, {"truncated": 2}, [Shard(0, "shard-00000.parquet", 3, 12, 6, "ab")])
+    plan.write(tmp_path)
+    assert ShardPlan.read(tmp_path) == plan
+    assert plan.tokens == 12
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"shards": 3}'])
+def test_a_broken_plan_file_is_named(tmp_path, text):
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(InputError, match=r"plan\.json is not a shard plan .*run python -m jobs\.tokenize again"):
+        ShardPlan.read(tmp_path)
