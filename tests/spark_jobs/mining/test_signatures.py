@@ -15,6 +15,7 @@ from neuronsig.tables import PROFILES, SIGNATURES, TOPK, read_table
 from spark_jobs.mining.signatures import MiningPaths, mine_model
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write, write_run
 
+WORDS_ONLY = {"pos_max_length": 1, "itemset_max_size": 1}
 FILLER = ["table", "river", "stone", "cloud", "paper", "window", "garden", "letter", "silver", "engine"]
 FILLER_TAGS = ["NN", "NN", "NN", "VBD", "VBD", "IN", "IN", "JJ", "DT", "DT"]
 
