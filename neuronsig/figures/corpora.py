@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from neuronsig.figures.style import CATEGORIES, INK, MUTED, OTHER_COLOUR, dress, layer_ticks, new_figure, styled
 
 OTHER = "(other)"
-POS_COLOURS = {"noun": CATEGORIES[0], "verb": CATEGORIES[1], "adj": CATEGORIES[2]}
-POS_NAMES = {"noun": "nouns", "verb": "verbs", "adj": "adjectives"}
+TOTAL = "total"
+POS_CLASSES = (("noun_share", "nouns"), ("verb_share", "verbs"), ("adj_share", "adjectives"))
 
 
 @styled
@@ -70,17 +70,17 @@ def shares_by_layer(
 
 @styled
 def corpora_overview(table: pa.Table, source: str) -> Figure:
-    """Sentences, mean length and POS shares of each corpus, from analysis/corpora.parquet (P1 Table 1)."""
-    rows = [row for row in table.to_pylist() if row["name"].lower() != "total"]
-    names = [row["name"] for row in rows]
+    """Sentences, mean length and POS shares of each domain, from analysis/corpora.parquet (P1 Table 1)."""
+    rows = [row for row in table.to_pylist() if row["domain"] != TOTAL]
+    names = [row["domain"] for row in rows]
     figure = Figure(figsize=(8.4, max(2.6, 1.75 + 0.36 * len(rows))), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True, width_ratios=(1, 1, 1.25))
     places = np.arange(len(rows))[::-1]
     for axes, key, label, form in (
         (panels[0], "sentences", "Sentences", "{:,.0f}"),
-        (panels[1], "length", "Mean length (tokens)", "{:.1f}"),
+        (panels[1], "length_mean", "Mean length (tokens)", "{:.1f}"),
     ):
-        values = [float(row[key] or 0) for row in rows]
+        values = [float(row[key]) for row in rows]
         axes.barh(places, values, 0.62, color=CATEGORIES[0] if key == "sentences" else "#7b8794")
         for place, value in zip(places, values, strict=True):
             axes.annotate(
@@ -95,14 +95,13 @@ def corpora_overview(table: pa.Table, source: str) -> Figure:
     panels[0].set_yticks(places, names)
     panels[0].set_ylim(-0.7, len(rows) - 0.3)
     total = sum(int(row["sentences"]) for row in rows)
-    subtitle = f"{total:,} sentences in {len(rows)} {'corpus' if len(rows) == 1 else 'corpora'} after cleaning"
+    subtitle = f"{total:,} sentences of {len(rows)} domain{'' if len(rows) == 1 else 's'}, after cleaning"
     return dress(figure, "The text that the model read", subtitle, source)
 
 
 def _pos_panel(axes: Any, rows: list[dict[str, Any]], places: NDArray[Any]) -> None:
-    for shift, (key, colour) in zip((0.22, 0.0, -0.22), POS_COLOURS.items(), strict=True):
-        values = [100 * float(row[key] or 0) for row in rows]
-        axes.barh(places + shift, values, 0.2, color=colour, label=POS_NAMES[key])
+    for shift, (key, name), colour in zip((0.22, 0.0, -0.22), POS_CLASSES, CATEGORIES, strict=False):
+        axes.barh(places + shift, [100 * float(row[key]) for row in rows], 0.2, color=colour, label=name)
     axes.set_title("Share of the tokens (%)", loc="left", color=INK)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from neuronsig.clusters import Agreement
 from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
-from neuronsig.figures.corpora import corpora_overview, shares_by_layer
+from neuronsig.figures.corpora import TOTAL, corpora_overview, shares_by_layer
 from neuronsig.figures.layers import length_map, ranking_by_layer
 from neuronsig.figures.style import save
 from neuronsig.rankings import field_counts, field_names, sentiment_sd
@@ -93,8 +93,5 @@ def _length_map(neurons: pa.Table, source: str) -> Figure:
 
 def _corpus_shares(corpora: pa.Table | None) -> dict[str, float]:
     """Sentences by domain over the whole text; empty when the corpus table is not there."""
-    shares: dict[str, float] = {}
-    for row in corpora.to_pylist() if corpora is not None else ():
-        if row["name"].lower() != "total":
-            shares[row["domain"]] = shares.get(row["domain"], 0.0) + float(row["sentences"])
-    return shares
+    rows = corpora.to_pylist() if corpora is not None else []
+    return {row["domain"]: float(row["sentences"]) for row in rows if row["domain"] != TOTAL}
