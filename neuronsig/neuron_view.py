@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from neuronsig.neuron import Neuron
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One word, tag, pattern or metadata value: f1 of n1 with the neuron, f2 of n2 in the reference.
 
     What n1 and n2 count is what mining counted: sentences for words, patterns and metadata, tokens for tags.

@@ -95,18 +95,25 @@ class SignatureReader:
         self._top = _TopSentences(self, self.neurons)
         self._similar = self._similar_of(self.neurons)
 
-    def views(self, neurons: Sequence[Neuron]) -> Iterator[NeuronView]:
-        """One view for each neuron, in the order given; raises ConfigError for one that is not in the run."""
+    def views(self, neurons: Sequence[Neuron], with_sentences: bool = True) -> Iterator[NeuronView]:
+        """One view for each neuron, in the order given; raises ConfigError for one that is not in the run.
+
+        Without sentences a view has the statistics alone, which is all that a description needs.
+        """
         for neuron in neurons:
             self.require(neuron)
-        top = self._top or _TopSentences(self, neurons)
-        similar = self._similar or self._similar_of(neurons)
+        top = (self._top or _TopSentences(self, neurons)) if with_sentences else None
+        similar = (self._similar or self._similar_of(neurons)) if with_sentences else {}
         evidence = self._evidence(neurons)
         for neuron in neurons:
             yield self._view(neuron, evidence.get(neuron, {}), top, similar.get(neuron, ()))
 
     def _view(
-        self, neuron: Neuron, evidence: dict[str, tuple[Evidence, ...]], top: _TopSentences, similar: tuple[Link, ...]
+        self,
+        neuron: Neuron,
+        evidence: dict[str, tuple[Evidence, ...]],
+        top: _TopSentences | None,
+        similar: tuple[Link, ...],
     ) -> NeuronView:
         row = self.profiles[neuron]
         signature = Signature(evidence.get("words", ()), evidence.get("word_sequence", ()))
@@ -121,12 +128,12 @@ class SignatureReader:
             length=Share("words", row["length_mean"], self.total.get("length_mean")),
             length_sd=row["length_sd"],
             pos_shares=tuple(Share(name, row[column], self.total.get(column)) for name, column in POS_CLASSES),
-            sentences=tuple(top.of(neuron, signature)),
+            sentences=tuple(top.of(neuron, signature)) if top else (),
             evidence=evidence,
             metadata=metadata_distribution(
                 row["metadata_profile"] or [], row["n_sentences"], evidence.get("metadata", ())
             ),
-            typical=top.sentence(typical, signature) if typical is not None else None,
+            typical=top.sentence(typical, signature) if top and typical is not None else None,
             cluster=cluster,
             cluster_size=len(self.clusters.get(cluster, ())) if cluster is not None else 0,
             similar=similar,
@@ -142,16 +149,14 @@ class SignatureReader:
         return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
 
     def _evidence(self, neurons: Sequence[Neuron]) -> dict[Neuron, dict[str, tuple[Evidence, ...]]]:
-        rows = _scan(self.run.signatures(self.model), SIGNATURES.names, _neuron_filter(neurons)).to_pylist()
-        rows.sort(key=lambda r: r["rank"])
-        wanted = set(neurons)
+        table = _scan(self.run.signatures(self.model), SIGNATURES.names, _neuron_filter(neurons)).sort_by("rank")
+        names = ("site", "layer", "unit", "sign", "kind", "pattern", "f1", "n1", "f2", "n2", "log_ratio", "lrc", "g2")
+        wanted = {(n.site, n.layer, n.unit, n.sign): n for n in neurons}
         found: dict[Neuron, dict[str, list[Evidence]]] = {}
-        for r in rows:
-            neuron = Neuron(r["site"], r["layer"], r["unit"], r["sign"])
-            if neuron in wanted:
-                counts = (r["f1"], r["n1"], r["f2"], r["n2"])
-                row = Evidence(r["kind"], tuple(r["pattern"]), *counts, r["log_ratio"], r["lrc"], r["g2"])
-                found.setdefault(neuron, {}).setdefault(r["kind"], []).append(row)
+        for row in zip(*(table[name].to_pylist() for name in names), strict=True):
+            if (neuron := wanted.get(row[:4])) is not None:
+                evidence = Evidence(row[4], tuple(row[5]), *row[6:])
+                found.setdefault(neuron, {}).setdefault(evidence.kind, []).append(evidence)
         return {neuron: {kind: tuple(rows) for kind, rows in kinds.items()} for neuron, kinds in found.items()}
 
     def _similar_of(self, neurons: Sequence[Neuron]) -> dict[Neuron, tuple[Link, ...]]:
@@ -202,23 +207,29 @@ class _TopSentences:
             )
 
     def of(self, neuron: Neuron, signature: Signature) -> list[SentenceView]:
-        return [self.sentence(i, signature, rank, score) for rank, score, i in sorted(self._ranked.get(neuron, ()))]
+        ranked = sorted(self._ranked.get(neuron, ()))
+        rows = self._rows([sentence_id for _, _, sentence_id in ranked])
+        return [_sentence(row, signature, rank, score) for row, (rank, score, _) in zip(rows, ranked, strict=True)]
 
-    def sentence(
-        self, sentence_id: int, signature: Signature, rank: int = -1, score: float = float("nan")
-    ) -> SentenceView:
-        row = self._table.slice(int(np.searchsorted(self._ids, sentence_id)), 1).to_pylist()[0]
-        text = row["text"] or ""
-        return SentenceView(
-            sentence_id=sentence_id,
-            text=text,
-            domain=row["domain"] or "",
-            doc_id=row["doc_id"] or "",
-            metadata={name: values or [] for name, values in row["metadata"] or []},
-            segments=signature.segments(text, row["tokens"] or []),
-            rank=rank,
-            score=score,
-        )
+    def sentence(self, sentence_id: int, signature: Signature) -> SentenceView:
+        return _sentence(self._rows([sentence_id])[0], signature)
+
+    def _rows(self, ids: Sequence[int]) -> list[dict[str, Any]]:
+        return list(self._table.take(np.searchsorted(self._ids, ids)).to_pylist())
+
+
+def _sentence(row: dict[str, Any], signature: Signature, rank: int = -1, score: float = float("nan")) -> SentenceView:
+    text = row["text"] or ""
+    return SentenceView(
+        sentence_id=row["sentence_id"],
+        text=text,
+        domain=row["domain"] or "",
+        doc_id=row["doc_id"] or "",
+        metadata={name: values or [] for name, values in row["metadata"] or []},
+        segments=signature.segments(text, row["tokens"] or []),
+        rank=rank,
+        score=score,
+    )
 
 
 def metadata_distribution(

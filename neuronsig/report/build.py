@@ -99,7 +99,7 @@ class _Builder:
         groups = [list(group) for _, group in groupby(self.reader.neurons, key=lambda n: (n.site, n.layer, n.sign))]
         with task("describing neurons", len(self.reader.neurons), "neurons") as progress:
             for group in groups:
-                for view in self.reader.views(group):
+                for view in self.reader.views(group, with_sentences=False):
                     described[view.neuron] = description = describe(view)
                     self.lines.append(Line(view, description))
                     index.add(self.order[view.neuron], view, description)

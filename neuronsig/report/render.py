@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -13,6 +13,7 @@ from neuronsig.neuron_view import Evidence, SentenceView
 from neuronsig.summary import percent
 
 CHARACTERS = 600
+FORBIDDEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff]")
 
 
 @lru_cache(maxsize=1)
@@ -32,13 +33,7 @@ def environment() -> jinja2.Environment:
 
 def clean(text: str) -> str:
     """Text without the control characters that HTML forbids; each becomes a space."""
-    return "".join(
-        " " if unicodedata.category(char) in ("Cc", "Cs") or char in "\ufffe\uffff" else char for char in text
-    )
-
-
-def _forbidden(char: str) -> bool:
-    return unicodedata.category(char) in ("Cc", "Cs") or ord(char) & 0xFFFE == 0xFFFE or "\ufdd0" <= char <= "\ufdef"
+    return FORBIDDEN.sub(" ", text)
 
 
 def pieces(sentence: SentenceView, characters: int = CHARACTERS) -> tuple[list[tuple[str, int]], int]:
