@@ -51,7 +51,10 @@ def read_texts(spark: SparkSession, table: Path) -> DataFrame:
 
 
 def count_dense(texts: DataFrame) -> int:
-    """Number of sentences; raises InputError unless their ids are exactly 0..n-1 and fit in 32 bits."""
+    """Number of sentences; raises InputError unless their ids run from 0 to n-1 and fit in 32 bits.
+
+    That none is missing follows from none being there twice, which `write_shards` checks.
+    """
     row = texts.agg(
         F.count("*").alias("n"), F.min("sentence_id").alias("low"), F.max("sentence_id").alias("high")
     ).first()
@@ -148,16 +151,18 @@ def encode(spec: TokenizerSpec, sentence_ids: pa.Array, texts: pa.Array) -> tupl
     return pa.table([sentence_ids.cast(pa.int64()), lists], schema=TOKENIZED), truncated
 
 
-def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) -> dict[str, int]:
+def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) -> dict[str, int | None]:
     """Drop sentences without a token of their own, sort by (length, sentence_id), commit."""
     spec = task.tokenizer
     length = pc.list_value_length(table["input_ids"])
+    ids = np.sort(table["sentence_id"].to_numpy())
+    repeated = ids[1:][ids[1:] == ids[:-1]]
     kept = table.filter(pc.greater(length, spec.prefix_tokens + spec.suffix_tokens))
     lengths = pc.list_value_length(kept["input_ids"]).to_numpy()
     order = np.lexsort((kept["sentence_id"].to_numpy(), lengths))
     kept = kept.take(pa.array(order)).combine_chunks()
     flat = pc.list_flatten(kept["input_ids"])
-    facts = {
+    facts: dict[str, int | None] = {
         "shard": shard,
         "sentences": kept.num_rows,
         "tokens": int(lengths.sum()),
@@ -165,10 +170,11 @@ def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) 
         "max_token_id": pc.max(flat).as_py() or 0,
         "truncated": truncated,
         "dropped_empty": table.num_rows - kept.num_rows,
+        "repeated_id": int(repeated[0]) if repeated.size else None,
     }
     folder = Path(task.folder)
 
-    def write(path: Path) -> dict[str, int]:
+    def write(path: Path) -> dict[str, int | None]:
         pq.write_table(kept, path, compression="zstd")
         return facts
 
@@ -177,11 +183,13 @@ def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) 
 
 
 def _finish(folder: Path, task: ShardTask, total: int) -> ShardPlan:
-    """Gather the markers into plan.json; every sentence must be in a shard or counted as dropped."""
-    markers = []
-    for index in range(total):
-        marker = json.loads(_marker(folder, index).read_text())
-        markers.append(marker)
+    """Gather the markers into plan.json; every sentence must be in a shard once or be counted as dropped."""
+    markers = [json.loads(_marker(folder, index).read_text()) for index in range(total)]
+    repeated = [marker["repeated_id"] for marker in markers if marker["repeated_id"] is not None]
+    if repeated:
+        raise InputError(
+            f"sentences/ sentence_id {repeated[0]} occurs more than once; run python -m jobs.annotate again"
+        )
     counts = {name: sum(marker[name] for marker in markers) for name in COUNTS}
     shards = [
         Shard(
@@ -200,7 +208,7 @@ def _finish(folder: Path, task: ShardTask, total: int) -> ShardPlan:
     found = plan.sentences + counts["dropped_empty"]
     if found != task.sentences:
         raise InputError(
-            f"{folder} holds {found} sentences, sentences/ has {task.sentences}: ids repeat or a file is missing; "
+            f"{folder} holds {found} sentences, sentences/ has {task.sentences}: rows were lost on the way; "
             "run python -m jobs.annotate again"
         )
     plan.write(folder)
