@@ -60,3 +60,10 @@ def test_the_bound_is_never_below_the_number_of_frequent_patterns(longest):
     for min_count in (1, 3, 8):
         bound = subsequence_bound(np.array([len(s) for s in sentences]), longest, min_count)
         assert (support >= min_count).sum() <= bound
+
+
+def test_the_bound_of_sentences_without_repetition_counts_every_choice_of_items():
+    assert subsequence_bound(np.array([3]), 3, 1) == 3 + 3 + 1
+    assert subsequence_bound(np.array([3, 2, 0]), 2, 1) == (3 + 3) + (2 + 1)
+    assert subsequence_bound(np.array([3, 3]), 9, 2) == 7
+    assert subsequence_bound(np.array([], np.int64), 3, 1) == 0

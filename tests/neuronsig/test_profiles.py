@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from neuronsig import profiles
 from neuronsig.neuron import Neuron
 from neuronsig.profiles import (
     OTHER,
@@ -31,7 +32,8 @@ def test_neuron_codes_come_back_and_sort_as_neurons_do():
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [3, 4, 9], range(1, 12)], ids=["whole", "two", "uneven", "rows"])
-def test_counts_do_not_depend_on_how_the_rows_are_cut_and_mixed(cuts):
+def test_counts_do_not_depend_on_how_the_rows_are_cut_and_mixed(monkeypatch, cuts):
+    monkeypatch.setattr(profiles, "FLUSH", 7)
     rng = np.random.default_rng(4)
     codes = rng.choice([70, 3, 12], 12)
     items = [np.unique(rng.integers(0, 6, 4)) for _ in codes]

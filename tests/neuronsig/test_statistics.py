@@ -24,7 +24,8 @@ def slow_lrc(f1: int, n1: int, f2: int, n2: int, tests: int, alpha: float) -> fl
 
 
 def test_log_ratio_counts_doublings_and_takes_zero_as_one_half():
-    assert log_ratio([20, 5, 0], 100, [10, 10, 8], 200) == pytest.approx([2.0, 0.0, math.log2(0.5 / 100 * 200 / 8)])
+    found = log_ratio([20, 5, 0, 8], 100, [10, 10, 8, 0], 200)
+    assert found == pytest.approx([2.0, 0.0, math.log2(0.5 / 100 * 200 / 8), math.log2(8 / 100 * 200 / 0.5)])
 
 
 @pytest.mark.parametrize("table", TABLES, ids=str)
