@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from neuronsig.neuron_view import Evidence
 
+NEAR = 12
 PLAIN, PATTERN, WORD = 0, 1, 2  # how a segment matches: not at all, as part of a word pattern, as a signature word
 
 
@@ -38,16 +39,21 @@ class Signature:
         skipped, and its words stay plain.
         """
         pieces: list[tuple[str, int]] = []
-        done = cursor = 0
+        done = cursor = lost = 0
         folded = text.lower() if len(text.lower()) == len(text) else text
         for token, mark in zip(tokens, self.marks(tokens), strict=True):
             if not token:
                 continue
-            start = text.find(token, cursor)
+            # A token follows the last one closely; further on, its letters are likely those of another word.
+            window = cursor + NEAR + len(token) + lost
+            start = text.find(token, cursor, window)
+            other_case = folded.find(token.lower(), cursor, window)
+            if start < 0 or 0 <= other_case < start:
+                start = other_case
             if start < 0:
-                start = folded.find(token.lower(), cursor)
-            if start < 0:
+                lost += len(token) + 1
                 continue
+            lost = 0
             cursor = start + len(token)
             if mark:
                 if start > done:

@@ -45,6 +45,17 @@ def test_the_pieces_always_join_to_the_text(text: str, tokens: list[str]) -> Non
     assert ("stop", WORD) in segments or not text
 
 
+def test_a_token_in_another_case_is_found_where_it_stands_and_not_inside_a_later_word() -> None:
+    segments = Signature([evidence("he"), evidence("ran")], []).segments("He ran to the end", ["he", "ran", "to"])
+    assert segments == (("He", WORD), (" ", PLAIN), ("ran", WORD), (" to the end", PLAIN))
+
+
+def test_a_token_that_is_gone_does_not_swallow_the_rest() -> None:
+    signature = Signature([evidence("the"), evidence("one")], [])
+    segments = signature.segments("one two three four five six the", ["one", "the", "six"])
+    assert segments == (("one", WORD), (" two three four five six the", PLAIN))
+
+
 def test_a_long_sentence_is_cut_at_a_space_and_says_how_much_is_left_out() -> None:
     kept, left_out = cut_segments([("one two three", PLAIN), ("four", WORD), ("five", PLAIN)], 9)
     assert kept == [("one two", PLAIN)]
