@@ -13,6 +13,7 @@ Example:  python -m jobs.cluster run=runs/demo model=minilm
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import shutil
 import sys
@@ -74,7 +75,15 @@ def _words_plan(config: AnalysisConfig, sentences: str) -> dict[str, Any]:
         keys = ("dimension", "epochs", "max_train_sentences", "min_count", "buckets", "seed")
         return {"train": sentences, **{key: getattr(config, key) for key in keys}}
     path = Path(config.vectors)
-    return {"file": path.name, "bytes": path.stat().st_size, "modified": int(path.stat().st_mtime)}
+    return {"file": path.name, "bytes": path.stat().st_size, "ends": _ends_of(path)}
+
+
+def _ends_of(path: Path, size: int = 1 << 20) -> str:
+    """Fingerprint of a file's first and last MiB: pretrained files have gigabytes."""
+    with open(path, "rb") as stream:
+        head = stream.read(size)
+        stream.seek(max(0, path.stat().st_size - size))
+        return hashlib.sha256(head + stream.read(size)).hexdigest()[:16]
 
 
 def _words(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any], total: int) -> WordSource:
