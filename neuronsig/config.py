@@ -174,12 +174,13 @@ class MiningConfig:
 
     neurons: list[str] = option([], "neurons to mine for patterns, as L4/U123")
     layers: list[int] = option([], "mine every neuron of these layers")
-    selective: int = option(60, "mine also the N most selective neurons (P1 4.3)")
+    selective: int = option(60, "mine also the N neurons whose leading word, tag or metadata value tells most, in bits")
     words_kept: int = option(40, "word rows kept for each neuron")
     patterns_kept: int = option(40, "pattern rows kept for each neuron and kind, strongest LRC first")
     frequent_kept: int = option(10, "the N most frequent patterns are kept besides, as P1 Table 2 lists them")
     alpha: float = option(0.05, "error rate of the confidence limit LRC, over all tests of a kind together")
-    min_count: int = option(5, "a word or pattern in fewer of the neuron's sentences is left out")
+    min_count: int = option(5, "a word, tag or metadata value in fewer of the neuron's sentences is left out")
+    pattern_min_count: int = option(10, "a pattern in fewer of the neuron's sentences is left out, whatever its share")
     word_min_support: float = option(0.01, "share of the neuron's sentences that a word sequence must occur in")
     word_max_length: int = option(3, "words in a word sequence, at most")
     pos_min_support: float = option(0.05, "share of the neuron's sentences that a POS sequence must occur in")
@@ -208,6 +209,7 @@ class MiningConfig:
             "words_kept",
             "patterns_kept",
             "min_count",
+            "pattern_min_count",
             "word_max_length",
             "pos_max_length",
             "itemset_max_size",

@@ -206,7 +206,8 @@ def _cut(
     size = int(flat.max(initial=-1)) + 1
     distinct = np.unique(row * max(size, 1) + flat) % max(size, 1)
     support = np.bincount(distinct, minlength=size)
-    first = min_count = max(math.ceil(share * n), mining.min_count)
+    # The share is a decimal fraction: 0.07 * 100 sentences are 7, not the 8 that its binary image rounds up to.
+    first = min_count = max(math.ceil(share * n - 1e-9), mining.pattern_min_count, mining.min_count)
     while True:
         frequent = support[flat] >= min_count
         lengths = np.bincount(row[frequent], minlength=n)

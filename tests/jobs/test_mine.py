@@ -14,6 +14,7 @@ from tests.spark_jobs.mining.small_run import MODEL, random_sentences, write_run
 QUICK = [
     "mining.selective=1",
     "mining.min_count=3",
+    "mining.pattern_min_count=3",
     "mining.word_min_support=0.2",
     "mining.pos_max_length=1",
     "mining.itemset_max_size=1",

@@ -50,8 +50,8 @@ def mined(spark, rows, dictionary, mining):
 def test_patterns_and_supports_equal_brute_force(spark, seed):
     words, items, tags = rows = random_rows(seed)
     mining = MiningConfig(
-        min_count=2, word_min_support=0.1, word_max_length=3, pos_min_support=0.25, pos_max_length=3,
-        itemset_min_support=0.15, itemset_max_size=3,
+        min_count=2, pattern_min_count=2, word_min_support=0.1, word_max_length=3,
+        pos_min_support=0.25, pos_max_length=3, itemset_min_support=0.15, itemset_max_size=3,
     )  # fmt: skip
     found, _ = mined(spark, rows, dictionary_of(words), mining)
     baskets = [sorted({*i.tolist(), *(8 + t).tolist()}) for i, t in zip(items, tags, strict=True)]
@@ -72,7 +72,9 @@ def test_patterns_and_supports_equal_brute_force(spark, seed):
 def test_a_support_of_exactly_the_threshold_is_frequent(spark):
     words = [np.array([0, 1])] * 3 + [np.array([2])] * 7
     rows = words, [np.unique(w) for w in words], [np.zeros(len(w), int) for w in words]
-    mining = MiningConfig(min_count=1, word_min_support=0.3, itemset_min_support=0.3, pos_min_support=0.3)
+    mining = MiningConfig(
+        min_count=1, pattern_min_count=1, word_min_support=0.3, itemset_min_support=0.3, pos_min_support=0.3
+    )
     found, _ = mined(spark, rows, dictionary_of(words), mining)
     assert found["word_sequence", (0, 1)] == 3
     assert found["itemset", (0, 1)] == 3
@@ -81,7 +83,7 @@ def test_a_support_of_exactly_the_threshold_is_frequent(spark):
 def test_a_neuron_without_frequent_items_has_no_patterns(spark):
     words = [np.array([i % 6]) for i in range(12)]
     rows = words, [np.unique(w) for w in words], [np.array([0]) for _ in words]
-    mining = MiningConfig(min_count=5, word_min_support=0.5, itemset_min_support=0.5)
+    mining = MiningConfig(min_count=5, pattern_min_count=5, word_min_support=0.5, itemset_min_support=0.5)
     dictionary = dictionary_of(words)
     dictionary.tag_sentences[:] = dictionary.n_sentences  # in nearly all sentences: no item
     found, columns = mined(spark, rows, dictionary, mining)
@@ -93,13 +95,15 @@ def test_the_support_is_raised_until_the_patterns_bound_holds_and_says_so():
     words = [np.arange(6)] * 40
     rows = words, [np.arange(6)] * 40, [np.array([0])] * 40
     dictionary = dictionary_of(words)
-    mining = MiningConfig(min_count=2, word_min_support=0.05, pattern_limit=20, word_max_length=3)
+    mining = MiningConfig(min_count=2, pattern_min_count=2, word_min_support=0.05, pattern_limit=20, word_max_length=3)
     columns = prepare_columns(*packed(*rows), dictionary, mining)
     held = 6 + 15 + 20
     assert columns["word_sequence_raised"]
     assert columns["word_sequence_min"] == 0 or held * 40 / columns["word_sequence_min"] <= 20
     assert not columns["pos_sequence_raised"]
-    free = prepare_columns(*packed(*rows), dictionary, MiningConfig(min_count=2, word_min_support=0.05))
+    free = prepare_columns(
+        *packed(*rows), dictionary, MiningConfig(min_count=2, pattern_min_count=2, word_min_support=0.05)
+    )
     assert not free["word_sequence_raised"]
     assert free["word_sequence_min"] == 2
 
@@ -110,6 +114,6 @@ def test_items_that_a_neuron_does_not_prefer_form_no_itemsets():
     dictionary = dictionary_of(words)
     dictionary.word_sentences[1] = 1000  # in all sentences of the corpus
     dictionary.metadata[1] = ("m", OTHER)
-    mining = MiningConfig(min_count=2, itemset_max_share=0.9)
+    mining = MiningConfig(min_count=2, pattern_min_count=2, itemset_max_share=0.9)
     columns = prepare_columns(*packed(words, items, [np.array([0])] * 10), dictionary, mining)
     assert columns["items"][0].tolist() == [0, 2, 6, 8]

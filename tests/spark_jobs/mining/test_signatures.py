@@ -171,7 +171,9 @@ def test_a_rerun_mines_only_the_neurons_that_are_missing(spark, tmp_path):
     rng = random.Random(2)
     top = {(1, unit): rng.sample(range(100), 25) for unit in range(3)}
     run = write_run(tmp_path, random_sentences(100), top)
-    mining = MiningConfig(selective=0, neurons=["L1/U0", "L1/U1"], min_count=3, word_min_support=0.2, **WORDS_ONLY)
+    mining = MiningConfig(
+        selective=0, neurons=["L1/U0", "L1/U1"], min_count=3, pattern_min_count=3, word_min_support=0.2, **WORDS_ONLY
+    )
     mine_model(spark, paths_of(run), mining)
     patterns = run.work("mine", "patterns")
     done = {folder.name: (folder / "_SUCCESS").stat().st_mtime_ns for folder in patterns.iterdir()}
@@ -221,7 +223,7 @@ def test_an_empty_top_k_is_refused(spark, tmp_path):
 
 def test_k_larger_than_the_corpus_leaves_no_reference_and_no_error(spark, tmp_path):
     run = write_run(tmp_path, random_sentences(20), {(1, 0): list(range(20))})
-    mine_model(spark, paths_of(run), MiningConfig(selective=1, min_count=2, **WORDS_ONLY))
+    mine_model(spark, paths_of(run), MiningConfig(selective=1, min_count=2, pattern_min_count=2, **WORDS_ONLY))
     rows = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
     assert rows
     assert all(row["lrc"] == 0 and np.isfinite(row["log_ratio"]) for row in rows)
