@@ -122,6 +122,15 @@ class NeuronView:
         return self.evidence.get(kind, ())
 
     @property
+    def telling_fields(self) -> dict[str, tuple[Evidence, ...]]:
+        """`metadata` without the fields that cannot tell anything: one value for all sentences of the corpus."""
+        return {
+            name: rows
+            for name, rows in self.metadata.items()
+            if not (len(rows) == 1 and rows[0].f1 == rows[0].n1 and 0 < rows[0].f2 == rows[0].n2)
+        }
+
+    @property
     def best_score(self) -> float:
         """Activation of the first sentence; NaN when there is none."""
         return self.sentences[0].score if self.sentences else float("nan")

@@ -53,7 +53,7 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     show(_shares(view))
     if rows := view.of("pos"):
         show(_evidence("Tags", _telling(rows, TAGS)))
-    for name, rows in list(view.metadata.items())[:FIELDS]:
+    for name, rows in list(view.telling_fields.items())[:FIELDS]:
         show(_evidence(clean(name).capitalize(), rows[:VALUES], len(rows) - VALUES))
     if view.similar:
         names = ", ".join(str(link.neuron) for link in view.similar)

@@ -40,9 +40,10 @@ def neuron_context(
         ],
         "tags": view.of("pos")[:TAGS],
         "fields": [
-            (name, rows[:VALUES], max(0, len(rows) - VALUES)) for name, rows in list(view.metadata.items())[:FIELDS]
+            (name, rows[:VALUES], max(0, len(rows) - VALUES))
+            for name, rows in list(view.telling_fields.items())[:FIELDS]
         ],
-        "more_fields": max(0, len(view.metadata) - FIELDS),
+        "more_fields": max(0, len(view.telling_fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import Neuron
+from neuronsig.neuron_view import Evidence
 from neuronsig.rundir import RunDirectory
 from neuronsig.signature_reader import SignatureReader, metadata_distribution
 from neuronsig.tables import TOPK
@@ -104,6 +106,14 @@ def test_values_without_a_reference_keep_their_count_and_have_no_ratio() -> None
     assert list(found) == ["domain", "author"]
     row = found["author"][0]
     assert (row.f1, row.share, row.reference, row.ratio) == (3, 0.6, None, None)
+
+
+def test_a_field_with_one_value_for_the_whole_corpus_tells_nothing(reader: SignatureReader) -> None:
+    view = next(reader.views([Neuron("hidden", 1, 0)]))
+    one = Evidence("metadata", ("kind", "text"), 40, 40, 560, 560, 0.0, 0.0)
+    rare = Evidence("metadata", ("author", "Ida"), 40, 40, 3, 560, 7.0, 5.0)
+    view = replace(view, metadata={"kind": (one,), "author": (rare,)})
+    assert list(view.telling_fields) == ["author"]
 
 
 @pytest.mark.parametrize(
