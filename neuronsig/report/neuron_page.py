@@ -25,6 +25,7 @@ def neuron_context(
 ) -> dict[str, Any]:
     """Variables of templates/neuron.html."""
     neuron = view.neuron
+    fields = list(view.telling_fields.items())
     opposite = replace(neuron, sign=-neuron.sign)
     return {
         "view": view,
