@@ -33,7 +33,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.progress import show_table, task
 from neuronsig.rundir import RunDirectory, atomic_write, fingerprint_of, remove
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, TOPK, check_table, read_table, table_files
-from neuronsig_ray.clusters import kmeans, tsne
+from neuronsig_ray.clusters import check_clusters, kmeans, tsne
 from neuronsig_ray.embeddings import TRAIN, check_vectors, read_vectors, save_vectors, train
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.vectors import TopLists, WordSource, neuron_vectors, read_top_lists, typical_sentences
@@ -58,8 +58,11 @@ def run(config: Config) -> Summary:
     settings = stage_config(config, SECTIONS)
     with run.stage(f"cluster/{name}", plan, outputs, settings, config.overwrite) as stage:
         if not stage.done:
+            lists = read_top_lists(run.topk(name))
+            check_clusters(config.analysis.clusters, len(lists.neurons))
+            profiles = _profiles_of(read_table(run.profiles(name), PROFILES), lists, run.profiles(name))
             words = _words(run, config.analysis, words_plan, total)
-            stage.counts.update(_cluster(config, run, words))
+            stage.counts.update(_cluster(config, run, words, lists, profiles))
     figures = len(list(run.analysis(name).glob("*.png")))
     return {
         "table": str(run.neurons(name)),
@@ -106,11 +109,11 @@ def _words(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any], tota
     return WordSource(str(folder.resolve()), lower=trained)
 
 
-def _cluster(config: Config, run: RunDirectory, words: WordSource) -> dict[str, Any]:
+def _cluster(
+    config: Config, run: RunDirectory, words: WordSource, lists: TopLists, profiles: pa.Table
+) -> dict[str, Any]:
     name, analysis = config.model.name, config.analysis
     files = table_files(run.sentences)
-    lists = read_top_lists(run.topk(name))
-    profiles = _profiles_of(read_table(run.profiles(name), PROFILES), lists, run.profiles(name))
     with ray_session(config.ray):
         with task("neuron vectors", len(files), "files") as t:
             sums = neuron_vectors(files, lists, words, t.advance)

@@ -18,14 +18,19 @@ from neuronsig.vectors import Floats
 ITERATIONS = 100
 
 
+def check_clusters(k: int, neurons: int) -> None:
+    """Raises ConfigError when there are fewer neurons than clusters."""
+    if k > neurons:
+        raise ConfigError(f"analysis.clusters={k}: must be at most the {neurons} neurons of the run; lower it")
+
+
 def kmeans(vectors: Floats, k: int, restarts: int, seed: int) -> NDArray[np.int32]:
     """Cluster of each row (n,), 0 to k - 1: the best of `restarts` k-means runs of faiss.
 
     Raises ConfigError when there are fewer rows than clusters.
     """
     n, dimension = vectors.shape
-    if k > n:
-        raise ConfigError(f"analysis.clusters={k}: must be at most the {n} neurons of the run; lower it")
+    check_clusters(k, n)
     run = faiss.Kmeans(
         dimension,
         k,

@@ -35,12 +35,12 @@ def ranking_by_layer(
     known = ~np.isnan(values)
     ranks = rank_from_most(values)
     found = sorted({int(layer) for layer in layers})
-    figure, axes = new_figure(max(5.6, 1.6 + 0.5 * len(found)), 4.4)
+    figure, axes = new_figure(max(6.0, 1.6 + 0.5 * len(found)), 4.4)
     total = int(known.sum())
     omitted = f"; {len(values) - total:,} left out, too few sentences" if total < len(values) else ""
     subtitle = (
-        f"{measure}\n{total:,} neurons{omitted}. Box: middle half of the layer, whiskers 5 to 95 %;\n"
-        "dashed: where every median would lie if layers did not differ"
+        f"{measure}\n{total:,} neurons{omitted}. Box: middle half,\n"
+        "whiskers: 5 to 95 %, dashed: every median if layers did not differ"
     )
     if not total:
         nothing_to_show(axes, "no neuron has enough sentences")

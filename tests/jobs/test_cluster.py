@@ -10,7 +10,9 @@ pytest.importorskip("ray", reason="ray is not installed")
 
 import jobs.cluster
 from jobs.launch import launch
+from neuronsig.config import RayConfig
 from neuronsig.tables import NEURONS, PROFILES, read_table
+from neuronsig_ray.session import ray_session
 from tests.run_factory import make_run
 
 SMALL = [
@@ -20,6 +22,13 @@ SMALL = [
     "ray.address=local",
     "ray.object_store_mb=100",
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_ray():
+    """A Ray that all commands of this file share; they leave it running."""
+    with ray_session(RayConfig(address="local", object_store_mb=100)):
+        yield
 
 
 def command(made, *words):

@@ -7,7 +7,7 @@ import pytest
 from neuronsig.clusters import agreement
 from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import corpora_overview, shares_by_layer
-from neuronsig.figures.gallery import composition_field, draw_all
+from neuronsig.figures.gallery import composition_field, draw_all, figures
 from neuronsig.figures.layers import length_map, ranking_by_layer
 from neuronsig.tables import NEURONS
 
@@ -142,3 +142,16 @@ def test_a_text_of_one_domain_is_shown_by_another_field():
     rows = [[("domain", [("docs", 5)]), ("kind", [("readme", 3), ("licence", 2)])]]
     column = pa.chunked_array([pa.array(rows, NEURONS.field("metadata_profile").type)])
     assert composition_field(column) == "kind"
+
+
+@pytest.mark.parametrize(("layers", "units"), [(1, 1), (6, 400)])
+def test_no_title_or_note_leaves_its_figure(layers, units):
+    table = neurons(layers, units)
+    column = table.schema.get_field_index("metadata_profile")
+    few = [[("domain", [("book", 1), ("news", 1)]), ("sentiment", [("positive", 1)])]] * (table.num_rows // 2)
+    profiles = table["metadata_profile"].to_pylist()[len(few) :] + few
+    table = table.set_column(column, NEURONS.field("metadata_profile"), pa.array(profiles, NEURONS.field(column).type))
+    for name, figure in figures(table, found(table), CORPORA, "a-model-with-a-rather-long-name"):
+        figure.draw_without_rendering()
+        for text in figure.texts:
+            assert text.get_window_extent().x1 <= figure.bbox.x1, (name, text.get_text())
