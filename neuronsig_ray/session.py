@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ def ray_session(config: RayConfig) -> Iterator[None]:
         yield
         return
     address = address_of(config)
+    _require_listening(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         if address:
@@ -54,16 +56,17 @@ def ray_session(config: RayConfig) -> Iterator[None]:
             os.environ["RAY_AUTH_MODE"] = "disabled"
             # Ray Data's actors always make the core worker complain of their arguments; Python errors still show.
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-            ray.init(
-                address="local",
-                num_cpus=local_cpus(),
-                include_dashboard=False,
-                object_store_memory=config.object_store_mb * 2**20,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                configure_logging=True,
-                _node_ip_address="127.0.0.1",
-            )
+            with _no_stderr():
+                ray.init(
+                    address="local",
+                    num_cpus=local_cpus(),
+                    include_dashboard=False,
+                    object_store_memory=config.object_store_mb * 2**20,
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                    configure_logging=True,
+                    _node_ip_address="127.0.0.1",
+                )
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise MachineError(f"ray.address={address or 'local'}: Ray cannot be reached or started ({reason})") from error
@@ -136,6 +139,33 @@ def available_memory() -> int:
     except (OSError, ValueError):
         pass
     return min(free)
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Keep the native code's start-up lines off the terminal; failures come as exceptions."""
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _require_listening(address: str) -> None:
+    """Raise MachineError at once when nobody listens at host:port; Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as error:
+        raise MachineError(
+            f"ray.address={address}: nobody answers there ({error.strerror or error}); start the cluster, correct "
+            "the address, or leave it empty for a local Ray"
+        ) from None
 
 
 def _require(condition: bool, config: RayConfig, wanted: str, found: str) -> None:

@@ -76,7 +76,7 @@ def write_tokenized(folder: Path, inputs: Sequence[Sequence[int]], shard_sentenc
         lengths = [len(inputs[i]) for i in ids]
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         shards.append(Shard(index, file.name, len(ids), sum(lengths), max(lengths), digest))
-    plan = ShardPlan("Tiny-1", 1, 1, 40, len(VOCABULARY) - 1, {"truncated": 0, "dropped_empty": 0}, shards)
+    plan = ShardPlan(folder.name, 1, 1, 40, len(VOCABULARY) - 1, {"truncated": 0, "dropped_empty": 0}, shards)
     plan.write(folder)
     return plan
 
