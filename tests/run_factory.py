@@ -64,6 +64,7 @@ VOCABULARY = {
         "C": "3 12 40 1,250",
     }.items()
 }
+MARKUP = "<u>zap</u>"
 AWKWARD = (
     "<script>document.title='pwned'</script> & <b>not bold</b> \"quoted\" 'single'",
     "tab\there\tand a \x1b[31mred\x1b[0m escape",
@@ -97,6 +98,8 @@ def make_sentences(n: int, rng: random.Random) -> list[dict[str, Any]]:
             domain = rng.choices(list(GRAMMAR), weights=(2, 5, 3))[0]
             text, tokens, tags = _make_sentence(rng, domain)
             name, values = GRAMMAR[domain][1:]
+            if rng.random() < 0.06:
+                text, tokens, tags = f"{text} {MARKUP}", [*tokens, MARKUP], [*tags, "SYM"]
             metadata = [(name, [rng.choice(values)])] + ([("tag", ["a", "b"])] if rng.random() < 0.1 else [])
         rows.append(
             {
@@ -122,7 +125,7 @@ TRAITS: dict[str, Callable[[dict[str, Any]], float]] = {
     "not only": lambda row: float("only" in row["tokens"]),
     "awkward": lambda row: 2.0 * (row["sentence_id"] < len(AWKWARD)),
     "nothing": lambda row: 0.0,
-    "nothing else": lambda row: 0.0,
+    "markup": lambda row: float(MARKUP in row["tokens"]),
 }
 
 
@@ -237,15 +240,15 @@ def _abstract(
 def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> None:
     run = made.run
     half = len(made.rows) // 2
-    _table(run.sentences / "part-0.parquet", made.rows[:half], SENTENCES)
-    _table(run.sentences / "part-1.parquet", made.rows[half:], SENTENCES)
+    _table(run.sentences / "part-0.parquet", made.rows[half:], SENTENCES)
+    _table(run.sentences / "part-1.parquet", made.rows[:half], SENTENCES)
     top = [
         {"site": "hidden", "layer": la, "unit": u, "sign": 1, "rank": r, "score": score, "sentence_id": i}
         for (la, u), ranked in made.top.items()
         for r, (score, i) in enumerate(ranked)
     ]
     _table(run.topk(MODEL) / "part-0.parquet", top, TOPK)
-    _table(run.signatures(MODEL) / "part-0.parquet", made.signatures, SIGNATURES)
+    _table(run.signatures(MODEL) / "part-0.parquet", made.signatures[::-1], SIGNATURES)
     _table(run.profiles(MODEL) / "part-0.parquet", made.profiles, PROFILES)
     _corpora(made)
     stages: dict[str, dict[str, Any]] = {

@@ -40,11 +40,8 @@ def neuron_context(
             (title, note, telling(view.of(kind), PATTERNS)) for kind, title, note in PATTERN_KINDS if view.of(kind)
         ],
         "tags": view.of("pos")[:TAGS],
-        "fields": [
-            (name, rows[:VALUES], max(0, len(rows) - VALUES))
-            for name, rows in list(view.telling_fields.items())[:FIELDS]
-        ],
-        "more_fields": max(0, len(view.telling_fields) - FIELDS),
+        "fields": [(name, rows[:VALUES], max(0, len(rows) - VALUES)) for name, rows in fields[:FIELDS]],
+        "more_fields": max(0, len(fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],
     }
 

@@ -46,6 +46,15 @@ def test_a_rare_word_is_only_a_trace() -> None:
     assert "clearest trace is “zither” in 2.0% (corpus <0.01%)" in describe(view).text
 
 
+def test_a_strong_word_in_few_sentences_is_not_enough() -> None:
+    assert describe(replace(QUIET, evidence={"words": (word("zither", 60, 3),)})).kind == "none"
+
+
+def test_a_domain_within_chance_is_not_told_however_large_its_share() -> None:
+    domain = Evidence("metadata", ("domain", "news"), 9, 10, 30_000, 100_000, 1.6, 0.0)
+    assert describe(replace(QUIET, metadata={"domain": (domain,)})).kind == "none"
+
+
 def test_telling_words_are_named_strongest_first() -> None:
     rows = (word("lol", 300, 50), word("haha", 200, 50), word("omg", 90, 50), word("ok", 50, 50))
     description = describe(replace(QUIET, evidence={"words": rows}))

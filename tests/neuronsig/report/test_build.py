@@ -11,7 +11,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from neuronsig.config import ReportConfig
+from neuronsig.neuron_view import Evidence
 from neuronsig.report import build
+from neuronsig.report.neuron_page import telling
 from neuronsig.rundir import RunDirectory
 from tests.run_factory import AWKWARD, MODEL, FactoryRun, make_run
 
@@ -107,6 +109,8 @@ def test_text_of_a_corpus_is_text_on_the_page(made: FactoryRun, pages: dict[Path
 
 
 def test_scripts_with_corpus_text_hold_no_tag(made: FactoryRun) -> None:
+    labels = (made.run.report / MODEL / "data" / "labels" / "0.js").read_text(encoding="ascii")
+    assert "u>zap" in labels
     for path in (made.run.report / MODEL / "data").rglob("*.js"):
         assert "<" not in path.read_text(encoding="ascii")
 
@@ -140,6 +144,12 @@ def test_the_front_page_tells_what_was_dropped_and_how_long_it_took(made: Factor
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     assert [image["src"] for image in images] == ["figures/tsne.svg"]
     assert "t-SNE" in images[0]["alt"]
+
+
+def test_rows_within_chance_are_not_listed_beside_those_beyond_it() -> None:
+    beyond, within = (Evidence("words", (word,), 5, 10, 1, 100, 3.0, lrc) for word, lrc in (("a", 2.0), ("b", 0.0)))
+    assert telling([within, beyond], 10) == [beyond]
+    assert telling([within], 10) == [within]
 
 
 def test_pages_stay_small_however_long_the_sentences(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
     ("query", "first", "why"),
     [
         ("viol", "/U1<", "word “violin”"),
+        ("ＶＩＯＬ", "/U1<", "word “violin”"),
+        ("<U>ZAP", "/U7<", "&lt;u&gt;zap&lt;/u&gt;"),
         ("not only", "/U4<", "word pattern “not only”"),
         ("l2 / u3", ">L2/U3<", ""),
         ("zzz", "No neuron's signature has “zzz”", ""),
@@ -94,3 +96,5 @@ def test_the_page_finds_it_in_a_browser(made: FactoryRun, tmp_path: Path, query:
     results = dom[dom.index('id="status"') : dom.index("<noscript")]
     assert first in results
     assert why in results
+    assert "<u>" not in results
+    assert "<img" not in results
