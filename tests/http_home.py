@@ -26,7 +26,7 @@ class Home:
 @contextmanager
 def serve(home: Home) -> Iterator[Home]:
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             asked = self.headers.get("Range") or ""
             home.requests.append((self.path, asked))
             if home.fail_with:

@@ -26,7 +26,7 @@ _SILENT_FIELDS = {"type", "rtype", "vartype", "meta", "since", "author", "versio
 _NUMPY_PARAMETER = re.compile(r"^\s*[`*]*\w[\w.]*[`*]*(?:\s*,\s*[`*]*[\w.]+[`*]*)*\s+:(?:\s.*)?$")
 _GOOGLE_PARAMETER = re.compile(r"^\s*[`*]*\w+[`*]*\s*(?:\([^)]*\))?\s*(?::|--)\s+(?=\S)")
 _BULLET = re.compile(r"^(\s*)([-*+•]|\(?\d{1,2}[.)]|[a-z][.)])\s+(?=\S)")
-_ROLE = re.compile(r":[\w:+-]+:`!?~?\.?([^`<]*?)(?:\s*<[^`>]*>)?`")
+_ROLE = re.compile(r":[\w:+-]+:`!?(~?)\.?([^`<]*?)(?:\s*<[^`>]*>)?`")
 _LINK = re.compile(r"`([^`<]+?)\s*<[^`>]+>`__?")
 _REFERENCE = re.compile(r"`([^`]+)`__?|\b(\w+)_(?=[\s.,;:)])|\s?\[(?:\d+|#\w*)\]_")
 _CODE = re.compile(r"``(.+?)``|`([^`]+)`")
@@ -153,8 +153,13 @@ def _rst_line(line: str, deeper: bool) -> tuple[bool, str, bool]:
     return bool(_BULLET.match(line)), line, literal
 
 
+def _role(found: re.Match[str]) -> str:
+    """The text of a role; a tilde shows the last part of a dotted name."""
+    return found[2].rpartition(".")[2] if found[1] == "~" else found[2].strip()
+
+
 def _inline_rst(text: str) -> str:
-    text = _ROLE.sub(lambda found: found[1].strip(), text)
+    text = _ROLE.sub(_role, text)
     text = _LINK_ADDRESS.sub("", _LINK.sub(r"\1", text))
     text = _CODE.sub(lambda found: found[1] or found[2], _REFERENCE.sub(lambda found: found[1] or found[2] or "", text))
     return html.unescape(" ".join(_STRONG.sub(r"\1", text).split()))

@@ -15,6 +15,7 @@ _SPACES = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _BULLET = re.compile(r"^\s*(?:[-*+•·o]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+(?=\S)")
 _RULE = re.compile(r"^[\W_]*$")
+_HYPHENATED = re.compile(r"\w-$")
 _WRAP_COLUMNS = 100
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
@@ -67,16 +68,15 @@ def blocks(text: str) -> Iterator[list[str]]:
 
 def join_lines(lines: list[str]) -> str:
     """Wrapped lines as one: no space after a hyphen or dash at a line's end, one space elsewhere."""
-    text = ""
+    pieces: list[str] = []
     for line in lines:
         line = line.strip()
-        if not text:
-            text = line
-        elif text.endswith(("--", "—")) or (re.search(r"\w-$", text) and line[:1].islower()):
-            text += line
-        else:
-            text += " " + line
-    return text
+        if pieces:
+            # Only the last line is looked at: a block may have a million.
+            glued = pieces[-1].endswith(("--", "—")) or (_HYPHENATED.search(pieces[-1][-2:]) and line[:1].islower())
+            pieces.append("" if glued else " ")
+        pieces.append(line)
+    return "".join(pieces)
 
 
 def wrapped_paragraphs(text: str) -> list[str]:
@@ -93,12 +93,13 @@ def loose_paragraphs(text: str) -> list[str]:
     """
     found: list[str] = []
     for lines in blocks(text):
-        if max(len(line) for line in lines) > _WRAP_COLUMNS:
+        width = max(len(line) for line in lines)
+        if width > _WRAP_COLUMNS:
             found += [line.strip() for line in lines]
             continue
         start = 0
         for index in range(1, len(lines) + 1):
-            if index == len(lines) or _breaks(lines, index):
+            if index == len(lines) or _breaks(lines, index, width):
                 paragraph = join_lines([_BULLET.sub("", lines[start], count=1), *lines[start + 1 : index]])
                 if not _RULE.match(paragraph):
                     found.append(paragraph)
@@ -106,7 +107,7 @@ def loose_paragraphs(text: str) -> list[str]:
     return found
 
 
-def _breaks(lines: list[str], index: int) -> bool:
+def _breaks(lines: list[str], index: int, width: int) -> bool:
     """Whether a paragraph begins at lines[index], judged by it and by the line before."""
     before, line = lines[index - 1], lines[index]
     text = line.strip()
@@ -117,7 +118,6 @@ def _breaks(lines: list[str], index: int) -> bool:
         return True
     if text[0].islower() or before.rstrip().endswith((",", "-", "(")):
         return False
-    width = max(len(one) for one in lines)
     return len(before) + 1 + len(text.split()[0]) <= 0.7 * width or (
         width < 50
         and len(before) + 1 + len(text.split()[0]) <= width

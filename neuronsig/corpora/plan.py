@@ -52,7 +52,7 @@ def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> tupl
     if source.format == "jsonl" and not source.max_documents:
         units = [piece for unit in units for piece in split_lines(unit, stretch)]
     if source.format == "parquet" and not source.max_documents:
-        units = [piece for unit in units for piece in split_row_groups(unit, stretch)]
+        units = [piece for unit in units for piece in _row_groups(unit, stretch, key)]
     return units, side
 
 
@@ -113,6 +113,16 @@ def _read_unit(unit: Unit, beside: dict[str, bytes], layout: Format, source: Sou
             yield from layout.parse(file, source)
     except READ_ERRORS:
         yield Document.skip(unit.name, "unreadable_file", {"unreadable_bytes": unit.size})
+
+
+def _row_groups(unit: Unit, stretch: int, key: str) -> list[Unit]:
+    try:
+        return split_row_groups(unit, stretch)
+    except READ_ERRORS as error:
+        raise InputError(
+            f"{key}.path: {unit.path} cannot be read as parquet ({str(error).splitlines()[0]}); it is broken: "
+            "get it again, or take it out of the folder"
+        ) from None
 
 
 def _side_members(unit: Unit, layout: Format) -> dict[str, bytes]:

@@ -42,6 +42,7 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
         lines = found[2].strip("\n").split("\n")
         if lines and lines[0].strip() == attributes["title"].strip():
             lines = lines[1:]
+        lines = [line for line in lines if line.strip()]
         kept = [line for line in lines if not (_REMNANT.search(line) or _ONLY_FORMULAS.match(line))]
         count(notes, "markup_lines", len(lines) - len(kept))
         yield Document.of(doc_id, map(_tidy, kept), {"entity": attributes["title"]}, notes)

@@ -1,0 +1,33 @@
+"""Write tiny corpora and read them back without an engine."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+from neuronsig.config import SourceConfig
+from neuronsig.corpora import Document, read_units, source_units
+
+
+def write(root: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def write_tar(path: Path, files: dict[str, bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w:gz") as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return path
+
+
+def read(format: str, path: Path, **settings: object) -> list[Document]:
+    source = SourceConfig(format=format, path=str(path), domain="test", **settings)  # type: ignore[arg-type]
+    units, side = source_units(source, "corpus.sources.test")
+    return list(read_units(units, side, source))

@@ -1,0 +1,104 @@
+"""The parsers carried by a real Spark."""
+
+from __future__ import annotations
+
+import bz2
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from neuronsig.config import CorpusConfig, SourceConfig
+from neuronsig.corpora import read_units, source_units
+from neuronsig.errors import InputError
+from spark_jobs.readers import Documents, read_documents
+from spark_jobs.readers import corpus as readers
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def source(format: str, path: Path | str, domain: str = "test", **settings: object) -> SourceConfig:
+    return SourceConfig(format=format, path=str(path), domain=domain, **settings)  # type: ignore[arg-type]
+
+
+def rows(documents: Documents) -> dict[str, str | None]:
+    return {row["doc_id"]: row["text"] for row in documents.records.collect()}
+
+
+def test_sources_are_read_together_and_keep_their_order_and_counts(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name, text in {"one": b"First text here.", "two": b"Caf\xe9 text.", "three": b""}.items():
+        (tmp_path / "a" / f"{name}.txt").write_bytes(text)
+    (tmp_path / "b.csv").write_text("id,text,tag\n1,Second text.,x\n2,too few\n")
+    sources = {
+        "mine": source("text", tmp_path / "a", "d1"),
+        "table": source("csv", tmp_path / "b.csv", "d2", id_column="id", metadata_columns=["tag"]),
+    }
+    documents = read_documents(spark, CorpusConfig(sources=sources))
+    found = {row["doc_id"]: row for row in documents.frame.collect()}
+    assert set(found) == {"mine/one.txt", "mine/two.txt", "table/1"}
+    assert (found["table/1"]["corpus_order"], found["table/1"]["domain"]) == (1, "d2")
+    assert found["table/1"]["metadata"] == {"tag": ["x"]}
+    assert documents.count() == 3
+    assert documents.skipped() == {"mine: empty": 1, "table: broken_record": 1}
+    assert documents.notes() == {"mine: undecodable_bytes": 1}
+
+
+def test_saved_records_are_the_same(spark: SparkSession, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "One."}\nbroken\n')
+    documents = read_documents(spark, CorpusConfig(sources={"x": source("jsonl", tmp_path / "a.jsonl")}))
+    saved = documents.save((tmp_path / "saved").as_uri())
+    assert rows(saved) == rows(documents) == {"x/a.jsonl:1": "One.", "x/a.jsonl:2": None}
+    assert saved.skipped() == {"x: broken_record": 1}
+
+
+def test_a_large_jsonl_file_is_split_and_its_lines_keep_their_numbers(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, lines in (("a", 40), ("b", 7)):
+        text = "".join(f'{{"text": "Row {number} of {name}."}}\n\n' for number in range(lines))
+        (tmp_path / f"{name}.jsonl").write_text(text)
+    whole = source("jsonl", tmp_path)
+    expected = {f"x/{one.doc_id}": one.text for one in read_units(*source_units(whole, "k"), whole)}
+    monkeypatch.setattr(readers, "source_units", lambda source, key: source_units(source, key, stretch=100))
+    assert rows(read_documents(spark, CorpusConfig(sources={"x": whole}))) == expected
+    assert len(expected) == 47
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "bzip2"])
+def test_a_split_dump_gives_the_same_pages_as_a_stream(spark: SparkSession, tmp_path: Path, packed: bool) -> None:
+    pages = [
+        f"<page><title>T{n}</title><ns>{int(n % 5 == 0)}</ns><id>{n}</id><revision><id>{n}</id>"
+        f"<text>Text of page {n} is {'é' * (n % 17)} here. {'x' * n}</text></revision></page>\n"
+        for n in range(1, 400)
+    ]
+    dump = ("<mediawiki>\n" + "".join(pages) + "</mediawiki>\n").encode()
+    name = "wiki.xml.bz2" if packed else "wiki.xml"
+    # Many bzip2 streams, as in multistream dumps, which end anywhere in a page.
+    streams = [bz2.compress(dump[start : start + 9000]) for start in range(0, len(dump), 9000)]
+    (tmp_path / name).write_bytes(b"".join(streams) if packed else dump)
+    whole = source("wikipedia_dump", tmp_path)
+    expected = {f"x/{one.doc_id}": one.text or None for one in read_units(*source_units(whole, "k"), whole)}
+    before = spark.conf.get("spark.sql.files.maxPartitionBytes")
+    spark.conf.set("spark.sql.files.maxPartitionBytes", str((tmp_path / name).stat().st_size // 4))
+    try:
+        documents = read_documents(spark, CorpusConfig(sources={"x": whole}))
+        assert documents.records.rdd.getNumPartitions() > 1
+        assert rows(documents) == expected
+    finally:
+        spark.conf.set("spark.sql.files.maxPartitionBytes", before)
+    assert len(expected) == 399
+    assert sum(text is None for text in expected.values()) == 79
+
+
+def test_the_first_documents_are_those_of_the_first_files(spark: SparkSession, tmp_path: Path) -> None:
+    for name in "edcba":
+        (tmp_path / f"{name}.txt").write_text(f"Text {name}.")
+    documents = read_documents(spark, CorpusConfig(sources={"x": source("text", tmp_path, max_documents=2)}))
+    assert set(rows(documents)) == {"x/a.txt", "x/b.txt"}
+
+
+def test_a_source_that_is_missing_is_refused_before_spark_reads(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        read_documents(spark, CorpusConfig(sources={"x": source("text", tmp_path / "none")}))
