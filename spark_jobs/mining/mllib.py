@@ -184,7 +184,7 @@ def prepare_columns(
 def _itemset_items(f1: NDArray[np.int64], n1: int, dictionary: Dictionary, mining: MiningConfig) -> NDArray[np.bool_]:
     corpus = dictionary.item_sentences()
     n = dictionary.n_sentences
-    allowed = (corpus <= mining.itemset_max_share * n) & (f1 * (n - n1) >= (corpus - f1) * n1)
+    allowed = corpus <= mining.itemset_max_share * n
     if n > n1:
         allowed &= f1 * (n - n1) > (corpus - f1) * n1
     other = [value == OTHER for _, value in dictionary.metadata]

@@ -112,8 +112,9 @@ def test_items_that_a_neuron_does_not_prefer_form_no_itemsets():
     words = [np.array([0, 1, 2])] * 10
     items = [np.array([0, 1, 2, 6, 7])] * 10
     dictionary = dictionary_of(words)
-    dictionary.word_sentences[1] = 1000  # in all sentences of the corpus
+    dictionary.word_sentences[1] = 1000  # no more frequent than in the corpus
+    dictionary.word_sentences[2] = 950  # more frequent, but in nearly all sentences of the corpus
     dictionary.metadata[1] = ("m", OTHER)
     mining = MiningConfig(min_count=2, pattern_min_count=2, itemset_max_share=0.9)
     columns = prepare_columns(*packed(words, items, [np.array([0])] * 10), dictionary, mining)
-    assert columns["items"][0].tolist() == [0, 2, 6, 8]
+    assert columns["items"][0].tolist() == [0, 6, 8]

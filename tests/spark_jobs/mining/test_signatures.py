@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,8 +12,9 @@ import pytest
 
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError, InputError
+from neuronsig.profiles import neuron_code
 from neuronsig.tables import PROFILES, SIGNATURES, TOPK, read_table
-from spark_jobs.mining.signatures import MiningPaths, mine_model
+from spark_jobs.mining.signatures import MiningPaths, mine_model, require_neurons
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write, write_run
 
 WORDS_ONLY = {"pos_max_length": 1, "itemset_max_size": 1}
@@ -201,10 +203,16 @@ def test_a_rerun_mines_only_the_neurons_that_are_missing(spark, tmp_path):
     ],
     ids=["layer", "unit", "sign", "site", "layers"],
 )
-def test_a_neuron_that_was_not_collected_is_named_with_the_bounds(spark, tmp_path, mining, said):
-    run = write_run(tmp_path, random_sentences(8), {(1, 0): [0], (2, 0): [1], (2, 1): [2]})
+def test_a_neuron_that_was_not_collected_is_named_with_the_bounds(mining, said):
+    codes = [neuron_code(Neuron("hidden", *where)) for where in ((1, 0), (2, 0), (2, 1))]
     with pytest.raises(ConfigError, match=said):
-        mine_model(spark, paths_of(run), mining)
+        require_neurons(mining, codes, Path("topk"))
+
+
+def test_a_neuron_that_was_not_collected_stops_before_the_work(spark, tmp_path):
+    run = write_run(tmp_path, random_sentences(8), {(1, 0): [0]})
+    with pytest.raises(ConfigError, match="L7/U0"):
+        mine_model(spark, paths_of(run), MiningConfig(neurons=["L7/U0"]))
     assert not run.work("encoded").exists()
 
 
