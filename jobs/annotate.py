@@ -29,6 +29,7 @@ from neuronsig.sentences import DUPLICATE, REASONS, batches
 from neuronsig.tables import SENTENCES, check_table
 
 SECTIONS = ("corpus", "annotator", "spark")
+SENTENCES_PER_TASK = 2_500
 
 
 def run(config: Config) -> Summary:
@@ -80,7 +81,8 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     tagger = load_tagger(spark, config.annotator.pos_model, cache)
     parser = load_parser(spark, config.annotator.parser_model)
     pipeline = annotate.annotator_pipeline(spark, tagger, parser)
-    partitions = max(8, 4 * spark.sparkContext.defaultParallelism)
+    cores = spark.sparkContext.defaultParallelism
+    partitions = max(8, 4 * cores)
 
     cleaned, clean_record = work / "cleaned", work / "cleaned.json"
     if not clean_record.is_file():
@@ -131,8 +133,9 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
             start, stop = ranges[index]
             written = work / f"batch-{index:06d}"
             batch = annotate.batch_of(spark, numbered, start, stop)
-            with watched(spark, progress, partitions, stop - start):
-                annotated = annotate.annotate(batch, pipeline, partitions)
+            tasks = task_count(stop - start, cores)
+            with watched(spark, progress, tasks, stop - start):
+                annotated = annotate.annotate(batch, pipeline, tasks)
                 annotated.write.mode("overwrite").parquet(annotate.uri(written))
             annotate.commit_batch(written, table, markers / f"{index:06d}.json", index, start, stop)
             done += stop - start
@@ -157,6 +160,11 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     if done:
         counts["sentences annotated a second"] = round(done / seconds, 1)
     return counts
+
+
+def task_count(sentences: int, cores: int) -> int:
+    """Tasks of a batch: some seconds long each, so that progress is seen, without a flood of small files."""
+    return min(max(4 * cores, -(-sentences // SENTENCES_PER_TASK)), max(64, 4 * cores))
 
 
 def main(argv: list[str] | None = None) -> int:

