@@ -110,9 +110,9 @@ def test_the_support_is_raised_until_the_patterns_bound_holds_and_says_so():
 
 def test_items_that_a_neuron_does_not_prefer_form_no_itemsets():
     words = [np.array([0, 1, 2])] * 10
-    items = [np.array([0, 1, 2, 6, 7])] * 10
+    items = [np.array([0, 1, 2, 6, 7])] * 5 + [np.array([0, 2, 6, 7])] * 5
     dictionary = dictionary_of(words)
-    dictionary.word_sentences[1] = 1000  # no more frequent than in the corpus
+    dictionary.word_sentences[1] = 800  # less frequent than in the corpus
     dictionary.word_sentences[2] = 950  # more frequent, but in nearly all sentences of the corpus
     dictionary.metadata[1] = ("m", OTHER)
     mining = MiningConfig(min_count=2, pattern_min_count=2, itemset_max_share=0.9)

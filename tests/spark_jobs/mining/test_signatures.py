@@ -12,6 +12,7 @@ import pytest
 
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError, InputError
+from neuronsig.neuron import Neuron
 from neuronsig.profiles import neuron_code
 from neuronsig.tables import PROFILES, SIGNATURES, TOPK, read_table
 from spark_jobs.mining.signatures import MiningPaths, mine_model, require_neurons
