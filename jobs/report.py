@@ -21,7 +21,8 @@ def run(config: Config) -> Summary:
     directory = RunDirectory.existing(config.run)
     model = config.model.name
     stages = directory.record()["stages"]
-    inputs = [f"mine/{model}", *(n for n in (f"cluster/{model}", "corpus_table") if n in stages)]
+    done = [name for name in (f"cluster/{model}", "corpus_table") if stages.get(name, {}).get("status") == "complete"]
+    inputs = [f"mine/{model}", *done]
     figures = [
         p for folder in (directory.analysis(model), directory.analysis()) for p in folder.glob("*.*") if p.is_file()
     ]

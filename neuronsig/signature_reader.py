@@ -45,7 +45,8 @@ class SignatureReader:
             (run.signatures(model), SIGNATURES),
         ):
             check_table(directory, schema)
-        self.clustered = run.neurons(model).is_dir() and bool(list(run.neurons(model).rglob("*.parquet")))
+        cluster = run.stage_record(f"cluster/{model}")
+        self.clustered = cluster is not None and cluster["status"] == "complete"
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (n.site, n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from neuronsig.neuron_view import Evidence, NeuronView, Share
 
 METADATA_SHARE, METADATA_GAIN, METADATA_RATIO = 0.25, 0.15, 1.5
-WORD_SHARE, WORD_LRC, WORDS_TOGETHER = 0.04, 1.0, 0.12
+WORD_SHARE, WORD_LRC, WORDS_TOGETHER = 0.03, 1.0, 0.08
 SEQUENCE_SHARE = 0.1
 CLASS_GAIN, CLASS_RATIO, CLASS_LACK = 0.06, 1.4, 0.55
 TAG_SHARE, TAG_RATIO = 0.1, 2.0
@@ -136,7 +136,7 @@ def _sequence(view: NeuronView) -> Evidence | None:
 
 def _length(view: NeuronView) -> str:
     ratio = view.length.ratio
-    if ratio is None:
+    if ratio is None or view.n_tokens == 0:
         return ""
     return "Short" if ratio <= SHORT else "Long" if ratio >= LONG else ""
 
@@ -152,7 +152,7 @@ def _ending(view: NeuronView) -> tuple[str, Evidence] | None:
 def _tag(view: NeuronView) -> tuple[str, str, float] | None:
     """(label, text, strength) of the part of speech that stands out most: a class of P1 Table 1, or a single tag."""
     found = []
-    for share in view.pos_shares:
+    for share in view.pos_shares if view.n_tokens else ():
         if share.corpus and share.value - share.corpus >= CLASS_GAIN and share.value / share.corpus >= CLASS_RATIO:
             text = f"many {share.name}s ({percent(share.value)} of words, corpus {percent(share.corpus)})"
             found.append((f"many {share.name}s", text, 2 * _share_bits(share)))
@@ -222,7 +222,7 @@ def _nothing(view: NeuronView) -> str:
     if not rows:
         return text
     best = max(rows, key=lambda row: (_bits(row), row.text))
-    return f"{text} The clearest trace is “{best.text}” in {against(best.share, best.reference)}."
+    return f"Little stands out; the clearest trace is “{best.text}” in {against(best.share, best.reference)}."
 
 
 def _has_letters(row: Evidence) -> bool:

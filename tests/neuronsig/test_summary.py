@@ -43,6 +43,7 @@ def test_words_within_chance_are_not_told_however_frequent() -> None:
 def test_a_rare_word_is_only_a_trace() -> None:
     view = replace(QUIET, evidence={"words": (word("zither", 20, 3, log_ratio=9.0, lrc=6.0),)})
     assert describe(view).kind == "none"
+    assert describe(view).text.startswith("Little stands out")
     assert "clearest trace is “zither” in 2.0% (corpus <0.01%)" in describe(view).text
 
 
@@ -107,6 +108,11 @@ def test_too_few_sentences_say_nothing() -> None:
 
 def test_a_run_without_the_corpus_table_is_still_described() -> None:
     view = replace(QUIET, length=Share("words", 3.0, None), pos_shares=(Share("noun", 0.9, None),))
+    assert describe(view).kind == "none"
+
+
+def test_text_that_was_not_tagged_is_not_called_short() -> None:
+    view = replace(QUIET, n_tokens=0, length=Share("words", 0.0, 15.0), pos_shares=(Share("noun", 0.0, 0.3),))
     assert describe(view).kind == "none"
 
 
