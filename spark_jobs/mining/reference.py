@@ -26,6 +26,9 @@ from spark_jobs.mining.profiles import NEURON_DDL, SIGNATURE_DDL
 
 SIGNATURES_DDL = f"{NEURON_DDL}, {SIGNATURE_DDL.replace(':', '')}"
 
+SAME = 0.02
+"""Two patterns with a common item whose counts differ by no more than this share are shown once."""
+
 
 def closed_patterns(raw: DataFrame) -> DataFrame:
     """The patterns of PATTERNS_DDL that no longer pattern of the same neuron, kind and support contains."""
@@ -129,7 +132,7 @@ def judge_patterns(
     tests: Mapping[str, int],
     mining: MiningConfig,
 ) -> DataFrame:
-    """Rows of SIGNATURES: each neuron's strongest patterns of each kind, and its most frequent ones (P1 Table 2).
+    """Rows of SIGNATURES: each neuron's strongest distinct patterns of each kind, and its most frequent (P1 Table 2).
 
     `rank` is the place by LRC among all patterns of the neuron and kind, so the most frequent ones that are not
     among the strongest keep their own, higher rank. `tests` says how many patterns of a kind were tested over all
@@ -163,7 +166,8 @@ def judge_rows(
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     often = np.lexsort((place, -f1))[: mining.frequent_kept]
-    kept = np.concatenate((order[: mining.patterns_kept], often[place[often] >= mining.patterns_kept]))
+    strongest = distinct_patterns(order, [set(items) for items in rows["items"]], f1, f2, mining.patterns_kept)
+    kept = np.union1d(strongest, often)
     kept = kept[np.argsort(place[kept])]
     neuron = neuron_of(code)
     columns = {
@@ -183,6 +187,29 @@ def judge_rows(
         "rank": place[kept],
     }
     return pd.DataFrame(columns)[SIGNATURES.names]
+
+
+def distinct_patterns(
+    order: NDArray[np.int64], items: Sequence[set[int]], f1: NDArray[np.int64], f2: NDArray[np.int64], n: int
+) -> NDArray[np.int64]:
+    """The first `n` of `order`, without those that say again what an earlier one says.
+
+    A pattern is passed over when an earlier one shares an item with it and its counts, f1 and f2, are within
+    SAME of each other: both are pieces of one phrase or template. The gaps in `rank` show how many were.
+    """
+    kept: list[int] = []
+    for i in order:
+        if len(kept) == n:
+            break
+        same = (
+            abs(f1[i] - f1[j]) <= SAME * f1[j]
+            and abs(f2[i] - f2[j]) <= SAME * f2[j]
+            and not items[i].isdisjoint(items[j])
+            for j in kept
+        )
+        if not any(same):
+            kept.append(int(i))
+    return np.array(kept, np.int64)
 
 
 def pattern_names(kind: str, items: Sequence[int], dictionary: Dictionary) -> list[str]:

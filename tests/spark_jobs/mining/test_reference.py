@@ -9,7 +9,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.patterns import count_patterns_slowly
 from neuronsig.profiles import Dictionary, neuron_code
 from spark_jobs.mining.encode import binary_column
-from spark_jobs.mining.reference import ReferenceCounter, judge_rows
+from spark_jobs.mining.reference import ReferenceCounter, distinct_patterns, judge_rows
 
 
 def small_dictionary():
@@ -68,3 +68,12 @@ def test_itemsets_read_as_words_values_and_tags():
     found = judge_rows(neuron_code(Neuron("hidden", 1, 0)), "itemset", rows, 10, small_dictionary(), 1, MiningConfig())
     assert found["pattern"].tolist() == [["word=the", "domain=news", "pos=NN"]]
     assert isinstance(pa.Table.from_pandas(found), pa.Table)
+
+
+def test_pieces_of_one_phrase_are_shown_once():
+    items = [{1, 2, 3}, {1, 2, 4}, {5, 6}, {1, 7}, {3, 9}]
+    f1, f2 = np.array([100, 99, 100, 60, 100]), np.array([50, 50, 50, 50, 80])
+    order = np.array([0, 1, 2, 3, 4])
+    assert distinct_patterns(order, items, f1, f2, 9).tolist() == [0, 2, 3, 4]
+    assert distinct_patterns(order, items, f1, f2, 2).tolist() == [0, 2]
+    assert distinct_patterns(order[::-1], items, f1, f2, 3).tolist() == [4, 3, 2]
