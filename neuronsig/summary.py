@@ -22,7 +22,7 @@ ENDING_SHARE = 0.5
 FEW = 10  # sentences below which nothing is said
 
 KINDS = ("metadata", "words", "tags", "length", "none")
-NOTHING = "nothing stands out"
+NOTHING, LITTLE = "nothing stands out", "little stands out"
 TAGS = {
     "CD": "numbers",
     "NNP": "proper names",
@@ -63,7 +63,7 @@ class Description:
     """`label`: two or three words; `text`: one sentence; `kind`: what is strongest, one of KINDS.
 
     `strength` is in bits: share times log2 of share over corpus share for words and metadata, the same per word
-    for tags (doubled), |log2| of the mean length's ratio. It orders neurons of one kind and picks the kind.
+    for tags (doubled), half of |log2| of the mean length's ratio. It orders neurons of one kind and picks the kind.
     """
 
     label: str
@@ -84,11 +84,12 @@ def describe(view: NeuronView) -> Description:
         "metadata": sum(_bits(row) for row in metadata[:1]),
         "words": sum(_bits(row) for row in words) or (_bits(sequence) if sequence else 0.0),
         "tags": tag[2] if tag else 0.0,
-        "length": abs(math.log2(view.length.ratio)) if length and view.length.ratio else 0.0,
+        "length": 0.5 * abs(math.log2(view.length.ratio)) if length and view.length.ratio else 0.0,
     }
     kind = max(strengths, key=lambda name: strengths[name])
     if strengths[kind] <= 0:
-        return Description(NOTHING, _nothing(view), "none", 0.0)
+        text = _nothing(view)
+        return Description(LITTLE if text.startswith("Little") else NOTHING, text, "none", 0.0)
     labels = {
         "metadata": " · ".join(row.text for row in metadata[:1]),
         "words": ", ".join(row.text for row in words[:3]) or (f"“{sequence.text}”" if sequence else ""),

@@ -27,11 +27,15 @@ def choose_featured(lines: Sequence[Line], n: int) -> list[tuple[tuple[str, str,
     while sum(map(len, chosen.values())) < n and any(left.values()):
         for kind, candidates in left.items():
             if candidates and sum(map(len, chosen.values())) < n:
-                best = max(candidates, key=lambda x: (x.description.strength / (1 + shown[x.lead]), x.neuron))
+                best = max(candidates, key=lambda line: (_worth(line, shown), line.neuron))
                 candidates.remove(best)
                 chosen[kind].append(best)
-                shown[best.lead] += 1
+                shown.update(best.leads)
     return [(section, chosen[section[0]]) for section in SECTIONS if chosen[section[0]]]
+
+
+def _worth(line: Line, shown: Counter[str]) -> float:
+    return line.description.strength / (1 + max(shown[lead] for lead in line.leads))
 
 
 def choose_silent(lines: Sequence[Line], n: int) -> list[Line]:

@@ -29,14 +29,14 @@ class Line:
     shares: tuple[float, ...]
     cluster: int | None
     mined: bool
-    lead: str = field(default="")
+    leads: tuple[str, ...] = field(default=())
 
     def __init__(self, view: NeuronView, description: Description) -> None:
         self.neuron, self.description = view.neuron, description
         self.selectivity, self.length = view.selectivity, view.length.value
         self.shares = tuple(share.value for share in view.pos_shares)
         self.cluster, self.mined = view.cluster, view.mined
-        self.lead = description.label.split(" · ")[0].split(",")[0]
+        self.leads = tuple(description.label.split(" · ")[0].split(", "))
 
     @property
     def group_slug(self) -> str:
