@@ -18,7 +18,8 @@ from collections.abc import Sequence
 
 from jobs.launch import ALL_SECTIONS, Summary, launch
 from neuronsig.config import Config
-from neuronsig.errors import NeuronsigError
+from neuronsig.errors import ConfigError, NeuronsigError
+from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.rundir import RunDirectory
 
@@ -29,9 +30,38 @@ class StageError(NeuronsigError):
     """A job of the pipeline ended with an error, which it has printed itself."""
 
 
+def check(config: Config) -> None:
+    """Find, in seconds and before any engine starts, what would stop a job an hour from now."""
+    import pyspark
+
+    from jobs.collect import layers_and_units
+    from neuronsig.checkpoint import load_tokenizer, model_config
+    from neuronsig.corpora import check_sources
+    from neuronsig_ray.embeddings import check_vectors
+    from spark_jobs.session import choose_java
+
+    check_sources(config.corpus)
+    folder, _ = model_config(config.model)
+    load_tokenizer(config.model)
+    layers, units = layers_and_units(config, folder)
+    for name in config.mining.neurons:
+        neuron = Neuron.parse(name)
+        if neuron.layer not in layers or neuron.unit >= units:
+            raise ConfigError(
+                f"mining.neurons={name}: {config.model.name} has units 0 to {units - 1} of the layers collected, "
+                f"{', '.join(map(str, layers))}; choose one of those"
+            )
+    for layer in config.mining.layers:
+        if layer not in layers:
+            raise ConfigError(f"mining.layers={layer}: the layers collected are {', '.join(map(str, layers))}")
+    check_vectors(config.analysis)
+    choose_java(pyspark.__version__)
+
+
 def run_stages(config: Config, words: Sequence[str]) -> Summary:
     """Run the jobs one after the other with the same `key=value` words; stop at the first that fails."""
     RunDirectory.create(config.run)
+    check(config)
     seconds = {}
     for number, name in enumerate(STAGES, start=1):
         say(f"\n[{number}/{len(STAGES)}] jobs.{name}")

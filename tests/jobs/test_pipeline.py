@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.pipeline import check
+from neuronsig.config import compose
+from neuronsig.errors import NeuronsigError
 from neuronsig.rundir import RunDirectory, resolve_model_path
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, check_table, read_table
 
@@ -129,3 +133,27 @@ def test_another_k_in_the_same_run_directory_is_refused(finished: tuple[RunDirec
     assert result.returncode == 2
     assert f"k was {K}, now {K + 1}" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["corpus.path=/no/such/folder"], "/no/such/folder"),
+        (["collect.layers=[9]"], "has no layer 9"),
+        (["mining.neurons=[L1/U384]"], "units 0 to 383"),
+        (["collect.layers=[2]", "mining.layers=[1]"], "the layers collected are 2"),
+        (["model=local", "model.name=x", "model.path=/no/such/model"], "model.path=/no/such/model"),
+        (["analysis.vectors=/no/such.vec"], "analysis.vectors=/no/such.vec"),
+    ],
+    ids=["corpus", "layer", "neuron", "mined layer", "model", "vectors"],
+)
+def test_what_would_stop_a_later_job_is_said_before_the_first(
+    tmp_path: Path, corpus: Path, words: list[str], said: str
+):
+    config = compose([f"run={tmp_path}", "corpus=text", f"corpus.path={corpus}", *words])
+    with pytest.raises(NeuronsigError, match=re.escape(said)):
+        check(config)
+
+
+def test_a_possible_run_passes_the_check(tmp_path: Path, corpus: Path):
+    check(compose([f"run={tmp_path}", "corpus=text", f"corpus.path={corpus}"]))
