@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.markup import escape
 
-from neuronsig.config import Config, as_plan, compose, describe, groups, to_yaml
+from neuronsig.compose import compose, describe, groups, to_yaml
+from neuronsig.config import Config, as_plan
 from neuronsig.errors import NeuronsigError
 from neuronsig.progress import console, say, show_table
 

@@ -12,7 +12,8 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from jobs import collect
 from neuronsig.checkpoint import load_tokenizer
-from neuronsig.config import Config, compose
+from neuronsig.compose import compose
+from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigError, PlanMismatchError
 from neuronsig.rundir import RunDirectory
 from neuronsig.shards import ShardPlan

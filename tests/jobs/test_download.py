@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.download import run
-from neuronsig.config import Config, compose
+from neuronsig.compose import compose
+from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError, MachineError
 from tests.http_home import Home, serve
 

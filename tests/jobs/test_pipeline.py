@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jobs.pipeline import check
-from neuronsig.config import compose
+from neuronsig.compose import compose
 from neuronsig.errors import NeuronsigError
 from neuronsig.rundir import RunDirectory, resolve_model_path
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, check_table, read_table

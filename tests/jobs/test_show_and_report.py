@@ -9,7 +9,7 @@ import pytest
 import jobs.report
 import jobs.show
 from jobs.launch import launch
-from neuronsig.config import compose
+from neuronsig.compose import compose
 from neuronsig.rundir import RunDirectory
 from tests.run_factory import FactoryRun, make_run
 

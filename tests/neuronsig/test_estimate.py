@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from neuronsig.config import compose
+from neuronsig.compose import compose
 from neuronsig.errors import InputError
 from neuronsig.estimate import ModelShape, estimate
 

@@ -1,6 +1,6 @@
 import pytest
 
-from neuronsig.config import compose, describe, to_yaml
+from neuronsig.compose import compose, describe, to_yaml
 from neuronsig.errors import ConfigError
 
 
@@ -65,6 +65,6 @@ def test_every_key_has_a_meaning():
     assert ("collect.k", "10000", "sentences kept for each neuron (P1: 10,000)") in rows
 
 
-@pytest.mark.parametrize("value", ["local[2]", "a path (with) it's blanks", "back\\slash[1"])
+@pytest.mark.parametrize("value", ["local[2]", "a path (with) it's blanks", "back\\slash[1", "ends[in\\"])
 def test_a_value_needs_no_quotes_for_hydras_grammar(value: str):
     assert compose([f"spark.master={value}"]).spark.master == value
