@@ -31,7 +31,6 @@ FORMATS = (
     "csv",
     "parquet",
 )
-TABULAR_FORMATS = ("jsonl", "csv", "parquet")
 
 
 def option(default: Any, help: str) -> Any:

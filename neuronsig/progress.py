@@ -52,7 +52,8 @@ class Task:
         of = f" of {self.total:,.0f}" if self.total else ""
         left = f", about {_duration((self.total - self.completed) / rate)} left" if self.total and rate else ""
         extra = f", {note}" if note else ""
-        console.print(f"  {self.what}: {self.completed:,.0f}{of} {self.unit}, {rate:,.1f}/s{left}{extra}", markup=False)
+        pace = f"{rate:,.1f}/s" if rate >= 1 else f"{rate * 60:,.1f}/min"
+        console.print(f"  {self.what}: {self.completed:,.0f}{of} {self.unit}, {pace}{left}{extra}", markup=False)
 
 
 @contextmanager
