@@ -33,7 +33,7 @@ CORPORA = pa.schema(
         ("metadata", pa.list_(pa.string())),
     ]
 )
-TITLES = ("domain", "sentences", "words", "words/sentence", "noun", "verb", "adj", "metadata")
+TITLES = ("domain", "sentences", "words", "length", "noun", "verb", "adj", "metadata")
 
 
 def run(config: Config) -> Summary:

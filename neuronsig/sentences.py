@@ -29,9 +29,9 @@ _PARAGRAPH_BREAK = re.compile(r"\n[ \t\f\v\r]*\n\s*")
 _WORD = r"[\p{L}\p{N}]"
 _JOINT = r"([-–/])"
 INFIX_PATTERNS = (
-    r"(\p{L}+)(n't|n’t)",
-    rf"(.*{_WORD}\.?)('s|’s|'re|’re|'ve|’ve|'ll|’ll|'d|’d|'m|’m)",
-    r"([Cc]an)(not)",
+    r"(\p{L}+)((?i)n['’]t)",
+    rf"(.*{_WORD}\.?)((?i)['’](?:s|re|ve|ll|d|m))",
+    r"((?i)can)((?i)not)",
     r"((?:\p{L}\.){2,}|(?:Mr|Mrs|Ms|Dr|St|Prof|Jr|Sr|vs|etc|Inc|Corp|Co|Ltd|No)\.)",
     r"([$£€]?)(\d+(?:[.,:/]\d+)*)(%?)",
     *(_JOINT.join([rf"({_WORD}+)"] * words) for words in (2, 3, 4)),

@@ -110,12 +110,13 @@ def test_clitics_are_split_and_every_token_has_a_tag_and_a_head_in_one_tree(tabl
     [
         ("(It costs $5.00, or 3.14%).", "( It costs $ 5.00 , or 3.14 % ) ."),
         ("Mr. Bo can't, cannot, won’t.", "Mr. Bo ca n't , can not , wo n’t ."),
+        ("MOODY'S DIDN'T CANNOT", "MOODY 'S DID N'T CAN NOT"),
         ("A state-of-the-art and/or U.S. idea", "A state - of - the - art and / or U.S. idea"),
         ('He said: "stop," at AT&T.', 'He said : " stop , " at AT&T .'),
         ("See http://a.b/c?d=1, a@b.com, #tag :-)", "See http://a.b/c?d=1 , a@b.com , #tag :-)"),
         ("The café's naïve résumé", "The café 's naïve résumé"),
     ],
-    ids=["marks", "clitics", "hyphens", "quotes", "addresses", "accents"],
+    ids=["marks", "clitics", "capitals", "hyphens", "quotes", "addresses", "accents"],
 )
 def test_tokens_are_those_of_the_treebank(spark, pipeline, text, tokens):
     frame = spark.createDataFrame([(text,)], "text string")
