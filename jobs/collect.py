@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,8 @@ def _plan(
     return {
         "weights": weights_fingerprint(folder),
         "tokenizer": tokenizer.name,
-        "tokenized": tokenized,
+        "inputs": {f"tokenize/{tokenizer.name}": tokenized},
+        "versions": {name: metadata.version(name) for name in ("torch", "transformers")},
         "device": asdict(device),
         "pooling": "mean" if collect.special_tokens else "mean without special tokens",
         "site": "hidden",

@@ -39,7 +39,7 @@ TITLES = ("domain", "sentences", "words", "length", "noun", "verb", "adj", "meta
 def run(config: Config) -> Summary:
     """Make `analysis/corpora.parquet`, `.csv` and `.md`, and print the table."""
     directory = RunDirectory.existing(config.run)
-    plan = {"sentences": directory.fingerprint("annotate", "corpus_table")}
+    plan = {"inputs": {"annotate": directory.fingerprint("annotate", "corpus_table")}}
     file = directory.analysis("corpora.parquet")
     with directory.stage("corpus_table", plan, [file], stage_config(config, SECTIONS), config.overwrite) as stage:
         if not stage.done:

@@ -33,8 +33,8 @@ def run(config: Config) -> Summary:
     model = config.model.name
     needed_by = f"mine model={model}"
     inputs = {
-        "sentences": directory.fingerprint("annotate", needed_by),
-        "topk": directory.fingerprint(f"collect/{model}", needed_by),
+        "annotate": directory.fingerprint("annotate", needed_by),
+        f"collect/{model}": directory.fingerprint(f"collect/{model}", needed_by),
     }
     settings = {key: value for key, value in as_plan(config.mining).items() if key != "concurrency"}
     outputs = [directory.signatures(model), directory.profiles(model)]
@@ -53,7 +53,7 @@ def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], setti
     from spark_jobs.session import spark_session
 
     model = config.model.name
-    encoding = [inputs["sentences"], {key: settings[key] for key in ENCODING}]
+    encoding = [inputs["annotate"], {key: settings[key] for key in ENCODING}]
     mining = [inputs, {key: value for key, value in settings.items() if key not in SELECTION}]
     paths = MiningPaths(
         sentences=directory.sentences,

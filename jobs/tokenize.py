@@ -35,7 +35,7 @@ def run(config: Config) -> Summary:
     folder = run.tokenized(tokenizer.name)
     _forget_incomplete(folder)
     plan = {
-        "sentences": sentences,
+        "inputs": {"annotate": sentences},
         "tokenizer": tokenizer.name,
         "tokenizer_sha256": tokenizer.sha256,
         "max_tokens": tokenizer.max_tokens,

@@ -385,6 +385,7 @@ class Config:
     def check(self) -> None:
         """Check every bound; raises ConfigError for the first value that is impossible."""
         require(self.run != "", "run", "''", "a path")
+        require("://" not in self.run, "run", self.run, "a path", "mount the store, and give the folder's path")
         if self.neuron:
             Neuron.parse(self.neuron)
         for section in dataclasses.fields(self):

@@ -38,6 +38,10 @@ LIBRARIES = (
 )
 
 
+MINIMUM_SPACE = 64 * 2**20
+"""Bytes that must be free before any stage starts; stages that can tell how much they write ask for that."""
+
+
 @dataclass
 class Stage:
     """One job's output in a run directory; `done` says that an earlier run finished it under the same plan."""
@@ -57,7 +61,7 @@ class RunDirectory:
         self.root = Path(root)
 
     @classmethod
-    def create(cls, root: Path | str, free_bytes: int = 64 * 2**20) -> RunDirectory:
+    def create(cls, root: Path | str, free_bytes: int = MINIMUM_SPACE) -> RunDirectory:
         """Make the folder and prove that it can be written; raises MachineError (permission, disk space)."""
         run = cls(root)
         try:
@@ -66,7 +70,7 @@ class RunDirectory:
                 probe.write(b"x")
                 probe.flush()
         except OSError as error:
-            raise MachineError(f"run={root} cannot be written ({error.strerror}); choose another run=...") from None
+            raise _unwritable(run.root, error) from None
         run.require_space(free_bytes)
         return run
 
@@ -140,18 +144,27 @@ class RunDirectory:
         return self.record()["stages"].get(name)
 
     def fingerprint(self, stage: str, needed_by: str) -> str:
-        """Fingerprint of a finished stage that another job reads; raises InputError when it is not there."""
-        entry = self.stage_record(stage)
+        """Fingerprint of a finished stage that another job reads.
+
+        Raises InputError when the stage is not there or not finished, or was made from other inputs than the run
+        directory holds now.
+        """
+        stages = self.record()["stages"]
+        entry = stages.get(stage)
         job = stage.split("/")[0]
         if entry is None or entry["status"] != "complete":
-            have = sorted(
-                n for n, e in self.record()["stages"].items() if n.split("/")[0] == job and e["status"] == "complete"
-            )
+            have = sorted(n for n, e in stages.items() if n.split("/")[0] == job and e["status"] == "complete")
             found = f" (it has {', '.join(have)})" if have else ""
             state = "is not finished" if entry else "has not been run"
             raise InputError(
                 f"{needed_by}: stage {stage} {state} in run={self.root}{found}; run python -m jobs.{job} first"
             )
+        for source, made_from in entry["plan"].get("inputs", {}).items():
+            if self.fingerprint(source, needed_by) != made_from:
+                raise InputError(
+                    f"{needed_by}: {stage} in run={self.root} was made from another {source} than is there now; "
+                    f"run python -m jobs.{job} with overwrite=true first"
+                )
         return str(entry["fingerprint"])
 
     @contextmanager
@@ -165,64 +178,73 @@ class RunDirectory:
     ) -> Iterator[Stage]:
         """Enter one job's stage: compare plans, record the start, and record the end when the block succeeds.
 
-        `outputs` are the paths that hold the stage's results. The block must return at once when `stage.done`.
-        Raises PlanMismatchError, naming the first differences, when the directory holds another plan and
-        `overwrite` is false; with `overwrite` the outputs are deleted first.
+        `outputs` are the paths that hold the stage's results; `plan["inputs"]` names the stages it reads and their
+        fingerprints. The block must return at once when `stage.done`. Raises PlanMismatchError, naming the first
+        differences, when the directory holds another plan and `overwrite` is false; with `overwrite` the outputs
+        are deleted first. Raises MachineError when the directory cannot be written, or another process makes the
+        same stage.
         """
         plan = json.loads(json.dumps(plan, default=str))
         fingerprint = fingerprint_of(plan)
-        entry = self.stage_record(name)
-        if entry is not None and entry["fingerprint"] != fingerprint:
-            if not overwrite:
-                raise PlanMismatchError(
-                    f"run={self.root} already holds {name} made with another plan: "
-                    f"{plan_difference(entry['plan'], plan)}; "
-                    "choose another run=..., or overwrite=true to make it again"
-                )
-            entry = None
-            for path in outputs:
-                remove(path)
-        done = entry is not None and entry["status"] == "complete" and all(path.exists() for path in outputs)
-        stage = Stage(name, dict(plan), fingerprint, done, dict(entry["counts"]) if entry and done else {})
-        if done:
-            stage.seconds = float(entry["seconds"]) if entry else 0.0
-            yield stage
+        entry = self._same_plan(name, plan, fingerprint, overwrite)
+        if entry is not None and _is_done(entry, outputs):
+            yield Stage(name, dict(plan), fingerprint, True, dict(entry["counts"]), float(entry["seconds"]))
             return
-        earlier = float(entry["seconds"]) if entry else 0.0
-        common = {
-            "plan": stage.plan,
-            "fingerprint": fingerprint,
-            "config": dict(config),
-            "versions": library_versions(),
-        }
-        self._write(name, {**common, "status": "running", "started": _now(), "seconds": earlier, "counts": {}})
-        clock = time.monotonic()
-        try:
-            yield stage
-        except BaseException:
-            spent = earlier + time.monotonic() - clock
-            self._write(
-                name,
-                {
-                    **common,
-                    "status": "interrupted",
-                    "ended": _now(),
-                    "seconds": round(spent, 2),
-                    "counts": stage.counts,
-                },
+        with self._alone(name):
+            if entry is None:
+                for path in outputs if self.stage_record(name) else ():
+                    remove(path)
+            stage = Stage(name, dict(plan), fingerprint, False)
+            # The seconds of a run that was interrupted count; those of a table that was deleted since do not.
+            earlier = float(entry["seconds"]) if entry is not None and entry["status"] != "complete" else 0.0
+            common = {"plan": plan, "fingerprint": fingerprint, "config": dict(config), "versions": library_versions()}
+            self._write(name, {**common, "status": "running", "started": _now(), "seconds": earlier, "counts": {}})
+            clock = time.monotonic()
+            try:
+                yield stage
+            except BaseException:
+                self._end(stage, common, "interrupted", earlier + time.monotonic() - clock)
+                raise
+            self._end(stage, common, "complete", earlier + time.monotonic() - clock)
+
+    def _same_plan(
+        self, name: str, plan: Mapping[str, Any], fingerprint: str, overwrite: bool
+    ) -> dict[str, Any] | None:
+        """The stage's record when it has this plan; None when there is none, or another that may be overwritten."""
+        entry = self.stage_record(name)
+        if entry is None or entry["fingerprint"] == fingerprint:
+            return entry
+        if not overwrite:
+            raise PlanMismatchError(
+                f"run={self.root} already holds {name} made with another plan: "
+                f"{plan_difference(entry['plan'], plan)}; "
+                "choose another run=..., or overwrite=true to make it again"
             )
-            raise
-        stage.seconds = round(earlier + time.monotonic() - clock, 2)
+        return None
+
+    def _end(self, stage: Stage, common: Mapping[str, Any], status: str, seconds: float) -> None:
+        stage.seconds = round(seconds, 2)
         self._write(
-            name,
-            {
-                **common,
-                "status": "complete",
-                "ended": _now(),
-                "seconds": stage.seconds,
-                "counts": stage.counts,
-            },
+            stage.name,
+            {**common, "status": status, "ended": _now(), "seconds": stage.seconds, "counts": stage.counts},
         )
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """Hold the stage's lock; it goes with the process, however that ends."""
+        try:
+            lock = open(self.root / f".{name.replace('/', '-')}.lock", "w")  # noqa: SIM115
+        except OSError as error:
+            raise _unwritable(self.root, error) from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise MachineError(
+                    f"run={self.root}: another process is making {name} now; wait for it, or choose another run=..."
+                ) from None
+            self.require_space(MINIMUM_SPACE)
+            yield
 
     def _write(self, name: str, entry: dict[str, Any]) -> None:
         with open(self.root / ".run.lock", "w") as lock:
@@ -230,6 +252,14 @@ class RunDirectory:
             record = self.record()
             record["stages"][name] = entry
             atomic_write(self.record_file, json.dumps(record, indent=1, sort_keys=True, default=str).encode())
+
+
+def _unwritable(root: Path, error: OSError) -> MachineError:
+    return MachineError(f"run={root} cannot be written ({error.strerror}); choose another run=...")
+
+
+def _is_done(entry: Mapping[str, Any], outputs: Sequence[Path]) -> bool:
+    return entry["status"] == "complete" and all(path.exists() for path in outputs)
 
 
 def fingerprint_of(value: Any) -> str:

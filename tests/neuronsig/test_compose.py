@@ -42,6 +42,7 @@ def test_a_preset_yields_to_the_command_line():
         ("corpus.sources.documentation.format=word", "must be one of documentation, reuters"),
         ("spark.driver_memory=lots", "must be a number with k, m or g"),
         ("run=", "run='': must be a path"),
+        ("run=s3://bucket/run", "must be a path; mount the store"),
         ("run", "is not of the form key=value"),
     ],
 )

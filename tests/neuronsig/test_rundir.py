@@ -109,3 +109,51 @@ def test_a_model_inside_a_package_is_found_and_a_missing_package_is_named():
     assert resolve_model_path("bert-base-uncased", "model.path") == "bert-base-uncased"
     with pytest.raises(ConfigError, match="package no-such-model is not installed"):
         resolve_model_path("package:no_such_model/x", "model.path")
+
+
+def make(run: RunDirectory, name: str, plan: dict[str, object], overwrite: bool = False) -> None:
+    with run.stage(name, plan, [], {}, overwrite):
+        pass
+
+
+def test_what_was_made_from_other_inputs_than_are_there_now_is_refused(run: RunDirectory):
+    make(run, "annotate", {"text": 1})
+    make(run, "collect/m", {"inputs": {"annotate": run.fingerprint("annotate", "t")}, "k": 5})
+    make(run, "mine/m", {"inputs": {"collect/m": run.fingerprint("collect/m", "t")}})
+    assert run.fingerprint("mine/m", "jobs.show")
+    make(run, "annotate", {"text": 2}, overwrite=True)
+    with pytest.raises(
+        InputError,
+        match=r"collect/m .* was made from another annotate .* run python -m jobs\.collect with overwrite=true",
+    ):
+        run.fingerprint("mine/m", "jobs.show")
+
+
+def test_a_stage_that_another_process_is_making_is_refused(run: RunDirectory):
+    with (
+        run.stage("collect/m", {}, [], {}),
+        pytest.raises(MachineError, match=r"another process is making collect/m now"),
+        run.stage("collect/m", {}, [], {}),
+    ):
+        pass
+    make(run, "mine/m", {})
+    with run.stage("collect/m", {}, [], {}) as stage:
+        assert stage.done
+
+
+def test_a_run_directory_that_cannot_be_written_is_said_before_the_stage_starts(tmp_path: Path):
+    with pytest.raises(MachineError, match="cannot be written"):
+        make(RunDirectory(tmp_path / "gone"), "annotate", {})
+
+
+def test_the_seconds_of_an_interrupted_stage_count_and_those_of_a_deleted_table_do_not(run: RunDirectory):
+    out = run.root / "table"
+    record = {"plan": {}, "fingerprint": "x", "status": "interrupted", "seconds": 100.0, "counts": {}}
+    with run.stage("a", {}, [out], {}) as stage:
+        record["fingerprint"] = stage.fingerprint
+    for status, most in (("interrupted", 200), ("complete", 50)):
+        run._write("a", {**record, "status": status})
+        with run.stage("a", {}, [out], {}) as stage:
+            assert not stage.done
+        assert stage.seconds < most
+        assert (stage.seconds >= 100) == (status == "interrupted")
