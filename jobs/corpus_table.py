@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config
-from neuronsig.progress import show_table
+from neuronsig.progress import say, show_table
 from neuronsig.rundir import RunDirectory, atomic_write
 from neuronsig.tables import SENTENCES, check_table
 
@@ -47,7 +47,10 @@ def run(config: Config) -> Summary:
             write(rows, file)
             stage.counts = {"domains": len(rows) - 1, "sentences": rows[-1]["sentences"], "words": rows[-1]["words"]}
     rows = pq.read_table(file).to_pylist()
-    show_table("Corpora (P1 Table 1)", TITLES, [cells(row) for row in rows])
+    # Eight columns do not fit a terminal of 80 characters.
+    show_table("Corpora (P1 Table 1)", TITLES[:-1], [cells(row)[:-1] for row in rows])
+    for row in rows[:-1]:
+        say(f"  {row['domain']}: metadata {', '.join(row['metadata']) or 'none'}")
     return {"table": str(file.with_suffix(".md")), **stage.counts}
 
 
