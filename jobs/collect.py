@@ -22,7 +22,8 @@ from jobs.launch import Summary, launch, stage_config
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
 from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError, MachineError
-from neuronsig.progress import say, task
+from neuronsig.heartbeat import beats
+from neuronsig.progress import polled, say, task
 from neuronsig.rundir import RunDirectory, Stage, remove
 from neuronsig.shards import BATCH_PLAN, ShardPlan
 from neuronsig_ray.collect import Row, clean, reduce_shards, score_shards
@@ -120,9 +121,12 @@ def _score(job: Job, pending: list[int], pool: Pool) -> dict[str, Any]:
             for name in total:
                 total[name] += row[name]
             rate = row["tokens"] / row["seconds"] if row["seconds"] else 0.0
-            bar.advance(row["sentences"], f"{rate:,.0f} tokens/s a replica")
+            bar.update(total["sentences"], f"{rate:,.0f} tokens/s a replica")
 
-        score_shards(job, pending, pool, on_row)
+        # A shard may take minutes: between two finished ones the replicas' own counts are shown.
+        with polled(lambda: bar.update(total["sentences"] + beats(Path(job.commits)))):
+            score_shards(job, pending, pool, on_row)
+            bar.update(total["sentences"])
     busy = total["seconds"] or 1.0
     return {
         "survivors": total["survivors"],

@@ -9,15 +9,12 @@ Example:  python -m jobs.tokenize run=runs/demo model=minilm
 from __future__ import annotations
 
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.checkpoint import load_tokenizer
 from neuronsig.config import Config
-from neuronsig.progress import Task, task
+from neuronsig.progress import polled, task
 from neuronsig.rundir import RunDirectory
 from neuronsig.shards import PLAN_FILE, ShardPlan, shard_count
 from neuronsig.tables import SENTENCES, check_table
@@ -58,8 +55,10 @@ def run(config: Config) -> Summary:
                 tokenizer,
             )
             total = shard_count(work.sentences, work.shard_sentences)
-            with task("tokenizing", total, "shards") as bar, _watch(folder, bar):
-                shards = write_shards(spark, texts, work)
+            with task("tokenizing", total, "shards") as bar:
+                with polled(lambda: bar.update(finished_shards(folder))):
+                    shards = write_shards(spark, texts, work)
+                bar.update(total)
             stage.counts.update(sentences=shards.sentences, tokens=shards.tokens, **shards.counts)
     shards = ShardPlan.read(folder)
     return {"tokenizer": tokenizer.name, "shards": len(shards.shards), **stage.counts}
@@ -71,25 +70,6 @@ def _forget_incomplete(folder: Path) -> None:
         shards = ShardPlan.read(folder).shards
         if not all((folder / shard.file).is_file() for shard in shards):
             (folder / PLAN_FILE).unlink()
-
-
-@contextmanager
-def _watch(folder: Path, bar: Task) -> Iterator[None]:
-    """Show finished shards while Spark works."""
-    stop = threading.Event()
-
-    def look() -> None:
-        while not stop.wait(1.0):
-            bar.update(finished_shards(folder))
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        bar.update(finished_shards(folder))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -28,30 +29,32 @@ class Task:
 
     def __init__(self, what: str, total: float | None, unit: str, bar: Progress | None) -> None:
         self.what, self.total, self.unit = what, total, unit
-        self.completed = 0.0
+        self.completed, self.note = 0.0, ""
         self._bar = bar
         self._id = bar.add_task(what, total=total, unit=unit) if bar else None
         self._started = self._printed = time.monotonic()
 
-    def advance(self, amount: float = 1, note: str = "") -> None:
-        """Count `amount` more units as done; `note` is shown beside the count."""
+    def advance(self, amount: float = 1, note: str | None = None) -> None:
+        """Count `amount` more units as done; `note` is shown beside the count until there is another."""
         self.update(self.completed + amount, note)
 
-    def update(self, completed: float, note: str = "") -> None:
+    def update(self, completed: float, note: str | None = None) -> None:
         """Set the number of units done."""
         self.completed = completed
+        if note is not None:
+            self.note = note
         if self._bar is not None and self._id is not None:
-            self._bar.update(self._id, completed=completed, description=f"{self.what} {note}".rstrip())
+            self._bar.update(self._id, completed=completed, description=f"{self.what} {self.note}".rstrip())
         elif time.monotonic() - self._printed >= PLAIN_SECONDS:
             self._printed = time.monotonic()
-            self._line(note)
+            self._line()
 
-    def _line(self, note: str = "") -> None:
+    def _line(self) -> None:
         spent = time.monotonic() - self._started
         rate = self.completed / spent if spent else 0.0
         of = f" of {self.total:,.0f}" if self.total else ""
         left = f", about {_duration((self.total - self.completed) / rate)} left" if self.total and rate else ""
-        extra = f", {note}" if note else ""
+        extra = f", {self.note}" if self.note else ""
         pace = f"{rate:,.1f}/s" if rate >= 1 else f"{rate * 60:,.1f}/min"
         console.print(f"  {self.what}: {self.completed:,.0f}{of} {self.unit}, {pace}{left}{extra}", markup=False)
 
@@ -76,6 +79,24 @@ def task(what: str, total: float | None = None, unit: str = "") -> Iterator[Task
     )
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
         yield Task(what, total, unit, bar)
+
+
+@contextmanager
+def polled(look: Callable[[], None], seconds: float = 1.0) -> Iterator[None]:
+    """Call `look` every `seconds` from another thread while a block works that cannot report by itself."""
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.wait(seconds):
+            look()
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def say(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from neuronsig.commits import commit, committed, file_digest, unique_name
 from neuronsig.errors import InputError
+from neuronsig.heartbeat import Heartbeat
 from neuronsig.neuron import Neuron
 from neuronsig.shards import Shard, rectangles
 from neuronsig.topk import Keys, merge, ragged, thresholds
@@ -120,8 +121,10 @@ class Replica:
         if marker is None:
             clock = time.monotonic()
             text = read_shard(Path(job.tokenized), job.shards[index])
-            forward = self.score(text)
+            heartbeat = Heartbeat(Path(job.commits), f"{index:05d}")
+            forward = self.score(text, heartbeat.beat)
             marker = self.commit(index)
+            heartbeat.stop()
             self.remember()
             seconds = time.monotonic() - clock
         return {
@@ -134,14 +137,16 @@ class Replica:
             "warnings": "\n".join(self.model.warnings),
         }
 
-    def score(self, text: ShardText) -> float:
+    def score(self, text: ShardText, on_progress: Callable[[int], None] = lambda done: None) -> float:
         """Offer every sentence's activations to the shard's top-K; return the seconds in the forward pass."""
         self.top.start(self.floor)
-        forward = 0.0
+        forward, done = 0.0, 0
         for sentence_ids, activations, seconds in self.activations(text):
             scores = signed(activations, self.job.signs)  # (rows, batch)
             self.top.add(scores, sentence_ids)
             forward += seconds
+            done += len(sentence_ids)
+            on_progress(done)
         return forward
 
     def activations(self, text: ShardText) -> Iterator[tuple[Tensor, Tensor, float]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pyspark.sql import SparkSession
 
-from neuronsig.progress import Task
+from neuronsig.progress import Task, polled
 
 _SECONDS = 0.5
 
@@ -23,7 +22,7 @@ def watched(spark: SparkSession, task: Task, partitions: int, amount: float) -> 
     context = spark.sparkContext
     group = f"neuronsig-{uuid.uuid4().hex[:8]}"
     context.setJobGroup(group, task.what)
-    tracker, base, stop = context.statusTracker(), task.completed, threading.Event()
+    tracker, base = context.statusTracker(), task.completed
 
     def finished_share() -> float:
         best = (-1, 0.0)
@@ -35,17 +34,10 @@ def watched(spark: SparkSession, task: Task, partitions: int, amount: float) -> 
                     best = max(best, (stage_id, stage.numCompletedTasks / partitions))
         return best[1]
 
-    def poll() -> None:
-        while not stop.wait(_SECONDS):
-            task.update(base + amount * finished_share())
-
-    watcher = threading.Thread(target=poll, daemon=True)
-    watcher.start()
     try:
-        yield
+        with polled(lambda: task.update(base + amount * finished_share()), _SECONDS):
+            yield
     finally:
-        stop.set()
-        watcher.join()
         # Jobs started later in this thread do not belong to this group.
         context.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
     task.update(base + amount)
