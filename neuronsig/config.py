@@ -63,6 +63,7 @@ class SourceConfig:
     def check(self, key: str) -> None:
         require(self.format in FORMATS, f"{key}.format", self.format, f"one of {', '.join(FORMATS)}")
         require(self.max_documents >= 0, f"{key}.max_documents", self.max_documents, "0 or more")
+        require(self.domain != "total", f"{key}.domain", self.domain, "another name", "the table of corpora sums up so")
 
 
 @dataclass

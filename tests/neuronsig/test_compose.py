@@ -44,6 +44,15 @@ def test_a_preset_yields_to_the_command_line():
         ("run=", "run='': must be a path"),
         ("run=s3://bucket/run", "must be a path; mount the store"),
         ("run", "is not of the form key=value"),
+        ("+collect.kk=3", "no key needs it; write collect.kk=3"),
+        ("++collect.k=3", "a key cannot begin with '+'"),
+        (
+            "corpus.sources.mine.formt=text",
+            "unknown key 'corpus.sources.mine.formt'; did you mean corpus.sources.mine.format?",
+        ),
+        ("corpus.sources.mine.format=text", "corpus.sources.mine.path: a value is missing"),
+        ("corpus.sources.documentation.max_documents=x", "Value 'x'"),
+        ("corpus.sources.documentation.domain=total", "must be another name"),
     ],
 )
 def test_an_impossible_value_is_named_in_one_line(word: str, said: str):
@@ -69,3 +78,26 @@ def test_every_key_has_a_meaning():
 @pytest.mark.parametrize("value", ["local[2]", "a path (with) it's blanks", "back\\slash[1", "ends[in\\"])
 def test_a_value_needs_no_quotes_for_hydras_grammar(value: str):
     assert compose([f"spark.master={value}"]).spark.master == value
+
+
+@pytest.mark.parametrize("value", ["1e3", "1.10", "a,b", "007", "true", "null", "${data}/run", "'quoted, by hand'"])
+def test_text_is_taken_as_it_is_written(value: str):
+    expected = {"${data}/run": "texts/run", "'quoted, by hand'": "quoted, by hand"}.get(value, value)
+    words = ["data=texts", f"run={value}", f"corpus.sources.documentation.domain={value}"]
+    config = compose(words)
+    assert (config.run, config.corpus.sources["documentation"].domain) == (expected, expected)
+
+
+def test_a_source_and_a_home_can_be_added_on_the_command_line():
+    words = [f"corpus.sources.mine.{key}" for key in ("format=text", "path=my_texts", "domain=mine", "max_documents=3")]
+    config = compose([*words, "download.homes.mine.url=https://example.org/x.gz"])
+    assert list(config.corpus.sources) == ["documentation", "mine"]
+    mine = config.corpus.sources["mine"]
+    assert (mine.format, mine.path, mine.max_documents, mine.text_column) == ("text", "my_texts", 3, "text")
+    assert config.download.homes["mine"] == {"url": "https://example.org/x.gz"}
+
+
+def test_the_keys_of_a_source_are_described():
+    rows = {key: default for key, default, _ in describe(["corpus"])}
+    assert rows["corpus.sources.NAME.text_column"] == "text"
+    assert {"corpus.sources.NAME.format", "corpus.sources.NAME.max_documents"} <= set(rows)
