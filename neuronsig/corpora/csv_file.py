@@ -44,7 +44,7 @@ def records(stream: TextIO, delimiter: str) -> Iterator[tuple[list[str] | None, 
     """
     limit = csv.field_size_limit(MAX_FIELD)
     try:
-        # NUL is an error in Python 3.10's reader and never text.
+        # NUL is never text.
         reader = csv.reader((line.replace("\0", "") for line in stream), delimiter=delimiter, strict=True)
         while True:
             before = reader.line_num

@@ -19,7 +19,9 @@ import fsspec
 from neuronsig.errors import InputError
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+COMPRESSED = (".gz", ".bz2", ".xz")
+# Would be taken for text: nothing here unpacks them.
+UNREADABLE = (".zst", ".lz4", ".7z", ".rar", ".br")
 
 
 @dataclass(frozen=True)

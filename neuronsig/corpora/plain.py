@@ -79,11 +79,6 @@ def join_lines(lines: list[str]) -> str:
     return "".join(pieces)
 
 
-def wrapped_paragraphs(text: str) -> list[str]:
-    """Paragraphs of text whose lines a program or a hand has wrapped (books): blank lines separate them."""
-    return [join_lines(lines) for lines in blocks(text)]
-
-
 def loose_paragraphs(text: str) -> list[str]:
     """Paragraphs of text of unknown layout: mail, readmes, anybody's text files.
 

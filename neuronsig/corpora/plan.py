@@ -15,7 +15,7 @@ import pyarrow as pa
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora import documentation
 from neuronsig.corpora.document import Document
-from neuronsig.corpora.files import Unit, is_archive, list_files, members, open_file, split_lines
+from neuronsig.corpora.files import UNREADABLE, Unit, is_archive, list_files, members, open_file, split_lines
 from neuronsig.corpora.formats import Format, format_of
 from neuronsig.corpora.parquet_file import split_row_groups
 from neuronsig.errors import InputError
@@ -38,6 +38,11 @@ def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> tupl
     layout = format_of(source)
     files = list_files(source.path, key)
     single = len(files) == 1 and source.path.rstrip("/").endswith(files[0].name)
+    if single and files[0].name.lower().endswith(UNREADABLE):
+        raise InputError(
+            f"{key}.path={source.path} is packed in a way that is not read ({', '.join(UNREADABLE)}); "
+            "unpack it, or pack it as .gz, .bz2 or .xz"
+        )
     side = [unit for unit in files if layout.side(unit.place)]
     units = [unit for unit in files if not is_archive(unit.name) and layout.wanted(unit.place)]
     if single and not units and not is_archive(files[0].name) and source.format in ("jsonl", "csv", "parquet"):

@@ -126,7 +126,7 @@ def _read_source(spark: SparkSession, source: SourceConfig, name: str, order: in
     units, side = source_units(source, f"corpus.sources.{name}")
     label = functools.partial(_labelled, source=name, domain=source.domain, order=order)
     if source.format == "wikipedia_dump" and not source.max_documents:
-        plain = [unit.path for unit in units if not is_archive(unit.name) and not unit.name.endswith((".xz", ".zst"))]
+        plain = [unit.path for unit in units if not is_archive(unit.name) and not unit.name.endswith(".xz")]
         if len(plain) == len(units):
             return _read_dump(spark, plain, source, label)
     cores = spark.sparkContext.defaultParallelism

@@ -112,3 +112,9 @@ def test_the_fingerprint_follows_the_text_and_not_the_place(tmp_path: Path) -> N
 
     write(tmp_path, {"one/a.txt": b"x" * 200_000, "two/a.txt": b"x" * 200_000, "three/a.txt": b"x" * 199_999 + b"y"})
     assert fingerprint("one") == fingerprint("two") != fingerprint("three")
+
+
+def test_a_file_packed_as_nothing_here_unpacks_is_refused_not_read_as_text(tmp_path: Path) -> None:
+    write(tmp_path, {"a.jsonl.zst": b"\x28\xb5\x2f\xfd"})
+    refused(r"a.jsonl.zst is packed in a way that is not read.*unpack it", "jsonl", tmp_path / "a.jsonl.zst")
+    refused(r"holds no jsonl file \(found a.jsonl.zst\)", "jsonl", tmp_path)

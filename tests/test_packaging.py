@@ -1,0 +1,86 @@
+"""What a wheel holds, and whether the extras declare what the packages import."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("neuronsig", "neuronsig_ray", "spark_jobs", "jobs", "conf")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_a_wheel_holds_every_file_of_the_packages(monkeypatch):
+    from setuptools import Distribution
+    from setuptools.config.pyprojecttoml import apply_configuration
+
+    monkeypatch.chdir(ROOT)
+    distribution = apply_configuration(Distribution({"script_name": "setup.py"}), "pyproject.toml")
+    # What version control lists would be added too, where a plugin for it is installed.
+    distribution.include_package_data = False
+    command = distribution.get_command_obj("build_py")
+    command.finalize_options()
+    held = {str(Path(module[2])) for module in command.find_all_modules()}
+    held |= {str(Path(folder) / name) for _, folder, _, names in command.data_files for name in names}
+    there = {
+        str(path.relative_to(ROOT))
+        for room in OURS
+        for path in (ROOT / room).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+    assert there - held == set()
+    assert "spark_jobs/models/scala2.12/pos_ewt.zip" in held
+
+
+@pytest.mark.parametrize(
+    ("rooms", "extras"),
+    [
+        (("neuronsig", "spark_jobs"), ("spark",)),
+        (("neuronsig", "neuronsig_ray"), ("ray",)),
+        (("jobs",), ("spark", "ray")),
+    ],
+    ids=["spark", "ray", "jobs"],
+)
+def test_extras_declare_what_their_packages_import(rooms, extras):
+    lists = [PROJECT["dependencies"], *(PROJECT["optional-dependencies"][extra] for extra in extras)]
+    declared = {normal(re.split(r"[\s\[<>=!~;]", line)[0]) for lines in lists for line in lines}
+    distributions = importlib.metadata.packages_distributions()
+    missing = {}
+    for room in rooms:
+        for module, file in imports(ROOT / room):
+            if not {normal(name) for name in distributions.get(module, [module])} & declared:
+                missing[module] = file
+    assert missing == {}
+
+
+def test_the_default_word_pieces_come_with_spark():
+    from neuronsig.config import AnnotatorConfig
+
+    package = AnnotatorConfig().wordpieces.removeprefix("package:").split("/")[0]
+    names = [re.split(r"[<>=]", line)[0] for line in PROJECT["optional-dependencies"]["spark"]]
+    assert normal(package) in names
+
+
+def imports(folder: Path) -> list[tuple[str, str]]:
+    """(top-level module, file) of every import that is neither Python's nor ours."""
+    found = []
+    for file in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            else:
+                continue
+            found += [(name.split(".")[0], str(file.relative_to(ROOT))) for name in names]
+    return [(name, file) for name, file in found if name not in sys.stdlib_module_names and name not in OURS]
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
