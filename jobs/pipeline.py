@@ -37,7 +37,10 @@ def check(config: Config) -> None:
     from jobs.collect import layers_and_units
     from neuronsig.checkpoint import load_tokenizer, model_config
     from neuronsig.corpora import check_sources
+    from neuronsig_ray.clusters import check_clusters
     from neuronsig_ray.embeddings import check_vectors
+    from neuronsig_ray.session import address_of, replica_pool, resources
+    from spark_jobs.annotate import wordpiece_json
     from spark_jobs.session import choose_java
 
     check_sources(config.corpus)
@@ -54,8 +57,13 @@ def check(config: Config) -> None:
     for layer in config.mining.layers:
         if layer not in layers:
             raise ConfigError(f"mining.layers={layer}: the layers collected are {', '.join(map(str, layers))}")
+    wordpiece_json(config.annotator.wordpieces)
     check_vectors(config.analysis)
-    choose_java(pyspark.__version__)
+    check_clusters(config.analysis.clusters, len(layers) * units * len(config.collect.signs))
+    if config.spark.master:
+        choose_java(pyspark.__version__)
+    if not address_of(config.ray):
+        replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))
 
 
 def run_stages(config: Config, words: Sequence[str]) -> Summary:

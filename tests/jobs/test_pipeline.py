@@ -144,8 +144,11 @@ def test_another_k_in_the_same_run_directory_is_refused(finished: tuple[RunDirec
         (["collect.layers=[2]", "mining.layers=[1]"], "the layers collected are 2"),
         (["model=local", "model.name=x", "model.path=/no/such/model"], "model.path=/no/such/model"),
         (["analysis.vectors=/no/such.vec"], "analysis.vectors=/no/such.vec"),
+        (["analysis.clusters=9999"], "must be at most the 2304 neurons"),
+        (["annotator.wordpieces=/no/such"], "annotator.wordpieces=/no/such"),
+        (["ray.replicas=500"], "ray.replicas=500"),
     ],
-    ids=["corpus", "layer", "neuron", "mined layer", "model", "vectors"],
+    ids=["corpus", "layer", "neuron", "mined layer", "model", "vectors", "clusters", "word pieces", "replicas"],
 )
 def test_what_would_stop_a_later_job_is_said_before_the_first(
     tmp_path: Path, corpus: Path, words: list[str], said: str
