@@ -85,7 +85,7 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     partitions = max(8, 4 * cores)
 
     cleaned, clean_record = work / "cleaned", work / "cleaned.json"
-    if not clean_record.is_file():
+    if not (clean_record.is_file() and cleaned.is_dir()):
         documents = read_documents(spark, config.corpus).save(annotate.uri(work / "documents"))
         frame = annotate.clean(documents.frame.repartition(partitions), config.annotator)
         with (
@@ -112,7 +112,7 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
         )
 
     numbered_folder, number_record = work / "numbered", work / "numbered.json"
-    if not number_record.is_file():
+    if not (number_record.is_file() and numbered_folder.is_dir()):
         frame = annotate.number(spark.read.parquet(annotate.uri(cleaned)), partitions)
         with (
             task("ordering, without duplicates", candidates, "sentences") as progress,
@@ -143,7 +143,10 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
 
     rows = check_table(table, SENTENCES)
     if rows != numbered.sentences:
-        raise InputError(f"{table} holds {rows:,} rows, expected {numbered.sentences:,}; run again with overwrite=true")
+        raise InputError(
+            f"{table} holds {rows:,} rows, expected {numbered.sentences:,}; "
+            f"delete it and {work}, and run python -m jobs.annotate again"
+        )
     # The steps between are of no use once the table is whole.
     remove(cleaned)
     remove(numbered_folder)

@@ -168,7 +168,7 @@ def _profiles_of(profiles: pa.Table, lists: TopLists, directory: Path) -> pa.Tab
     if missing:
         raise InputError(
             f"{directory} has no profile of {len(missing)} of {len(lists.neurons)} neurons, the first is {missing[0]}; "
-            "run python -m jobs.mine overwrite=true"
+            "delete it and run python -m jobs.mine again"
         )
     return profiles.take([place[neuron] for neuron in lists.neurons])
 
@@ -180,7 +180,8 @@ def _require_all_sentences(seen: np.ndarray, lists: TopLists, run: RunDirectory)
         row = int(lacking[0])
         raise InputError(
             f"{run.sentences} lacks sentences of {len(lacking)} neurons' lists: {lists.neurons[row]} has "
-            f"{expected[row]}, {seen[row]} are there; run python -m jobs.collect overwrite=true"
+            f"{expected[row]}, {seen[row]} are there; "
+            "delete it and run python -m jobs.annotate again"
         )
 
 

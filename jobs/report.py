@@ -10,34 +10,35 @@ from __future__ import annotations
 import sys
 
 from jobs.launch import Summary, launch, stage_config
-from neuronsig.config import Config, as_plan
+from neuronsig.config import Config
+from neuronsig.errors import InputError
 from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
 from neuronsig.rundir import RunDirectory, fingerprint_files
+from neuronsig.signature_reader import required_stages
 
 
 def run(config: Config) -> Summary:
     """Build `report/<model>/` again when a table, figure or setting it shows has changed; returns its counts."""
     directory = RunDirectory.existing(config.run)
     model = config.model.name
-    stages = directory.record()["stages"]
-    done = [name for name in (f"cluster/{model}", "corpus_table") if stages.get(name, {}).get("status") == "complete"]
-    inputs = [f"mine/{model}", *done]
     figures = [
         p for folder in (directory.analysis(model), directory.analysis()) for p in folder.glob("*.*") if p.is_file()
     ]
+    inputs, left_out = _inputs(directory, model)
     plan = {
-        "report": as_plan(config.report),
-        "inputs": {name: directory.fingerprint(name, "report") for name in inputs},
+        "report": {"sentences": config.report.sentences, "featured": config.report.featured},
+        "inputs": inputs,
         "figures": fingerprint_files(figures),
         "templates": inputs_fingerprint(),
     }
     index = directory.report / "index.html"
-    # Nothing in a report is lost by making it again, so another plan is no reason to refuse.
-    with directory.stage(
-        f"report/{model}", plan, [directory.report / model], stage_config(config, ("report",)), overwrite=True
-    ) as stage:
-        if not stage.done or not index.exists():
+    there = index.exists() and (directory.report / model / "index.html").exists()
+    # Nothing in a report is lost by making it again, so another plan is no reason to refuse. The stage has no outputs
+    # to delete: the old site is read while the new one is built, and `build` puts the new one in its place.
+    settings = stage_config(config, ("report",))
+    with directory.stage(f"report/{model}", plan, [], settings, overwrite=True) as stage:
+        if not stage.done or not there:
             built = build(directory, model, config.report)
             stage.counts |= {
                 "neuron pages": built.pages,
@@ -46,7 +47,20 @@ def run(config: Config) -> Summary:
                 "site, bytes": built.bytes,
             }
     say(f"\nreport: {index.resolve()}")
-    return {**stage.counts, "report": str(index.resolve())}
+    return {**stage.counts, "left out": left_out, "report": str(index.resolve())}
+
+
+def _inputs(directory: RunDirectory, model: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Fingerprints of the stages the report shows, and those left out because they are of other results, with why."""
+    found = {stage: directory.fingerprint(stage, "report") for stage in required_stages(model)}
+    left_out = {}
+    for stage in (f"cluster/{model}", "corpus_table"):
+        try:
+            if directory.stage_record(stage) is not None:
+                found[stage] = directory.fingerprint(stage, "report")
+        except InputError as error:
+            left_out[stage] = str(error)
+    return found, left_out
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.progress import console
 from neuronsig.rundir import RunDirectory
 from neuronsig.signature_reader import SignatureReader
-from neuronsig.terminal import SENTENCES, render_terminal
+from neuronsig.terminal import render_terminal
 
 SHOWN_BY_DEFAULT = 3
 
@@ -24,7 +24,7 @@ SHOWN_BY_DEFAULT = 3
 def run(config: Config) -> Summary:
     """Render `config.neuron`, or the most selective neurons, on the terminal; writes nothing."""
     directory = RunDirectory.existing(config.run)
-    reader = SignatureReader(directory, config.model.name, min(config.report.sentences, SENTENCES))
+    reader = SignatureReader(directory, config.model.name, config.report.show_sentences)
     if config.neuron:
         neurons = [reader.require(Neuron.parse(config.neuron))]
     else:
@@ -32,7 +32,7 @@ def run(config: Config) -> Summary:
     for view in reader.views(neurons):
         render_terminal(view, console)
     console.print()
-    return {"neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}"}
+    return {"neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}", "left out": reader.left_out}
 
 
 if __name__ == "__main__":

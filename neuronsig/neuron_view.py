@@ -98,7 +98,8 @@ class NeuronView:
     """One neuron's signature.
 
     `evidence` holds the rows of `signatures/` by kind, ranked; `metadata` the whole distribution of each field,
-    most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1.
+    most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1; `mining_command` what mines the
+    neuron's patterns where they were not mined.
     """
 
     neuron: Neuron
@@ -116,6 +117,7 @@ class NeuronView:
     cluster: int | None = None
     cluster_size: int = 0
     similar: tuple[Link, ...] = field(default=())
+    mining_command: str = ""
 
     def of(self, kind: str) -> tuple[Evidence, ...]:
         """The ranked rows of one kind; empty when mining found or looked for none."""

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.highlight import Signature
+from neuronsig.mining_command import mining_command
 from neuronsig.neuron import Neuron
 from neuronsig.neuron_view import Evidence, Link, NeuronView, SentenceView, Share
 from neuronsig.profiles import most_selective
@@ -36,22 +37,28 @@ class SignatureReader:
     """
 
     def __init__(self, run: RunDirectory, model: str, sentences: int, needed_by: str = "show") -> None:
-        """Raises InputError when the model or its signatures are not in the run, or a table is broken."""
+        """Raises InputError when the model or its signatures are not in the run, not of one corpus, or broken.
+
+        Clusters and the corpora's table are used where they were made from what the run holds now; `left_out` says
+        of those that were not how they are made again.
+        """
         _require_model(run, model, needed_by)
+        for stage in required_stages(model):
+            run.fingerprint(stage, needed_by)
         self.run, self.model, self.sentences = run, model, sentences
+        self.left_out: dict[str, str] = {}
         for directory, schema in (
             (run.sentences, SENTENCES),
             (run.topk(model), TOPK),
             (run.signatures(model), SIGNATURES),
         ):
             check_table(directory, schema)
-        cluster = run.stage_record(f"cluster/{model}")
-        self.clustered = cluster is not None and cluster["status"] == "complete"
+        self.clustered = self._is_current(f"cluster/{model}", needed_by)
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (n.site, n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})
         self._places = {neuron: place for place, neuron in enumerate(self.neurons)}
-        self.corpora = read_corpora(run)
+        self.corpora = read_corpora(run) if self._is_current("corpus_table", needed_by) else []
         self.total = next((row for row in self.corpora if row["domain"] == TOTAL), {})
         self.clusters: dict[int, list[Neuron]] = {}
         for neuron in self.neurons:
@@ -138,16 +145,29 @@ class SignatureReader:
             cluster=cluster,
             cluster_size=len(self.clusters.get(cluster, ())) if cluster is not None else 0,
             similar=similar,
+            mining_command="" if row["mined"] else mining_command(self.run, self.model, neuron),
         )
 
+    def _is_current(self, stage: str, needed_by: str) -> bool:
+        """Whether an optional stage is there, and made from what the run holds now."""
+        if self.run.stage_record(stage) is None:
+            return False
+        try:
+            self.run.fingerprint(stage, needed_by)
+        except InputError as error:
+            self.left_out[stage] = str(error)
+            return False
+        return True
+
     def _profiles(self) -> dict[Neuron, dict[str, Any]]:
-        directory, schema = (
-            (self.run.neurons(self.model), NEURONS) if self.clustered else (self.run.profiles(self.model), PROFILES)
-        )
-        check_table(directory, schema)
-        columns = [name for name in schema.names if name not in ("vector", "tsne")]
-        rows = pq.read_table([str(p) for p in table_files(directory)], columns=columns, partitioning=None).to_pylist()
-        return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
+        """Profiles as mining wrote them, with what clustering added where it is of the same signatures."""
+        profiles = _rows(self.run.profiles(self.model), PROFILES, PROFILES.names)
+        if self.clustered:
+            key = ("site", "layer", "unit", "sign")
+            added = _rows(self.run.neurons(self.model), NEURONS, (*key, "typical_sentence_id", "cluster"))
+            for neuron, row in profiles.items():
+                row.update(added.get(neuron, {}))
+        return profiles
 
     def _evidence(self, neurons: Sequence[Neuron]) -> dict[Neuron, dict[str, tuple[Evidence, ...]]]:
         table = _scan(self.run.signatures(self.model), SIGNATURES.names, _neuron_filter(neurons)).sort_by("rank")
@@ -164,7 +184,7 @@ class SignatureReader:
         """The neurons of the same cluster whose vectors are nearest by cosine, for each of `neurons`."""
         if not self.clustered:
             return {}
-        wanted = {self.profiles[neuron]["cluster"] for neuron in neurons}
+        wanted = {self.profiles[neuron].get("cluster") for neuron in neurons} - {None}
         columns = ("site", "layer", "unit", "sign", "cluster", "vector")
         found: dict[Neuron, tuple[Link, ...]] = {}
         for cluster in wanted:
@@ -203,8 +223,8 @@ class _TopSentences:
         if len(self._ids) < len(ids):
             absent = min(ids - set(self._ids.tolist()))
             raise InputError(
-                f"{reader.run.sentences} has no sentence_id {absent}, which topk/{reader.model} names; "
-                "the tables are of different runs: run python -m jobs.collect overwrite=true"
+                f"{reader.run.sentences} has no sentence_id {absent}, which topk/{reader.model} names: one of the "
+                f"tables lost files; delete both and run python -m jobs.annotate and jobs.collect again"
             )
 
     def of(self, neuron: Neuron, signature: Signature) -> list[SentenceView]:
@@ -260,7 +280,14 @@ def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
         return pq.read_table(file, columns=list(CORPORA_COLUMNS)).to_pylist()
     except (pa.ArrowException, OSError) as error:
         line = re.sub(r"\s+", " ", str(error))[:200]
-        raise InputError(f"{file} cannot be read ({line}); run python -m jobs.corpus_table overwrite=true") from error
+        raise InputError(
+            f"{file} cannot be read ({line}); delete it and run python -m jobs.corpus_table again"
+        ) from error
+
+
+def required_stages(model: str) -> tuple[str, ...]:
+    """The stages whose results a signature is made of."""
+    return "annotate", f"collect/{model}", f"mine/{model}"
 
 
 def models_of(run: RunDirectory) -> list[str]:
@@ -278,6 +305,14 @@ def _require_model(run: RunDirectory, model: str, needed_by: str) -> None:
             f"model={model} has no signatures in run={run.root}; it holds {', '.join(have)}: say model=..."
         )
     run.fingerprint(f"mine/{model}", needed_by)
+
+
+def _rows(directory: Path, schema: pa.Schema, columns: Sequence[str]) -> dict[Neuron, dict[str, Any]]:
+    """A table of one row a neuron, by neuron."""
+    check_table(directory, schema)
+    files = [str(path) for path in table_files(directory)]
+    rows = pq.read_table(files, columns=list(columns), partitioning=None).to_pylist()
+    return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
 
 
 def _neuron_filter(neurons: Sequence[Neuron]) -> ds.Expression:
@@ -298,7 +333,9 @@ def _scan(directory: Path, columns: Sequence[str], condition: ds.Expression) -> 
         return scanner.to_table()
     except (pa.ArrowException, OSError) as error:
         line = re.sub(r"\s+", " ", str(error))[:200]
-        raise InputError(f"{directory} cannot be read ({line}); run the job that makes it again") from error
+        raise InputError(
+            f"{directory} cannot be read ({line}); delete it and run the job that makes it again"
+        ) from error
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -145,7 +145,7 @@ def _length(view: NeuronView) -> str:
 def _ending(view: NeuronView) -> tuple[str, Evidence] | None:
     """Exclamations or questions, when most sentences have the mark and the corpus has not."""
     for row in view.of("words"):
-        if row.text in "!?" and row.stands_out and row.share >= ENDING_SHARE:
+        if row.text in ("!", "?") and row.stands_out and row.share >= ENDING_SHARE:
             return ("exclamations" if row.text == "!" else "questions"), row
     return None
 

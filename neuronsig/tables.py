@@ -42,8 +42,6 @@ TOPK = pa.schema(
 
 NEURON_KEY = [("site", pa.string()), ("layer", pa.int16()), ("unit", pa.int32()), ("sign", pa.int8())]
 
-SIGNATURE_KINDS = ("words", "pos", "word_sequence", "pos_sequence", "itemset", "subtree", "metadata")
-
 SIGNATURES = pa.schema(
     [
         *NEURON_KEY,
@@ -101,7 +99,7 @@ def table_files(directory: Path | str) -> list[Path]:
     files = sorted(p for p in directory.rglob("*.parquet") if not p.name.startswith((".", "_")))
     files = [p for p in files if not any(part.startswith(("_", ".")) for part in p.relative_to(directory).parts)]
     if not files:
-        raise InputError(f"table {directory} holds no Parquet file; run the job that makes it again")
+        raise InputError(f"table {directory} holds no Parquet file; delete it and run the job that makes it again")
     return files
 
 

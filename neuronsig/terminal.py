@@ -15,7 +15,7 @@ from neuronsig.highlight import PATTERN, WORD, cut_segments
 from neuronsig.neuron_view import Evidence, NeuronView, SentenceView
 from neuronsig.summary import describe, percent
 
-SENTENCES, WORDS, PATTERNS, TAGS, VALUES, FIELDS = 8, 10, 6, 6, 4, 5
+WORDS, PATTERNS, TAGS, VALUES, FIELDS = 10, 6, 6, 4, 5
 CHARACTERS = 220
 NAME, BAR = 36, 12
 STYLES = {WORD: "bold green", PATTERN: "underline"}
@@ -40,7 +40,7 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     show(Text(description.text, style="dim" if description.kind == "none" else "bold"))
     show(Text(_facts(view), style="dim"))
     show(_section("Top sentences"))
-    show(_sentences(view.sentences[:SENTENCES]))
+    show(_sentences(view.sentences))
     if view.typical is not None:
         show(_section("Typical sentence", "nearest to the mean vector"))
         show(Padding(_marked(view.typical), (0, 0, 0, 2)))
@@ -49,7 +49,9 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         if rows := view.of(kind):
             show(_evidence(title, _telling(rows, PATTERNS)))
     if not view.mined:
-        show(_section("Patterns", f"not mined; python -m jobs.mine mining.neurons=[{view.neuron}] mines them"))
+        show(_section("Patterns", "not mined; this mines them, and keeps those of the others:"))
+        # As it is, however long: a command that was broken into lines cannot be copied.
+        console.print(Text(f"  {view.mining_command}"), soft_wrap=True)
     show(_shares(view))
     if rows := view.of("pos"):
         show(_evidence("Tags", _telling(rows, TAGS)))

@@ -271,10 +271,26 @@ def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> Non
         ]
         _table(run.neurons(MODEL) / "part-0.parquet", extra, NEURONS)
         stages[f"cluster/{MODEL}"] = {"counts": {"accuracy": 0.31}}
-    for number, entry in enumerate(stages.values()):
+    reads: dict[str, list[str]] = {
+        "corpus_table": ["annotate"],
+        "tokenize/bert": ["annotate"],
+        f"collect/{MODEL}": ["tokenize/bert"],
+        f"mine/{MODEL}": ["annotate", f"collect/{MODEL}"],
+        f"cluster/{MODEL}": ["annotate", f"collect/{MODEL}", f"mine/{MODEL}"],
+    }
+    for number, (name, entry) in enumerate(stages.items()):
         entry |= {"status": "complete", "seconds": 1.5 + number, "ended": "2026-01-01T00:00:00+0000"}
-        entry |= {"fingerprint": f"{number:016x}", "config": {}, "versions": library_versions(), "plan": {"k": k}}
+        inputs = {source: stages[source]["fingerprint"] for source in reads.get(name, [])}
+        entry |= {"fingerprint": f"{number:016x}", "config": {}, "versions": library_versions()}
+        entry["plan"] = {"k": k, "inputs": inputs}
     run.record_file.write_text(json.dumps({"neuronsig": "0", "stages": stages}))
+
+
+def change_stage(run: RunDirectory, name: str, **values: Any) -> None:
+    """Change what run.json says of a stage: another fingerprint, as if it had been made anew, or another status."""
+    record = run.record()
+    record["stages"][name] |= values
+    run.record_file.write_text(json.dumps(record))
 
 
 def _corpora(made: FactoryRun) -> None:

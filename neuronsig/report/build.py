@@ -61,8 +61,12 @@ def build(run: RunDirectory, model: str, config: ReportConfig) -> ReportSummary:
     builder.neuron_pages()
     builder.group_pages()
     builder.front_page(run)
-    remove(final)
+    old = run.report / f".{model}-old"
+    remove(old)
+    if final.exists():
+        final.rename(old)
     site.rename(final)
+    remove(old)
     write_index(run)
     files = [path for path in final.rglob("*") if path.is_file()]
     return ReportSummary(

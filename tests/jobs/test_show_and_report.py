@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import jobs.show
 from jobs.launch import launch
 from neuronsig.compose import compose
 from neuronsig.rundir import RunDirectory
-from tests.run_factory import FactoryRun, make_run
+from tests.run_factory import FactoryRun, change_stage, make_run
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +25,32 @@ def test_show_prints_the_neuron_asked_for(made: FactoryRun, capsys: pytest.Captu
     out = capsys.readouterr().out
     assert "L2/U1" in out
     assert "violin" in out
-    assert summary == {"neurons shown": "1 of 16"}
+    assert summary == {"neurons shown": "1 of 16", "left out": {}}
 
 
 def test_show_without_a_name_prints_the_most_striking(made: FactoryRun, capsys: pytest.CaptureFixture[str]) -> None:
-    assert jobs.show.run(compose([f"run={made.run.root}"])) == {"neurons shown": "3 of 16"}
+    assert jobs.show.run(compose([f"run={made.run.root}"]))["neurons shown"] == "3 of 16"
     assert capsys.readouterr().out.count("Top sentences") == 3
+
+
+def test_show_prints_as_many_sentences_as_asked_for(made: FactoryRun, capsys: pytest.CaptureFixture[str]) -> None:
+    jobs.show.run(compose([f"run={made.run.root}", "neuron=L1/U1", "report.show_sentences=23"]))
+    ranks = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert [rank for rank in ranks if rank.isdigit()][1:] == [str(rank) for rank in range(1, 24)]
+
+
+@pytest.mark.parametrize("job", [jobs.show, jobs.report], ids=["show", "report"])
+def test_results_of_another_collection_are_refused_with_the_job_to_run(
+    job: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=1, sentences=50, k=10)
+    change_stage(made.run, "collect/minilm", fingerprint="f" * 16)
+    code = launch(job.run, ("report",), ["--brief", f"run={made.run.root}"])  # type: ignore[attr-defined]
+    error = capsys.readouterr().err
+    assert code == 2
+    assert "mine/minilm" in error
+    assert "python -m jobs.mine" in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("job", [jobs.show, jobs.report], ids=["show", "report"])
@@ -66,3 +87,32 @@ def test_report_is_built_again_only_when_something_it_shows_changed(tmp_path: Pa
     record = RunDirectory.existing(made.run.root).stage_record("report/minilm")
     assert record is not None
     assert record["status"] == "complete"
+
+
+def test_the_old_site_is_whole_while_and_after_a_new_one_cannot_be_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    words = [f"run={made.run.root}"]
+    jobs.report.run(compose(words))
+    site = made.run.report / "minilm"
+    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+
+    def fail(*args: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.import_module("neuronsig.report.build")._Builder, "front_page", fail)
+        with pytest.raises(OSError, match="disk full"):
+            jobs.report.run(compose([*words, "report.sentences=5"]))
+    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
+    jobs.report.run(compose([*words, "report.sentences=5"]))
+    assert [path.name for path in made.run.report.glob(".*")] == []
+
+
+def test_a_report_leaves_out_clusters_of_other_signatures_and_says_so(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    change_stage(made.run, "mine/minilm", fingerprint="f" * 16)
+    summary = jobs.report.run(compose([f"run={made.run.root}"]))
+    assert "jobs.cluster" in summary["left out"]["cluster/minilm"]
+    assert not list((made.run.report / "minilm" / "groups").glob("cluster-*"))

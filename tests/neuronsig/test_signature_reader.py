@@ -16,8 +16,8 @@ from neuronsig.neuron import Neuron
 from neuronsig.neuron_view import Evidence
 from neuronsig.rundir import RunDirectory
 from neuronsig.signature_reader import SignatureReader, metadata_distribution
-from neuronsig.tables import TOPK
-from tests.run_factory import MODEL, FactoryRun, make_run
+from neuronsig.tables import PROFILES, TOPK
+from tests.run_factory import MODEL, FactoryRun, change_stage, make_run
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +154,35 @@ def test_a_missing_best_score_is_not_a_number(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([], schema=TOPK), made.run.topk(MODEL) / "part-0.parquet")
     view = next(SignatureReader(made.run, MODEL, 5).views([Neuron("hidden", 1, 0)]))
     assert math.isnan(view.best_score)
+
+
+@pytest.mark.parametrize("stage", ["annotate", f"collect/{MODEL}", f"mine/{MODEL}"])
+def test_an_unfinished_stage_is_refused(tmp_path: Path, stage: str) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=1, sentences=50, k=10)
+    change_stage(made.run, stage, status="interrupted")
+    with pytest.raises((InputError, ConfigError), match=f"{stage} is not finished|has no signatures"):
+        SignatureReader(made.run, MODEL, 5)
+
+
+def test_clusters_of_other_signatures_are_left_out_and_profiles_are_minings_own(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=2, sentences=50, k=10)
+    neuron = Neuron("hidden", 1, 1)
+    rows = [row | {"mined": False, "lead_item": "again"} for row in made.profiles]
+    pq.write_table(pa.Table.from_pylist(rows, schema=PROFILES), made.run.profiles(MODEL) / "part-0.parquet")
+    reader = SignatureReader(made.run, MODEL, 5)
+    assert (reader.profiles[neuron]["mined"], reader.profiles[neuron]["lead_item"]) == (False, "again")
+    assert next(reader.views([neuron])).cluster == 1
+    change_stage(made.run, f"mine/{MODEL}", fingerprint="f" * 16)
+    reader = SignatureReader(made.run, MODEL, 5)
+    view = next(reader.views([neuron]))
+    assert (view.cluster, view.typical, view.similar, reader.clustered) == (None, None, (), False)
+    assert "jobs.cluster" in reader.left_out[f"cluster/{MODEL}"]
+    assert view.length.corpus is not None
+
+
+def test_a_corpora_table_of_another_corpus_is_no_reference(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=1, sentences=50, k=10)
+    change_stage(made.run, "corpus_table", plan={"inputs": {"annotate": "another"}})
+    reader = SignatureReader(made.run, MODEL, 5)
+    assert reader.corpora == []
+    assert next(reader.views(reader.neurons)).length.corpus is None

@@ -121,3 +121,11 @@ def test_text_that_was_not_tagged_is_not_called_short() -> None:
 )
 def test_percentages_keep_two_digits(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("token", "said"), [("!", "Exclamations"), ("?", "Questions"), ("!?", "Sentences with “wait”")]
+)
+def test_only_a_mark_alone_makes_exclamations_or_questions(token: str, said: str) -> None:
+    text = describe(replace(QUIET, evidence={"words": (word(token, 900, 400), word("wait", 300, 50))})).text
+    assert text.startswith(said)

@@ -51,7 +51,9 @@ def test_a_missing_or_empty_table_says_so(tmp_path: Path, make: bool):
     folder = tmp_path / "sentences"
     if make:
         folder.mkdir()
-    with pytest.raises(InputError, match=r"sentences (does not exist|holds no Parquet file); run the job"):
+    with pytest.raises(
+        InputError, match=r"sentences (does not exist|holds no Parquet file); (delete it and )?run the job"
+    ):
         check_table(folder, SENTENCES)
 
 

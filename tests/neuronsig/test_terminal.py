@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from neuronsig.mining_command import mining_command
 from neuronsig.neuron import Neuron
 from neuronsig.signature_reader import SignatureReader
 from neuronsig.terminal import bar, render_terminal
@@ -56,11 +57,13 @@ def test_markup_of_a_corpus_is_text(reader: SignatureReader) -> None:
     assert "<b>not bold</b>" in rendered(reader, 5, width=110)
 
 
-def test_a_neuron_that_was_not_mined_names_the_command(tmp_path: Path) -> None:
-    made = make_run(tmp_path / "run", layers=1, units=1, clustered=False)
+def test_a_neuron_that_was_not_mined_prints_the_command_in_one_line(tmp_path: Path) -> None:
+    root = tmp_path / ("a rather long name " * 6)
+    made = make_run(root, layers=1, units=1, clustered=False)
     reader = SignatureReader(made.run, MODEL, 3)
     reader.profiles[Neuron("hidden", 1, 0)]["mined"] = False
-    assert "python -m jobs.mine mining.neurons=[L1/U0]" in rendered(reader, 0)
+    command = f"  {mining_command(made.run, MODEL, Neuron('hidden', 1, 0))}"
+    assert command in [line.rstrip() for line in rendered(reader, 0).splitlines()]
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.0, ""), (0.5, "████"), (1.0, "████████"), (7.0, "████████")])
