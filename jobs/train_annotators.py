@@ -36,7 +36,7 @@ def run(config: Config) -> Summary:
     except OSError as error:
         raise MachineError(f"train.output={output} cannot be written ({error.strerror}); choose another") from None
 
-    spark = spark_session(config.spark)
+    spark = spark_session(config.spark, nlp=True)
     from spark_jobs import training
     from spark_jobs.annotators import PARSER, TAGGER, parser_of, scala_lane
 

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from sparknlp.annotator import DependencyParserModel, PerceptronModel
 
 from neuronsig.errors import ConfigError, InputError, MachineError
+from spark_jobs.paths import uri
 
 MODELS = Path(__file__).resolve().parent / "models"
 TAGGER, PARSER = "pos_ewt.zip", "dependency_ewt.zip"
@@ -41,7 +42,7 @@ def load_tagger(spark: SparkSession, value: str, cache: Path | None = None) -> P
             f"annotator.pos_model: no model is shipped for {lane}; set it to a saved model "
             "(python -m jobs.train_annotators makes one)"
         )
-    return PerceptronModel.load(f"file://{unpacked(archive, cache or default_cache())}")
+    return PerceptronModel.load(uri(unpacked(archive, cache or default_cache())))
 
 
 def load_parser(spark: SparkSession, value: str) -> DependencyParserModel:
@@ -88,13 +89,10 @@ def _load(kind: Any, key: str, value: str) -> Any:
             return kind.pretrained(value.removeprefix("pretrained:"))
         except Exception as error:
             raise ConfigError(f"annotator.{key}={value}: Spark NLP cannot fetch it ({_line(error)})") from error
-    path = value
-    if "://" not in path:
-        if not (Path(path) / "metadata").is_dir():
-            raise InputError(f"annotator.{key}={value} is no folder of a saved Spark NLP model (no metadata in it)")
-        path = f"file://{Path(path).absolute()}"
+    if "://" not in value and not (Path(value) / "metadata").is_dir():
+        raise InputError(f"annotator.{key}={value} is no folder of a saved Spark NLP model (no metadata in it)")
     try:
-        return kind.load(path)
+        return kind.load(uri(value))
     except Exception as error:
         raise InputError(f"annotator.{key}={value} cannot be loaded as {kind.__name__} ({_line(error)})") from error
 

@@ -25,6 +25,7 @@ from pyspark.sql import SparkSession
 
 from neuronsig.config import SparkConfig, environment_int
 from neuronsig.errors import MachineError
+from neuronsig.progress import say
 
 # Java versions each Spark line runs on (spark.apache.org/docs/<version>, "Downloading").
 JAVA_VERSIONS = {"3": (8, 11, 17), "4": (17, 21)}
@@ -32,21 +33,25 @@ JAVA_VERSIONS = {"3": (8, 11, 17), "4": (17, 21)}
 # Where Debian and Ubuntu keep the system's certificates for Java.
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/java/cacerts")
 
+# In every release of Spark NLP's jar.
+NLP_CLASS = "com.johnsnowlabs.nlp.DocumentAssembler"
+
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 _LINES_PER_ERROR = 12
 _LOG_LINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) ")
 
 
-def spark_session(config: SparkConfig, app: str = "neuronsig") -> SparkSession:
-    """The session that `config` describes, or the one that is already running.
+def spark_session(config: SparkConfig, app: str = "neuronsig", nlp: bool = False) -> SparkSession:
+    """The session that `config` describes, or the one that is already running; with `nlp`, one with Spark NLP's jar.
 
-    Raises MachineError when no Java fits this Spark, or when Spark or its packages cannot be started.
+    Raises MachineError when no Java fits this Spark, when Spark or its packages cannot be started, or when a session
+    without the jar is running already.
     """
     running = SparkSession.getActiveSession()
     if running is not None:
-        return _adjust(running, config)
+        return _adjust(_require_nlp(running) if nlp else running, config)
     conf = SparkConf()
-    for key, value in settings(config).items():
+    for key, value in settings(config, nlp).items():
         conf.set(key, value)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     if "PYSPARK_GATEWAY_PORT" not in os.environ and SparkContext._gateway is None:
@@ -66,11 +71,11 @@ def spark_session(config: SparkConfig, app: str = "neuronsig") -> SparkSession:
         ) from error
     if running is None and config.master:
         session.sparkContext.setLogLevel("ERROR")
-    return _adjust(session, config)
+    return _adjust(_require_nlp(session) if nlp else session, config)
 
 
-def settings(config: SparkConfig) -> dict[str, str]:
-    """The Spark settings of a session; `config.conf` comes last and so wins."""
+def settings(config: SparkConfig, nlp: bool = False) -> dict[str, str]:
+    """The Spark settings of a session, with Spark NLP's jar or without; `config.conf` comes last and so wins."""
     local = config.master.startswith("local")
     values = {
         "spark.ui.enabled": "false",
@@ -92,9 +97,9 @@ def settings(config: SparkConfig) -> dict[str, str]:
     if local:
         # A laptop's host name often resolves to nothing or to a network that is down.
         values |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
-    if config.nlp_jar:
+    if nlp and config.nlp_jar:
         values["spark.jars"] = config.nlp_jar
-    elif config.nlp_package:
+    elif nlp and config.nlp_package:
         values["spark.jars.packages"] = config.nlp_package
         if config.nlp_excludes:
             values["spark.jars.excludes"] = ",".join(config.nlp_excludes)
@@ -199,8 +204,26 @@ def _why_no_jvm(tail: Iterable[str], conf: SparkConf) -> str:
             "(spark.conf=['spark.jars.repositories=URL']) or set spark.nlp_jar to Spark NLP's assembly jar"
         )
     said = [line for line in lines if "Exception" in line or "rror" in line]
+    cache = next((line for line in said if "ivy" in line or "basedir must be absolute" in line), None)
+    if cache:
+        return (
+            f"Spark cannot keep the packages it fetches ({cache}); set spark.conf=['spark.jars.ivy=FOLDER'] to a "
+            "folder that can be written (default: .ivy2 in HOME), or set spark.nlp_jar to Spark NLP's assembly jar"
+        )
     reason = (said or lines or ["no output"])[0 if said else -1]
     return f"Spark's JVM did not start ({reason}); check JAVA_HOME, spark.driver_memory and spark.conf"
+
+
+def _require_nlp(session: SparkSession) -> SparkSession:
+    try:
+        loader = session._jvm.java.lang.Thread.currentThread().getContextClassLoader()  # type: ignore[union-attr]
+        loader.loadClass(NLP_CLASS)  # type: ignore[operator]
+    except Exception as error:
+        raise MachineError(
+            "the Spark session has not Spark NLP's jar on its classpath; annotate in a process or cluster of its own, "
+            "or give that session the jar (spark.nlp_package or spark.nlp_jar say which)"
+        ) from error
+    return session
 
 
 def _relay_errors(stream: IO[str], tail: collections.deque[str], terminal: Any) -> None:
@@ -224,3 +247,16 @@ def _adjust(session: SparkSession, config: SparkConfig) -> SparkSession:
     if config.shuffle_partitions:
         session.conf.set("spark.sql.shuffle.partitions", str(config.shuffle_partitions))
     return session
+
+
+def main() -> int:
+    """Fetch Spark NLP's jar into the cache where the jobs look for it; without a network only say so."""
+    try:
+        spark_session(SparkConfig(master="local[1]", driver_memory="1g"), nlp=True).stop()
+    except MachineError as error:
+        say(f"warning: Spark NLP is not fetched yet, jobs.annotate will try again: {error}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

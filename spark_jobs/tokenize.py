@@ -26,6 +26,7 @@ from neuronsig.errors import InputError
 from neuronsig.shards import Shard, ShardPlan, shard_count, shard_of
 from neuronsig.tables import TOKENIZED
 from neuronsig.topk import MAX_ID
+from spark_jobs.paths import uri
 
 COUNTS = ("truncated", "dropped_empty")
 
@@ -47,7 +48,7 @@ class ShardTask:
 
 def read_texts(spark: SparkSession, table: Path) -> DataFrame:
     """`sentence_id, text` of the sentences table."""
-    return spark.read.schema("sentence_id long, text string").option("recursiveFileLookup", "true").parquet(str(table))
+    return spark.read.schema("sentence_id long, text string").option("recursiveFileLookup", "true").parquet(uri(table))
 
 
 def count_dense(texts: DataFrame) -> int:

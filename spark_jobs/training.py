@@ -39,6 +39,7 @@ from neuronsig.treebank import (
     without_separators,
 )
 from spark_jobs.annotators import parser_package
+from spark_jobs.paths import uri
 
 DELIMITER = "\x1f"  # ASCII's unit separator: in no token of any treebank
 FOLDS = 4
@@ -68,7 +69,7 @@ def train_tagger(spark: SparkSession, sentences: Sequence[Sequence[Word]], itera
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train.txt"
         path.write_text(to_tagged_lines(sentences, DELIMITER), encoding="utf-8")
-        frame = POS().readDataset(spark, f"file://{path}", delimiter=DELIMITER, outputPosCol="tags")
+        frame = POS().readDataset(spark, uri(path), delimiter=DELIMITER, outputPosCol="tags")
         approach = PerceptronApproach().setInputCols("document", "token").setOutputCol("pos")
         return approach.setPosColumn("tags").setNIterations(iterations).fit(frame)
 
@@ -133,7 +134,7 @@ def zip_tagger(model: PerceptronModel, archive: Path) -> int:
     """Save the tagger as one zip file, the same bytes for the same files; returns its size in bytes."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model"
-        model.write().overwrite().save(f"file://{saved}")
+        model.write().overwrite().save(uri(saved))
         # Hadoop's checksum files would be stale for a reader on another file system.
         files = [path for path in sorted(saved.rglob("*")) if path.is_file() and path.suffix != ".crc"]
         return zip_bytes(archive, {str(path.relative_to(saved)): path.read_bytes() for path in files})
@@ -162,6 +163,6 @@ def _to_jvm(sentences: Sequence[list[Word]]) -> Any:
         path = Path(folder) / "treebank.conllu"
         path.write_text(to_conllu(sentences), encoding="utf-8")
         approach = DependencyParserApproach().setInputCols("document", "pos", "token").setOutputCol("dependency")
-        approach.setConllU(f"file://{path}")
+        approach.setConllU(uri(path))
         approach._transfer_params_to_java()
         return approach._java_obj.getTrainingSentences()

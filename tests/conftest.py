@@ -20,7 +20,10 @@ def spark() -> Iterator[SparkSession]:
     from neuronsig.config import SparkConfig
     from spark_jobs.session import spark_session
 
-    session = spark_session(SparkConfig(master="local[2]", driver_memory="2g", shuffle_partitions=2), app="tests")
+    # A default file system that is not there: every path given to Spark must name its own.
+    settings = ["spark.hadoop.fs.defaultFS=hdfs://nowhere.invalid:9"]
+    config = SparkConfig(master="local[2]", driver_memory="2g", shuffle_partitions=2, conf=settings)
+    session = spark_session(config, "tests", nlp=True)
     yield session
     session.stop()
 

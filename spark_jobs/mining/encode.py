@@ -29,6 +29,7 @@ from pyspark.sql import functions as F
 from neuronsig.errors import InputError
 from neuronsig.profiles import MAX_TAGS, OTHER, Dictionary
 from neuronsig.rundir import atomic_write, remove
+from spark_jobs.paths import uri
 
 COUNTS = "kind string, field string, item string, sentences bigint, tokens bigint"
 ENCODED = "sentence_id bigint, words binary, items binary, tags binary"
@@ -49,12 +50,12 @@ def encode_sentences(
     values with most sentences that occur in `min_count` sentences or more are items of their own, and all others
     together are the value OTHER. Raises InputError when the table is empty or has more than 256 tags.
     """
-    source = session.read.parquet(str(sentences)).select(*COLUMNS)
+    source = session.read.parquet(uri(sentences)).select(*COLUMNS)
     listed, encoded = folder / "dictionary.parquet", folder / "sentences"
     if not listed.exists():
         counted = folder / "counts"
         if not (counted / "_SUCCESS").exists():
-            _count(source, min_count, metadata_skip, metadata_max_values).write.mode("overwrite").parquet(str(counted))
+            _count(source, min_count, metadata_skip, metadata_max_values).write.mode("overwrite").parquet(uri(counted))
         _write_dictionary(pq.read_table(counted, partitioning=None), listed, sentences)
         remove(counted)
     dictionary = read_dictionary(listed)
@@ -66,7 +67,7 @@ def encode_sentences(
             for batch in batches:
                 yield encoder.encode(batch)
 
-        source.mapInArrow(encode, ENCODED).write.mode("overwrite").parquet(str(encoded))
+        source.mapInArrow(encode, ENCODED).write.mode("overwrite").parquet(uri(encoded))
         shared.unpersist()
     return dictionary
 

@@ -28,6 +28,7 @@ from neuronsig.profiles import OTHER, Dictionary, neuron_of
 from neuronsig.progress import task
 from neuronsig.rundir import remove
 from spark_jobs.mining.profiles import join_sentences
+from spark_jobs.paths import uri
 
 KINDS = ("word_sequence", "pos_sequence", "itemset")
 PATTERNS_DDL = "neuron bigint, kind string, items array<int>, f1 bigint"
@@ -72,7 +73,7 @@ def mine_neurons(
             prepared = prepare(joined, dictionary, mining)
             partitions = min(len(batch), 4 * threads)
             prepared.repartition(partitions, "neuron").write.mode("overwrite").partitionBy("neuron").parquet(
-                str(inputs)
+                uri(inputs)
             )
             with ThreadPoolExecutor(threads) as pool:
                 work = inheritable_thread_target(_mine_in_pool)
@@ -95,13 +96,13 @@ def pattern_folder(folder: Path, code: int) -> Path:
 
 def _mine_in_pool(session: SparkSession, folder: Path, code: int, mining: MiningConfig) -> None:
     session.sparkContext.setLocalProperty("spark.scheduler.pool", neuron_of(code).slug)
-    rows = session.read.schema(INPUT_DDL).parquet(str(folder / "inputs" / f"neuron={code}")).coalesce(1)
+    rows = session.read.schema(INPUT_DDL).parquet(uri(folder / "inputs" / f"neuron={code}")).coalesce(1)
     first = rows.drop("words", "tags", "items").first()
     assert first is not None
     patterns = mine_rows(rows, first, mining).withColumn("neuron", F.lit(code).cast("bigint"))
     raised = [kind for kind in KINDS if first[f"{kind}_raised"]]
     patterns = patterns.withColumn("raised", F.array(*map(F.lit, raised)).cast("array<string>"))
-    patterns.write.mode("overwrite").parquet(str(pattern_folder(folder, code)))
+    patterns.write.mode("overwrite").parquet(uri(pattern_folder(folder, code)))
 
 
 def mine_rows(rows: DataFrame, first: Row, mining: MiningConfig) -> DataFrame:

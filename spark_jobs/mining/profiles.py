@@ -22,6 +22,7 @@ from neuronsig.profiles import (
 )
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
 from spark_jobs.mining.encode import read_binary
+from spark_jobs.paths import uri
 
 BROADCAST_SENTENCES = 1_000_000
 """Encoded corpora up to this many sentences (about 250 bytes each) are sent to every executor instead of shuffled."""
@@ -60,7 +61,7 @@ def neuron_column() -> Column:
 
 def read_topk(session: SparkSession, topk: Path) -> DataFrame:
     """(neuron bigint, sentence_id bigint) of every row of the topk table."""
-    return session.read.parquet(str(topk)).select(neuron_column().alias("neuron"), "sentence_id")
+    return session.read.parquet(uri(topk)).select(neuron_column().alias("neuron"), "sentence_id")
 
 
 def count_neurons(topk: DataFrame, name: Path) -> dict[int, int]:

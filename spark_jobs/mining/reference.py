@@ -23,6 +23,7 @@ from neuronsig.tables import SIGNATURES
 from spark_jobs.mining.encode import read_binary
 from spark_jobs.mining.mllib import KINDS, PATTERNS_DDL
 from spark_jobs.mining.profiles import NEURON_DDL, SIGNATURE_DDL
+from spark_jobs.paths import uri
 
 SIGNATURES_DDL = f"{NEURON_DDL}, {SIGNATURE_DDL.replace(':', '')}"
 
@@ -98,7 +99,7 @@ def count_reference(closed_rows: DataFrame, encoded: DataFrame, dictionary: Dict
     """(kind, items, corpus bigint): in how many sentences of the whole corpus each distinct pattern occurs."""
     session = closed_rows.sparkSession
     listed, counted = folder / "candidates", folder / "counted.parquet"
-    closed_rows.select("kind", "items").distinct().write.mode("overwrite").parquet(str(listed))
+    closed_rows.select("kind", "items").distinct().write.mode("overwrite").parquet(uri(listed))
     # Spark's own description of the columns would hide the one that is added here.
     candidates = pq.read_table(listed, partitioning=None).replace_schema_metadata(None)
     kinds = candidates["kind"].to_pylist()
@@ -115,13 +116,13 @@ def count_reference(closed_rows: DataFrame, encoded: DataFrame, dictionary: Dict
 
     partial = encoded.select("words", "items", "tags").mapInArrow(count, "number bigint, sentences bigint")
     rows = partial.groupBy("number").agg(F.sum("sentences").alias("sentences"))
-    rows.write.mode("overwrite").parquet(str(folder / "counts"))
+    rows.write.mode("overwrite").parquet(uri(folder / "counts"))
     counts = pq.read_table(folder / "counts", partitioning=None)
     corpus = np.zeros(len(kinds), np.int64)
     corpus[counts["number"].to_numpy()] = counts["sentences"].to_numpy()
     pq.write_table(candidates.append_column("corpus", pa.array(corpus)), counted, compression="zstd")
     shared.unpersist()
-    return session.read.parquet(str(counted))
+    return session.read.parquet(uri(counted))
 
 
 def judge_patterns(

@@ -22,6 +22,7 @@ from spark_jobs.mining.encode import encode_sentences
 from spark_jobs.mining.mllib import KINDS, mine_neurons, pattern_folder
 from spark_jobs.mining.profiles import count_neurons, neuron_column, profile_neurons, read_topk, require_sentences
 from spark_jobs.mining.reference import closed_patterns, count_reference, judge_patterns
+from spark_jobs.paths import uri
 
 FILE_NEURONS = 1000
 """Neurons in one file of the output tables, about."""
@@ -58,7 +59,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
             mining.metadata_max_values,
         )
         progress.update(dictionary.n_sentences)
-    encoded = session.read.parquet(str(paths.encoded / "sentences"))
+    encoded = session.read.parquet(uri(paths.encoded / "sentences"))
     profiles = _profiles(topk, encoded, dictionary, neurons, mining, paths)
     chosen = choose_neurons(paths.work / "profiles", list(neurons), mining)
     mined = {neuron_code(neuron): neurons[neuron_code(neuron)] for neuron in chosen}
@@ -145,9 +146,9 @@ def _profiles(
         rules = ProfileRules(mining.words_kept, mining.min_count, mining.alpha, len(neurons))
         with task("profiling", len(neurons), "neurons") as progress:
             found = profile_neurons(topk, encoded, dictionary, neurons, rules)
-            found.write.mode("overwrite").parquet(str(folder))
+            found.write.mode("overwrite").parquet(uri(folder))
             progress.update(len(neurons))
-    return topk.sparkSession.read.parquet(str(folder))
+    return topk.sparkSession.read.parquet(uri(folder))
 
 
 def _patterns(
@@ -163,12 +164,12 @@ def _patterns(
     session = topk.sparkSession
     mine_neurons(topk, encoded, dictionary, mined, mining, paths.work)
     folder = paths.work / "judged" / fingerprint_of(sorted(mined))
-    raw = session.read.parquet(*[str(pattern_folder(paths.work, code)) for code in mined])
+    raw = session.read.parquet(*[uri(pattern_folder(paths.work, code)) for code in mined])
     with task("counting patterns in the corpus", unit="patterns") as progress:
         closed_folder = folder / "closed"
         if not (closed_folder / "_SUCCESS").exists():
-            closed_patterns(raw.drop("raised")).write.mode("overwrite").parquet(str(closed_folder))
-        kept = session.read.parquet(str(closed_folder))
+            closed_patterns(raw.drop("raised")).write.mode("overwrite").parquet(uri(closed_folder))
+        kept = session.read.parquet(uri(closed_folder))
         tests = _by_kind(kept)
         counted = count_reference(kept, encoded, dictionary, folder)
         progress.update(sum(tests.values()))
@@ -191,4 +192,4 @@ def _write(rows: DataFrame, files: int, order: Sequence[str], folder: Path) -> N
     remove(folder)
     key = [name for name, _ in NEURON_KEY]
     ordered = rows.repartitionByRange(max(files, 1), *key).sortWithinPartitions(*order)
-    ordered.write.mode("overwrite").option("compression", "zstd").parquet(str(folder))
+    ordered.write.mode("overwrite").option("compression", "zstd").parquet(uri(folder))

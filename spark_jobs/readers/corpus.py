@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -19,6 +20,7 @@ from neuronsig.corpora.files import Unit, count_lines, is_archive
 from neuronsig.corpora.plan import bundle, read_units, source_units
 from neuronsig.corpora.wikipedia_dump import PAGE_END, page_document
 from neuronsig.tables import METADATA
+from spark_jobs.paths import uri
 
 RECORDS = T.StructType(
     [
@@ -64,15 +66,15 @@ class Documents:
         kept = self.records.where(F.col("skipped").isNull())
         return kept.select("corpus_order", "domain", "doc_id", "text", "metadata")
 
-    def save(self, folder: str) -> Documents:
-        """Write the records as Parquet and go on from there, so that text is parsed once; `folder` is a URI."""
-        self.records.write.mode("overwrite").parquet(folder)
+    def save(self, folder: Path) -> Documents:
+        """Write the records as Parquet and go on from there, so that text is parsed once."""
+        self.records.write.mode("overwrite").parquet(uri(folder))
         return self.load(self.records.sparkSession, folder)
 
     @classmethod
-    def load(cls, spark: SparkSession, folder: str) -> Documents:
+    def load(cls, spark: SparkSession, folder: Path) -> Documents:
         """The records that `save` wrote."""
-        return cls(spark.read.parquet(folder))
+        return cls(spark.read.parquet(uri(folder)))
 
     @functools.cached_property
     def tally(self) -> dict[str, dict[str, dict[str, int]]]:
@@ -152,7 +154,7 @@ def _read_dump(
         pieces = (page_document(piece, source) for batch in batches for piece in batch.column(0).to_pylist())
         yield from label(document for document in pieces if document is not None)
 
-    text = spark.read.text(paths, lineSep=PAGE_END).select(F.col("value").cast("binary"))
+    text = spark.read.text([uri(path) for path in paths], lineSep=PAGE_END).select(F.col("value").cast("binary"))
     return text.mapInArrow(read, RECORDS)
 
 

@@ -72,13 +72,19 @@ def test_cores_of_a_master(master, cores):
 
 
 def test_a_local_jar_takes_the_place_of_the_package():
-    values = settings(SparkConfig(nlp_jar="/jars/nlp.jar"))
+    values = settings(SparkConfig(nlp_jar="/jars/nlp.jar"), nlp=True)
     assert values["spark.jars"] == "/jars/nlp.jar"
     assert "spark.jars.packages" not in values
 
 
+def test_only_jobs_that_annotate_fetch_spark_nlp():
+    assert "spark.jars.packages" in settings(SparkConfig(), nlp=True)
+    for config in (SparkConfig(), SparkConfig(nlp_jar="/jars/nlp.jar")):
+        assert not {"spark.jars", "spark.jars.packages", "spark.jars.excludes"} & settings(config).keys()
+
+
 def test_settings_of_the_user_win_and_a_submitted_job_keeps_its_master_and_memory():
-    values = settings(SparkConfig(master="", nlp_package="", conf=["spark.ui.enabled=true", "spark.x=a=b"]))
+    values = settings(SparkConfig(master="", nlp_package="", conf=["spark.ui.enabled=true", "spark.x=a=b"]), nlp=True)
     assert values["spark.ui.enabled"] == "true"
     assert values["spark.x"] == "a=b"
     assert not {"spark.master", "spark.driver.memory", "spark.jars.packages"} & values.keys()
@@ -105,6 +111,37 @@ def test_an_unreachable_package_is_explained_with_both_remedies():
     said = module._why_no_jvm(["x\n", ":: a#b;1: not found unresolved dependency\n"], conf)
     assert "spark.nlp_package=a:b:1" in said
     assert "spark.nlp_jar" in said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'Exception in thread "main" java.io.FileNotFoundException: /root/.ivy2/cache/x.xml (Permission denied)',
+        'Exception in thread "main" java.lang.IllegalArgumentException: basedir must be absolute: ?/.ivy2/local',
+    ],
+    ids=["not writable", "no HOME"],
+)
+def test_a_package_cache_that_cannot_be_written_is_explained_with_its_setting(line):
+    said = module._why_no_jvm([":: loading settings\n", line], SparkConf(loadDefaults=False))
+    assert "spark.jars.ivy" in said
+    assert line in said
+
+
+def test_fetching_the_jar_without_a_network_is_a_warning_not_a_failure(monkeypatch, capsys):
+    def offline(*_, nlp):
+        assert nlp
+        raise MachineError("no network")
+
+    monkeypatch.setattr(module, "spark_session", offline)
+    assert module.main() == 0
+    assert "no network" in capsys.readouterr().out
+
+
+def test_a_running_session_without_the_jar_is_refused_where_it_is_needed(spark, monkeypatch):
+    assert spark_session(SparkConfig(), nlp=True) is spark
+    monkeypatch.setattr(module, "NLP_CLASS", "com.johnsnowlabs.nlp.NoSuchClass")
+    with pytest.raises(MachineError, match="not Spark NLP's jar"):
+        spark_session(SparkConfig(), nlp=True)
 
 
 def test_a_running_session_is_taken_as_it_is(spark):
