@@ -69,7 +69,7 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     """Clean, number, annotate; each step and batch that is already there is left alone."""
     from spark_jobs.session import spark_session
 
-    spark = spark_session(config.spark, "neuronsig annotate")
+    spark = spark_session(config.spark, "neuronsig annotate", nlp=True)
 
     from spark_jobs import annotate
     from spark_jobs.annotators import load_parser, load_tagger
