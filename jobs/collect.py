@@ -25,7 +25,7 @@ from neuronsig.errors import ConfigError, InputError, MachineError
 from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, say, task
 from neuronsig.rundir import RunDirectory, Stage, remove
-from neuronsig.shards import BATCH_PLAN, ShardPlan
+from neuronsig.shards import BATCH_PLAN, ShardPlan, committed_keys
 from neuronsig_ray.collect import Row, clean, reduce_shards, score_shards
 from neuronsig_ray.model import DeviceClass, device_class
 from neuronsig_ray.reduce import final_marker, node_count
@@ -215,9 +215,9 @@ def _check_vocabulary(config: Config, values: dict[str, Any], shards: ShardPlan)
 def _require_room(config: Config, run: RunDirectory, job: Job, pool: Pool, folder: Path) -> None:
     """Disk for commits and table, memory for the replicas' top-K; raises MachineError with both figures."""
     kept = min(job.k, job.sentences)
-    # A replica's n-th shard keeps about k/n sentences of a neuron, for thresholds refuse the rest.
-    rounds = sum(1 / n for n in range(1, -(-len(job.shards) // pool.replicas) + 1))
-    run.require_space(int(job.rows * kept * 8 * (1 + pool.replicas * rounds)))
+    largest = max(shard.sentences for shard in job.shards)
+    committed = committed_keys(job.k, largest, len(job.shards), pool.replicas)
+    run.require_space(int(job.rows * 8 * (kept + committed)))
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     needed = memory_bound(job) + 2 * weights
     here = available_memory() // (pool.replicas if not address_of(config.ray) else 1)

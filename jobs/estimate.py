@@ -1,9 +1,11 @@
 """Print what a run would cost before anybody pays for it: sentences, tokens, FLOPs, bytes at each stage, hours.
 
-The corpus's size is that of the run's sentences/ table where it exists, else estimate.sentences, else it is
-measured on a sample of the corpus.
+The corpus's size is estimate.sentences where it is given, else that of the run's finished sentences/ table, else it
+is told roughly from the sizes of the corpus's files, which are not read. Rates were measured on two cores; time is
+that of a machine that does nothing else, with no start of engines in it.
 
 Examples:
+  python -m jobs.estimate corpus=six data=../shared/data
   python -m jobs.estimate preset=paper
   python -m jobs.estimate run=runs/six corpus=six collect.k=10000 hardware=h200x8
 """
@@ -15,8 +17,10 @@ import sys
 from pathlib import Path
 
 from jobs.launch import Summary, launch
+from neuronsig.checkpoint import load_tokenizer
 from neuronsig.config import Config
-from neuronsig.errors import InputError
+from neuronsig.corpora.size import estimated_sentences
+from neuronsig.errors import InputError, NeuronsigError
 from neuronsig.estimate import ModelShape, estimate
 from neuronsig.progress import say, show_table
 from neuronsig.rundir import RunDirectory, resolve_model_path
@@ -63,17 +67,29 @@ def corpus_size(config: Config) -> tuple[int, float, str]:
     given = config.estimate
     if given.sentences:
         return given.sentences, given.tokens_per_sentence, "estimate.sentences"
-    run_directory = RunDirectory(config.run)
-    if run_directory.sentences.is_dir():
-        rows = check_table(run_directory.sentences, SENTENCES)
-        plans = sorted(run_directory.root.glob("tokenized/*/plan.json"))
-        if plans:
-            shards = json.loads(plans[0].read_text())["shards"]
-            return rows, sum(s["tokens"] for s in shards) / rows, f"sentences/ and tokens of run={config.run}"
+    directory = RunDirectory(config.run)
+    annotated = directory.stage_record("annotate")
+    if annotated and annotated["status"] == "complete" and directory.sentences.is_dir():
+        rows = check_table(directory.sentences, SENTENCES)
+        if plan := tokenized_plan(config, directory):
+            tokens = sum(shard["tokens"] for shard in json.loads(plan.read_text())["shards"])
+            return rows, tokens / rows, f"sentences/ and tokenized/{plan.parent.name} of run={config.run}"
         return rows, given.tokens_per_sentence, f"sentences/ of run={config.run}"
-    raise InputError(
-        f"run={config.run} has no sentences/ to count; set estimate.sentences=N, or run python -m jobs.annotate first"
-    )
+    found = estimated_sentences(config.corpus)
+    return found, given.tokens_per_sentence, "told roughly from the sizes of the corpus's files"
+
+
+def tokenized_plan(config: Config, directory: RunDirectory) -> Path | None:
+    """plan.json of the model's own tokens; where that cannot be told, of the tokens there are; None without any."""
+    plans = sorted(directory.root.glob("tokenized/*/plan.json"))
+    if len(plans) > 1:
+        collected = directory.stage_record(f"collect/{config.model.name}")
+        try:
+            own = collected["plan"]["tokenizer"] if collected else load_tokenizer(config.model).name
+        except NeuronsigError:
+            own = ""  # the model is not on this machine
+        return next((plan for plan in plans if plan.parent.name == own), plans[0])
+    return plans[0] if plans else None
 
 
 def _size(value: float) -> str:

@@ -308,8 +308,8 @@ class HardwareConfig:
     tflops: float = option(1.68, "measured matmul peak of one device, TFLOP/s, in the dtype used")
     utilisation: float = option(0.4, "share of the peak that the forward pass reaches")
     spark_cores: int = option(2, "cores that Spark has")
-    annotate_rate: float = option(290.0, "sentences annotated a second and core, heads included")
-    mine_seconds: float = option(12.0, "core-seconds of MLlib patterns for one neuron at K = 10,000")
+    annotate_rate: float = option(295.0, "sentences annotated a second and core, heads included")
+    mine_seconds: float = option(11.0, "core-seconds of one neuron's patterns at K = 10,000, mined and counted")
 
     def check(self, key: str) -> None:
         for name in ("replicas", "tflops", "utilisation", "spark_cores", "annotate_rate", "mine_seconds"):
@@ -322,7 +322,7 @@ class EstimateConfig:
     """The size of the job that `jobs.estimate` prices."""
 
     sentences: int = option(
-        0, "sentences; 0: those of the run's sentences/ table, or measured on a sample of the corpus"
+        0, "sentences; 0: those of the run's sentences/ table, else told from the sizes of the corpus's files"
     )
     tokens_per_sentence: float = option(25.0, "word pieces a sentence, special tokens included, when not measured")
 

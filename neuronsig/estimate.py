@@ -8,14 +8,37 @@ from pathlib import Path
 
 from neuronsig.config import Config
 from neuronsig.errors import InputError
+from neuronsig.shards import committed_keys
 
-# Bytes on disk, measured on the six corpora of the README (zstd Parquet).
-SENTENCE_BYTES = 330.0
-TOKEN_BYTES = 2.0
-TOPK_ROW_BYTES = 8.5
-TOKENIZE_RATE = 20_000.0  # sentences a second and core, fast tokenizer in Spark
-PROFILE_RATE = 60_000.0  # (neuron, sentence) rows joined and counted a second and core
+# Measured on samples of the six corpora (401,241 sentences of 23.7 tokens) with MiniLM at K = 10,000: bytes on disk.
+SENTENCE_BYTES = 117.0
+TOKEN_BYTES = 1.8
+TOPK_ROW_BYTES = 7.8
+KEY_BYTES = 8.0  # a score and its sentence in a shard's commit
+ENCODED_BYTES = 72.0  # a sentence as mining reads it
+MINING_BYTES = 11_500.0  # of a neuron, between profiling and the tables
+SIGNATURE_BYTES = 4_200.0  # of a neuron, in signatures/ and profiles/
+PAGE_BYTES = 45_000.0
+# Done a second and core.
+CORPUS_TABLE_RATE = 7_000.0  # sentences
+TOKENIZE_RATE = 5_500.0  # sentences
+ENCODE_RATE = 8_700.0  # sentences
+PROFILE_RATE = 245_000.0  # (neuron, sentence) rows joined and counted
+TRAIN_RATE = 15_000.0  # sentences and epochs of word vectors
+VECTOR_RATE = 1_500.0  # sentences whose vector is taken, twice
+PAGE_RATE = 60.0  # neuron pages
 
+STAGES = (
+    "annotate",
+    "corpus_table",
+    "tokenize",
+    "collect",
+    "mine: encoding",
+    "mine: profiles",
+    "mine: patterns",
+    "cluster",
+    "report",
+)
 _WIDTH = ("hidden_size", "n_embd", "d_model", "dim")
 _DEPTH = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 _FEED_FORWARD = ("intermediate_size", "n_inner", "d_ff", "ffn_dim", "hidden_dim")
@@ -76,9 +99,25 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     tokens = sentences * tokens_per_sentence
     shards = -(-sentences // collect.shard_sentences)
     kept = min(collect.k, sentences)
-    kept_in_shard = min(collect.k, collect.shard_sentences, sentences)
+    committed = committed_keys(collect.k, min(collect.shard_sentences, sentences), shards, hardware.replicas)
     mined = len(config.mining.neurons) + len(config.mining.layers) * shape.width + config.mining.selective
+    mined = min(mined, neurons)
     flops = tokens * shape.flops_per_token(tokens_per_sentence)
+    analysis = config.analysis
+    trains = analysis.vectors == "train"
+    trained = min(sentences, analysis.max_train_sentences) * (analysis.epochs + 1) if trains else 0
+    core_seconds = {
+        "annotate": sentences / hardware.annotate_rate,
+        "corpus_table": sentences / CORPUS_TABLE_RATE,
+        "tokenize": sentences / TOKENIZE_RATE,
+        "mine: encoding": sentences / ENCODE_RATE,
+        "mine: profiles": neurons * kept / PROFILE_RATE,
+        "mine: patterns": mined * hardware.mine_seconds * kept / 10_000,
+        "cluster": trained / TRAIN_RATE + sentences / VECTOR_RATE,
+        "report": neurons / PAGE_RATE * hardware.spark_cores,  # one core makes it, whatever their number
+    }
+    hours = {stage: seconds / hardware.spark_cores / 3600 for stage, seconds in core_seconds.items()}
+    hours["collect"] = flops / (hardware.replicas * hardware.tflops * 1e12 * hardware.utilisation) / 3600
     return Estimate(
         sentences=sentences,
         tokens=tokens,
@@ -88,17 +127,15 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
         bytes_by_stage={
             "sentences": sentences * SENTENCE_BYTES,
             "tokenized": tokens * TOKEN_BYTES,
-            "shard commits": shards * neurons * kept_in_shard * 8.0,
+            "shard commits, until the reduce": neurons * committed * KEY_BYTES,
             "topk": neurons * kept * TOPK_ROW_BYTES,
+            "encoded sentences and mining's work": sentences * ENCODED_BYTES + neurons * MINING_BYTES,
+            "signatures and profiles": neurons * SIGNATURE_BYTES,
+            "word and neuron vectors": 4.0 * analysis.dimension * (analysis.buckets * trains + neurons),
+            "report": neurons * PAGE_BYTES,
         },
-        hours_by_stage={
-            "annotate": sentences / hardware.annotate_rate / hardware.spark_cores / 3600,
-            "tokenize": sentences / TOKENIZE_RATE / hardware.spark_cores / 3600,
-            "collect": flops / (hardware.replicas * hardware.tflops * 1e12 * hardware.utilisation) / 3600,
-            "mine: profiles": neurons * kept / PROFILE_RATE / hardware.spark_cores / 3600,
-            "mine: patterns": mined * hardware.mine_seconds * kept / 10_000 / hardware.spark_cores / 3600,
-        },
-        replica_memory=neurons * collect.k * 8.0,
+        hours_by_stage={stage: hours[stage] for stage in STAGES},
+        replica_memory=neurons * collect.k * KEY_BYTES,
     )
 
 

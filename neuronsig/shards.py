@@ -26,6 +26,19 @@ _ROUNDS = 4
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
+def committed_keys(k: int, shard_sentences: int, shards: int, replicas: int) -> float:
+    """Scores of one neuron that all shards commit together before the reduce, in expectation.
+
+    A replica refuses what is below the K-th best of the shards it has seen: of n - 1 shards of the same size, the
+    next one holds k / (n - 1) sentences above it. The first one has no such bound, nor have those before K are seen.
+    """
+    first = float(min(k, shard_sentences))
+    found = 0.0
+    for before in range(-(-shards // max(1, replicas))):
+        found += first if before * shard_sentences < k else min(first, k / before)
+    return found * min(replicas, shards)
+
+
 def permute(ids: npt.NDArray[np.int64], n: int, seed: int) -> npt.NDArray[np.int64]:
     """Position of every id in a seeded permutation of 0..n-1, computed id by id, so nothing is held for the corpus.
 

@@ -5,7 +5,8 @@ import pytest
 
 from neuronsig.compose import compose
 from neuronsig.errors import InputError
-from neuronsig.estimate import ModelShape, estimate
+from neuronsig.estimate import STAGES, ModelShape, estimate
+from neuronsig.shards import committed_keys
 
 BERT_BASE = ModelShape(layers=12, width=768, feed_forward=3072)
 
@@ -25,6 +26,21 @@ def test_twice_the_replicas_halve_the_hours_of_collection_only():
     two = estimate(compose(["hardware.replicas=2"]), BERT_BASE, 10_000, 25.0).hours_by_stage
     assert two["collect"] == pytest.approx(one["collect"] / 2)
     assert two["annotate"] == one["annotate"]
+
+
+def test_every_stage_has_its_hours_and_commits_are_bounded_by_their_thresholds():
+    cost = estimate(compose(["preset=paper"]), BERT_BASE, 82_000_000, 25.0)
+    assert set(cost.hours_by_stage) == set(STAGES)
+    assert all(hours > 0 for hours in cost.hours_by_stage.values())
+    commits = cost.bytes_by_stage["shard commits, until the reduce"]
+    assert commits == 9216 * 8 * committed_keys(10_000, 131_072, 626, 8) < 626 * 9216 * 10_000 * 8 / 10
+
+
+def test_vectors_from_a_file_are_not_trained():
+    trained, read = (
+        estimate(compose(words), BERT_BASE, 10_000, 25.0) for words in ([], ["analysis.vectors=cc.en.300.bin"])
+    )
+    assert read.hours_by_stage["cluster"] < trained.hours_by_stage["cluster"]
 
 
 @pytest.mark.parametrize(

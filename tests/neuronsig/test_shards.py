@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronsig.errors import InputError
-from neuronsig.shards import Shard, ShardPlan, permute, rectangles, shard_count, shard_of
+from neuronsig.shards import Shard, ShardPlan, committed_keys, permute, rectangles, shard_count, shard_of
 
 
 @given(st.integers(1, 3000), st.integers(0, 5))
@@ -70,3 +70,22 @@ def test_a_broken_plan_file_is_named(tmp_path, text):
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(InputError, match=r"plan\.json is not a shard plan .*run python -m jobs\.tokenize again"):
         ShardPlan.read(tmp_path)
+
+
+def test_commits_are_counted_as_a_replica_that_knows_its_best_scores_keeps_them():
+    k, size, shards = 20, 500, 6
+    scores = np.random.default_rng(0).normal(size=(40, shards, size))  # (neurons, shards, sentences)
+    kept = 0
+    for neuron in scores:
+        floor = -np.inf
+        for shard in range(shards):
+            kept += min(k, int((neuron[shard] > floor).sum()))
+            floor = np.sort(neuron[: shard + 1].ravel())[-k]
+    assert kept / len(scores) == pytest.approx(committed_keys(k, size, shards, 1), rel=0.1)
+
+
+def test_replicas_that_know_nothing_of_each_other_commit_more():
+    assert committed_keys(10, 100, 4, 4) == 40
+    assert committed_keys(10, 100, 4, 1) == pytest.approx(10 + 10 + 5 + 10 / 3)
+    assert committed_keys(1000, 100, 4, 1) == 400
+    assert committed_keys(10, 100, 1, 8) == 10
