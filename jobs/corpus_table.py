@@ -6,6 +6,8 @@ Example:
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,11 +68,11 @@ def count(config: Config, table: Path) -> list[dict[str, Any]]:
 
 def write(rows: list[dict[str, Any]], file: Path) -> None:
     """The table as Parquet, CSV and Markdown; Parquet last, because its presence says that all are there."""
-    csv = [",".join(CORPORA.names)]
-    for row in rows:
-        values = [";".join(row[n]) if n == "metadata" else row[n] for n in CORPORA.names]
-        csv.append(",".join(f'"{value}"' if isinstance(value, str) else str(value) for value in values))
-    atomic_write(file.with_suffix(".csv"), ("\n".join(csv) + "\n").encode())
+    text = io.StringIO()
+    table = csv.DictWriter(text, CORPORA.names, lineterminator="\n")
+    table.writeheader()
+    table.writerows({**row, "metadata": ";".join(row["metadata"])} for row in rows)
+    atomic_write(file.with_suffix(".csv"), text.getvalue().encode())
     lines = ["| " + " | ".join(TITLES) + " |", "| --- |" + " ---: |" * 6 + " --- |"]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
     atomic_write(file.with_suffix(".md"), ("\n".join(lines) + "\n").encode())

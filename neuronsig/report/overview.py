@@ -11,13 +11,12 @@ from neuronsig.rundir import RunDirectory
 from neuronsig.signature_reader import SignatureReader
 
 CAPTIONS = {
-    "tsne": "Neurons by the mean vector of their top sentences (t-SNE), coloured by layer; P1 Figure 2.",
-    "clusters": "How the clusters of neurons and the layers go together; P1 4.3.",
-    "selectivity": "Where each layer's neurons stand in the ranking by part-of-speech selectivity; P1 Figure 3.",
-    "sentiment": "Where each layer's neurons stand in the ranking by deviation of sentiment; P1 Figure 4.",
-    "length": "Mean length of the top sentences, neuron by neuron; P2 Figure 2.",
-    "domain": "Which domains the top sentences of each layer come from.",
-    "updates": "How many sentences each 100,000 more brought into the top lists; P1 Figure 1.",
+    "tsne_by_layer": "Neurons by the mean vector of their top sentences (t-SNE), coloured by layer; P1 Figure 2.",
+    "clusters_by_layer": "How the clusters of neurons and the layers go together; P1 4.3.",
+    "selectivity_by_layer": "How each layer's neurons rank by their selectivity for a part of speech; P1 Figure 3.",
+    "sentiment_by_layer": "How each layer's neurons rank by their deviation of sentiment; P1 Figure 4.",
+    "length_by_layer": "Mean length of the top sentences, neuron by neuron; P2 Figure 2.",
+    "domain_by_layer": "Which domains the top sentences of each layer come from.",
     "corpora": "The corpora: sentences, mean length, parts of speech; P1 Table 1.",
 }
 PIPELINE = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster")
@@ -63,10 +62,16 @@ def copy_figures(run: RunDirectory, model: str, site: Path) -> list[dict[str, st
     for stem, path in sorted(chosen.items()):
         (site / "figures").mkdir(exist_ok=True)
         shutil.copyfile(path, site / "figures" / path.name)
-        words = stem.replace("_", " ").replace("-", " ")
-        caption = next((text for key, text in CAPTIONS.items() if key in stem), words.capitalize() + ".")
-        figures.append({"file": f"figures/{path.name}", "caption": caption})
+        figures.append({"file": f"figures/{path.name}", "caption": caption_of(stem)})
     return figures
+
+
+def caption_of(name: str) -> str:
+    """What a figure shows, by its name in neuronsig.figures.gallery; there a metadata field may give the name."""
+    if name in CAPTIONS:
+        return CAPTIONS[name]
+    words = name.removesuffix("_by_layer").replace("_", " ")
+    return f"The top sentences of each layer by their {words}." if name.endswith("_by_layer") else f"{words}."
 
 
 def _stages(run: RunDirectory, model: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import corpora_overview, shares_by_layer
 from neuronsig.figures.gallery import composition_field, draw_all, figures
 from neuronsig.figures.layers import length_map, ranking_by_layer
+from neuronsig.report.overview import CAPTIONS
 from neuronsig.tables import NEURONS
 
 CORPORA = pa.table(
@@ -67,6 +68,7 @@ def test_every_figure_is_written_as_png_and_svg(tmp_path, layers, units):
         "domain_by_layer",
         "corpora",
     }
+    assert set(names) == set(CAPTIONS)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"{n}{s}" for n in names for s in (".png", ".svg"))
     assert all(path.stat().st_size > 2000 for path in tmp_path.iterdir())
 

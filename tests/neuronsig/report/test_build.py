@@ -14,6 +14,7 @@ from neuronsig.config import ReportConfig
 from neuronsig.neuron_view import Evidence
 from neuronsig.report import build
 from neuronsig.report.neuron_page import telling
+from neuronsig.report.overview import caption_of
 from neuronsig.rundir import RunDirectory
 from tests.run_factory import AWKWARD, MODEL, FactoryRun, make_run
 
@@ -56,8 +57,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
     made = make_run(tmp_path_factory.mktemp("site"), layers=3, units=9)
     figures = made.run.analysis(MODEL)
     figures.mkdir()
-    (figures / "tsne.png").write_bytes(PNG)
-    (figures / "tsne.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (figures / "tsne_by_layer.png").write_bytes(PNG)
+    (figures / "tsne_by_layer.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     build(made.run, MODEL, ReportConfig(sentences=10, featured=6))
     return made
 
@@ -142,7 +143,7 @@ def test_the_front_page_tells_what_was_dropped_and_how_long_it_took(made: Factor
     assert "book author, tag" in text
     assert "collect/minilm 4.5 s" in text
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert [image["src"] for image in images] == ["figures/tsne.svg"]
+    assert [image["src"] for image in images] == ["figures/tsne_by_layer.svg"]
     assert "t-SNE" in images[0]["alt"]
 
 
@@ -176,3 +177,7 @@ def test_one_index_leads_to_all_models(tmp_path: Path) -> None:
     build(RunDirectory(made.run.root), MODEL, ReportConfig())
     assert 'http-equiv="refresh"' not in index.read_text()
     assert {"minilm/index.html", "other/index.html"} <= set(Page(index).links)
+
+
+def test_a_figure_named_for_a_metadata_field_says_so() -> None:
+    assert caption_of("sentence_length_by_layer") == "The top sentences of each layer by their sentence length."
