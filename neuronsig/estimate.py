@@ -18,15 +18,17 @@ KEY_BYTES = 8.0  # a score and its sentence in a shard's commit
 ENCODED_BYTES = 72.0  # a sentence as mining reads it
 MINING_BYTES = 11_500.0  # of a neuron, between profiling and the tables
 SIGNATURE_BYTES = 4_200.0  # of a neuron, in signatures/ and profiles/
-PAGE_BYTES = 45_000.0
+WORDS_OF_ROOT = 90.0  # words with a vector of their own, for each square root of sentences
+PAGE_BYTES = 34_000.0
 # Done a second and core.
 CORPUS_TABLE_RATE = 7_000.0  # sentences
 TOKENIZE_RATE = 5_500.0  # sentences
 ENCODE_RATE = 8_700.0  # sentences
 PROFILE_RATE = 245_000.0  # (neuron, sentence) rows joined and counted
-TRAIN_RATE = 15_000.0  # sentences and epochs of word vectors
-VECTOR_RATE = 1_500.0  # sentences whose vector is taken, twice
-PAGE_RATE = 60.0  # neuron pages
+TRAIN_RATE = 6_200.0  # sentences and epochs of word vectors
+VECTOR_RATE = 6_100.0  # sentences whose vector is taken, twice
+LAYOUT_RATE = 70.0  # neurons, k-means and t-SNE
+PAGE_RATE = 120.0  # neuron pages
 
 STAGES = (
     "annotate",
@@ -106,6 +108,8 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     analysis = config.analysis
     trains = analysis.vectors == "train"
     trained = min(sentences, analysis.max_train_sentences) * (analysis.epochs + 1) if trains else 0
+    # Words of a text grow with about the square root of its length (Heaps).
+    vocabulary = analysis.buckets + WORDS_OF_ROOT * sentences**0.5 if trains else 0.0
     core_seconds = {
         "annotate": sentences / hardware.annotate_rate,
         "corpus_table": sentences / CORPUS_TABLE_RATE,
@@ -113,7 +117,7 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
         "mine: encoding": sentences / ENCODE_RATE,
         "mine: profiles": neurons * kept / PROFILE_RATE,
         "mine: patterns": mined * hardware.mine_seconds * kept / 10_000,
-        "cluster": trained / TRAIN_RATE + sentences / VECTOR_RATE,
+        "cluster": trained / TRAIN_RATE + sentences / VECTOR_RATE + neurons / LAYOUT_RATE,
         "report": neurons / PAGE_RATE * hardware.spark_cores,  # one core makes it, whatever their number
     }
     hours = {stage: seconds / hardware.spark_cores / 3600 for stage, seconds in core_seconds.items()}
@@ -131,7 +135,7 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
             "topk": neurons * kept * TOPK_ROW_BYTES,
             "encoded sentences and mining's work": sentences * ENCODED_BYTES + neurons * MINING_BYTES,
             "signatures and profiles": neurons * SIGNATURE_BYTES,
-            "word and neuron vectors": 4.0 * analysis.dimension * (analysis.buckets * trains + neurons),
+            "word and neuron vectors": 4.0 * analysis.dimension * (vocabulary + neurons),
             "report": neurons * PAGE_BYTES,
         },
         hours_by_stage={stage: hours[stage] for stage in STAGES},
