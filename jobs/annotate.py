@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,18 @@ from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import InputError
 from neuronsig.progress import say, task
-from neuronsig.rundir import RunDirectory, atomic_write, fingerprint_files, remove
+from neuronsig.rundir import RunDirectory, atomic_write, fingerprint_of, remove
 from neuronsig.sentences import DUPLICATE, REASONS, batches
 from neuronsig.tables import SENTENCES, check_table
+from spark_jobs.sentence_table import (
+    claim,
+    commit_batch,
+    marker_folder,
+    missing_batches,
+    whole_counts,
+    whole_file,
+    write_whole,
+)
 
 SECTIONS = ("corpus", "annotator", "spark")
 SENTENCES_PER_TASK = 2_500
@@ -34,45 +44,60 @@ SENTENCES_PER_TASK = 2_500
 
 def run(config: Config) -> Summary:
     """Do what is missing of the `sentences/` table and return its counts."""
-    from spark_jobs.annotate import wordpiece_json
-
     directory = RunDirectory.create(config.run)
     check_sources(config.corpus)
-    wordpiece_json(config.annotator.wordpieces)
-    work = directory.work("annotate")
-    with directory.stage(
-        "annotate",
-        make_plan(config),
-        [directory.sentences, work],
-        stage_config(config, SECTIONS),
-        config.overwrite,
-    ) as stage:
+    plan = make_plan(config)
+    table, work = directory.sentences, directory.work("annotate")
+    # A table that lost a file since is not whole, and its stage not done.
+    whole_counts(table)
+    outputs = [table, whole_file(table)]
+    with directory.stage("annotate", plan, outputs, stage_config(config, SECTIONS), config.overwrite) as stage:
         if not stage.done:
-            stage.counts = make(config, directory.sentences, work)
-    return {"sentences/": str(directory.sentences), **stage.counts}
+            claim(table, stage.fingerprint)
+            claim(work, stage.fingerprint)
+            stage.counts = make(config, table, work)
+            discard(work)
+    return {"sentences/": str(table), **stage.counts}
 
 
 def make_plan(config: Config) -> dict[str, Any]:
-    """All that determines the table: text, rules and models."""
-    from spark_jobs.annotators import MODELS
+    """All that determines the table: text, rules and models, each by content and not by where it lies."""
+    from spark_jobs.annotate import wordpiece_json
+    from spark_jobs.annotators import model_identity
 
-    models = fingerprint_files(list(MODELS.rglob("*.zip")))
+    corpus, annotator = as_plan(config.corpus), as_plan(config.annotator)
+    for section in (corpus, *corpus["sources"].values()):
+        del section["path"]
+    for key in ("pos_model", "parser_model"):
+        annotator[key] = model_identity(key, annotator[key])
+    annotator["wordpieces"] = fingerprint_of(wordpiece_json(config.annotator.wordpieces))
     return {
-        "corpus": as_plan(config.corpus),
+        "corpus": corpus,
         "corpus_files": corpus_fingerprint(config.corpus),
-        "annotator": as_plan(config.annotator),
-        "shipped_models": models,
+        "annotator": annotator,
+        "spark_nlp": version("spark-nlp"),
     }
+
+
+def discard(work: Path) -> None:
+    """Delete the steps between; their records first, so that none is ever there without its table."""
+    for record in work.glob("*.json"):
+        record.unlink()
+    remove(work)
 
 
 def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     """Clean, number, annotate; each step and batch that is already there is left alone."""
+    counts = whole_counts(table)
+    if counts is not None:
+        return counts
     from spark_jobs.session import spark_session
 
     spark = spark_session(config.spark, "neuronsig annotate", nlp=True)
 
     from spark_jobs import annotate
     from spark_jobs.annotators import load_parser, load_tagger
+    from spark_jobs.paths import uri
     from spark_jobs.readers import read_documents
     from spark_jobs.watch import watched
 
@@ -85,15 +110,17 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     partitions = max(8, 4 * cores)
 
     cleaned, clean_record = work / "cleaned", work / "cleaned.json"
-    if not (clean_record.is_file() and cleaned.is_dir()):
-        documents = read_documents(spark, config.corpus).save(annotate.uri(work / "documents"))
+    numbered_folder, number_record = work / "numbered", work / "numbered.json"
+    is_numbered = number_record.is_file() and numbered_folder.is_dir()
+    if not (clean_record.is_file() and (is_numbered or cleaned.is_dir())):
+        documents = read_documents(spark, config.corpus).save(work / "documents")
         frame = annotate.clean(documents.frame.repartition(partitions), config.annotator)
         with (
             task("splitting into sentences", partitions, "parts") as progress,
             watched(spark, progress, partitions, partitions),
         ):
-            frame.write.mode("overwrite").parquet(annotate.uri(cleaned))
-        found = spark.read.parquet(annotate.uri(cleaned)).groupBy("reason").count().collect()
+            frame.write.mode("overwrite").parquet(uri(cleaned))
+        found = spark.read.parquet(uri(cleaned)).groupBy("reason").count().collect()
         record = {
             "documents": documents.count(),
             "skipped": documents.skipped(),
@@ -111,20 +138,19 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
             "check the paths, annotator.min_pieces and annotator.max_characters"
         )
 
-    numbered_folder, number_record = work / "numbered", work / "numbered.json"
-    if not (number_record.is_file() and numbered_folder.is_dir()):
-        frame = annotate.number(spark.read.parquet(annotate.uri(cleaned)), partitions)
+    if not is_numbered:
+        frame = annotate.number(spark.read.parquet(uri(cleaned)), partitions)
         with (
             task("ordering, without duplicates", candidates, "sentences") as progress,
             watched(spark, progress, partitions, candidates),
         ):
-            frame.write.mode("overwrite").parquet(annotate.uri(numbered_folder))
+            frame.write.mode("overwrite").parquet(uri(numbered_folder))
         atomic_write(number_record, b"{}")
     numbered = annotate.read_numbered(spark, numbered_folder)
 
     ranges = batches(numbered.sentences, config.annotator.batch_sentences)
-    markers = work / "batches"
-    missing = annotate.missing_batches(ranges, markers, table)
+    markers = marker_folder(table)
+    missing = missing_batches(ranges, markers, table)
     if len(missing) < len(ranges):
         say(f"  {len(ranges) - len(missing)} of {len(ranges)} batches are there already")
     started, done = time.monotonic(), 0
@@ -136,8 +162,8 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
             tasks = task_count(stop - start, cores)
             with watched(spark, progress, tasks, stop - start):
                 annotated = annotate.annotate(batch, pipeline, tasks)
-                annotated.write.mode("overwrite").parquet(annotate.uri(written))
-            annotate.commit_batch(written, table, markers / f"{index:06d}.json", index, start, stop)
+                annotated.write.mode("overwrite").parquet(uri(written))
+            commit_batch(written, table, markers / f"{index:06d}.json", index, start, stop)
             done += stop - start
     seconds = time.monotonic() - started
 
@@ -147,12 +173,9 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
             f"{table} holds {rows:,} rows, expected {numbered.sentences:,}; "
             f"delete it and {work}, and run python -m jobs.annotate again"
         )
-    # The steps between are of no use once the table is whole.
-    remove(cleaned)
-    remove(numbered_folder)
     dropped = {reason: record["reasons"].get(reason, 0) for reason in REASONS if reason != DUPLICATE}
     dropped[DUPLICATE] = candidates - numbered.sentences
-    counts: dict[str, Any] = {
+    counts = {
         "documents": record["documents"],
         "sentences found": sum(record["reasons"].values()),
         "sentences kept": numbered.sentences,
@@ -162,6 +185,7 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     }
     if done:
         counts["sentences annotated a second"] = round(done / seconds, 1)
+    write_whole(table, numbered.sentences, config.annotator.batch_sentences, counts)
     return counts
 
 

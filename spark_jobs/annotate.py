@@ -10,9 +10,8 @@ Three steps, each a table on disk, so that a job that was interrupted goes on wi
 from __future__ import annotations
 
 import bisect
-import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,10 @@ from pyspark.sql import functions as F
 from neuronsig import sentences as rules
 from neuronsig.config import AnnotatorConfig
 from neuronsig.errors import InputError
-from neuronsig.rundir import atomic_write, remove, resolve_model_path
+from neuronsig.rundir import resolve_model_path
 from neuronsig.tables import SENTENCES
+from spark_jobs.paths import uri
 
-DOCUMENT_COLUMNS = ("corpus_order", "domain", "doc_id", "text", "metadata")
 METADATA_TYPE = "map<string,array<string>>"
 
 # Metadata travels as JSON text between the steps: Arrow and Python never have to unfold the map.
@@ -66,9 +65,10 @@ def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
 def number(cleaned: DataFrame, partitions: int) -> DataFrame:
     """The sentences kept, exact duplicates dropped, sorted over `partitions`; `part`, `row` give their place.
 
-    Of equal texts the first in (corpus_order, doc_id, position) stays.
+    Of equal texts the first in (corpus_order, doc_id, position) stays. An id may be there twice, so that metadata
+    decides last.
     """
-    first = Window.partitionBy("text").orderBy("corpus_order", "doc_id", "position")
+    first = Window.partitionBy("text").orderBy("corpus_order", "doc_id", "position", "metadata")
     kept = cleaned.where("reason is null").withColumn("_copy", F.row_number().over(first)).where("_copy = 1")
     ordered = kept.repartitionByRange(partitions, *_ORDER).sortWithinPartitions(*_ORDER)
     return ordered.select(
@@ -100,12 +100,13 @@ class Numbered:
 def read_numbered(spark: SparkSession, folder: Path) -> Numbered:
     """Find out which file of the numbered table holds which sentence ids."""
     table = spark.read.parquet(uri(folder))
-    located = table.select("part", F.input_file_name().alias("file"))
+    # Not input_file_name(): what it says is encoded for a URL.
+    located = table.select("part", F.col("_metadata.file_name").alias("file"))
     counted = located.groupBy("part", "file").count().orderBy("part").collect()
     first_ids = [0]
     for row in counted:
         first_ids.append(first_ids[-1] + row["count"])
-    return Numbered([row["file"] for row in counted], [row["part"] for row in counted], first_ids)
+    return Numbered([uri(folder / row["file"]) for row in counted], [row["part"] for row in counted], first_ids)
 
 
 def batch_of(spark: SparkSession, numbered: Numbered, start: int, stop: int) -> DataFrame:
@@ -183,39 +184,6 @@ def wordpiece_json(path: str) -> str:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return str(tokenizer.to_str())
-
-
-def uri(path: Path) -> str:
-    """A local path for Spark: without the scheme a cluster would look in its default file system."""
-    return f"file://{path.absolute()}"
-
-
-def commit_batch(written: Path, table: Path, marker: Path, index: int, start: int, stop: int) -> None:
-    """Move a batch's files into the table and then write its marker; earlier leftovers of the batch go first."""
-    table.mkdir(parents=True, exist_ok=True)
-    for old in table.glob(f"part-{index:06d}-*.parquet"):
-        old.unlink()
-    files = sorted(written.glob("part-*.parquet"))
-    for number_in_batch, file in enumerate(files):
-        os.replace(file, table / f"part-{index:06d}-{number_in_batch:04d}.parquet")
-    record = {"files": len(files), "start": start, "stop": stop}
-    atomic_write(marker, json.dumps(record).encode())
-    remove(written)
-
-
-def missing_batches(ranges: Sequence[tuple[int, int]], markers: Path, table: Path) -> list[int]:
-    """Indices of the batches that have no marker, or whose files are not all there."""
-    missing = []
-    for index, (start, stop) in enumerate(ranges):
-        try:
-            record = json.loads((markers / f"{index:06d}.json").read_text())
-        except (OSError, json.JSONDecodeError):
-            missing.append(index)
-            continue
-        files = len(list(table.glob(f"part-{index:06d}-*.parquet")))
-        if (record["start"], record["stop"], record["files"]) != (start, stop, files):
-            missing.append(index)
-    return missing
 
 
 def _split_paragraphs(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

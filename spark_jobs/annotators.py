@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from sparknlp.annotator import DependencyParserModel, PerceptronModel
 
 from neuronsig.errors import ConfigError, InputError, MachineError
+from neuronsig.rundir import fingerprint_files
 from spark_jobs.paths import uri
 
 MODELS = Path(__file__).resolve().parent / "models"
@@ -83,14 +84,33 @@ def parser_package(spark: SparkSession) -> Any:
     return package
 
 
+def model_identity(key: str, value: str) -> str:
+    """What `annotator.<key>=<value>` is in a stage's plan: the content of files, else the name.
+
+    Raises InputError when there is no such folder.
+    """
+    if not value:
+        archive = TAGGER if key == "pos_model" else PARSER
+        return "shipped " + fingerprint_files(list(MODELS.rglob(archive)))
+    if value.startswith("pretrained:") or "://" in value:
+        return value
+    _require_saved(key, value)
+    return fingerprint_files([p for p in Path(value).rglob("*") if p.is_file() and not p.name.startswith(".")])
+
+
+def _require_saved(key: str, value: str) -> None:
+    if not (Path(value) / "metadata").is_dir():
+        raise InputError(f"annotator.{key}={value} is no folder of a saved Spark NLP model (no metadata in it)")
+
+
 def _load(kind: Any, key: str, value: str) -> Any:
     if value.startswith("pretrained:"):
         try:
             return kind.pretrained(value.removeprefix("pretrained:"))
         except Exception as error:
             raise ConfigError(f"annotator.{key}={value}: Spark NLP cannot fetch it ({_line(error)})") from error
-    if "://" not in value and not (Path(value) / "metadata").is_dir():
-        raise InputError(f"annotator.{key}={value} is no folder of a saved Spark NLP model (no metadata in it)")
+    if "://" not in value:
+        _require_saved(key, value)
     try:
         return kind.load(uri(value))
     except Exception as error:

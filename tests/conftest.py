@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A real local session with Spark NLP's jar; small, so that it fits beside everything else."""
     pytest.importorskip("pyspark", reason="pyspark is not installed")
     from neuronsig.config import SparkConfig
     from spark_jobs.session import spark_session
 
-    # A default file system that is not there: every path given to Spark must name its own.
-    settings = ["spark.hadoop.fs.defaultFS=hdfs://nowhere.invalid:9"]
+    # A default file system that is not this machine's: every path given to Spark must name its own.
+    settings = [
+        "spark.hadoop.fs.defaultFS=viewfs://elsewhere/",
+        f"spark.hadoop.fs.viewfs.mounttable.elsewhere.link./elsewhere=file://{tmp_path_factory.mktemp('elsewhere')}",
+    ]
     config = SparkConfig(master="local[2]", driver_memory="2g", shuffle_partitions=2, conf=settings)
     session = spark_session(config, "tests", nlp=True)
     yield session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ from jobs import annotate, corpus_table, train_annotators
 from neuronsig.compose import compose
 from neuronsig.errors import ConfigError, InputError, PlanMismatchError
 from neuronsig.tables import SENTENCES, read_table
+from spark_jobs.sentence_table import claim
 
 
 def make_words(folder: Path) -> list[str]:
@@ -30,8 +32,9 @@ def words(tmp_path, spark):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, spark):
-    """(folder, words, summary) of a run that is done; not to be changed."""
-    folder = tmp_path_factory.mktemp("finished")
+    """(folder, words, summary) of a run that is done, in a folder with a space; not to be changed."""
+    folder = tmp_path_factory.mktemp("finished") / "a b"
+    folder.mkdir()
     words = make_words(folder)
     return folder, words, annotate.run(compose(words))
 
@@ -61,7 +64,7 @@ def test_the_same_command_again_does_nothing_and_another_plan_is_refused(finishe
 def test_an_interrupted_run_goes_on_with_the_batches_that_are_missing(words, monkeypatch, tmp_path):
     from spark_jobs import annotate as engine
 
-    whole, done = engine.commit_batch, []
+    whole, done = annotate.commit_batch, []
 
     def interrupted(*arguments):
         if len(done) == 1:
@@ -69,16 +72,87 @@ def test_an_interrupted_run_goes_on_with_the_batches_that_are_missing(words, mon
         done.append(arguments[3])
         whole(*arguments)
 
-    monkeypatch.setattr(engine, "commit_batch", interrupted)
+    monkeypatch.setattr(annotate, "commit_batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         annotate.run(compose(words))
     again = []
-    monkeypatch.setattr(engine, "commit_batch", lambda *given: (again.append(given[3]), whole(*given)))
+    monkeypatch.setattr(annotate, "commit_batch", lambda *given: (again.append(given[3]), whole(*given)))
     monkeypatch.setattr(engine, "clean", lambda *_: pytest.fail("sentences were split again"))
     annotate.run(compose(words))
     assert (done, again) == ([0], [1, 2])
     ids = read_table(tmp_path / "run" / "sentences", SENTENCES)["sentence_id"].to_pylist()
     assert ids == [0, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """(words, table) of a copy of the finished run."""
+    folder, words, _ = finished
+    shutil.copytree(folder / "run", tmp_path / "run")
+    return [f"run={tmp_path / 'run'}", *words[1:]], tmp_path / "run" / "sentences"
+
+
+def test_a_table_that_lost_a_part_or_all_is_made_again_the_same(finished, copy, monkeypatch):
+    folder, _, summary = finished
+    words, table = copy
+    wanted = read_table(folder / "run" / "sentences", SENTENCES).sort_by("sentence_id").to_pylist()
+    whole, made = annotate.commit_batch, []
+    monkeypatch.setattr(annotate, "commit_batch", lambda *given: (made.append(given[3]), whole(*given)))
+    for lose, again in (
+        (lambda: next(table.glob("part-000001-*.parquet")).unlink(), [1]),
+        (lambda: shutil.rmtree(table), [0, 1, 2]),
+    ):
+        made.clear()
+        lose()
+        found = annotate.run(compose(words))
+        assert made == again
+        assert read_table(table, SENTENCES).sort_by("sentence_id").to_pylist() == wanted
+        assert found["sentences dropped"] == summary["sentences dropped"]
+
+
+def test_a_kill_before_the_end_was_recorded_costs_nothing(copy, monkeypatch):
+    words, table = copy
+    file = table.parent / "run.json"
+    record = json.loads(file.read_text())
+    record["stages"]["annotate"] |= {"status": "running", "counts": {}}
+    file.write_text(json.dumps(record))
+    monkeypatch.setattr("spark_jobs.session.spark_session", lambda *_, **__: pytest.fail("Spark was started"))
+    assert annotate.run(compose(words))["sentences kept"] == 5
+    assert json.loads(file.read_text())["stages"]["annotate"]["status"] == "complete"
+
+
+def test_a_finished_run_needs_its_work_folder_no_more(copy, monkeypatch):
+    words, table = copy
+    shutil.rmtree(table.parent / "work", ignore_errors=True)
+    monkeypatch.setattr(annotate, "make", lambda *_: pytest.fail("the work was done again"))
+    assert annotate.run(compose(words))["sentences kept"] == 5
+
+
+def test_what_another_plan_left_is_not_gone_on_with(tmp_path):
+    claim(tmp_path / "work", "one")
+    (tmp_path / "work" / "cleaned.json").write_text("{}")
+    claim(tmp_path / "work", "one")
+    assert (tmp_path / "work" / "cleaned.json").is_file()
+    claim(tmp_path / "work", "two")
+    assert not (tmp_path / "work" / "cleaned.json").exists()
+
+
+def test_the_plan_knows_text_and_models_by_content_wherever_they_lie(tmp_path):
+    words = make_words(tmp_path)
+    model = tmp_path / "model"
+    (model / "metadata").mkdir(parents=True)
+    (model / "metadata" / "part-00000").write_text("one")
+    words.append(f"annotator.pos_model={model}")
+    plan = annotate.make_plan(compose(words))
+    (tmp_path / "corpus").rename(tmp_path / "moved")
+    model.rename(tmp_path / "model2")
+    words += [f"corpus.path={tmp_path / 'moved'}", f"annotator.pos_model={tmp_path / 'model2'}"]
+    assert annotate.make_plan(compose(words)) == plan
+    (tmp_path / "model2" / "metadata" / "part-00000").write_text("two")
+    changed = annotate.make_plan(compose(words))
+    assert changed["annotator"]["pos_model"] != plan["annotator"]["pos_model"]
+    (tmp_path / "moved" / "a.txt").write_text("Another text altogether.")
+    assert annotate.make_plan(compose(words))["corpus_files"] != plan["corpus_files"]
 
 
 def test_a_corpus_of_which_nothing_is_left_says_why(words):
@@ -99,7 +173,7 @@ def test_the_corpus_table_is_printed_and_written_in_three_forms(finished, capsys
     total = pq.read_table(analysis / "corpora.parquet").to_pylist()[-1]
     tokens = read_table(folder / "run" / "sentences", SENTENCES)["tokens"].to_pylist()
     assert (total["domain"], total["words"]) == ("total", sum(map(len, tokens)))
-    assert (analysis / "corpora.csv").read_text().startswith("domain,sentences,words,")
+    assert (analysis / "corpora.csv").read_text().startswith('"domain","sentences","words",')
     assert (analysis / "corpora.md").read_text().startswith("| domain | sentences |")
     assert "P1 Table 1" in capsys.readouterr().out
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,8 +12,9 @@ from neuronsig import sentences as rules
 from neuronsig.config import AnnotatorConfig
 from neuronsig.errors import InputError
 from neuronsig.tables import SENTENCES, check_table, read_table
-from spark_jobs import annotate
+from spark_jobs import annotate, sentence_table
 from spark_jobs.annotators import load_parser, load_tagger
+from spark_jobs.paths import uri
 from spark_jobs.statistics import corpus_statistics
 
 DOCUMENTS = "corpus_order int, domain string, doc_id string, text string, metadata map<string,array<string>>"
@@ -39,15 +39,15 @@ def pipeline(spark):
 
 @pytest.fixture(scope="module")
 def cleaned(spark, tmp_path_factory):
-    folder = annotate.uri(tmp_path_factory.mktemp("cleaned") / "table")
+    folder = uri(tmp_path_factory.mktemp("cleaned") / "table")
     annotate.clean(spark.createDataFrame(TEXTS, DOCUMENTS).repartition(3), CONFIG).write.parquet(folder)
     return spark.read.parquet(folder)
 
 
 @pytest.fixture(scope="module")
 def numbered(spark, cleaned, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("numbered") / "table"
-    annotate.number(cleaned, 3).write.parquet(annotate.uri(folder))
+    folder = tmp_path_factory.mktemp("numbered") / "a b" / "table"
+    annotate.number(cleaned, 3).write.parquet(uri(folder))
     return annotate.read_numbered(spark, folder)
 
 
@@ -57,8 +57,8 @@ def table(spark, numbered, pipeline, tmp_path_factory):
     for index, (start, stop) in enumerate(rules.batches(numbered.sentences, 3)):
         written = folder / f"batch-{index}"
         batch = annotate.batch_of(spark, numbered, start, stop)
-        annotate.annotate(batch, pipeline, 2).write.parquet(annotate.uri(written))
-        annotate.commit_batch(
+        annotate.annotate(batch, pipeline, 2).write.parquet(uri(written))
+        sentence_table.commit_batch(
             written, folder / "sentences", folder / "batches" / f"{index:06d}.json", index, start, stop
         )
     return folder / "sentences"
@@ -76,10 +76,17 @@ def test_ids_are_dense_in_corpus_order_and_the_first_copy_stays(table):
 
 
 def test_ids_do_not_depend_on_how_the_work_is_cut(spark, cleaned, tmp_path):
-    annotate.number(cleaned, 1).write.parquet(annotate.uri(tmp_path / "one"))
+    annotate.number(cleaned, 1).write.parquet(uri(tmp_path / "one"))
     one = annotate.read_numbered(spark, tmp_path / "one")
     found = annotate.batch_of(spark, one, 1, 4).orderBy("sentence_id").select("sentence_id", "text").collect()
     assert [tuple(row) for row in found] == [(i, KEPT[i][2]) for i in (1, 2, 3)]
+
+
+def test_the_copy_that_stays_does_not_depend_on_the_order_of_the_rows(spark):
+    rows = [(0, "d", "twice", 0, "The same text.", None, f'{{"author":["{name}"]}}') for name in ("Bo", "Ann")]
+    for given in (rows, rows[::-1]):
+        frame = spark.createDataFrame(given, annotate._CLEANED_SCHEMA).coalesce(1)
+        assert annotate.number(frame, 1).first()["metadata"] == '{"author":["Ann"]}'
 
 
 def test_positions_run_through_a_document_of_many_paragraphs_and_batches(spark):
@@ -148,9 +155,9 @@ def test_the_table_keeps_the_contract_and_is_sorted_in_every_file(table):
 def test_only_batches_without_marker_or_files_are_missing(table):
     ranges = rules.batches(4, 3)
     markers = table.parent / "batches"
-    assert annotate.missing_batches(ranges, markers, table) == []
-    assert annotate.missing_batches(rules.batches(4, 2), markers, table) == [0, 1]
-    assert annotate.missing_batches(ranges, table.parent / "nowhere", table) == [0, 1]
+    assert sentence_table.missing_batches(ranges, markers, table) == []
+    assert sentence_table.missing_batches(rules.batches(4, 2), markers, table) == [0, 1]
+    assert sentence_table.missing_batches(ranges, table.parent / "nowhere", table) == [0, 1]
 
 
 def test_a_batch_done_again_replaces_its_own_files_only(tmp_path):
@@ -161,7 +168,7 @@ def test_a_batch_done_again_replaces_its_own_files_only(tmp_path):
     written = tmp_path / "written"
     written.mkdir()
     (written / "part-00000-abc.parquet").write_text("new")
-    annotate.commit_batch(written, table, marker, 1, 3, 4)
+    sentence_table.commit_batch(written, table, marker, 1, 3, 4)
     assert {path.name: path.read_text() for path in table.iterdir()} == {
         "part-000000-0000.parquet": "old",
         "part-000001-0000.parquet": "new",
@@ -227,7 +234,3 @@ def test_statistics_count_words_and_shares_by_domain_and_in_all(spark):
         "metadata": ["a", "k"],
     }
     assert (found[2]["sentences"], found[2]["words"], found[2]["metadata"]) == (3, 8, ["a", "k"])
-
-
-def test_paths_for_spark_carry_their_scheme(tmp_path):
-    assert annotate.uri(tmp_path / "a b") == f"file://{Path(tmp_path).absolute()}/a b"

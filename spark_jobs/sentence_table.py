@@ -1,0 +1,84 @@
+"""The `sentences/` table while it is made: batches committed one by one, and the record that it is whole.
+
+All of it is files inside the table, whose names begin with `_` so that no reader takes them for data: a table that is
+deleted takes its records along, and the folder of intermediate results may be deleted when the table is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from neuronsig.rundir import atomic_write, remove
+from neuronsig.sentences import batches
+
+
+def whole_file(table: Path) -> Path:
+    """The record that every batch is there, with the counts of the job."""
+    return table / "_whole.json"
+
+
+def marker_folder(table: Path) -> Path:
+    return table / "_batches"
+
+
+def claim(folder: Path, fingerprint: str) -> None:
+    """Make sure that what a folder holds was made under this plan: anything else is deleted."""
+    owner = folder / "_plan"
+    try:
+        same = owner.read_text() == fingerprint
+    except OSError:
+        same = False
+    if not same:
+        remove(folder)
+        atomic_write(owner, fingerprint.encode())
+
+
+def commit_batch(written: Path, table: Path, marker: Path, index: int, start: int, stop: int) -> None:
+    """Move a batch's files into the table and then write its marker; earlier leftovers of the batch go first."""
+    table.mkdir(parents=True, exist_ok=True)
+    for old in table.glob(f"part-{index:06d}-*.parquet"):
+        old.unlink()
+    files = sorted(written.glob("part-*.parquet"))
+    for number_in_batch, file in enumerate(files):
+        os.replace(file, table / f"part-{index:06d}-{number_in_batch:04d}.parquet")
+    record = {"files": len(files), "start": start, "stop": stop}
+    atomic_write(marker, json.dumps(record).encode())
+    remove(written)
+
+
+def missing_batches(ranges: Sequence[tuple[int, int]], markers: Path, table: Path) -> list[int]:
+    """Indices of the batches that have no marker, or whose files are not all there."""
+    missing = []
+    for index, (start, stop) in enumerate(ranges):
+        try:
+            record = json.loads((markers / f"{index:06d}.json").read_text())
+        except (OSError, json.JSONDecodeError):
+            missing.append(index)
+            continue
+        files = len(list(table.glob(f"part-{index:06d}-*.parquet")))
+        if (record["start"], record["stop"], record["files"]) != (start, stop, files):
+            missing.append(index)
+    return missing
+
+
+def write_whole(table: Path, sentences: int, batch_sentences: int, counts: dict[str, Any]) -> None:
+    record = {"sentences": sentences, "batch_sentences": batch_sentences, "counts": counts}
+    atomic_write(whole_file(table), json.dumps(record).encode())
+
+
+def whole_counts(table: Path) -> dict[str, Any] | None:
+    """The counts of a table that is whole, else None; the record of one that has lost a file is deleted."""
+    try:
+        record = json.loads(whole_file(table).read_text())
+        ranges = batches(record["sentences"], record["batch_sentences"])
+        counts: dict[str, Any] = record["counts"]
+    except (OSError, ValueError, KeyError):
+        return None
+    if missing_batches(ranges, marker_folder(table), table):
+        whole_file(table).unlink()
+        return None
+    return counts
