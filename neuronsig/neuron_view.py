@@ -57,6 +57,11 @@ class Evidence(NamedTuple):
         return " ".join(self.pattern)
 
 
+def _is_all(rows: tuple[Evidence, ...]) -> bool:
+    """Whether all sentences, here and in the corpus, have the one value."""
+    return len(rows) == 1 and rows[0].f1 == rows[0].n1 and 0 < rows[0].f2 == rows[0].n2
+
+
 @dataclass(frozen=True)
 class SentenceView:
     """One sentence that activates the neuron; `segments` are its pieces with how each matches the signature."""
@@ -125,11 +130,11 @@ class NeuronView:
 
     @property
     def telling_fields(self) -> dict[str, tuple[Evidence, ...]]:
-        """`metadata` without the fields that cannot tell anything: one value for all sentences of the corpus."""
+        """The domain, unless the corpus has but one, and the fields with a value that stands out."""
         return {
             name: rows
             for name, rows in self.metadata.items()
-            if not (len(rows) == 1 and rows[0].f1 == rows[0].n1 and 0 < rows[0].f2 == rows[0].n2)
+            if any(row.stands_out for row in rows) or (name == "domain" and not _is_all(rows))
         }
 
     @property

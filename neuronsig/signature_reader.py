@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class SignatureReader:
         self._places = {neuron: place for place, neuron in enumerate(self.neurons)}
         self.corpora = read_corpora(run) if self._is_current("corpus_table", needed_by) else []
         self.total = next((row for row in self.corpora if row["domain"] == TOTAL), {})
+        self.domains = {row["domain"]: row["sentences"] for row in self.corpora}
         self.clusters: dict[int, list[Neuron]] = {}
         for neuron in self.neurons:
             if (cluster := self.profiles[neuron].get("cluster")) is not None:
@@ -139,7 +140,7 @@ class SignatureReader:
             sentences=tuple(top.of(neuron, signature)) if top else (),
             evidence=evidence,
             metadata=metadata_distribution(
-                row["metadata_profile"] or [], row["n_sentences"], evidence.get("metadata", ())
+                row["metadata_profile"] or [], row["n_sentences"], evidence.get("metadata", ()), self.domains
             ),
             typical=top.sentence(typical, signature) if top and typical is not None else None,
             cluster=cluster,
@@ -254,18 +255,23 @@ def _sentence(row: dict[str, Any], signature: Signature, rank: int = -1, score: 
 
 
 def metadata_distribution(
-    profile: Sequence[tuple[str, Sequence[tuple[str, int]]]], n: int, evidence: Sequence[Evidence]
+    profile: Sequence[tuple[str, Sequence[tuple[str, int]]]],
+    n: int,
+    evidence: Sequence[Evidence],
+    domains: Mapping[str, int],
 ) -> dict[str, tuple[Evidence, ...]]:
     """Field -> its values, most frequent first: the whole profile, with the reference where mining counted one.
 
-    `evidence` patterns are (field, value). Values without a row there have n2 = 0: no reference is known.
+    `evidence` patterns are (field, value). Values without a row there have n2 = 0: no reference is known; but for
+    domains, whose sentences in the whole corpus `domains` tells, with their `total`.
     """
     known = {row.pattern: row for row in evidence}
     found: dict[str, tuple[Evidence, ...]] = {}
     for name, counts in sorted(profile, key=lambda entry: (entry[0] != "domain", entry[0])):
         rows = []
         for value, count in counts:
-            bare = Evidence("metadata", (name, value), count, n, 0, 0, 0.0, 0.0)
+            f2, n2 = (domains[value] - count, domains[TOTAL] - n) if name == "domain" and value in domains else (0, 0)
+            bare = Evidence("metadata", (name, value), count, n, f2, n2, 0.0, 0.0)
             rows.append(known.get((name, value), bare))
         found[name] = tuple(sorted(rows, key=lambda row: (-row.f1, row.pattern)))
     return found
