@@ -27,6 +27,8 @@ from neuronsig.signature_reader import SignatureReader
 from neuronsig.summary import Description, describe
 
 PACKAGE = Path(__file__).resolve().parent
+READING = ("signature_reader", "neuron_view", "summary", "highlight", "mining_command")
+"""Modules beside the report's own that decide what a page says."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class ReportSummary:
 def inputs_fingerprint() -> str:
     """Fingerprint of the templates and the code that fill them, so that a newer version is built anew."""
     files = [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")]
+    files += [PACKAGE.parent / f"{name}.py" for name in READING]
     return fingerprint_files(files)
 
 

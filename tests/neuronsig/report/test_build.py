@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 from html.parser import HTMLParser
@@ -181,3 +182,12 @@ def test_one_index_leads_to_all_models(tmp_path: Path) -> None:
 
 def test_a_figure_named_for_a_metadata_field_says_so() -> None:
     assert caption_of("sentence_length_by_layer") == "The top sentences of each layer by their sentence length."
+
+
+def test_a_change_of_what_is_said_of_a_neuron_is_a_change_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("neuronsig.report.build")
+    before = module.inputs_fingerprint()
+    for name in module.READING:
+        monkeypatch.setattr(module, "READING", [other for other in module.READING if other != name])
+        assert module.inputs_fingerprint() != before
+        monkeypatch.undo()
