@@ -28,8 +28,11 @@ def side(name: str) -> bool:
     return _URLS.search(name) is not None
 
 
+_POLARITY = {"pos": "positive", "neg": "negative"}
+
+
 def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
-    """The review; metadata sentiment (pos, neg), rating (1 to 10), entity (the film's id at IMDb), split."""
+    """The review; metadata sentiment (positive, negative, as in Sentiment140), rating (1 to 10), entity (the film's id at IMDb), split."""
     place = _PATH.search(file.place)
     assert place is not None
     split, label, number, rating = place.groups()
@@ -37,7 +40,7 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     text = html.unescape(decode(file.read(), source.encoding or "utf-8", notes))
     labelled = label != "unsup"
     metadata = {
-        "sentiment": label if labelled else None,
+        "sentiment": _POLARITY.get(label),
         "rating": rating if labelled else None,
         "entity": _film(file, split, label, int(number)),
         "split": split,

@@ -122,7 +122,7 @@ def test_reviews_have_polarity_rating_and_film(tmp_path: Path, layout: str) -> N
     assert found["train/neg/0_2"].skipped == "empty"
     assert found["train/pos/1_9"].text == "Good & long.\n\nIt runs and runs."
     assert found["train/pos/1_9"].metadata == {
-        "sentiment": ["pos"], "rating": ["9"], "entity": ["tt02"], "split": ["train"]
+        "sentiment": ["positive"], "rating": ["9"], "entity": ["tt02"], "split": ["train"]
     }  # fmt: skip
 
 
