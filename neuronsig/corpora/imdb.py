@@ -14,6 +14,8 @@ from neuronsig.corpora.plain import decode
 
 _PATH = re.compile(r"(?:^|/)(train|test)/(pos|neg|unsup)/(\d+)_(\d+)\.txt$")
 _URLS = re.compile(r"(?:^|/)(train|test)/urls_(pos|neg|unsup)\.txt$")
+# The words of Sentiment140, so that rankings by sentiment count both corpora.
+_POLARITY = {"pos": "positive", "neg": "negative"}
 _BREAKS = re.compile(r"\s*(?:<br\s*/?>\s*)+", re.I)
 _TAGS = re.compile(r"</?(?:i|b|u|em|strong|hr|p|a|font|spoilers?|span|div)\b[^<>]{0,200}>", re.I)
 _FILM = re.compile(r"/title/(tt\d+)")
@@ -28,11 +30,8 @@ def side(name: str) -> bool:
     return _URLS.search(name) is not None
 
 
-_POLARITY = {"pos": "positive", "neg": "negative"}
-
-
 def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
-    """The review; metadata sentiment (positive, negative, as in Sentiment140), rating (1 to 10), entity (the film's id at IMDb), split."""
+    """The review; metadata sentiment (positive, negative), rating (1 to 10), entity (the film's id at IMDb), split."""
     place = _PATH.search(file.place)
     assert place is not None
     split, label, number, rating = place.groups()
