@@ -173,7 +173,7 @@ def test_the_corpus_table_is_printed_and_written_in_three_forms(finished, capsys
     total = pq.read_table(analysis / "corpora.parquet").to_pylist()[-1]
     tokens = read_table(folder / "run" / "sentences", SENTENCES)["tokens"].to_pylist()
     assert (total["domain"], total["words"]) == ("total", sum(map(len, tokens)))
-    assert (analysis / "corpora.csv").read_text().startswith('"domain","sentences","words",')
+    assert (analysis / "corpora.csv").read_text().startswith("domain,sentences,words,")
     assert (analysis / "corpora.md").read_text().startswith("| domain | sentences |")
     assert "P1 Table 1" in capsys.readouterr().out
 
