@@ -38,3 +38,13 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no corpora in {folder}; set NEURONSIG_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def local_ray() -> Iterator[None]:
+    """One Ray for the whole session: Ray Data's actors die in the second Ray that one process starts (Ray 2.60)."""
+    from neuronsig.config import RayConfig
+    from neuronsig_ray.session import ray_session
+
+    with ray_session(RayConfig(address="local", object_store_mb=100)):
+        yield

@@ -10,9 +10,7 @@ pytest.importorskip("ray", reason="ray is not installed")
 
 import jobs.cluster
 from jobs.launch import launch
-from neuronsig.config import RayConfig
 from neuronsig.tables import NEURONS, PROFILES, read_table
-from neuronsig_ray.session import ray_session
 from tests.run_factory import make_run
 
 SMALL = [
@@ -24,11 +22,7 @@ SMALL = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_ray():
-    """A Ray that all commands of this file share; they leave it running."""
-    with ray_session(RayConfig(address="local", object_store_mb=100)):
-        yield
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 def command(made, *words):
@@ -36,7 +30,7 @@ def command(made, *words):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, local_ray):
     """A run that has been clustered by the job."""
     made = make_run(tmp_path_factory.mktemp("run"), clustered=False)
     assert command(made) == 0

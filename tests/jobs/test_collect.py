@@ -21,6 +21,8 @@ from neuronsig_ray.session import Resources, ray_session, replica_pool
 from tests.neuronsig_ray.models import UNITS, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
+pytestmark = pytest.mark.usefixtures("local_ray")
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
@@ -141,7 +143,8 @@ def test_more_replicas_than_the_machine_holds(run, model, words, machine, said):
         replica_pool(settings(run, model, *words).ray, machine, shards=10)
 
 
-def test_a_cluster_that_is_not_there(run, model):
+def test_a_cluster_that_is_not_there(run, model, monkeypatch):
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
     wrong = ray_session(settings(run, model, "ray.address='127.0.0.1:1'").ray)
     with pytest.raises(MachineError, match=r"ray\.address=127\.0\.0\.1:1: nobody answers there"), wrong:
         pass

@@ -1,23 +1,14 @@
-"""One Ray for all tests of this folder, and one tiny model of each kind."""
+"""One tiny model of each kind for all tests of this folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("ray", reason="ray is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
-
-
-@pytest.fixture(scope="session")
-def local_ray() -> Iterator[None]:
-    from neuronsig.config import RayConfig
-    from neuronsig_ray.session import ray_session
-
-    with ray_session(RayConfig(address="local", object_store_mb=100)):
-        yield
 
 
 @pytest.fixture(scope="session")
