@@ -36,7 +36,8 @@ class Pool:
 
 def address_of(config: RayConfig) -> str:
     """The cluster's address from the config or RAY_ADDRESS; empty: a local Ray is to be started."""
-    return config.address or os.environ.get("RAY_ADDRESS", "")
+    address = config.address or os.environ.get("RAY_ADDRESS", "")
+    return "" if address == "local" else address
 
 
 @contextmanager
@@ -53,7 +54,8 @@ def ray_session(config: RayConfig) -> Iterator[None]:
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
         else:
             # Nobody but this machine can reach it, and Ray would write a token under the home directory.
-            os.environ["RAY_AUTH_MODE"] = "disabled"
+            # A mode that is set already stays: Ray has read it, and workers of another mode never start.
+            os.environ.setdefault("RAY_AUTH_MODE", "disabled")
             # Ray Data's actors always make the core worker complain of their arguments; Python errors still show.
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
             with _no_stderr():

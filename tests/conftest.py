@@ -42,7 +42,7 @@ def data_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
-    """One Ray for the whole session: Ray Data's actors die in the second Ray that one process starts (Ray 2.60)."""
+    """One Ray for the whole session: starting one takes seconds."""
     from neuronsig.config import RayConfig
     from neuronsig_ray.session import ray_session
 

@@ -116,7 +116,7 @@ def test_an_unreachable_package_is_explained_with_both_remedies():
 @pytest.mark.parametrize(
     "line",
     [
-        'Exception in thread "main" java.io.FileNotFoundException: /root/.ivy2/cache/x.xml (Permission denied)',
+        'Exception in thread "main" java.io.FileNotFoundException: /nowhere/.ivy2/cache/x.xml (Permission denied)',
         'Exception in thread "main" java.lang.IllegalArgumentException: basedir must be absolute: ?/.ivy2/local',
     ],
     ids=["not writable", "no HOME"],
