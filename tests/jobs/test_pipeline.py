@@ -66,7 +66,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_pipeline(run: Path, corpus: Path, *more: str, job: str = "pipeline") -> subprocess.CompletedProcess[str]:
     words: Sequence[str] = [f"run={run}", f"corpus.path={corpus}", *WORDS, *more]
     command = [sys.executable, "-m", f"jobs.{job}", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "100"})
+    # What a Ray in this process left in the environment is none of a user's.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"COLUMNS": "100"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 @pytest.fixture(scope="module")
