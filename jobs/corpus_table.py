@@ -59,11 +59,12 @@ def run(config: Config) -> Summary:
 def count(config: Config, table: Path) -> list[dict[str, Any]]:
     """One row a domain in the order of the corpus, and a last row `total`; rows of CORPORA."""
     check_table(table, SENTENCES)
+    from spark_jobs.paths import uri
     from spark_jobs.session import spark_session
     from spark_jobs.statistics import corpus_statistics
 
     spark = spark_session(config.spark, "neuronsig corpus_table")
-    return [row.asDict() for row in corpus_statistics(spark.read.parquet(f"file://{table.absolute()}")).collect()]
+    return [row.asDict() for row in corpus_statistics(spark.read.parquet(uri(table))).collect()]
 
 
 def write(rows: list[dict[str, Any]], file: Path) -> None:
