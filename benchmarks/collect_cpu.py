@@ -34,9 +34,10 @@ from neuronsig.config import ModelConfig
 from neuronsig.shards import Shard, ShardPlan, shard_count, shard_of
 from neuronsig.tables import TOKENIZED, TOPK, read_table
 from neuronsig_ray.collect import valid_commits
+from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model import device_class
 from neuronsig_ray.reduce import write_final
-from neuronsig_ray.scorer import Job, Replica
+from neuronsig_ray.scorer import Replica
 
 BATCH = 32
 
@@ -70,7 +71,7 @@ def ours(job: Job, folder: str) -> dict[str, Any]:
     clock = time.monotonic()
     rows = [replica.shard(shard.index) for shard in job.shards]
     files = [str(Path(job.commits) / marker["file"]) for marker in valid_commits(job).values()]
-    for position in range(len(job.layers)):
+    for position in range(len(job.groups)):
         write_final(job, files, folder, position)
     seconds = time.monotonic() - clock
     forward = sum(row["forward_seconds"] for row in rows)
@@ -95,7 +96,8 @@ def main() -> None:
             work = Path(scratch) / dtype
             job = Job(
                 str(Path(scratch) / "tokenized"), str(work / "commits"), dtype, str(folder), device.dtype, "cpu",
-                tuple(range(1, config["num_hidden_layers"] + 1)), config["hidden_size"], (1,), k, 0, 0,
+                tuple(Group("hidden", i + 1, config["hidden_size"]) for i in range(config["num_hidden_layers"])),
+                (1,), "mean", k, 0, 0,
                 options.batch_tokens, options.threads, len(inputs), tuple(plan.shards),
             )  # fmt: skip
             rows.append((f"neuronsig, {device.dtype}", _alone(ours, job, str(work / "topk")), base))

@@ -27,9 +27,10 @@ from neuronsig.progress import polled, say, task
 from neuronsig.rundir import RunDirectory, Stage, remove
 from neuronsig.shards import BATCH_PLAN, ShardPlan, committed_keys
 from neuronsig_ray.collect import Row, clean, reduce_shards, score_shards
+from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model import DeviceClass, device_class
 from neuronsig_ray.reduce import final_marker, node_count
-from neuronsig_ray.scorer import Job, memory_bound
+from neuronsig_ray.scorer import memory_bound
 from neuronsig_ray.session import Pool, address_of, available_memory, ray_session, replica_pool, resources
 
 SECTIONS = ("model", "collect", "ray")
@@ -41,7 +42,7 @@ def run(config: Config) -> Summary:
     tokenized = run.fingerprint(f"tokenize/{tokenizer.name}", "jobs.collect")
     shards = ShardPlan.read(run.tokenized(tokenizer.name))
     folder, values = model_config(config.model)
-    layers, units = layers_and_units(config, folder)
+    groups = groups_of(config, folder)
     _check_vocabulary(config, values, shards)
     topk = run.topk(config.model.name)
     with ExitStack() as session:
@@ -49,18 +50,23 @@ def run(config: Config) -> Summary:
             session.enter_context(ray_session(config.ray))
         pool = replica_pool(config.ray, resources(config.ray), len(shards.shards))
         device = _device(config, pool)
-        plan = _plan(config, tokenizer, tokenized, folder, layers, units, device)
-        outputs = [topk, *(final_marker(topk, layer) for layer in layers)]
+        plan = _plan(config, tokenizer, tokenized, folder, groups, device)
+        outputs = [topk, *(final_marker(topk, group) for group in groups)]
         settings = stage_config(config, SECTIONS)
         with run.stage(f"collect/{config.model.name}", plan, outputs, settings, config.overwrite) as stage:
             if not stage.done:
                 session.enter_context(ray_session(config.ray))
-                _collect(config, run, shards, stage, folder, device, layers, units, pool)
-    return {"layers": f"{layers[0]} to {layers[-1]}", "device": device.name, "dtype": device.dtype, **stage.counts}
+                _collect(config, run, shards, stage, folder, device, groups, pool)
+    return {
+        "groups": f"{groups[0].name} to {groups[-1].name}",
+        "device": device.name,
+        "dtype": device.dtype,
+        **stage.counts,
+    }
 
 
-def layers_and_units(config: Config, folder: Path) -> tuple[tuple[int, ...], int]:
-    """The layers to collect and the units of each. Raises ConfigError for a layer that the model lacks."""
+def groups_of(config: Config, folder: Path) -> tuple[Group, ...]:
+    """The groups of units to collect. Raises ConfigError for a layer that the model lacks."""
     from transformers import AutoConfig
 
     try:
@@ -75,7 +81,8 @@ def layers_and_units(config: Config, folder: Path) -> tuple[tuple[int, ...], int
             f"collect.layers={list(config.collect.layers)}: {config.model.name} has no layer {unknown[0]}; "
             f"it has layers 0 (embeddings), 1 to {count} (blocks)"
         )
-    return tuple(sorted(set(config.collect.layers))) or tuple(range(1, count + 1)), units
+    layers = sorted(set(config.collect.layers)) or range(1, count + 1)
+    return tuple(Group("hidden", layer, units) for layer in layers)
 
 
 def _collect(
@@ -85,11 +92,10 @@ def _collect(
     stage: Stage,
     folder: Path,
     device: DeviceClass,
-    layers: tuple[int, ...],
-    units: int,
+    groups: tuple[Group, ...],
     pool: Pool,
 ) -> None:
-    job = make_job(config, run, shards, stage.fingerprint, folder, device, layers, units, pool.cpus)
+    job = make_job(config, run, shards, stage.fingerprint, folder, device, groups, pool.cpus)
     _require_room(config, run, job, pool, folder)
     markers = clean(job)
     pending = [shard.index for shard in shards.shards if shard.index not in markers]
@@ -99,7 +105,7 @@ def _collect(
         stage.counts.update(counts, **timing)
     stage.counts.update(counts)
     topk = run.topk(config.model.name)
-    with task("reducing", node_count(len(job.shards), len(layers), config.collect.reduce_fan_in), "nodes") as bar:
+    with task("reducing", node_count(len(job.shards), len(groups), config.collect.reduce_fan_in), "nodes") as bar:
         finals = reduce_shards(job, topk, config.collect.reduce_fan_in, bar.advance)
     stage.counts["rows"] = sum(final["rows"] for final in finals)
     remove(Path(job.commits))
@@ -142,8 +148,7 @@ def make_job(
     fingerprint: str,
     folder: Path,
     device: DeviceClass,
-    layers: tuple[int, ...],
-    units: int,
+    groups: tuple[Group, ...],
     threads: int,
 ) -> Job:
     special = config.collect.special_tokens
@@ -154,9 +159,9 @@ def make_job(
         model=str(folder.resolve()),
         dtype=device.dtype,
         device=device.device,
-        layers=layers,
-        units=units,
+        groups=groups,
         signs=tuple(sorted(config.collect.signs, reverse=True)),
+        pooling=config.collect.pooling,
         k=config.collect.k,
         skip_prefix=0 if special else shards.prefix_tokens,
         skip_suffix=0 if special else shards.suffix_tokens,
@@ -172,8 +177,7 @@ def _plan(
     tokenizer: TokenizerSpec,
     tokenized: str,
     folder: Path,
-    layers: tuple[int, ...],
-    units: int,
+    groups: tuple[Group, ...],
     device: DeviceClass,
 ) -> dict[str, Any]:
     """All that determines the table; not the number of replicas, which cannot change it."""
@@ -184,10 +188,8 @@ def _plan(
         "inputs": {f"tokenize/{tokenizer.name}": tokenized},
         "versions": {name: metadata.version(name) for name in ("torch", "transformers")},
         "device": asdict(device),
-        "pooling": "mean" if collect.special_tokens else "mean without special tokens",
-        "site": "hidden",
-        "layers": list(layers),
-        "units": units,
+        "pooling": collect.pooling if collect.special_tokens else f"{collect.pooling} without special tokens",
+        "groups": {group.name: group.units for group in groups},
         "signs": sorted(collect.signs),
         "k": collect.k,
         "batch_tokens": collect.batch_tokens,

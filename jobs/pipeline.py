@@ -34,7 +34,7 @@ def check(config: Config) -> None:
     """Find, in seconds and before any engine starts, what would stop a job an hour from now."""
     import pyspark
 
-    from jobs.collect import layers_and_units
+    from jobs.collect import groups_of
     from neuronsig.checkpoint import load_tokenizer, model_config
     from neuronsig.corpora import check_sources
     from neuronsig_ray.clusters import check_clusters
@@ -46,20 +46,22 @@ def check(config: Config) -> None:
     check_sources(config.corpus)
     folder, _ = model_config(config.model)
     load_tokenizer(config.model)
-    layers, units = layers_and_units(config, folder)
+    groups = groups_of(config, folder)
+    units = {(group.site, group.layer): group.units for group in groups}
     for name in config.mining.neurons:
         neuron = Neuron.parse(name)
-        if neuron.layer not in layers or neuron.unit >= units:
+        if neuron.unit >= units.get((neuron.site, neuron.layer), 0):
             raise ConfigError(
-                f"mining.neurons={name}: {config.model.name} has units 0 to {units - 1} of the layers collected, "
-                f"{', '.join(map(str, layers))}; choose one of those"
+                f"mining.neurons={name}: collected of {config.model.name} are "
+                f"{', '.join(f'{group.name} (units 0 to {group.units - 1})' for group in groups)}; choose one of those"
             )
+    layers = sorted({group.layer for group in groups})
     for layer in config.mining.layers:
         if layer not in layers:
             raise ConfigError(f"mining.layers={layer}: the layers collected are {', '.join(map(str, layers))}")
     wordpiece_json(config.annotator.wordpieces)
     check_vectors(config.analysis)
-    check_clusters(config.analysis.clusters, len(layers) * units * len(config.collect.signs))
+    check_clusters(config.analysis.clusters, sum(units.values()) * len(config.collect.signs))
     if config.spark.master:
         choose_java(pyspark.__version__)
     if not address_of(config.ray):

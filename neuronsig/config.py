@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from neuronsig.errors import ConfigError
-from neuronsig.neuron import Neuron
+from neuronsig.neuron import SITES, Neuron
 
 FORMATS = (
     "documentation",
@@ -31,6 +31,8 @@ FORMATS = (
     "csv",
     "parquet",
 )
+
+POOLINGS = ("mean", "max", "last")
 
 
 def option(default: Any, help: str) -> Any:
@@ -135,7 +137,11 @@ class CollectConfig:
     k: int = option(10_000, "sentences kept for each neuron (P1: 10,000)")
     layers: list[int] = option([], "layers collected, 1 = first block, 0 = embeddings; empty: all blocks")
     signs: list[int] = option([1], "1: highest activations; -1: lowest; [1,-1]: both in one pass")
-    special_tokens: bool = option(True, "whether the mean over tokens includes [CLS], [SEP] and the like")
+    sites: list[str] = option(
+        ["hidden"], "which activations: hidden (states), mlp (feed-forward activations), attention (heads' outputs)"
+    )
+    pooling: str = option("mean", "what makes one activation of a sentence's tokens: mean, max, or last (token)")
+    special_tokens: bool = option(True, "whether pooling includes [CLS], [SEP] and the like")
     dtype: str = option("auto", "float32, bfloat16, or auto: bfloat16 where the hardware multiplies it natively")
     batch_tokens: int = option(16_384, "tokens of one rectangular batch of equal-length sentences")
     shard_sentences: int = option(131_072, "sentences of one shard, the unit of work and of commit")
@@ -147,6 +153,9 @@ class CollectConfig:
         require(all(layer >= 0 for layer in self.layers), f"{key}.layers", self.layers, "0 or more")
         ok = bool(self.signs) and set(self.signs) <= {1, -1} and len(set(self.signs)) == len(self.signs)
         require(ok, f"{key}.signs", self.signs, "[1], [-1] or [1,-1]")
+        ok = bool(self.sites) and set(self.sites) <= set(SITES) and len(set(self.sites)) == len(self.sites)
+        require(ok, f"{key}.sites", self.sites, f"some of {', '.join(SITES)}")
+        require(self.pooling in POOLINGS, f"{key}.pooling", self.pooling, f"one of {', '.join(POOLINGS)}")
         dtypes = ("auto", "float32", "bfloat16")
         require(self.dtype in dtypes, f"{key}.dtype", self.dtype, f"one of {', '.join(dtypes)}")
         require(self.batch_tokens >= 1, f"{key}.batch_tokens", self.batch_tokens, "1 or more tokens")

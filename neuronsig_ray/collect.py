@@ -18,8 +18,9 @@ from ray.data import ActorPoolStrategy, DataContext
 from neuronsig import errors
 from neuronsig.commits import Marker, committed, sweep
 from neuronsig.errors import InputError, NeuronsigError
+from neuronsig_ray.job import Job
 from neuronsig_ray.reduce import tree_reduce
-from neuronsig_ray.scorer import Job, Replica
+from neuronsig_ray.scorer import Replica
 from neuronsig_ray.session import Pool
 
 # A replica that dies while it starts (node lost, memory) is tried again this often before the job fails.
@@ -80,7 +81,7 @@ class ReplicaActor:
 
 
 def reduce_shards(job: Job, folder: Path, fan_in: int, on_node: Callable[[], None]) -> list[Marker]:
-    """Check that every shard of the plan is committed, rows adding up, then reduce; return the layers' markers."""
+    """Check that every shard of the plan is committed, rows adding up, then reduce; return the groups' markers."""
     markers = valid_commits(job)
     missing = [shard.index for shard in job.shards if shard.index not in markers]
     scored = sum(marker["sentences"] for marker in markers.values())
@@ -91,8 +92,8 @@ def reduce_shards(job: Job, folder: Path, fan_in: int, on_node: Callable[[], Non
         )
     files = [Path(job.commits) / markers[shard.index]["file"] for shard in job.shards]
     finals = tree_reduce(job, files, folder, fan_in, on_node)
-    expected = job.rows_per_layer * min(job.k, job.sentences)
-    for final in finals:
+    for group, final in zip(job.groups, finals, strict=True):
+        expected = len(job.signs) * group.units * min(job.k, job.sentences)
         if final["rows"] != expected:
             raise InputError(
                 f"{folder / Path(final['file']).name} has {final['rows']} rows, expected {expected}; "

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from neuronsig.errors import InputError, MachineError
+from neuronsig_ray.job import Group
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,16 @@ def _cpu_has(probe: str) -> bool:
 class InspectedModel:
     """A model's trunk in eval mode on one device; `warnings` are what a user should know of its weights."""
 
-    def __init__(self, folder: str, dtype: str, device: str, layers: tuple[int, ...], units: int) -> None:
+    def __init__(
+        self,
+        folder: str,
+        dtype: str,
+        device: str,
+        groups: tuple[Group, ...],
+        signs: tuple[int, ...],
+        pooling: str,
+        compiled: bool = False,
+    ) -> None:
         from transformers import AutoModel
         from transformers.utils import logging as transformers_logging
 
@@ -67,30 +77,34 @@ class InspectedModel:
             model = model.get_encoder()
         model.config.use_cache = False
         self.model = model.eval().requires_grad_(False).to(device)
-        self.device, self.layers, self.units = device, layers, units
+        self.device, self.groups, self.signs, self.pooling = device, groups, signs, pooling
         found = self.hidden_states(torch.zeros((1, 4), dtype=torch.long, device=device))
-        if any(state.shape[-1] != units for state in found):
-            sizes = sorted({state.shape[-1] for state in found})
-            raise InputError(f"model.path={folder}: hidden states of {sizes} units, its config says {units}")
+        for group, state in zip(groups, found, strict=True):
+            if state.shape[-1] != group.units:
+                raise InputError(
+                    f"model.path={folder}: {group.name} has {state.shape[-1]} units, its config says {group.units}"
+                )
 
     @torch.inference_mode()
     def hidden_states(self, input_ids: Tensor) -> list[Tensor]:
         """Hidden states (batch, length, units) of the wanted layers for unpadded input_ids (batch, length)."""
         output = self.model(input_ids=input_ids, output_hidden_states=True, return_dict=True)
         states = output.hidden_states
-        if max(self.layers) >= len(states):
-            raise InputError(f"collect.layers={list(self.layers)}: the model gives layers 0 to {len(states) - 1}")
-        return [states[layer] for layer in self.layers]
+        layers = [group.layer for group in self.groups]
+        if max(layers) >= len(states):
+            raise InputError(f"collect.layers={layers}: the model gives layers 0 to {len(states) - 1}")
+        return [states[layer] for layer in layers]
 
     @torch.inference_mode()
-    def activations(self, input_ids: Tensor, prefix: int, suffix: int) -> Tensor:
-        """Mean over all but `prefix` first and `suffix` last tokens, float32 (layers, units, batch)."""
+    def scores(self, input_ids: Tensor, prefix: int, suffix: int) -> Tensor:
+        """Scores float32 (rows, batch) in the order sign, group, unit; without `prefix` first, `suffix` last tokens."""
         last = input_ids.shape[1] - suffix
         pooled = [
             state[:, prefix:last].mean(dim=1, dtype=torch.float32)  # (batch, units)
             for state in self.hidden_states(input_ids)
         ]
-        return torch.stack(pooled).transpose(1, 2).contiguous()  # (layers, units, batch)
+        activations = torch.cat(pooled, dim=1).t()  # (units of all groups, batch)
+        return torch.cat([activations if sign > 0 else -activations for sign in self.signs])  # (rows, batch)
 
 
 def _check_weights(folder: str, info: dict[str, object]) -> list[str]:

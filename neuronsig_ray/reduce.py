@@ -1,7 +1,7 @@
 """The tree reduce: committed shard files to the exact global top-K, as Ray tasks over files (design section 2).
 
-Every inner node is a committed file like a shard's, every final file one layer of the `topk/` table; a killed reduce
-goes on with the nodes that are missing. A task holds one layer of `fan_in` files at a time.
+Every inner node is a committed file like a shard's, every final file one group of the `topk/` table; a killed reduce
+goes on with the nodes that are missing. A task holds one group of `fan_in` files at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import ray
 from neuronsig.commits import commit, committed, unique_name
 from neuronsig.tables import TOPK
 from neuronsig.topk import EMPTY, Keys, dense, merge, ragged, unpack
-from neuronsig_ray.scorer import SHARD_TOPK, SITE, Job
+from neuronsig_ray.job import SHARD_TOPK, Group, Job
+from neuronsig_ray.scorer import keys_table
 
 # A row group of the final table holds whole neurons, about this many rows, so that reading one neuron reads little.
 _GROUP_ROWS = 1 << 17
@@ -27,7 +28,7 @@ _GROUP_ROWS = 1 << 17
 def tree_reduce(
     job: Job, files: Sequence[Path], folder: Path, fan_in: int, on_node: Callable[[], None]
 ) -> list[dict[str, Any]]:
-    """Reduce valid shard files to one file a layer in `folder`; return the final markers, one a layer."""
+    """Reduce valid shard files to one file a group in `folder`; return the final markers, one a group."""
     nodes = [str(path) for path in files]
     level = 0
     work = Path(job.commits) / "reduce"
@@ -39,24 +40,24 @@ def tree_reduce(
             on_node,
         )
         nodes = [str(work / marker["file"]) for marker in markers]
-    return _run([(_final, (job, nodes, str(folder), position)) for position in range(len(job.layers))], on_node)
+    return _run([(_final, (job, nodes, str(folder), position)) for position in range(len(job.groups))], on_node)
 
 
-def node_count(shards: int, layers: int, fan_in: int) -> int:
+def node_count(shards: int, groups: int, fan_in: int) -> int:
     """Tasks of the tree over `shards` files."""
-    count = layers
+    count = groups
     while shards > fan_in:
         shards = -(-shards // fan_in)
         count += shards
     return count
 
 
-def final_marker(folder: Path, layer: int) -> Path:
-    return folder / "_commits" / f"{SITE}-L{layer:02d}.json"
+def final_marker(folder: Path, group: Group) -> Path:
+    return folder / "_commits" / f"{group.name}.json"
 
 
-def merged_layer(job: Job, files: Sequence[str], position: int) -> Keys:
-    """Top-K of one layer over shard or node files: (rows of a layer, at most k), sorted descending."""
+def merged_group(job: Job, files: Sequence[str], position: int) -> Keys:
+    """Top-K of one group over shard or node files: (rows of the group, at most k), sorted descending."""
     result: Keys | None = None
     for file in files:
         lists = pq.ParquetFile(file).read_row_group(position)["keys"].combine_chunks()
@@ -67,7 +68,7 @@ def merged_layer(job: Job, files: Sequence[str], position: int) -> Keys:
 
 
 def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[str, Any]:
-    """Merge files into one node file, layer by layer, unless it is there already."""
+    """Merge files into one node file, group by group, unless it is there already."""
     marker = Path(folder) / f"{name}.json"
     found = committed(marker, job.fingerprint)
     if found is not None:
@@ -75,41 +76,38 @@ def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[
 
     def write(path: Path) -> dict[str, Any]:
         with pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False) as writer:
-            for position, layer in enumerate(job.layers):
-                keys, offsets = ragged(merged_layer(job, files, position))
-                lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(keys))
-                column = pa.array(np.full(job.rows_per_layer, layer, np.int16))
-                writer.write_table(pa.table([column, lists], schema=SHARD_TOPK), row_group_size=job.rows_per_layer)
+            for position, group in enumerate(job.groups):
+                keys, offsets = ragged(merged_group(job, files, position))
+                writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
         return {}
 
     return commit(Path(folder) / unique_name(name, ".parquet"), marker, job.fingerprint, write)
 
 
 def write_final(job: Job, files: Sequence[str], folder: str, position: int) -> dict[str, Any]:
-    """One layer of the topk table, sorted by unit, sign, rank, unless it is there already."""
-    layer = job.layers[position]
-    marker = final_marker(Path(folder), layer)
+    """One group of the topk table, sorted by unit, sign, rank, unless it is there already."""
+    group = job.groups[position]
+    marker = final_marker(Path(folder), group)
     found = committed(marker, job.fingerprint)
     if found is not None:
         return found
-    keys = merged_layer(job, files, position)
+    keys = merged_group(job, files, position)
 
     def write(path: Path) -> dict[str, Any]:
         rows = 0
         with pq.ParquetWriter(path, TOPK, compression="zstd", use_dictionary=["site", "unit"]) as writer:
-            for table in topk_tables(job, layer, keys):
+            for table in topk_tables(job, group, keys):
                 writer.write_table(table, row_group_size=max(1, table.num_rows))
                 rows += table.num_rows
-        return {"layer": layer, "rows": rows}
+        return {"site": group.site, "layer": group.layer, "rows": rows}
 
-    data = Path(folder) / f"{SITE}-L{layer:02d}.parquet"
-    return commit(data, marker, job.fingerprint, write)
+    return commit(Path(folder) / f"{group.name}.parquet", marker, job.fingerprint, write)
 
 
-def topk_tables(job: Job, layer: int, keys: Keys) -> Iterator[pa.Table]:
+def topk_tables(job: Job, group: Group, keys: Keys) -> Iterator[pa.Table]:
     """TOPK tables of whole neurons in order of unit, sign, rank, from keys in order of sign, unit."""
-    units = np.tile(np.arange(job.units, dtype=np.int32), len(job.signs))
-    signs = np.repeat(np.array(job.signs, np.int8), job.units)
+    units = np.tile(np.arange(group.units, dtype=np.int32), len(job.signs))
+    signs = np.repeat(np.array(job.signs, np.int8), group.units)
     order = np.lexsort((signs, units))
     step = max(1, _GROUP_ROWS // max(1, keys.shape[1]))
     for start in range(0, len(order), step):
@@ -120,8 +118,8 @@ def topk_tables(job: Job, layer: int, keys: Keys) -> Iterator[pa.Table]:
         n = scores.size
         ranks = np.broadcast_to(np.arange(keys.shape[1], dtype=np.int32), held.shape)[held]
         columns = [
-            pa.array([SITE]).take(pa.array(np.zeros(n, np.int32))),
-            pa.array(np.full(n, layer, np.int16)),
+            pa.array([group.site]).take(pa.array(np.zeros(n, np.int32))),
+            pa.array(np.full(n, group.layer, np.int16)),
             pa.array(np.repeat(units[rows], counts)),
             pa.array(np.repeat(signs[rows], counts)),
             pa.array(ranks),

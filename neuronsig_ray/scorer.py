@@ -18,59 +18,11 @@ from torch import Tensor
 from neuronsig.commits import commit, committed, file_digest, unique_name
 from neuronsig.errors import InputError
 from neuronsig.heartbeat import Heartbeat
-from neuronsig.neuron import Neuron
 from neuronsig.shards import Shard, rectangles
 from neuronsig.topk import Keys, merge, ragged, thresholds
+from neuronsig_ray.job import SHARD_TOPK, Group, Job
 from neuronsig_ray.model import InspectedModel
 from neuronsig_ray.selection import ShardTopK
-
-SITE = "hidden"
-
-# One row a neuron, in the order sign, unit; one row group a layer, so that a reducer reads one layer of many files.
-SHARD_TOPK = pa.schema([("layer", pa.int16()), ("keys", pa.large_list(pa.uint64()))])
-
-
-@dataclass(frozen=True)
-class Job:
-    """All that a replica needs to know; the same for every shard of a collection."""
-
-    tokenized: str
-    commits: str
-    fingerprint: str
-    model: str
-    dtype: str
-    device: str
-    layers: tuple[int, ...]
-    units: int
-    signs: tuple[int, ...]
-    k: int
-    skip_prefix: int
-    skip_suffix: int
-    batch_tokens: int
-    threads: int
-    sentences: int
-    shards: tuple[Shard, ...]
-
-    @property
-    def rows_per_layer(self) -> int:
-        return len(self.signs) * self.units
-
-    @property
-    def rows(self) -> int:
-        return len(self.layers) * self.rows_per_layer
-
-    @property
-    def prunes(self) -> bool:
-        """Whether thresholds carried from shard to shard can refuse anything."""
-        return len(self.shards) > 1 and self.sentences > self.k
-
-    def neuron(self, row: int) -> Neuron:
-        layer, rest = divmod(row, self.rows_per_layer)
-        sign, unit = divmod(rest, self.units)
-        return Neuron(SITE, self.layers[layer], unit, self.signs[sign])
-
-    def marker(self, index: int) -> Path:
-        return Path(self.commits) / f"shard-{index:05d}.json"
 
 
 @dataclass(frozen=True)
@@ -107,7 +59,7 @@ class Replica:
     def __init__(self, job: Job) -> None:
         torch.set_num_threads(job.threads or 1)
         self.job = job
-        self.model = InspectedModel(job.model, job.dtype, job.device, job.layers, job.units)
+        self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling, job.compiled)
         most = max(shard.sentences for shard in job.shards)
         self.top = ShardTopK(job.rows, job.k, most, job.device)
         self.best: list[Keys] | None = None
@@ -141,23 +93,22 @@ class Replica:
         """Offer every sentence's activations to the shard's top-K; return the seconds in the forward pass."""
         self.top.start(self.floor)
         forward, done = 0.0, 0
-        for sentence_ids, activations, seconds in self.activations(text):
-            scores = signed(activations, self.job.signs)  # (rows, batch)
+        for sentence_ids, scores, seconds in self.scores(text):
             self.top.add(scores, sentence_ids)
             forward += seconds
             done += len(sentence_ids)
             on_progress(done)
         return forward
 
-    def activations(self, text: ShardText) -> Iterator[tuple[Tensor, Tensor, float]]:
-        """(sentence ids (batch,), activations (layers, units, batch), seconds) of every rectangle of a shard."""
+    def scores(self, text: ShardText) -> Iterator[tuple[Tensor, Tensor, float]]:
+        """(sentence ids (batch,), scores (rows, batch), seconds) of every rectangle of a shard."""
         job = self.job
         for start, stop, length in rectangles(np.diff(text.offsets), job.batch_tokens):
             flat = text.tokens[text.offsets[start] : text.offsets[stop]]
             input_ids = torch.from_numpy(flat.reshape(stop - start, length).astype(np.int64)).to(job.device)
             sentence_ids = torch.from_numpy(text.sentence_ids[start:stop].copy()).to(job.device)
             clock = time.monotonic()
-            found = self.model.activations(input_ids, job.skip_prefix, job.skip_suffix)  # (layers, units, batch)
+            found = self.model.scores(input_ids, job.skip_prefix, job.skip_suffix)  # (rows, batch)
             seconds = time.monotonic() - clock
             self._refuse_nan(found, sentence_ids)
             yield sentence_ids, found, seconds
@@ -169,12 +120,10 @@ class Replica:
         def write(path: Path) -> dict[str, int]:
             survivors = 0
             with pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False) as writer:
-                for position, layer in enumerate(job.layers):
-                    keys, offsets = ragged(self._layer(position))
+                for position, group in enumerate(job.groups):
+                    keys, offsets = ragged(self._group(position))
                     survivors += keys.size
-                    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(keys))
-                    column = pa.array(np.full(job.rows_per_layer, layer, np.int16))
-                    writer.write_table(pa.table([column, lists], schema=SHARD_TOPK), row_group_size=job.rows_per_layer)
+                    writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
             return {"shard": index, "sentences": shard.sentences, "tokens": shard.tokens, "survivors": survivors}
 
         data = Path(job.commits) / unique_name(f"shard-{index:05d}", ".parquet")
@@ -185,41 +134,42 @@ class Replica:
         job = self.job
         if not job.prunes:
             return
-        found = [self._layer(position) for position in range(len(job.layers))]
+        found = [self._group(position) for position in range(len(job.groups))]
         if self.best is None:
             self.best = found
         else:
             for position, keys in enumerate(found):
                 self.best[position] = merge(self.best[position], keys, job.k)
-        self.floor = np.concatenate([thresholds(keys, job.k) for keys in self.best])
+        self.floor = np.empty(job.rows, np.float32)
+        for position, keys in enumerate(self.best):
+            found_thresholds = thresholds(keys, job.k).reshape(len(job.signs), -1)
+            for (start, stop), values in zip(job.ranges(position), found_thresholds, strict=True):
+                self.floor[start:stop] = values
 
-    def _layer(self, position: int) -> Keys:
-        rows = self.job.rows_per_layer
-        return self.top.result(position * rows, (position + 1) * rows)
+    def _group(self, position: int) -> Keys:
+        return np.concatenate([self.top.result(start, stop) for start, stop in self.job.ranges(position)])
 
-    def _refuse_nan(self, activations: Tensor, sentence_ids: Tensor) -> None:
-        if not bool(activations.isnan().any()):
+    def _refuse_nan(self, scores: Tensor, sentence_ids: Tensor) -> None:
+        if not bool(scores.isnan().any()):
             return
-        layer, unit, column = activations.isnan().nonzero()[0].tolist()
-        neuron = Neuron(SITE, self.job.layers[layer], unit)
+        row, column = scores.isnan().nonzero()[0].tolist()
         raise InputError(
-            f"sentence_id={int(sentence_ids[column])}: the activation of {neuron} is NaN (dtype {self.job.dtype}); "
-            "set collect.dtype=float32, or check the model's weights"
+            f"sentence_id={int(sentence_ids[column])}: the activation of {self.job.neuron(row)} is NaN "
+            f"(dtype {self.job.dtype}); set collect.dtype=float32, or check the model's weights"
         )
 
 
-def signed(activations: Tensor, signs: tuple[int, ...]) -> Tensor:
-    """Scores (layers * signs * units, batch) of activations (layers, units, batch): negated for sign -1."""
-    if signs == (1,):
-        return activations.flatten(0, 1)
-    sides = [activations if sign > 0 else -activations for sign in signs]
-    return torch.stack(sides, dim=1).flatten(0, 2)
+def keys_table(group: Group, keys: Keys, offsets: npt.NDArray[np.int64]) -> pa.Table:
+    """The SHARD_TOPK rows of one group, from its neurons' keys end to end."""
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(keys))
+    return pa.table([pa.array(np.full(len(offsets) - 1, group.layer, np.int16)), lists], schema=SHARD_TOPK)
 
 
 def memory_bound(job: Job) -> int:
     """Bytes of top-K state that a replica holds at most, on its device and its host together."""
     most = max(shard.sentences for shard in job.shards)
     kept = job.rows * min(job.k, job.sentences) * 8 if job.prunes else 0
-    # `result` and `merge` copy one layer a few times.
-    layer = job.rows_per_layer * (min(job.k, most) + min(job.k, job.sentences)) * 8
+    # `result` and `merge` copy one group a few times.
+    largest = len(job.signs) * max(group.units for group in job.groups)
+    layer = largest * (min(job.k, most) + min(job.k, job.sentences)) * 8
     return ShardTopK.bound(job.rows, job.k, most) + kept + 4 * layer

@@ -18,7 +18,7 @@ from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigErr
 from neuronsig.rundir import RunDirectory
 from neuronsig.shards import ShardPlan
 from neuronsig_ray.session import Resources, ray_session, replica_pool
-from tests.neuronsig_ray.models import UNITS, random_inputs, save_model, write_tokenized
+from tests.neuronsig_ray.models import UNITS, hidden, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
 pytestmark = pytest.mark.usefixtures("local_ray")
@@ -66,7 +66,7 @@ def test_the_table_equals_brute_force_and_a_second_run_does_nothing(run, model):
     directory = RunDirectory(run)
     shards = ShardPlan.read(next((run / "tokenized").iterdir()))
     device = collect.device_class(False, "float32", 1)
-    job = collect.make_job(config, directory, shards, "any", model, device, (1, 2), UNITS, 1)
+    job = collect.make_job(config, directory, shards, "any", model, device, hidden(1, 2), 1)
     assert_same_table(directory.topk("tiny"), brute_force(job))
     assert not directory.shards("tiny").exists()
     stamps = {path: path.stat().st_mtime_ns for path in directory.topk("tiny").rglob("*")}

@@ -15,12 +15,17 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from neuronsig.shards import Shard, ShardPlan, shard_count, shard_of
 from neuronsig.tables import TOKENIZED
-from neuronsig_ray.scorer import Job
+from neuronsig_ray.job import Group, Job
 
 WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "rug", "and", "not", "quickly", ".", ",", "!"]
 VOCABULARY = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
 UNITS = 16
 KINDS = ("bert", "distilbert", "roberta", "gpt2", "t5")
+
+
+def hidden(*layers: int) -> tuple[Group, ...]:
+    """The hidden states of a model that `save_model` made."""
+    return tuple(Group("hidden", layer, UNITS) for layer in layers)
 
 
 def save_model(folder: Path, kind: str = "bert", seed: int = 0) -> Path:
@@ -93,9 +98,9 @@ def make_job(
         "model": str(model),
         "dtype": "float32",
         "device": "cpu",
-        "layers": (1, 2),
-        "units": UNITS,
+        "groups": hidden(1, 2),
         "signs": (1,),
+        "pooling": "mean",
         "k": k,
         "skip_prefix": 0,
         "skip_suffix": 0,

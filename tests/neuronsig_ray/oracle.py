@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from neuronsig.tables import TOPK, read_table
 from neuronsig.topk import reference
-from neuronsig_ray.scorer import Job, Replica, read_shard, signed
+from neuronsig_ray.job import Job
+from neuronsig_ray.scorer import Replica, read_shard
 
 
 def all_scores(job: Job) -> tuple[np.ndarray, np.ndarray]:
@@ -17,9 +18,9 @@ def all_scores(job: Job) -> tuple[np.ndarray, np.ndarray]:
     replica = Replica(job)
     ids, scores = [], []
     for shard in job.shards:
-        for sentence_ids, activations, _ in replica.activations(read_shard(Path(job.tokenized), shard)):
+        for sentence_ids, found, _ in replica.scores(read_shard(Path(job.tokenized), shard)):
             ids.append(sentence_ids.numpy())
-            scores.append(signed(activations, job.signs).numpy())
+            scores.append(found.numpy())
     return np.concatenate(scores, axis=1), np.concatenate(ids)
 
 

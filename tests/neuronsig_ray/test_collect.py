@@ -14,11 +14,12 @@ import ray
 
 from neuronsig.errors import InputError
 from neuronsig_ray import collect
+from neuronsig_ray.job import Job
 from neuronsig_ray.reduce import final_marker, node_count, write_final, write_inner
-from neuronsig_ray.scorer import Job, Replica, memory_bound, read_shard
+from neuronsig_ray.scorer import Replica, memory_bound, read_shard
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray import faults
-from tests.neuronsig_ray.models import KINDS, make_job, random_inputs
+from tests.neuronsig_ray.models import KINDS, UNITS, hidden, make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
 ONE = Pool(replicas=1, cpus=1, gpus=0)
@@ -49,7 +50,7 @@ def run_here(job: Job, folder: Path, order: Sequence[int] | None = None, fan_in:
         groups = [files[i : i + fan_in] for i in range(0, len(files), fan_in)]
         nodes = [write_inner(job, group, f"{job.commits}/reduce", f"{level}-{i}") for i, group in enumerate(groups)]
         files = [f"{job.commits}/reduce/{node['file']}" for node in nodes]
-    for position in range(len(job.layers)):
+    for position in range(len(job.groups)):
         write_final(job, files, str(folder), position)
 
 
@@ -65,7 +66,7 @@ SHAPES = [
     pytest.param(90, 0, 1, 1, {}, id="a shard for each sentence, k = 1"),
     pytest.param(150, 0, 40, 12, {"signs": (1, -1)}, id="both signs"),
     pytest.param(150, 4, 40, 12, {"signs": (-1,)}, id="lowest only, ties"),
-    pytest.param(150, 0, 40, 12, {"layers": (0, 2)}, id="embeddings and the last layer"),
+    pytest.param(150, 0, 40, 12, {"groups": hidden(0, 2)}, id="embeddings and the last layer"),
     pytest.param(150, 0, 40, 12, {"skip_prefix": 1, "skip_suffix": 1}, id="without special tokens"),
     pytest.param(150, 0, 40, 12, {"batch_tokens": 1}, id="batches of one"),
     pytest.param(150, 0, 40, 12, {"dtype": "bfloat16", "signs": (1, -1)}, id="bfloat16"),
@@ -102,8 +103,8 @@ def test_a_killed_replica_changes_nothing(local_ray, tiny_model, tmp_path, repli
     assert (tmp_path / "killed").exists()
     wanted = tmp_path / "undisturbed"
     run_here(dataclasses.replace(job, commits=str(tmp_path / "commits-2")), wanted)
-    for layer in job.layers:
-        name = f"hidden-L{layer:02d}.parquet"
+    for group in job.groups:
+        name = f"{group.name}.parquet"
         assert (tmp_path / "topk" / name).read_bytes() == (wanted / name).read_bytes()
 
 
@@ -134,7 +135,7 @@ def test_an_error_in_a_replica_reaches_the_user_as_one_line(local_ray, tiny_mode
 def test_rescoring_a_shard_gives_the_same_bits(tiny_model, tmp_path):
     job = make_job(tmp_path, tiny_model(), random_inputs(200), 50, 20, dtype="bfloat16")
     text = read_shard(Path(job.tokenized), job.shards[2])
-    for first, second in zip(Replica(job).activations(text), Replica(job).activations(text), strict=True):
+    for first, second in zip(Replica(job).scores(text), Replica(job).scores(text), strict=True):
         assert (first[0] == second[0]).all()
         assert (first[1].numpy().view(np.uint32) == second[1].numpy().view(np.uint32)).all()
 
@@ -167,22 +168,22 @@ def test_nothing_is_reduced_while_a_shard_is_missing(tiny_model, tmp_path):
 def test_a_finished_node_is_not_made_again(tiny_model, tmp_path):
     job = make_job(tmp_path, tiny_model(), random_inputs(60), 20, 5)
     run_here(job, tmp_path / "topk")
-    before = final_marker(tmp_path / "topk", 1).stat().st_mtime_ns
+    before = final_marker(tmp_path / "topk", job.groups[0]).stat().st_mtime_ns
     assert write_final(job, [], str(tmp_path / "topk"), 0)["rows"] == 16 * 5
-    assert final_marker(tmp_path / "topk", 1).stat().st_mtime_ns == before
+    assert final_marker(tmp_path / "topk", job.groups[0]).stat().st_mtime_ns == before
 
 
 def test_nan_names_the_sentence_and_the_neuron(tiny_model, tmp_path):
     job = make_job(tmp_path, tiny_model(), random_inputs(30), 30, 5)
     replica = Replica(job)
-    activations = replica.model.activations
+    scores = replica.model.scores
 
     def broken(input_ids, prefix, suffix):
-        found = activations(input_ids, prefix, suffix).clone()
-        found[1, 7, 0] = float("nan")
+        found = scores(input_ids, prefix, suffix).clone()
+        found[UNITS + 7, 0] = float("nan")
         return found
 
-    replica.model.activations = broken
+    replica.model.scores = broken
     with pytest.raises(InputError, match=r"sentence_id=\d+: the activation of L2/U7 is NaN"):
         replica.shard(0)
     assert not Path(job.commits).exists()
@@ -205,4 +206,4 @@ def test_the_memory_bound_does_not_grow_with_the_corpus(tiny_model, tmp_path):
 
 @pytest.mark.parametrize(("shards", "nodes"), [(1, 2), (8, 2), (9, 2 + 2), (65, 2 + 9 + 2)])
 def test_the_tree_has_as_many_nodes_as_progress_says(shards, nodes):
-    assert node_count(shards, layers=2, fan_in=8) == nodes
+    assert node_count(shards, groups=2, fan_in=8) == nodes

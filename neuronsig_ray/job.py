@@ -1,0 +1,85 @@
+"""What a collection is: the units it looks at, the shards it reads, and the order of its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from neuronsig.neuron import Neuron
+from neuronsig.shards import Shard
+from neuronsig.storage import location
+
+# One row a neuron; one row group for each group of units, so that a reducer reads one group of many files.
+SHARD_TOPK = pa.schema([("layer", pa.int16()), ("keys", pa.large_list(pa.uint64()))])
+
+
+@dataclass(frozen=True)
+class Group:
+    """The units of one site in one layer: a row group of a shard's file, a file of the topk table."""
+
+    site: str
+    layer: int
+    units: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.site}-L{self.layer:02d}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a replica needs to know; the same for every shard of a collection.
+
+    Scores have one row a neuron, in the order sign, group, unit.
+    """
+
+    tokenized: str
+    commits: str
+    fingerprint: str
+    model: str
+    dtype: str
+    device: str
+    groups: tuple[Group, ...]
+    signs: tuple[int, ...]
+    pooling: str
+    k: int
+    skip_prefix: int
+    skip_suffix: int
+    batch_tokens: int
+    threads: int
+    sentences: int
+    shards: tuple[Shard, ...]
+    compiled: bool = False
+
+    @property
+    def units(self) -> int:
+        """Units of all groups."""
+        return sum(group.units for group in self.groups)
+
+    @property
+    def rows(self) -> int:
+        return len(self.signs) * self.units
+
+    @property
+    def prunes(self) -> bool:
+        """Whether thresholds carried from shard to shard can refuse anything."""
+        return len(self.shards) > 1 and self.sentences > self.k
+
+    def ranges(self, position: int) -> list[tuple[int, int]]:
+        """Rows (start, stop) of one group, one range a sign."""
+        before = sum(group.units for group in self.groups[:position])
+        units = self.groups[position].units
+        return [(i * self.units + before, i * self.units + before + units) for i in range(len(self.signs))]
+
+    def neuron(self, row: int) -> Neuron:
+        sign, unit = divmod(row, self.units)
+        for group in self.groups:
+            if unit < group.units:
+                return Neuron(group.site, group.layer, unit, self.signs[sign])
+            unit -= group.units
+        raise IndexError(row)
+
+    def marker(self, index: int) -> Path:
+        return location(self.commits) / f"shard-{index:05d}.json"
