@@ -22,6 +22,7 @@ class Group:
     site: str
     layer: int
     units: int
+    module: str = ""  # the user's pattern of the module that reads them, where sites.READERS does not know it
 
     @property
     def name(self) -> str:
