@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from neuronsig import __version__
+from neuronsig import __version__, growth
 from neuronsig.errors import ConfigError, InputError, MachineError, PlanMismatchError
 
 LIBRARIES = (
@@ -156,16 +156,24 @@ class RunDirectory:
             have = sorted(n for n, e in stages.items() if n.split("/")[0] == job and e["status"] == "complete")
             found = f" (it has {', '.join(have)})" if have else ""
             state = "is not finished" if entry else "has not been run"
+            maker = "append" if entry and growth.additions(entry["plan"]) else job
             raise InputError(
-                f"{needed_by}: stage {stage} {state} in run={self.root}{found}; run python -m jobs.{job} first"
+                f"{needed_by}: stage {stage} {state} in run={self.root}{found}; run python -m jobs.{maker} first"
             )
         for source, made_from in entry["plan"].get("inputs", {}).items():
             if self.fingerprint(source, needed_by) != made_from:
-                raise InputError(
-                    f"{needed_by}: {stage} in run={self.root} was made from another {source} than is there now; "
-                    f"run python -m jobs.{job} with overwrite=true first"
-                )
+                raise InputError(f"{needed_by}: {self._stale(stage, source, made_from)}")
         return str(entry["fingerprint"])
+
+    def _stale(self, stage: str, source: str, made_from: str) -> str:
+        """What is wrong with a stage whose input has changed, and the remedy."""
+        job = stage.split("/")[0]
+        again = f"run python -m jobs.{job} with overwrite=true first"
+        if made_from not in growth.earlier(self.record()["stages"][source]["plan"]):
+            return f"{stage} in run={self.root} was made from another {source} than is there now; {again}"
+        if job in ("tokenize", "collect"):
+            again = "run the jobs.append of that text for this model first, or that job with overwrite=true"
+        return f"{stage} in run={self.root} was made before text was appended to {source}; {again}"
 
     @contextmanager
     def stage(
@@ -181,24 +189,32 @@ class RunDirectory:
         `outputs` are the paths that hold the stage's results; `plan["inputs"]` names the stages it reads and their
         fingerprints. The block must return at once when `stage.done`. Raises PlanMismatchError, naming the first
         differences, when the directory holds another plan and `overwrite` is false; with `overwrite` the outputs
-        are deleted first. Raises MachineError when the directory cannot be written, or another process makes the
-        same stage.
+        are deleted first. A plan of `growth.grown` may follow the finished one: nothing is deleted then. Raises
+        MachineError when the directory cannot be written, or another process makes the same stage.
         """
         plan = json.loads(json.dumps(plan, default=str))
         fingerprint = fingerprint_of(plan)
-        entry = self._same_plan(name, plan, fingerprint, overwrite)
-        if entry is not None and _is_done(entry, outputs):
-            yield Stage(name, dict(plan), fingerprint, True, dict(entry["counts"]), float(entry["seconds"]))
+        entry = self.stage_record(name)
+        if entry is not None and _holds(entry, plan, fingerprint) and _is_done(entry, outputs):
+            made = (dict(entry["plan"]), entry["fingerprint"])
+            yield Stage(name, *made, True, dict(entry["counts"]), float(entry["seconds"]))
             return
-        with self._alone(name):
+        entry = self._same_plan(name, plan, fingerprint, overwrite)
+        with self.alone(name):
             if entry is None:
                 for path in outputs if self.stage_record(name) else ():
                     remove(path)
             stage = Stage(name, dict(plan), fingerprint, False)
+            if entry is not None and growth.additions(plan):
+                stage.counts = dict(entry["counts"])
+            grows = entry is not None and growth.follows(plan, entry)
             # The seconds of a run that was interrupted count; those of a table that was deleted since do not.
-            earlier = float(entry["seconds"]) if entry is not None and entry["status"] != "complete" else 0.0
+            goes_on = entry is not None and (grows or entry["status"] != "complete")
+            earlier = float(entry["seconds"]) if entry is not None and goes_on else 0.0
             common = {"plan": plan, "fingerprint": fingerprint, "config": dict(config), "versions": library_versions()}
-            self._write(name, {**common, "status": "running", "started": _now(), "seconds": earlier, "counts": {}})
+            self._write(
+                name, {**common, "status": "running", "started": _now(), "seconds": earlier, "counts": stage.counts}
+            )
             clock = time.monotonic()
             try:
                 yield stage
@@ -212,8 +228,10 @@ class RunDirectory:
     ) -> dict[str, Any] | None:
         """The stage's record when it has this plan; None when there is none, or another that may be overwritten."""
         entry = self.stage_record(name)
-        if entry is None or entry["fingerprint"] == fingerprint:
+        if entry is None or entry["fingerprint"] == fingerprint or growth.follows(plan, entry):
             return entry
+        if not overwrite and growth.without_additions(entry["plan"]) == plan:
+            raise PlanMismatchError(self._appended_to(name, entry))
         if not overwrite:
             raise PlanMismatchError(
                 f"run={self.root} already holds {name} made with another plan: "
@@ -221,6 +239,20 @@ class RunDirectory:
                 "choose another run=..., or overwrite=true to make it again"
             )
         return None
+
+    def _appended_to(self, name: str, entry: Mapping[str, Any]) -> str:
+        number = len(growth.additions(entry["plan"]))
+        times = "once" if number == 1 else f"{number} times"
+        if entry["status"] != "complete" or entry["plan"].get("inputs"):
+            state = "is not whole" if entry["status"] == "complete" else "is not finished"
+            return (
+                f"run={self.root}: text was appended to {name} {times}, and it {state}; run the same jobs.append "
+                f"again, or python -m jobs.{name.split('/')[0]} with overwrite=true to make it in one piece"
+            )
+        return (
+            f"run={self.root}: text was appended to {name} {times} since it was made from this corpus; go on with "
+            "the jobs that read it, choose another run=..., or overwrite=true to make it again without that text"
+        )
 
     def _end(self, stage: Stage, common: Mapping[str, Any], status: str, seconds: float) -> None:
         stage.seconds = round(seconds, 2)
@@ -230,7 +262,7 @@ class RunDirectory:
         )
 
     @contextmanager
-    def _alone(self, name: str) -> Iterator[None]:
+    def alone(self, name: str) -> Iterator[None]:
         """Hold the stage's lock; it goes with the process, however that ends."""
         try:
             lock = open(self.root / f".{name.replace('/', '-')}.lock", "w")  # noqa: SIM115
@@ -256,6 +288,10 @@ class RunDirectory:
 
 def _unwritable(root: Path, error: OSError) -> MachineError:
     return MachineError(f"run={root} cannot be written ({error.strerror}); choose another run=...")
+
+
+def _holds(entry: Mapping[str, Any], plan: Mapping[str, Any], fingerprint: str) -> bool:
+    return entry["fingerprint"] == fingerprint or growth.same_output(plan, entry)
 
 
 def _is_done(entry: Mapping[str, Any], outputs: Sequence[Path]) -> bool:

@@ -1,0 +1,49 @@
+"""A stage's plan after text was appended to a finished run (design section 4.4): it grows, nothing of it is replaced.
+
+`plan["appended"]` lists what came later, oldest first; each entry's `from` is the fingerprint the stage had before.
+`plan["inputs"]`, where there are any, are those the stage's output stands for now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+APPENDED = "appended"
+
+
+def grown(
+    entry: Mapping[str, Any], addition: Mapping[str, Any], inputs: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The plan of a finished stage (its record in run.json) with one addition, made from other `inputs` than before."""
+    plan = dict(entry["plan"])
+    if inputs is not None:
+        plan["inputs"] = dict(inputs)
+    return {**plan, APPENDED: [*plan.get(APPENDED, ()), {"from": entry["fingerprint"], **addition}]}
+
+
+def additions(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was appended, oldest first."""
+    return list(plan.get(APPENDED, ()))
+
+
+def earlier(plan: Mapping[str, Any]) -> list[str]:
+    """The fingerprints that the stage had before each addition, oldest first."""
+    return [addition["from"] for addition in additions(plan)]
+
+
+def without_additions(plan: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in plan.items() if key != APPENDED}
+
+
+def follows(plan: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether `plan` is that of a finished stage with one more addition."""
+    return entry["status"] == "complete" and earlier(plan)[-1:] == [entry["fingerprint"]]
+
+
+def same_output(plan: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether the stage holds what `plan` asks for, be it in several additions.
+
+    That is so when it was made from the same inputs: what was appended is in their fingerprints.
+    """
+    return bool(plan.get("inputs")) and without_additions(entry["plan"]) == plan
