@@ -31,7 +31,7 @@ import torch
 from neuronsig.checkpoint import load_tokenizer, model_config
 from neuronsig.commits import file_digest
 from neuronsig.config import ModelConfig
-from neuronsig.shards import Shard, ShardPlan, shard_count, shard_of
+from neuronsig.shards import Shard, ShardPlan, shard_of, shard_sizes
 from neuronsig.tables import TOKENIZED, TOPK, read_table
 from neuronsig_ray.collect import valid_commits
 from neuronsig_ray.job import Group, Job
@@ -128,7 +128,7 @@ def _write_shards(folder: Path, inputs: list[list[int]], shard_sentences: int) -
     n = len(inputs)
     owner = shard_of(np.arange(n), n, shard_sentences, seed=0)
     shards = []
-    for index in range(shard_count(n, shard_sentences)):
+    for index in range(len(shard_sizes(n, shard_sentences))):
         ids = sorted(np.flatnonzero(owner == index).tolist(), key=lambda i: (len(inputs[i]), i))
         file = folder / f"shard-{index:05d}.parquet"
         pq.write_table(pa.table([ids, [inputs[i] for i in ids]], schema=TOKENIZED), file, compression="zstd")

@@ -16,7 +16,7 @@ from neuronsig.checkpoint import load_tokenizer
 from neuronsig.config import Config
 from neuronsig.progress import polled, task
 from neuronsig.rundir import RunDirectory
-from neuronsig.shards import PLAN_FILE, ShardPlan, shard_count
+from neuronsig.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan, shard_sizes
 from neuronsig.tables import SENTENCES, check_table
 from spark_jobs.session import spark_session
 from spark_jobs.tokenize import ShardTask, count_dense, finished_shards, read_texts, write_shards
@@ -37,6 +37,7 @@ def run(config: Config) -> Summary:
         "tokenizer_sha256": tokenizer.sha256,
         "max_tokens": tokenizer.max_tokens,
         "shard_sentences": config.collect.shard_sentences,
+        "shard_layout": SHARD_LAYOUT,
         "seed": config.collect.seed,
     }
     settings = stage_config(config, SECTIONS)
@@ -54,7 +55,7 @@ def run(config: Config) -> Summary:
                 config.collect.seed,
                 tokenizer,
             )
-            total = shard_count(work.sentences, work.shard_sentences)
+            total = len(shard_sizes(work.sentences, work.shard_sentences))
             with task("tokenizing", total, "shards") as bar:
                 with polled(lambda: bar.update(finished_shards(folder))):
                     shards = write_shards(spark, texts, work)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from neuronsig.config import Config
 from neuronsig.errors import InputError
-from neuronsig.shards import committed_keys
+from neuronsig.shards import committed_keys, in_flight, shard_sizes
 
 # Measured on samples of the six corpora (401,241 sentences of 23.7 tokens) with MiniLM at K = 10,000: bytes on disk.
 SENTENCE_BYTES = 117.0
@@ -99,9 +99,9 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     layers = len(collect.layers) or shape.layers
     neurons = layers * shape.width * len(collect.signs)
     tokens = sentences * tokens_per_sentence
-    shards = -(-sentences // collect.shard_sentences)
+    sizes = shard_sizes(sentences, collect.shard_sentences)
     kept = min(collect.k, sentences)
-    committed = committed_keys(collect.k, min(collect.shard_sentences, sentences), shards, hardware.replicas)
+    committed = committed_keys(collect.k, sizes, in_flight(hardware.replicas))
     mined = len(config.mining.neurons) + len(config.mining.layers) * shape.width + config.mining.selective
     mined = min(mined, neurons)
     flops = tokens * shape.flops_per_token(tokens_per_sentence)
@@ -126,7 +126,7 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
         sentences=sentences,
         tokens=tokens,
         neurons=neurons,
-        shards=shards,
+        shards=len(sizes),
         flops=flops,
         bytes_by_stage={
             "sentences": sentences * SENTENCE_BYTES,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,21 +23,31 @@ PLAN_FILE = "plan.json"
 # Changes whenever `rectangles` would cut a shard into other batches: then scores may differ in the last bit.
 BATCH_PLAN = 1
 
+# Changes whenever a sentence would go to another shard.
+SHARD_LAYOUT = 2
+FIRST_SHARD = 8192
+
 _ROUNDS = 4
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
-def committed_keys(k: int, shard_sentences: int, shards: int, replicas: int) -> float:
+def committed_keys(k: int, sizes: Sequence[int], unknown: int) -> float:
     """Scores of one neuron that all shards commit together before the reduce, in expectation.
 
-    A replica refuses what is below the K-th best of the shards it has seen: of n - 1 shards of the same size, the
-    next one holds k / (n - 1) sentences above it. The first one has no such bound, nor have those before K are seen.
+    A shard of n sentences that starts when m others are committed holds n * k / m of the best k of all of them; it
+    commits no more than k. The `unknown` shards before it are `in_flight`.
     """
-    first = float(min(k, shard_sentences))
+    before = np.concatenate([[0], np.cumsum(sizes)])  # sentences of all shards before each
     found = 0.0
-    for before in range(-(-shards // max(1, replicas))):
-        found += first if before * shard_sentences < k else min(first, k / before)
-    return found * min(replicas, shards)
+    for index, size in enumerate(sizes):
+        known = int(before[max(0, index - unknown)])
+        found += min(k, size) if known < k else min(k, size, size * k / known)
+    return found
+
+
+def in_flight(replicas: int) -> int:
+    """Shards that others hold, scored or being committed, when a replica starts one; what it did itself it knows."""
+    return 2 * (replicas - 1)
 
 
 def permute(ids: npt.NDArray[np.int64], n: int, seed: int) -> npt.NDArray[np.int64]:
@@ -62,14 +73,25 @@ def permute(ids: npt.NDArray[np.int64], n: int, seed: int) -> npt.NDArray[np.int
     return places.astype(np.int64)
 
 
-def shard_count(n: int, shard_sentences: int) -> int:
-    """Shards of a corpus of n sentences, none larger than `shard_sentences`."""
-    return -(-n // shard_sentences)
+def shard_sizes(n: int, shard_sentences: int) -> list[int]:
+    """Sentences of every shard of a corpus of n: the first ones small, so that thresholds are tight early.
+
+    They double from `FIRST_SHARD` up to `shard_sentences`; the rest is shared out evenly.
+    """
+    sizes: list[int] = []
+    size, left = min(FIRST_SHARD, shard_sentences), n
+    while size < shard_sentences and left > size:
+        sizes.append(size)
+        left -= size
+        size *= 2
+    rest = max(1, -(-left // shard_sentences)) if left else 0
+    return sizes + [left * (i + 1) // rest - left * i // rest for i in range(rest)]
 
 
 def shard_of(ids: npt.NDArray[np.int64], n: int, shard_sentences: int, seed: int) -> npt.NDArray[np.int32]:
-    """The shard of every sentence id; shards are a random partition and their sizes differ by one at most."""
-    return (permute(ids, n, seed) * shard_count(n, shard_sentences) // n).astype(np.int32)
+    """The shard of every sentence id from 0 to n - 1; shards are a random partition."""
+    ends = np.cumsum(shard_sizes(n, shard_sentences))
+    return np.searchsorted(ends, permute(ids, n, seed), side="right").astype(np.int32)
 
 
 def rectangles(lengths: npt.NDArray[np.int64], batch_tokens: int) -> list[tuple[int, int, int]]:

@@ -23,7 +23,7 @@ from pyspark.sql import functions as F
 from neuronsig.checkpoint import TokenizerSpec
 from neuronsig.commits import commit, committed
 from neuronsig.errors import InputError
-from neuronsig.shards import Shard, ShardPlan, shard_count, shard_of
+from neuronsig.shards import Shard, ShardPlan, shard_of, shard_sizes
 from neuronsig.tables import TOKENIZED
 from neuronsig.topk import MAX_ID
 from spark_jobs.paths import uri
@@ -74,7 +74,7 @@ def count_dense(texts: DataFrame) -> int:
 def write_shards(spark: SparkSession, texts: DataFrame, task: ShardTask) -> ShardPlan:
     """Make the shards that have no valid commit yet, then write plan.json."""
     folder = Path(task.folder)
-    total = shard_count(task.sentences, task.shard_sentences)
+    total = len(shard_sizes(task.sentences, task.shard_sentences))
     pending = [index for index in range(total) if committed(_marker(folder, index), task.fingerprint) is None]
     if pending:
         _run(spark, texts, task, pending)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronsig.errors import InputError
-from neuronsig.shards import Shard, ShardPlan, committed_keys, permute, rectangles, shard_count, shard_of
+from neuronsig.shards import (
+    FIRST_SHARD,
+    Shard,
+    ShardPlan,
+    committed_keys,
+    in_flight,
+    permute,
+    rectangles,
+    shard_of,
+    shard_sizes,
+)
 
 
 @given(st.integers(1, 3000), st.integers(0, 5))
@@ -33,11 +45,22 @@ def test_the_permutation_scatters_neighbours_like_chance():
 
 
 @given(st.integers(1, 5000), st.integers(1, 900))
-def test_shards_are_nearly_equal_and_none_is_too_large(n, size):
-    sizes = np.bincount(shard_of(np.arange(n), n, size, seed=0), minlength=shard_count(n, size))
-    assert len(sizes) == shard_count(n, size)
+def test_shards_are_of_the_sizes_planned_and_none_is_too_large(n, size):
+    sizes = np.bincount(shard_of(np.arange(n), n, size, seed=0))
+    assert sizes.tolist() == shard_sizes(n, size)
     assert sizes.max() - sizes.min() <= 1
     assert sizes.max() <= size
+
+
+@given(st.integers(1, 3_000_000), st.sampled_from([10_000, 131_072]))
+def test_the_first_shards_are_small_and_grow_to_the_usual_size(n, size):
+    sizes = shard_sizes(n, size)
+    assert sum(sizes) == n
+    assert 1 <= min(sizes) <= max(sizes) <= size
+    if n > 4 * size:
+        assert sizes[0] == FIRST_SHARD
+        assert all(b <= 2 * a for a, b in itertools.pairwise(sizes[:-1]))
+        assert len(sizes) <= n // size + 6
 
 
 @given(st.lists(st.integers(1, 60), max_size=300), st.integers(1, 200))
@@ -81,11 +104,13 @@ def test_commits_are_counted_as_a_replica_that_knows_its_best_scores_keeps_them(
         for shard in range(shards):
             kept += min(k, int((neuron[shard] > floor).sum()))
             floor = np.sort(neuron[: shard + 1].ravel())[-k]
-    assert kept / len(scores) == pytest.approx(committed_keys(k, size, shards, 1), rel=0.1)
+    assert kept / len(scores) == pytest.approx(committed_keys(k, [size] * shards, in_flight(1)), rel=0.1)
 
 
 def test_replicas_that_know_nothing_of_each_other_commit_more():
-    assert committed_keys(10, 100, 4, 4) == 40
-    assert committed_keys(10, 100, 4, 1) == pytest.approx(10 + 10 + 5 + 10 / 3)
-    assert committed_keys(1000, 100, 4, 1) == 400
-    assert committed_keys(10, 100, 1, 8) == 10
+    sizes = [100] * 4
+    assert committed_keys(10, sizes, in_flight(3)) == 40
+    assert committed_keys(10, sizes, in_flight(1)) == pytest.approx(10 + 10 + 5 + 10 / 3)
+    assert committed_keys(1000, sizes, 0) == 400
+    assert committed_keys(10, [100], in_flight(8)) == 10
+

@@ -13,7 +13,7 @@ import torch
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from neuronsig.shards import Shard, ShardPlan, shard_count, shard_of
+from neuronsig.shards import Shard, ShardPlan, shard_of, shard_sizes
 from neuronsig.tables import TOKENIZED
 from neuronsig_ray.job import Group, Job
 
@@ -74,7 +74,7 @@ def write_tokenized(folder: Path, inputs: Sequence[Sequence[int]], shard_sentenc
     n = len(inputs)
     owner = shard_of(np.arange(n), n, shard_sentences, seed=0)
     shards = []
-    for index in range(shard_count(n, shard_sentences)):
+    for index in range(len(shard_sizes(n, shard_sentences))):
         ids = sorted(np.flatnonzero(owner == index).tolist(), key=lambda i: (len(inputs[i]), i))
         file = folder / f"shard-{index:05d}.parquet"
         pq.write_table(pa.table([ids, [list(inputs[i]) for i in ids]], schema=TOKENIZED), file)
