@@ -21,7 +21,7 @@ import ray
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
 from neuronsig.config import Config
-from neuronsig.errors import ConfigError, InputError, MachineError
+from neuronsig.errors import InputError, MachineError
 from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, say, task
 from neuronsig.rundir import RunDirectory, Stage, remove
@@ -32,6 +32,7 @@ from neuronsig_ray.model import DeviceClass, device_class
 from neuronsig_ray.reduce import final_marker, node_count
 from neuronsig_ray.scorer import memory_bound
 from neuronsig_ray.session import Pool, address_of, available_memory, ray_session, replica_pool, resources
+from neuronsig_ray.sites import attention_kernel, groups_in, skeleton
 
 SECTIONS = ("model", "collect", "ray")
 
@@ -66,23 +67,9 @@ def run(config: Config) -> Summary:
 
 
 def groups_of(config: Config, folder: Path) -> tuple[Group, ...]:
-    """The groups of units to collect. Raises ConfigError for a layer that the model lacks."""
-    from transformers import AutoConfig
-
-    try:
-        found = AutoConfig.from_pretrained(folder).get_text_config(decoder=False)
-        count, units = int(found.num_hidden_layers), int(found.hidden_size)
-    except (ValueError, AttributeError, KeyError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"model.path={config.model.path}: its config is of no known transformer ({reason})") from None
-    unknown = [layer for layer in config.collect.layers if layer > count]
-    if unknown:
-        raise ConfigError(
-            f"collect.layers={list(config.collect.layers)}: {config.model.name} has no layer {unknown[0]}; "
-            f"it has layers 0 (embeddings), 1 to {count} (blocks)"
-        )
-    layers = sorted(set(config.collect.layers)) or range(1, count + 1)
-    return tuple(Group("hidden", layer, units) for layer in layers)
+    """The groups of units to collect, in the order site, layer. Raises ConfigError for a layer that the model lacks."""
+    patterns = {"mlp": config.model.mlp_module, "attention": config.model.attention_module}
+    return groups_in(skeleton(str(folder)), config.collect.sites, config.collect.layers, patterns)
 
 
 def _collect(
@@ -190,6 +177,8 @@ def _plan(
         "device": asdict(device),
         "pooling": collect.pooling if collect.special_tokens else f"{collect.pooling} without special tokens",
         "groups": {group.name: group.units for group in groups},
+        "modules": sorted({group.module for group in groups if group.module}),
+        "attention": attention_kernel(skeleton(str(folder))),
         "signs": sorted(collect.signs),
         "k": collect.k,
         "batch_tokens": collect.batch_tokens,

@@ -119,11 +119,20 @@ class ModelConfig:
     path: str = option(MISSING, "hub name, local folder, or package:NAME/folder")
     tokenizer: str = option("", "tokenizer's hub name or folder; empty: the model's own")
     max_tokens: int = option(0, "inputs are cut to this many tokens; 0: the model's own limit")
+    mlp_module: str = option(
+        "",
+        "linear map that reads the feed-forward activations, as encoder.layer.{}.output.dense; empty: by name",
+    )
+    attention_module: str = option("", "linear map that reads the attention heads' outputs; empty: by name")
     shape: list[int] = option([], "[blocks, width, feed-forward width], for jobs.estimate where the model is not here")
 
     def check(self, key: str) -> None:
         ok = self.shape == [] or (len(self.shape) == 3 and min(self.shape) >= 1)
         require(ok, f"{key}.shape", self.shape, "three sizes of 1 or more", "as in [12,768,3072]")
+        for name in ("mlp_module", "attention_module"):
+            module = getattr(self, name)
+            ok = not module or bool(re.fullmatch(r"[\w.]*\.\{\}[\w.]*", module))
+            require(ok, f"{key}.{name}", module, "a module's name with {} for the block's number")
         ok = bool(re.fullmatch(r"[A-Za-z0-9][\w.\-]*", self.name))
         require(ok, f"{key}.name", self.name, "letters, digits, '.', '_' or '-'", "it names folders")
         require(self.path != "", f"{key}.path", "''", "a hub name or folder")
@@ -135,7 +144,7 @@ class CollectConfig:
     """The collection: every neuron's top-K sentences in one pass (P1 3.1)."""
 
     k: int = option(10_000, "sentences kept for each neuron (P1: 10,000)")
-    layers: list[int] = option([], "layers collected, 1 = first block, 0 = embeddings; empty: all blocks")
+    layers: list[int] = option([], "layers collected, 1 = first block, 0 = embeddings (hidden only); empty: all blocks")
     signs: list[int] = option([1], "1: highest activations; -1: lowest; [1,-1]: both in one pass")
     sites: list[str] = option(
         ["hidden"], "which activations: hidden (states), mlp (feed-forward activations), attention (heads' outputs)"

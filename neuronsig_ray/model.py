@@ -1,16 +1,19 @@
-"""The inspected model: any Hugging Face encoder or decoder, in inference, giving every layer's hidden states."""
+"""The inspected model: any Hugging Face encoder or decoder in inference, and the activations of its sites."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from neuronsig.errors import InputError, MachineError
 from neuronsig_ray.job import Group
+from neuronsig_ray.sites import blocks, depth, readers, trunk
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,11 @@ def _cpu_has(probe: str) -> bool:
 
 
 class InspectedModel:
-    """A model's trunk in eval mode on one device; `warnings` are what a user should know of its weights."""
+    """A model's trunk in eval mode on one device; `warnings` are what a user should know of its weights.
+
+    What a group asks for is pooled in a hook as soon as the forward pass makes it: activations of one block live at
+    once, never those of all.
+    """
 
     def __init__(
         self,
@@ -59,52 +66,124 @@ class InspectedModel:
         pooling: str,
         compiled: bool = False,
     ) -> None:
-        from transformers import AutoModel
-        from transformers.utils import logging as transformers_logging
-
-        transformers_logging.set_verbosity_error()
-        transformers_logging.disable_progress_bar()
-        logging.getLogger("transformers").setLevel(logging.ERROR)
-        try:
-            model, info = AutoModel.from_pretrained(
-                folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True
-            )
-        except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(f"model.path={folder}: the weights cannot be loaded ({reason}); restore them") from error
-        self.warnings = _check_weights(folder, info)
-        if getattr(model.config, "is_encoder_decoder", False):
-            model = model.get_encoder()
-        model.config.use_cache = False
+        model, self.warnings = _load(folder, dtype)
         self.model = model.eval().requires_grad_(False).to(device)
-        self.device, self.groups, self.signs, self.pooling = device, groups, signs, pooling
-        found = self.hidden_states(torch.zeros((1, 4), dtype=torch.long, device=device))
-        for group, state in zip(groups, found, strict=True):
-            if state.shape[-1] != group.units:
-                raise InputError(
-                    f"model.path={folder}: {group.name} has {state.shape[-1]} units, its config says {group.units}"
-                )
-
-    @torch.inference_mode()
-    def hidden_states(self, input_ids: Tensor) -> list[Tensor]:
-        """Hidden states (batch, length, units) of the wanted layers for unpadded input_ids (batch, length)."""
-        output = self.model(input_ids=input_ids, output_hidden_states=True, return_dict=True)
-        states = output.hidden_states
-        layers = [group.layer for group in self.groups]
-        if max(layers) >= len(states):
-            raise InputError(f"collect.layers={layers}: the model gives layers 0 to {len(states) - 1}")
-        return [states[layer] for layer in layers]
+        self.folder, self.device, self.groups, self.signs, self.pooling = folder, device, groups, signs, pooling
+        self._places = {(group.site, group.layer): place for place, group in enumerate(groups)}
+        self._span = (0, 0, 0, 0)
+        self._pooled: list[list[Tensor] | None] = [None] * len(groups)
+        self._calls: dict[str, int] = {}
+        self._whole = False
+        self._hook()
+        self._check()
+        self._forward = torch.compile(self._score, dynamic=True) if compiled else self._score
 
     @torch.inference_mode()
     def scores(self, input_ids: Tensor, prefix: int, suffix: int) -> Tensor:
-        """Scores float32 (rows, batch) in the order sign, group, unit; without `prefix` first, `suffix` last tokens."""
-        last = input_ids.shape[1] - suffix
-        pooled = [
-            state[:, prefix:last].mean(dim=1, dtype=torch.float32)  # (batch, units)
-            for state in self.hidden_states(input_ids)
-        ]
-        activations = torch.cat(pooled, dim=1).t()  # (units of all groups, batch)
-        return torch.cat([activations if sign > 0 else -activations for sign in self.signs])  # (rows, batch)
+        """Scores float32 (rows, batch), in the order sign, group, unit, of unpadded input_ids (batch, length).
+
+        Pools over tokens prefix..length - suffix: their mean, their maximum, or the last of them. Sign -1 is the
+        neuron -a: its mean and last are negated, its maximum is that of -a.
+        """
+        length = input_ids.shape[1]
+        if length <= prefix + suffix:
+            raise InputError(f"an input of {length} tokens has none beside {prefix + suffix} special tokens")
+        return self._forward(input_ids, prefix, suffix)
+
+    def _score(self, input_ids: Tensor, prefix: int, suffix: int) -> Tensor:
+        batch, length = input_ids.shape
+        self._span = (batch, length, prefix, length - suffix)
+        self._calls = {}
+        output = self.model(input_ids=input_ids, return_dict=True, **_WHOLE if self._whole else {})
+        for place, group in enumerate(self.groups):
+            if group.site == "hidden" and self._whole:
+                self._pool(place, output.hidden_states[group.layer])
+            elif group.site == "hidden" and group.layer == self._depth:
+                self._pool(place, output.last_hidden_state)
+        pooled = [self._pooled[place][i].t() for i in range(len(self.signs)) for place in range(len(self.groups))]  # type: ignore[index]
+        return torch.cat(pooled)  # (rows, batch)
+
+    def _hook(self) -> None:
+        """Have every module that reads wanted activations hand them over, whichever layer's call it is."""
+        self._depth = depth(self.model)
+        names = {
+            group.site: readers(self.model, group.site, group.module) if group.site != "hidden" else blocks(self.model)
+            for group in self.groups
+        }
+        self._whole = names.get("hidden") == []
+        for site, modules in names.items():
+            for name in dict.fromkeys(modules):
+                # A hidden state is what the next block reads.
+                layers = [i + (site != "hidden") for i, other in enumerate(modules) if other == name]
+                places = [self._places.get((site, layer)) for layer in layers]
+                if any(place is not None for place in places):
+                    self.model.get_submodule(name).register_forward_pre_hook(
+                        partial(self._read, f"{site} {name}", places), with_kwargs=True
+                    )
+
+    def _read(
+        self, key: str, places: list[int | None], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        call = self._calls.get(key, 0)
+        self._calls[key] = call + 1
+        if call >= len(places):
+            raise InputError(f"model.path={self.folder}: {key} is used more often than by {len(places)} layers")
+        place = places[call]
+        if place is not None and not (self._whole and self.groups[place].site == "hidden"):
+            self._pool(place, args[0] if args else kwargs["hidden_states"])
+
+    def _pool(self, place: int, state: Tensor) -> None:
+        batch, length, first, last = self._span
+        if state.shape[:2] != (batch, length) and state.shape[0] != batch * length:
+            name, shape = self.groups[place].name, tuple(state.shape)
+            raise InputError(f"model.path={self.folder}: {name} of {batch} inputs of {length} tokens comes as {shape}")
+        text = state.reshape(batch, length, -1)[:, first:last]  # (batch, tokens, units)
+        if self.pooling == "max":
+            found = [text.amax(dim=1).float() if sign > 0 else -text.amin(dim=1).float() for sign in self.signs]
+        else:
+            mean = text.mean(dim=1, dtype=torch.float32) if self.pooling == "mean" else text[:, -1].float()
+            found = [mean if sign > 0 else -mean for sign in self.signs]  # (batch, units) each
+        self._pooled[place] = found
+
+    @torch.inference_mode()
+    def _check(self) -> None:
+        """Compare hooks with the model's own hidden states; raises InputError for groups that are not as expected."""
+        ids = torch.arange(6, device=self.device).reshape(2, 3)
+        self._pooled = [None] * len(self.groups)
+        hooked = self._score(ids, 0, 0)
+        for group, found in zip(self.groups, self._pooled, strict=True):
+            units = 0 if found is None else found[0].shape[1]
+            if units != group.units:
+                raise InputError(
+                    f"model.path={self.folder}: {group.name} has {units} units where its config says {group.units}"
+                )
+        if "hidden" in {group.site for group in self.groups} and not self._whole:
+            self._whole = True
+            self._whole = not torch.equal(hooked, self._score(ids, 0, 0))
+
+
+_WHOLE = {"output_hidden_states": True}
+
+
+def _load(folder: str, dtype: str) -> tuple[Any, list[str]]:
+    """The trunk with its weights, and warnings; raises InputError when any would be missing or cannot be read."""
+    from transformers import AutoModel
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    try:
+        model, info = AutoModel.from_pretrained(
+            folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True
+        )
+    except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"model.path={folder}: the weights cannot be loaded ({reason}); restore them") from error
+    warnings = _check_weights(folder, info)
+    model = trunk(model)
+    model.config.use_cache = False  # type: ignore[union-attr]
+    return model, warnings
 
 
 def _check_weights(folder: str, info: dict[str, object]) -> list[str]:

@@ -88,7 +88,7 @@ def test_k_of_zero(run, model):
 
 def test_a_layer_that_the_model_lacks(run, model):
     said = refused(ConfigError, run, model, "collect.layers=[1,3]")
-    assert said.startswith("collect.layers=[1, 3]: tiny has no layer 3; it has layers 0 (embeddings), 1 to 2 (blocks)")
+    assert said.startswith("collect.layers=[1, 3]: the model has no layer 3; it has layers 0 (embeddings), 1 to 2 (blocks)")
 
 
 def test_a_model_without_weights(run, model, tmp_path):
