@@ -173,6 +173,20 @@ class CollectConfig:
 
 
 @dataclass
+class VerifyConfig:
+    """What `jobs.verify` scores again."""
+
+    sample: int = option(200, "rows of the topk table recomputed from the text; 0: only the table itself is checked")
+    others: int = option(50, "further random sentences that are looked for in every list they belong in")
+    seed: int = option(0, "seed of the sample")
+
+    def check(self, key: str) -> None:
+        require(self.sample >= 0, f"{key}.sample", self.sample, "0 or more rows")
+        require(self.others >= 0, f"{key}.others", self.others, "0 or more sentences")
+        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
+
+
+@dataclass
 class MiningConfig:
     """Signatures: word, POS and metadata profiles of all neurons, MLlib patterns of those asked for (P1 3.2)."""
 
@@ -393,6 +407,7 @@ class Config:
     annotator: AnnotatorConfig = field(default_factory=AnnotatorConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     collect: CollectConfig = field(default_factory=CollectConfig)
+    verify: VerifyConfig = field(default_factory=VerifyConfig)
     mining: MiningConfig = field(default_factory=MiningConfig)
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
