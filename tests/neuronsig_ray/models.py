@@ -20,7 +20,7 @@ from neuronsig_ray.job import Group, Job
 WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "rug", "and", "not", "quickly", ".", ",", "!"]
 VOCABULARY = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
 UNITS = 16
-KINDS = ("bert", "distilbert", "roberta", "gpt2", "t5")
+KINDS = ("bert", "distilbert", "roberta", "albert", "gpt2", "llama", "t5")
 
 
 def hidden(*layers: int) -> tuple[Group, ...]:
@@ -39,6 +39,14 @@ def save_model(folder: Path, kind: str = "bert", seed: int = 0) -> Path:
         "distilbert": lambda: (
             hf.DistilBertConfig(**size, dim=UNITS, n_layers=2, n_heads=2, hidden_dim=32, max_position_embeddings=40),
             hf.DistilBertModel,
+        ),
+        "albert": lambda: (
+            hf.AlbertConfig(**size, **bert, embedding_size=8, max_position_embeddings=40),
+            hf.AlbertModel,
+        ),
+        "llama": lambda: (
+            hf.LlamaConfig(**size, **bert, num_key_value_heads=1, max_position_embeddings=40),
+            hf.LlamaModel,
         ),
         "gpt2": lambda: (hf.GPT2Config(**size, n_embd=UNITS, n_layer=2, n_head=2, n_positions=40), hf.GPT2Model),
         "t5": lambda: (hf.T5Config(**size, d_model=UNITS, d_kv=8, num_layers=2, num_heads=2, d_ff=32), hf.T5Model),
