@@ -125,6 +125,15 @@ def is_tree(heads: Sequence[int]) -> bool:
     return True
 
 
-def batches(sentences: int, size: int) -> list[tuple[int, int]]:
-    """Half-open ranges of sentence ids, `size` each but the last: the units of work and of commit."""
-    return [(start, min(start + size, sentences)) for start in range(0, sentences, size)]
+def batches(parts: Sequence[int], size: int) -> list[tuple[int, int]]:
+    """Half-open ranges of sentence ids, at most `size` each: the units of work and of commit.
+
+    `parts` are the sentences of each corpus that the table was made from or that was appended; no batch has two.
+    """
+    found: list[tuple[int, int]] = []
+    first = 0
+    for sentences in parts:
+        stop = first + sentences
+        found += [(start, min(start + size, stop)) for start in range(first, stop, size)]
+        first = stop
+    return found

@@ -62,14 +62,16 @@ def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
     return found.mapInArrow(judged, _CLEANED_SCHEMA)
 
 
-def number(cleaned: DataFrame, partitions: int) -> DataFrame:
+def number(cleaned: DataFrame, partitions: int, known: DataFrame | None = None) -> DataFrame:
     """The sentences kept, exact duplicates dropped, sorted over `partitions`; `part`, `row` give their place.
 
     Of equal texts the first in (corpus_order, doc_id, position) stays. An id may be there twice, so that metadata
-    decides last.
+    decides last. Texts that `known` (column `text`) holds are dropped: earlier corpora come first.
     """
     first = Window.partitionBy("text").orderBy("corpus_order", "doc_id", "position", "metadata")
     kept = cleaned.where("reason is null").withColumn("_copy", F.row_number().over(first)).where("_copy = 1")
+    if known is not None:
+        kept = kept.join(known, "text", "left_anti")
     ordered = kept.repartitionByRange(partitions, *_ORDER).sortWithinPartitions(*_ORDER)
     return ordered.select(
         "corpus_order",
@@ -94,16 +96,16 @@ class Numbered:
 
     @property
     def sentences(self) -> int:
-        return self.first_ids[-1]
+        return self.first_ids[-1] - self.first_ids[0]
 
 
-def read_numbered(spark: SparkSession, folder: Path) -> Numbered:
-    """Find out which file of the numbered table holds which sentence ids."""
+def read_numbered(spark: SparkSession, folder: Path, first_id: int = 0) -> Numbered:
+    """Find out which file of the numbered table holds which sentence ids, from `first_id` on."""
     table = spark.read.parquet(uri(folder))
     # Not input_file_name(): what it says is encoded for a URL.
     located = table.select("part", F.col("_metadata.file_name").alias("file"))
     counted = located.groupBy("part", "file").count().orderBy("part").collect()
-    first_ids = [0]
+    first_ids = [first_id]
     for row in counted:
         first_ids.append(first_ids[-1] + row["count"])
     return Numbered([uri(folder / row["file"]) for row in counted], [row["part"] for row in counted], first_ids)

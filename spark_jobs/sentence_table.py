@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,13 @@ def claim(folder: Path, fingerprint: str) -> None:
     if not same:
         remove(folder)
         atomic_write(owner, fingerprint.encode())
+
+
+def discard(work: Path) -> None:
+    """Delete the steps between; their records first, so that none is ever there without its table."""
+    for record in work.glob("*.json"):
+        record.unlink()
+    remove(work)
 
 
 def commit_batch(written: Path, table: Path, marker: Path, index: int, start: int, stop: int) -> None:
@@ -65,20 +73,44 @@ def missing_batches(ranges: Sequence[tuple[int, int]], markers: Path, table: Pat
     return missing
 
 
-def write_whole(table: Path, sentences: int, batch_sentences: int, counts: dict[str, Any]) -> None:
-    record = {"sentences": sentences, "batch_sentences": batch_sentences, "counts": counts}
-    atomic_write(whole_file(table), json.dumps(record).encode())
+@dataclass(frozen=True)
+class Whole:
+    """What a finished table says of itself: sentences of the corpus it was made from, then of each one appended."""
+
+    sentences: int
+    batch_sentences: int
+    counts: dict[str, Any]
+    appended: list[int] = field(default_factory=list)
+
+    @property
+    def parts(self) -> list[int]:
+        return [self.sentences, *self.appended]
+
+    def missing(self, table: Path) -> list[int]:
+        """Indices of the batches that are not all there."""
+        return missing_batches(batches(self.parts, self.batch_sentences), marker_folder(table), table)
+
+    def write(self, table: Path) -> None:
+        # A table in one piece has no list of what was appended.
+        record = {key: value for key, value in asdict(self).items() if key != "appended" or value}
+        atomic_write(whole_file(table), json.dumps(record).encode())
+
+
+def read_whole(table: Path) -> Whole | None:
+    try:
+        return Whole(**json.loads(whole_file(table).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def whole_counts(table: Path) -> dict[str, Any] | None:
     """The counts of a table that is whole, else None; the record of one that has lost a file is deleted."""
-    try:
-        record = json.loads(whole_file(table).read_text())
-        ranges = batches(record["sentences"], record["batch_sentences"])
-        counts: dict[str, Any] = record["counts"]
-    except (OSError, ValueError, KeyError):
+    whole = read_whole(table)
+    if whole is None:
         return None
-    if missing_batches(ranges, marker_folder(table), table):
-        whole_file(table).unlink()
+    if whole.missing(table):
+        # jobs.append needs to know the parts of such a table, even to say what it has lost.
+        if not whole.appended:
+            whole_file(table).unlink()
         return None
-    return counts
+    return whole.counts

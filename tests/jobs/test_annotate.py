@@ -13,6 +13,7 @@ from jobs import annotate, corpus_table, train_annotators
 from neuronsig.compose import compose
 from neuronsig.errors import ConfigError, InputError, PlanMismatchError
 from neuronsig.tables import SENTENCES, read_table
+from spark_jobs import annotation_steps
 from spark_jobs.sentence_table import claim
 
 
@@ -64,7 +65,7 @@ def test_the_same_command_again_does_nothing_and_another_plan_is_refused(finishe
 def test_an_interrupted_run_goes_on_with_the_batches_that_are_missing(words, monkeypatch, tmp_path):
     from spark_jobs import annotate as engine
 
-    whole, done = annotate.commit_batch, []
+    whole, done = annotation_steps.commit_batch, []
 
     def interrupted(*arguments):
         if len(done) == 1:
@@ -72,11 +73,11 @@ def test_an_interrupted_run_goes_on_with_the_batches_that_are_missing(words, mon
         done.append(arguments[3])
         whole(*arguments)
 
-    monkeypatch.setattr(annotate, "commit_batch", interrupted)
+    monkeypatch.setattr(annotation_steps, "commit_batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         annotate.run(compose(words))
     again = []
-    monkeypatch.setattr(annotate, "commit_batch", lambda *given: (again.append(given[3]), whole(*given)))
+    monkeypatch.setattr(annotation_steps, "commit_batch", lambda *given: (again.append(given[3]), whole(*given)))
     monkeypatch.setattr(engine, "clean", lambda *_: pytest.fail("sentences were split again"))
     annotate.run(compose(words))
     assert (done, again) == ([0], [1, 2])
@@ -96,8 +97,8 @@ def test_a_table_that_lost_a_part_or_all_is_made_again_the_same(finished, copy, 
     folder, _, summary = finished
     words, table = copy
     wanted = read_table(folder / "run" / "sentences", SENTENCES).sort_by("sentence_id").to_pylist()
-    whole, made = annotate.commit_batch, []
-    monkeypatch.setattr(annotate, "commit_batch", lambda *given: (made.append(given[3]), whole(*given)))
+    whole, made = annotation_steps.commit_batch, []
+    monkeypatch.setattr(annotation_steps, "commit_batch", lambda *given: (made.append(given[3]), whole(*given)))
     for lose, again in (
         (lambda: next(table.glob("part-000001-*.parquet")).unlink(), [1]),
         (lambda: shutil.rmtree(table), [0, 1, 2]),

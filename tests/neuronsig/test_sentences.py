@@ -101,7 +101,9 @@ def test_a_tree_has_one_root_and_no_cycle(heads, answer):
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 10])
-def test_batches_cover_every_id_once(size):
-    ranges = batches(7, size)
+@pytest.mark.parametrize("parts", [[7], [4, 3], [0, 7]])
+def test_batches_cover_every_id_once_and_none_has_sentences_of_two_parts(parts, size):
+    ranges = batches(parts, size)
     assert [i for start, stop in ranges for i in range(start, stop)] == list(range(7))
     assert all(0 < stop - start <= size for start, stop in ranges)
+    assert not any(start < parts[0] < stop for start, stop in ranges)

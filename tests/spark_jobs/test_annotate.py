@@ -54,7 +54,7 @@ def numbered(spark, cleaned, tmp_path_factory):
 @pytest.fixture(scope="module")
 def table(spark, numbered, pipeline, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    for index, (start, stop) in enumerate(rules.batches(numbered.sentences, 3)):
+    for index, (start, stop) in enumerate(rules.batches([numbered.sentences], 3)):
         written = folder / f"batch-{index}"
         batch = annotate.batch_of(spark, numbered, start, stop)
         annotate.annotate(batch, pipeline, 2).write.parquet(uri(written))
@@ -153,10 +153,10 @@ def test_the_table_keeps_the_contract_and_is_sorted_in_every_file(table):
 
 
 def test_only_batches_without_marker_or_files_are_missing(table):
-    ranges = rules.batches(4, 3)
+    ranges = rules.batches([4], 3)
     markers = table.parent / "batches"
     assert sentence_table.missing_batches(ranges, markers, table) == []
-    assert sentence_table.missing_batches(rules.batches(4, 2), markers, table) == [0, 1]
+    assert sentence_table.missing_batches(rules.batches([4], 2), markers, table) == [0, 1]
     assert sentence_table.missing_batches(ranges, table.parent / "nowhere", table) == [0, 1]
 
 

@@ -1,0 +1,180 @@
+"""A corpus to the `sentences/` table in three steps, each with its record on disk: clean, number, annotate.
+
+A job that was interrupted goes on with the step, or the batch, that is missing. The same steps make a table and add
+to one that is there (`Part`).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyspark.ml import PipelineModel
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from neuronsig.config import AnnotatorConfig, CorpusConfig
+from neuronsig.errors import InputError
+from neuronsig.progress import say, task
+from neuronsig.rundir import atomic_write, remove
+from neuronsig.sentences import DUPLICATE, REASONS
+from spark_jobs import annotate
+from spark_jobs.annotators import load_parser, load_tagger
+from spark_jobs.paths import uri
+from spark_jobs.readers import read_documents
+from spark_jobs.sentence_table import commit_batch, marker_folder, missing_batches
+from spark_jobs.watch import watched
+
+SENTENCES_PER_TASK = 2_500
+RATE = "sentences annotated a second"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sentences to be made: steps between in `work`; ids from `first_id` on, after those that `table` has."""
+
+    work: Path
+    table: Path
+    first_id: int = 0
+
+    @property
+    def cleaned(self) -> Path:
+        return self.work / "cleaned"
+
+    @property
+    def clean_record(self) -> Path:
+        return self.work / "cleaned.json"
+
+    @property
+    def numbered(self) -> Path:
+        return self.work / "numbered"
+
+    @property
+    def number_record(self) -> Path:
+        return self.work / "numbered.json"
+
+    @property
+    def is_numbered(self) -> bool:
+        return self.number_record.is_file() and self.numbered.is_dir()
+
+
+@dataclass
+class Found:
+    """A cleaned and numbered corpus, and what became of all that it held."""
+
+    numbered: annotate.Numbered
+    counts: dict[str, Any]
+    known: int
+    """Sentences dropped because the table has their text already; `counts` has them among the duplicates."""
+
+
+def load_annotators(spark: SparkSession, config: AnnotatorConfig, work: Path) -> PipelineModel:
+    # Executors of a cluster see the run directory, not this machine's cache.
+    cache = None if str(spark.sparkContext.master).startswith("local") else work / "models"
+    tagger = load_tagger(spark, config.pos_model, cache)
+    return annotate.annotator_pipeline(spark, tagger, load_parser(spark, config.parser_model))
+
+
+def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, part: Part) -> Found:
+    """Read, split, judge, drop copies, order; raises InputError when no sentence of the corpus is fit to be kept."""
+    partitions = max(8, 4 * spark.sparkContext.defaultParallelism)
+    if not (part.clean_record.is_file() and (part.is_numbered or part.cleaned.is_dir())):
+        _clean(spark, corpus, config, part, partitions)
+    record = json.loads(part.clean_record.read_text())
+    candidates = record["reasons"].get("", 0)
+    if not candidates:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in record["reasons"].items()) or "no text at all"
+        raise InputError(
+            f"corpus: no sentence is left of {record['documents']:,} documents ({reasons}); "
+            "check the paths, annotator.min_pieces and annotator.max_characters"
+        )
+    if not part.is_numbered:
+        _number(spark, part, candidates, partitions)
+    numbered = annotate.read_numbered(spark, part.numbered, part.first_id)
+    dropped = {reason: record["reasons"].get(reason, 0) for reason in REASONS if reason != DUPLICATE}
+    dropped[DUPLICATE] = candidates - numbered.sentences
+    distinct = json.loads(part.number_record.read_text()).get("distinct", numbered.sentences)
+    counts = {
+        "documents": record["documents"],
+        "sentences found": sum(record["reasons"].values()),
+        "sentences kept": numbered.sentences,
+        "sentences dropped": dropped,
+        "records skipped": record["skipped"],
+        "inside records": record["notes"],
+    }
+    return Found(numbered, counts, distinct - numbered.sentences)
+
+
+def annotate_missing(
+    spark: SparkSession, pipeline: PipelineModel, numbered: annotate.Numbered, ranges: list[tuple[int, int]], part: Part
+) -> dict[str, float]:
+    """Annotate and commit the batches of the table that are missing, all of this part; returns the rate, if any."""
+    cores = spark.sparkContext.defaultParallelism
+    markers = marker_folder(part.table)
+    missing = missing_batches(ranges, markers, part.table)
+    if missing and ranges[missing[0]][0] < part.first_id:
+        raise InputError(
+            f"{part.table} has lost files of sentences {ranges[missing[0]][0]:,} to {ranges[missing[0]][1] - 1:,}; "
+            "restore them, or make the run again: python -m jobs.annotate with overwrite=true"
+        )
+    own = sum(1 for start, _ in ranges if start >= part.first_id)
+    if len(missing) < own:
+        say(f"  {own - len(missing)} of {own} batches are there already")
+    started, done = time.monotonic(), 0
+    with task("annotating", sum(ranges[i][1] - ranges[i][0] for i in missing), "sentences") as progress:
+        for index in missing:
+            start, stop = ranges[index]
+            written = part.work / f"batch-{index:06d}"
+            batch = annotate.batch_of(spark, numbered, start, stop)
+            tasks = task_count(stop - start, cores)
+            with watched(spark, progress, tasks, stop - start):
+                annotated = annotate.annotate(batch, pipeline, tasks)
+                annotated.write.mode("overwrite").parquet(uri(written))
+            commit_batch(written, part.table, markers / f"{index:06d}.json", index, start, stop)
+            done += stop - start
+    return {RATE: round(done / (time.monotonic() - started), 1)} if done else {}
+
+
+def task_count(sentences: int, cores: int) -> int:
+    """Tasks of a batch: some seconds long each, so that progress is seen, without a flood of small files."""
+    return min(max(4 * cores, -(-sentences // SENTENCES_PER_TASK)), max(64, 4 * cores))
+
+
+def _clean(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, part: Part, partitions: int) -> None:
+    documents = read_documents(spark, corpus).save(part.work / "documents")
+    frame = annotate.clean(documents.frame.repartition(partitions), config)
+    with (
+        task("splitting into sentences", partitions, "parts") as progress,
+        watched(spark, progress, partitions, partitions),
+    ):
+        frame.write.mode("overwrite").parquet(uri(part.cleaned))
+    found = spark.read.parquet(uri(part.cleaned)).groupBy("reason").count().collect()
+    record = {
+        "documents": documents.count(),
+        "skipped": documents.skipped(),
+        "notes": documents.notes(),
+        "reasons": {row["reason"] or "": row["count"] for row in found},
+    }
+    atomic_write(part.clean_record, json.dumps(record).encode())
+    remove(part.work / "documents")
+
+
+def _number(spark: SparkSession, part: Part, candidates: int, partitions: int) -> None:
+    cleaned = spark.read.parquet(uri(part.cleaned))
+    record, known = {}, None
+    if part.first_id:
+        # The table may hold batches of this very part.
+        texts = spark.read.schema("sentence_id long, text string").parquet(uri(part.table))
+        known = texts.where(F.col("sentence_id") < part.first_id).select("text")
+        distinct = cleaned.where("reason is null").agg(F.count_distinct("text").alias("n")).first()
+        record = {"distinct": distinct["n"] if distinct else 0}
+    frame = annotate.number(cleaned, partitions, known)
+    with (
+        task("ordering, without duplicates", candidates, "sentences") as progress,
+        watched(spark, progress, partitions, candidates),
+    ):
+        frame.write.mode("overwrite").parquet(uri(part.numbered))
+    atomic_write(part.number_record, json.dumps(record).encode())
