@@ -1,23 +1,45 @@
 """Commits: a data file under a unique name, then a marker that names it (design section 4.2).
 
-The data file is written to a temporary name, flushed to the disk and renamed; only then is the marker written. A reader
-believes nothing without a marker whose fingerprint is the plan's and whose checksum is the file's, so a process may die
-at any instruction and work may be done twice.
+Locally the data file is written to a temporary name, flushed to the disk and renamed. On a store, which may know no
+rename, it is written to a local temporary file and uploaded under its own name. Only then is the marker written. A
+reader believes nothing without a marker whose fingerprint is the plan's and whose file is the one it describes, so a
+process may die at any instruction and work may be done twice.
+
+What is compared on reading: size and SHA-256 of a local file. Of a store's object size and the tag (ETag) that the
+store gave it at the commit, which is another one for other content; nothing is downloaded. Where the store has no tags
+(HDFS), or the tag differs (the run was copied), the object is read and its SHA-256 decides.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from neuronsig.rundir import atomic_write
+from neuronsig.storage import (
+    atomic_write,
+    delete_files,
+    file_digest,
+    flush,
+    is_local,
+    join,
+    list_files,
+    location,
+    put,
+    read_bytes,
+    relative_to,
+    size_and_tag,
+)
 
 Marker = dict[str, Any]
+
+# Requests to a store wait for the network, not for the processor.
+_READERS = 16
 
 
 def unique_name(name: str, suffix: str) -> str:
@@ -26,19 +48,9 @@ def unique_name(name: str, suffix: str) -> str:
 
 
 def commit(data: Path, marker: Path, fingerprint: str, write: Callable[[Path], Mapping[str, Any]]) -> Marker:
-    """Write `data` with `write(temporary path)`, which returns facts, then the JSON `marker` with them; return it."""
-    data.parent.mkdir(parents=True, exist_ok=True)
-    temporary = data.with_name(f".{data.name}-{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        facts = write(temporary)
-        digest = file_digest(temporary, flush=True)
-        size = temporary.stat().st_size
-        os.replace(temporary, data)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    name = os.path.relpath(data, marker.parent)
-    content = {**facts, "file": name, "bytes": size, "sha256": digest, "fingerprint": fingerprint}
+    """Write `data` with `write(local path)`, which returns facts, then the JSON `marker` with them; return it."""
+    content = _write_local(data, write) if is_local(data) else _write_remote(data, write)
+    content |= {"file": relative_to(data, marker.parent), "fingerprint": fingerprint}
     atomic_write(marker, json.dumps(content).encode())
     return content
 
@@ -46,14 +58,23 @@ def commit(data: Path, marker: Path, fingerprint: str, write: Callable[[Path], M
 def committed(marker: Path, fingerprint: str) -> Marker | None:
     """The marker of a valid commit; None when it is absent, of another plan, torn, or its file is not what it says."""
     try:
-        content = json.loads(marker.read_text())
+        content = json.loads(read_bytes(marker))
         if content["fingerprint"] != fingerprint:
             return None
-        data = marker.parent / content["file"]
-        valid = data.stat().st_size == content["bytes"] and file_digest(data) == content["sha256"]
+        data = join(marker.parent, content["file"])
+        size, tag = size_and_tag(data)
+        if size != content["bytes"]:
+            return None
+        valid = (tag is not None and tag == content.get("tag")) or file_digest(data) == content["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return dict(content) if valid else None
+
+
+def all_committed(markers: Iterable[Path], fingerprint: str) -> list[Marker | None]:
+    """`committed` of many markers, in order; those of a store are asked for together."""
+    with ThreadPoolExecutor(_READERS) as readers:
+        return list(readers.map(lambda marker: committed(marker, fingerprint), markers))
 
 
 def sweep(folder: Path, keep: Iterable[str]) -> None:
@@ -62,17 +83,28 @@ def sweep(folder: Path, keep: Iterable[str]) -> None:
     Only for a driver that has no task running in this folder.
     """
     kept = set(keep)
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.is_file() and path.name not in kept:
-            path.unlink(missing_ok=True)
+    delete_files([path for path in list_files(folder) if path.name not in kept])
 
 
-def file_digest(path: Path, flush: bool = False) -> str:
-    """SHA-256 of a file; `flush` first forces it to the disk."""
-    digest = hashlib.sha256()
-    with open(path, "r+b" if flush else "rb") as stream:
-        if flush:
-            os.fsync(stream.fileno())
-        while block := stream.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
+def _write_local(data: Path, write: Callable[[Path], Mapping[str, Any]]) -> Marker:
+    data.parent.mkdir(parents=True, exist_ok=True)
+    temporary = data.with_name(f".{data.name}-{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        facts = write(temporary)
+        flush(temporary)
+        content = {**facts, "bytes": temporary.stat().st_size, "sha256": file_digest(temporary)}
+        os.replace(temporary, data)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return content
+
+
+def _write_remote(data: Path, write: Callable[[Path], Mapping[str, Any]]) -> Marker:
+    with tempfile.TemporaryDirectory(prefix="neuronsig-") as folder:
+        temporary = location(folder) / data.name
+        facts = write(temporary)
+        content = {**facts, "bytes": temporary.stat().st_size, "sha256": file_digest(temporary)}
+        put(temporary, data)
+    _, tag = size_and_tag(data)
+    return content if tag is None else {**content, "tag": tag}

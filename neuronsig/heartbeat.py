@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-import os
+import json
 import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from neuronsig.storage import atomic_write, delete_files, is_local, list_files, store_of
+
 SECONDS = 2.0
+# A store bills every request.
+STORE_SECONDS = 15.0
 _PREFIX = ".progress-"
 
 
 class Heartbeat:
-    """Writes the count of one unit of work to `folder` every SECONDS; readers see an old count or a new one."""
+    """Writes the count of one unit of work to `folder` every few seconds; readers see an old count or a new one."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._file = folder / f"{_PREFIX}{name}"
+        self._seconds = SECONDS if is_local(folder) else STORE_SECONDS
         self._last = time.monotonic()
 
-    def beat(self, done: int) -> None:
-        """Tell that `done` items of the unit are finished."""
-        if time.monotonic() - self._last < SECONDS:
+    def beat(self, done: Mapping[str, int]) -> None:
+        """Tell how many items of each kind (sentences, tokens) of the unit are finished."""
+        if time.monotonic() - self._last < self._seconds:
             return
         self._last = time.monotonic()
-        temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(str(done))
-        os.replace(temporary, self._file)
+        atomic_write(self._file, json.dumps(done).encode())
 
     def stop(self) -> None:
         """The unit is finished: its own record says so from now on."""
-        self._file.unlink(missing_ok=True)
+        delete_files([self._file])
 
 
-def beats(folder: Path) -> int:
-    """Items done in all units under way in `folder`."""
-    total = 0
-    for file in folder.glob(f"{_PREFIX}*"):
-        try:
-            total += int(file.read_text())
-        except (OSError, ValueError):
-            continue  # finished, or replaced, between the listing and the reading
+def beats(folder: Path) -> Counter[str]:
+    """Items of each kind done in all units under way in `folder`."""
+    files = [file for file in list_files(folder) if file.name.startswith(_PREFIX)]
+    if not files:
+        return Counter()
+    counts: list[bytes] = []
+    if is_local(folder):
+        for file in files:
+            with suppress(OSError):  # finished between the listing and the reading
+                counts.append(file.read_bytes())
+    else:
+        store = store_of(folder)[0]
+        found = store.cat([store_of(file)[1] for file in files], on_error="omit")
+        counts = list(found.values())
+    total: Counter[str] = Counter()
+    for count in counts:
+        with suppress(ValueError):  # torn
+            total.update(json.loads(count))
     return total

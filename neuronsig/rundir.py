@@ -3,17 +3,17 @@
 A *stage* is one job's output. Its *plan* is all that determines the output: the config values it reads, the
 fingerprints of the tables and weights it reads, the versions that matter. The same command again finds the
 same plan and does only what is missing; another plan is refused with the difference (design section 4.3, 4.4).
+
+The folder is a local path or a URI (neuronsig.storage); the paths that a RunDirectory gives have pathlib's interface.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
-import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +23,10 @@ from typing import Any
 
 from neuronsig import __version__, growth
 from neuronsig.errors import ConfigError, InputError, MachineError, PlanMismatchError
+from neuronsig.exclusive import HeldError, exclusive
+from neuronsig.storage import atomic_write as atomic_write
+from neuronsig.storage import free_space, is_local, location, read_bytes, reason
+from neuronsig.storage import remove as remove
 
 LIBRARIES = (
     "numpy",
@@ -41,6 +45,9 @@ LIBRARIES = (
 MINIMUM_SPACE = 64 * 2**20
 """Bytes that must be free before any stage starts; stages that can tell how much they write ask for that."""
 
+RECORD_WAIT = 180.0
+"""Seconds to wait for the lock of run.json, which others hold for milliseconds, or until their lease is stale."""
+
 
 @dataclass
 class Stage:
@@ -58,19 +65,24 @@ class RunDirectory:
     """The folder of one run. Tables are model-independent at the top and in a folder named for the model below."""
 
     def __init__(self, root: Path | str) -> None:
-        self.root = Path(root)
+        self.root = location(root)
 
     @classmethod
     def create(cls, root: Path | str, free_bytes: int = MINIMUM_SPACE) -> RunDirectory:
         """Make the folder and prove that it can be written; raises MachineError (permission, disk space)."""
         run = cls(root)
         try:
-            run.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=run.root, prefix=".probe-") as probe:
-                probe.write(b"x")
-                probe.flush()
-        except OSError as error:
-            raise _unwritable(run.root, error) from None
+            if is_local(run.root):
+                run.root.mkdir(parents=True, exist_ok=True)
+                with tempfile.NamedTemporaryFile(dir=run.root, prefix=".probe-") as probe:
+                    probe.write(b"x")
+                    probe.flush()
+            else:
+                written = run.root / f".probe-{uuid.uuid4().hex[:12]}"
+                atomic_write(written, b"x")
+                remove(written)
+        except Exception as error:  # a store's package raises errors of its own
+            raise MachineError(f"run={root} cannot be written ({reason(error)}); choose another run=...") from None
         run.require_space(free_bytes)
         return run
 
@@ -78,16 +90,20 @@ class RunDirectory:
     def existing(cls, root: Path | str) -> RunDirectory:
         """Open a run directory that an earlier job made; raises InputError when there is none."""
         run = cls(root)
-        if not run.record_file.is_file():
+        try:
+            found = run.record_file.is_file()
+        except Exception as error:  # a store's package raises errors of its own
+            raise InputError(f"run={root} cannot be read ({reason(error)}); check the address and the keys") from None
+        if not found:
             raise InputError(
                 f"run={root} is not a run directory (no run.json); run python -m jobs.pipeline run={root} first"
             )
         return run
 
     def require_space(self, needed: int) -> None:
-        """Raise MachineError when the disk has fewer than `needed` bytes free."""
-        free = shutil.disk_usage(self.root).free
-        if free < needed:
+        """Raise MachineError when the disk has fewer than `needed` bytes free; a store has no such bound."""
+        free = free_space(self.root)
+        if free is not None and free < needed:
             raise MachineError(
                 f"run={self.root}: {free / 2**20:,.0f} MiB free on its disk, {needed / 2**20:,.0f} MiB needed; "
                 "free some space or choose another run=..."
@@ -134,10 +150,10 @@ class RunDirectory:
     def record(self) -> dict[str, Any]:
         """The content of run.json; an empty record when there is none. Raises InputError when it is broken."""
         try:
-            return dict(json.loads(self.record_file.read_text()))
+            return dict(json.loads(read_bytes(self.record_file)))
         except FileNotFoundError:
             return {"neuronsig": __version__, "stages": {}}
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             raise InputError(f"{self.record_file} is not JSON ({error}); restore it or use another run=...") from None
 
     def stage_record(self, name: str) -> dict[str, Any] | None:
@@ -263,31 +279,26 @@ class RunDirectory:
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
-        """Hold the stage's lock; it goes with the process, however that ends."""
+        """Hold the stage's lock (neuronsig.exclusive)."""
         try:
-            lock = open(self.root / f".{name.replace('/', '-')}.lock", "w")  # noqa: SIM115
-        except OSError as error:
-            raise _unwritable(self.root, error) from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise MachineError(
-                    f"run={self.root}: another process is making {name} now; wait for it, or choose another run=..."
-                ) from None
-            self.require_space(MINIMUM_SPACE)
-            yield
+            with exclusive(self.root / f".{name.replace('/', '-')}.lock"):
+                self.require_space(MINIMUM_SPACE)
+                yield
+        except HeldError as held:
+            raise MachineError(
+                f"run={self.root}: {held} is making {name} now; wait for it, or choose another run=..."
+            ) from None
 
     def _write(self, name: str, entry: dict[str, Any]) -> None:
-        with open(self.root / ".run.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            record = self.record()
-            record["stages"][name] = entry
-            atomic_write(self.record_file, json.dumps(record, indent=1, sort_keys=True, default=str).encode())
-
-
-def _unwritable(root: Path, error: OSError) -> MachineError:
-    return MachineError(f"run={root} cannot be written ({error.strerror}); choose another run=...")
+        try:
+            with exclusive(self.root / ".run.lock", RECORD_WAIT):
+                record = self.record()
+                record["stages"][name] = entry
+                atomic_write(self.record_file, json.dumps(record, indent=1, sort_keys=True, default=str).encode())
+        except HeldError as held:
+            raise MachineError(
+                f"{self.record_file}: {held} has been writing it for {RECORD_WAIT:.0f} s; end that process"
+            ) from None
 
 
 def _holds(entry: Mapping[str, Any], plan: Mapping[str, Any], fingerprint: str) -> bool:
@@ -309,7 +320,7 @@ def fingerprint_files(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(path.name.encode() + b"\0")
-        with open(path, "rb") as stream:
+        with path.open("rb") as stream:
             while block := stream.read(1 << 22):
                 digest.update(block)
     return digest.hexdigest()[:16]
@@ -322,30 +333,6 @@ def plan_difference(old: Mapping[str, Any], new: Mapping[str, Any], shown: int =
     said = [f"{k} was {before.get(k, 'absent')}, now {after.get(k, 'absent')}" for k in keys[:shown]]
     more = f" and {len(keys) - shown} more" if len(keys) > shown else ""
     return "; ".join(said) + more
-
-
-def atomic_write(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old content or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def remove(path: Path) -> None:
-    """Delete a file or folder if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def library_versions() -> dict[str, str]:

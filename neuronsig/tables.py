@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.errors import InputError
+from neuronsig.storage import files_below, location, parquet_file, parquet_source, read_parquet, reason
 
 METADATA = pa.map_(pa.string(), pa.list_(pa.string()))
 
@@ -93,10 +94,10 @@ def table_files(directory: Path | str) -> list[Path]:
 
     Raises InputError when the directory is missing or holds no Parquet file.
     """
-    directory = Path(directory)
+    directory = location(directory)
     if not directory.is_dir():
         raise InputError(f"table {directory} does not exist; run the job that makes it first")
-    files = sorted(p for p in directory.rglob("*.parquet") if not p.name.startswith((".", "_")))
+    files = [p for p in files_below(directory) if p.name.endswith(".parquet")]
     files = [p for p in files if not any(part.startswith(("_", ".")) for part in p.relative_to(directory).parts)]
     if not files:
         raise InputError(f"table {directory} holds no Parquet file; delete it and run the job that makes it again")
@@ -112,11 +113,11 @@ def check_table(directory: Path | str, schema: pa.Schema) -> int:
     rows = 0
     for file in table_files(directory):
         try:
-            metadata = pq.read_metadata(file)
+            metadata = parquet_file(file).metadata
             found = metadata.schema.to_arrow_schema()
         except (pa.ArrowException, OSError) as error:
             raise InputError(
-                f"{file} cannot be read as Parquet ({_first_line(error)}); delete the table and run its job again"
+                f"{file} cannot be read as Parquet ({reason(error)}); delete the table and run its job again"
             ) from error
         for field in schema:
             index = found.get_field_index(field.name)
@@ -137,8 +138,8 @@ def read_table(
     """Read a whole (small) table, or selected columns and rows, cast to `schema`; for driver-sized data only."""
     check_table(directory, schema)
     wanted = pa.schema([schema.field(name) for name in columns]) if columns is not None else schema
-    files = [str(path) for path in table_files(directory)]
-    table = pq.read_table(files, columns=wanted.names, filters=filters, partitioning=None)  # type: ignore[arg-type]
+    files = parquet_source(table_files(directory))
+    table = pq.read_table(**files, columns=wanted.names, filters=filters, partitioning=None)  # type: ignore[arg-type]
     return table.select(wanted.names).cast(wanted)
 
 
@@ -146,7 +147,7 @@ def iter_tables(directory: Path | str, schema: pa.Schema, columns: Sequence[str]
     """Yield one Arrow table per file, in file order, so that memory does not grow with the corpus."""
     wanted = pa.schema([schema.field(name) for name in columns])
     for path in table_files(directory):
-        yield pq.read_table(path, columns=wanted.names, partitioning=None).select(wanted.names).cast(wanted)
+        yield read_parquet(path, wanted.names).select(wanted.names).cast(wanted)
 
 
 def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
@@ -163,7 +164,3 @@ def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
     if pa.types.is_string(expected):
         return pa.types.is_string(found) or pa.types.is_large_string(found)
     return bool(found.equals(expected))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

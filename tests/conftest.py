@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import s3_home
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+s3_home.announce()
+
+
+@pytest.fixture
+def bucket() -> Path:
+    """A new bucket of a real S3 server."""
+    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    pytest.importorskip("moto.server", reason="moto is not installed")
+    from neuronsig.storage import location, store_of
+
+    s3_home.start()
+    root = location(f"s3://test-{uuid.uuid4().hex}")
+    store_of(root)[0].mkdir(store_of(root)[1])
+    return root
 
 
 @pytest.fixture(scope="session")
