@@ -53,7 +53,8 @@ class InspectedModel:
     """A model's trunk in eval mode on one device; `warnings` are what a user should know of its weights.
 
     What a group asks for is pooled in a hook as soon as the forward pass makes it: activations of one block live at
-    once, never those of all.
+    once, never those of all. Only where a model's blocks are not known, or what enters them is not what Hugging Face
+    calls hidden states, are those of all layers kept to the end of the pass (`holds_all_states`).
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class InspectedModel:
         self._span = (0, 0, 0, 0)
         self._pooled: list[list[Tensor] | None] = [None] * len(groups)
         self._calls: dict[str, int] = {}
-        self._whole = False
+        self.holds_all_states = False
         self._hook()
         self._check()
         self._forward = torch.compile(self._score, dynamic=True) if compiled else self._score
@@ -94,9 +95,9 @@ class InspectedModel:
         batch, length = input_ids.shape
         self._span = (batch, length, prefix, length - suffix)
         self._calls = {}
-        output = self.model(input_ids=input_ids, return_dict=True, **_WHOLE if self._whole else {})
+        output = self.model(input_ids=input_ids, return_dict=True, **_WHOLE if self.holds_all_states else {})
         for place, group in enumerate(self.groups):
-            if group.site == "hidden" and self._whole:
+            if group.site == "hidden" and self.holds_all_states:
                 self._pool(place, output.hidden_states[group.layer])
             elif group.site == "hidden" and group.layer == self._depth:
                 self._pool(place, output.last_hidden_state)
@@ -110,7 +111,7 @@ class InspectedModel:
             group.site: readers(self.model, group.site, group.module) if group.site != "hidden" else blocks(self.model)
             for group in self.groups
         }
-        self._whole = names.get("hidden") == []
+        self.holds_all_states = names.get("hidden") == []
         for site, modules in names.items():
             for name in dict.fromkeys(modules):
                 # A hidden state is what the next block reads.
@@ -129,7 +130,7 @@ class InspectedModel:
         if call >= len(places):
             raise InputError(f"model.path={self.folder}: {key} is used more often than by {len(places)} layers")
         place = places[call]
-        if place is not None and not (self._whole and self.groups[place].site == "hidden"):
+        if place is not None and not (self.holds_all_states and self.groups[place].site == "hidden"):
             self._pool(place, args[0] if args else kwargs["hidden_states"])
 
     def _pool(self, place: int, state: Tensor) -> None:
@@ -157,9 +158,9 @@ class InspectedModel:
                 raise InputError(
                     f"model.path={self.folder}: {group.name} has {units} units where its config says {group.units}"
                 )
-        if "hidden" in {group.site for group in self.groups} and not self._whole:
-            self._whole = True
-            self._whole = not torch.equal(hooked, self._score(ids, 0, 0))
+        if "hidden" in {group.site for group in self.groups} and not self.holds_all_states:
+            self.holds_all_states = True
+            self.holds_all_states = not torch.equal(hooked, self._score(ids, 0, 0))
 
 
 _WHOLE = {"output_hidden_states": True}
@@ -180,15 +181,19 @@ def _load(folder: str, dtype: str) -> tuple[Any, list[str]]:
     except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"model.path={folder}: the weights cannot be loaded ({reason}); restore them") from error
-    warnings = _check_weights(folder, info)
-    model = trunk(model)
+    inspected = trunk(model)
+    warnings = _check_weights(folder, info, () if inspected is model else ("decoder.", "lm_head."))
+    model = inspected
     model.config.use_cache = False  # type: ignore[union-attr]
     return model, warnings
 
 
-def _check_weights(folder: str, info: dict[str, object]) -> list[str]:
-    """Refuse weights that would be random (and differ between replicas); a pooler lies behind the hidden states."""
-    missing = [key for key in _keys(info, "missing_keys") if "pooler" not in key]
+def _check_weights(folder: str, info: dict[str, object], unused_parts: tuple[str, ...]) -> list[str]:
+    """Refuse weights that would be random (and differ between replicas); a pooler lies behind the hidden states.
+
+    `unused_parts` are prefixes of weights beside the trunk: an encoder's checkpoint needs no decoder.
+    """
+    missing = [key for key in _keys(info, "missing_keys") if "pooler" not in key and not key.startswith(unused_parts)]
     mismatched = _keys(info, "mismatched_keys")
     if missing or mismatched:
         named = ", ".join((missing + mismatched)[:3])

@@ -63,6 +63,9 @@ READERS = {
 }
 
 
+_LINEAR = ("Linear", "Conv1D", "FalconLinear", "NormedLinear")
+
+
 @lru_cache(maxsize=4)
 def skeleton(folder: str) -> nn.Module:
     """The model's trunk without weights (on torch's meta device); raises InputError for what is no transformer."""
@@ -81,7 +84,9 @@ def skeleton(folder: str) -> nn.Module:
 
 def trunk(model: nn.Module) -> nn.Module:
     """The part that is inspected: of an encoder-decoder the encoder."""
-    return model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model  # type: ignore[operator,return-value]
+    # An encoder saved alone says that it is none; AutoModel gives it a decoder all the same.
+    both = hasattr(model, "encoder") and hasattr(model, "decoder")
+    return model.get_encoder() if both or getattr(model.config, "is_encoder_decoder", False) else model  # type: ignore[operator,return-value]
 
 
 def depth(model: nn.Module) -> int:
@@ -151,6 +156,30 @@ def readers(model: nn.Module, site: str, pattern: str = "") -> list[str]:
 def blocks(model: nn.Module) -> list[str]:
     """Names of the modules that are the blocks, empty when they are not known."""
     return next((names for pattern in BLOCKS if (names := _blocks(model, pattern))), [])
+
+
+def activation_bound(
+    folder: str, groups: Sequence[Group], signs: Sequence[int], batch_tokens: int, longest: int, shortest: int = 1
+) -> int:
+    """Bytes that the forward pass of one batch needs beside the weights, at most; independent of the corpus.
+
+    A batch holds up to `batch_tokens` tokens, or one input of `longest`; inputs have at least `shortest` tokens.
+    Counted with 4 bytes a value, for bfloat16 too, whose kernels keep float32 copies: 8 hidden states and 4 of the
+    widest map's outputs of one block (measured: 6 to 14 hidden states of a BERT in all), the scores of attention
+    where it is not fused, and pooled activations twice.
+    """
+    model = skeleton(folder)
+    tokens = max(batch_tokens, longest)
+    widest = max(max(module.weight.shape) for module in model.modules() if type(module).__name__ in _LINEAR)
+    values = tokens * (8 * width(model) + 4 * widest)
+    if attention_kernel(model) == "eager":
+        values += 6 * tokens * longest * int(getattr(_text_config(model), "num_attention_heads", 1))
+    else:
+        values += tokens * longest  # a mask, where the model makes one
+    if not blocks(model):
+        values += tokens * width(model) * (depth(model) + 1)
+    pooled = (len(signs) + 1) * sum(group.units for group in groups) * -(-tokens // shortest)
+    return 4 * (values + 2 * pooled)
 
 
 def _blocks(model: nn.Module, pattern: str) -> list[str]:

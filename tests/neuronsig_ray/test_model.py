@@ -229,3 +229,19 @@ def test_weights_that_cannot_be_read_are_named(tiny_model, tmp_path):
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="the weights cannot be loaded"):
         InspectedModel(str(folder), "float32", "cpu", hidden(1), (1,), "mean")
+
+
+def test_an_encoders_checkpoint_needs_no_decoder(tmp_path):
+    torch.manual_seed(0)
+    size = {"d_model": UNITS, "d_kv": 8, "num_layers": 2, "num_heads": 2, "d_ff": 32}
+    hf.T5EncoderModel(hf.T5Config(vocab_size=20, **size)).save_pretrained(tmp_path)
+    scores = InspectedModel(str(tmp_path), "float32", "cpu", hidden(1, 2), (1,), "mean").scores
+    again = InspectedModel(str(tmp_path), "float32", "cpu", hidden(1, 2), (1,), "mean").scores
+    ids = torch.tensor(random_inputs(1))
+    assert torch.equal(scores(ids, 0, 0), again(ids, 0, 0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_of_one_block_live_at_once(tiny_model, kind):
+    groups = groups_in(skeleton(str(tiny_model(kind))), SITES, [], {})
+    assert not InspectedModel(str(tiny_model(kind)), "float32", "cpu", groups, (1,), "mean").holds_all_states
