@@ -170,7 +170,7 @@ def activation_bound(
     """
     model = skeleton(folder)
     tokens = max(batch_tokens, longest)
-    widest = max(max(module.weight.shape) for module in model.modules() if type(module).__name__ in _LINEAR)
+    widest = max(max(module.weight.shape) for module in model.modules() if type(module).__name__ in _LINEAR)  # type: ignore[union-attr,arg-type]
     values = tokens * (8 * width(model) + 4 * widest)
     if attention_kernel(model) == "eager":
         values += 6 * tokens * longest * int(getattr(_text_config(model), "num_attention_heads", 1))
