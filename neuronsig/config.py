@@ -399,7 +399,12 @@ class TrainConfig:
 class Config:
     """Everything one run is made of."""
 
-    run: str = option("runs/default", "run directory; every table, figure and run.json goes there")
+    run: str = option(
+        "runs/default",
+        "run directory; every table, figure and run.json goes there: a path, or a URI (s3://bucket/run, hdfs://, gs://, "
+        "abfs://) of a store that the package for it (pip install s3fs, gcsfs, adlfs) and, for the Spark jobs, your "
+        "Spark's Hadoop connector (hadoop-aws for s3) open; keys and endpoint as those packages read them (AWS_*)",
+    )
     data: str = option("data", "folder of the corpora; NEURONSIG_DATA sets it too")
     overwrite: bool = option(False, "delete this job's results of another plan and make them again")
     neuron: str = option("", "the neuron that jobs.show prints, as L4/U123; empty: the most selective ones")
@@ -421,7 +426,10 @@ class Config:
     def check(self) -> None:
         """Check every bound; raises ConfigError for the first value that is impossible."""
         require(self.run != "", "run", "''", "a path")
-        require("://" not in self.run, "run", self.run, "a path", "mount the store, and give the folder's path")
+        if "://" in self.run:
+            from neuronsig.storage import check_scheme
+
+            check_scheme(self.run, "run")
         if self.neuron:
             Neuron.parse(self.neuron)
         for section in dataclasses.fields(self):

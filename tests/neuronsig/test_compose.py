@@ -42,7 +42,7 @@ def test_a_preset_yields_to_the_command_line():
         ("corpus.sources.documentation.format=word", "must be one of documentation, reuters"),
         ("spark.driver_memory=lots", "must be a number with k, m or g"),
         ("run=", "run='': must be a path"),
-        ("run=s3://bucket/run", "must be a path; mount the store"),
+        ("run=foo://bucket/run", "run=foo://bucket/run: scheme foo:// is unknown; use a path, s3://"),
         ("run", "is not of the form key=value"),
         ("+collect.kk=3", "no key needs it; write collect.kk=3"),
         ("++collect.k=3", "a key cannot begin with '+'"),
