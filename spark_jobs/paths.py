@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pyspark.sql import SparkSession
+
 
 def uri(path: Path | str) -> str:
-    """A local path with its scheme, anything with a scheme unchanged.
+    """A path as an address that Spark opens: a local one with its scheme, any other by its own.
 
-    Without a scheme Spark looks in Hadoop's default file system, which on a cluster is not this machine's.
+    Without a scheme Spark looks in Hadoop's default file system, which on a cluster is not this machine's. `s3://`
+    becomes `s3a://`, the name of Hadoop's own connector (hadoop-aws), unless this Spark has one for `s3` (EMR).
     """
-    return str(path) if "://" in str(path) else f"file://{Path(path).absolute()}"
+    text = str(path)
+    if "://" not in text:
+        return f"file://{Path(path).absolute()}"
+    if text.startswith("s3://") and not _knows_s3():
+        return "s3a" + text.removeprefix("s3")
+    return text
+
+
+def _knows_s3() -> bool:
+    session = SparkSession.getActiveSession()
+    context = getattr(session, "_jsc", None)
+    return context is not None and context.hadoopConfiguration().get("fs.s3.impl") is not None

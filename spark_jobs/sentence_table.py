@@ -7,14 +7,14 @@ deleted takes its records along, and the folder of intermediate results may be d
 from __future__ import annotations
 
 import json
-import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neuronsig.rundir import atomic_write, remove
 from neuronsig.sentences import batches
+from neuronsig.storage import atomic_write, delete_files, list_files, move, read_bytes, remove
 
 
 def whole_file(table: Path) -> Path:
@@ -47,12 +47,10 @@ def discard(work: Path) -> None:
 
 def commit_batch(written: Path, table: Path, marker: Path, index: int, start: int, stop: int) -> None:
     """Move a batch's files into the table and then write its marker; earlier leftovers of the batch go first."""
-    table.mkdir(parents=True, exist_ok=True)
-    for old in table.glob(f"part-{index:06d}-*.parquet"):
-        old.unlink()
-    files = sorted(written.glob("part-*.parquet"))
+    delete_files([file for file in list_files(table) if file.name.startswith(f"part-{index:06d}-")])
+    files = [file for file in list_files(written) if file.name.startswith("part-")]
     for number_in_batch, file in enumerate(files):
-        os.replace(file, table / f"part-{index:06d}-{number_in_batch:04d}.parquet")
+        move(file, table / f"part-{index:06d}-{number_in_batch:04d}.parquet")
     record = {"files": len(files), "start": start, "stop": stop}
     atomic_write(marker, json.dumps(record).encode())
     remove(written)
@@ -60,15 +58,17 @@ def commit_batch(written: Path, table: Path, marker: Path, index: int, start: in
 
 def missing_batches(ranges: Sequence[tuple[int, int]], markers: Path, table: Path) -> list[int]:
     """Indices of the batches that have no marker, or whose files are not all there."""
+    there = {marker.name for marker in list_files(markers)}
+    files = Counter(file.name.rpartition("-")[0] for file in list_files(table) if file.name.endswith(".parquet"))
     missing = []
     for index, (start, stop) in enumerate(ranges):
+        marker = f"{index:06d}.json"
         try:
-            record = json.loads((markers / f"{index:06d}.json").read_text())
-        except (OSError, json.JSONDecodeError):
-            missing.append(index)
-            continue
-        files = len(list(table.glob(f"part-{index:06d}-*.parquet")))
-        if (record["start"], record["stop"], record["files"]) != (start, stop, files):
+            record = json.loads(read_bytes(markers / marker)) if marker in there else None
+        except (OSError, ValueError):
+            record = None
+        expected = {"files": files[f"part-{index:06d}"], "start": start, "stop": stop}
+        if record != expected:
             missing.append(index)
     return missing
 
