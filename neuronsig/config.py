@@ -152,7 +152,9 @@ class CollectConfig:
     pooling: str = option("mean", "what makes one activation of a sentence's tokens: mean, max, or last (token)")
     special_tokens: bool = option(True, "whether pooling includes [CLS], [SEP] and the like")
     dtype: str = option("auto", "float32, bfloat16, or auto: bfloat16 where the hardware multiplies it natively")
-    batch_tokens: int = option(16_384, "tokens of one rectangular batch of equal-length sentences")
+    batch_tokens: int = option(
+        0, "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 16384 or 131072 (GPU)"
+    )
     shard_sentences: int = option(131_072, "sentences of one shard, the unit of work and of commit")
     seed: int = option(0, "seed of the permutation that spreads the corpus over the shards")
     reduce_fan_in: int = option(8, "shard files merged by one task of the tree reduce")
@@ -167,7 +169,7 @@ class CollectConfig:
         require(self.pooling in POOLINGS, f"{key}.pooling", self.pooling, f"one of {', '.join(POOLINGS)}")
         dtypes = ("auto", "float32", "bfloat16")
         require(self.dtype in dtypes, f"{key}.dtype", self.dtype, f"one of {', '.join(dtypes)}")
-        require(self.batch_tokens >= 1, f"{key}.batch_tokens", self.batch_tokens, "1 or more tokens")
+        require(self.batch_tokens >= 0, f"{key}.batch_tokens", self.batch_tokens, "0 or more tokens")
         require(self.shard_sentences >= 1, f"{key}.shard_sentences", self.shard_sentences, "1 or more sentences")
         require(self.reduce_fan_in >= 2, f"{key}.reduce_fan_in", self.reduce_fan_in, "2 or more files")
 
@@ -191,7 +193,7 @@ class MiningConfig:
     """Signatures: word, POS and metadata profiles of all neurons, MLlib patterns of those asked for (P1 3.2)."""
 
     neurons: list[str] = option([], "neurons to mine for patterns, as L4/U123")
-    layers: list[int] = option([], "mine every neuron of these layers")
+    layers: list[int] = option([], "mine every neuron of these layers, of every site collected")
     selective: int = option(60, "mine also the N neurons whose leading word, tag or metadata value tells most, in bits")
     words_kept: int = option(40, "word rows kept for each neuron")
     patterns_kept: int = option(40, "pattern rows kept for each neuron and kind, strongest LRC first")
@@ -320,12 +322,15 @@ class RayConfig:
 
     address: str = option("", "Ray cluster address, auto, or empty: RAY_ADDRESS, else a local one is started")
     replicas: int = option(0, "model replicas; 0: one for each GPU, or one on CPU for each replica_cpus")
+    max_replicas: int = option(0, "replicas that an autoscaling cluster may grow to; 0: no more than replicas")
     replica_cpus: int = option(0, "CPU cores (and torch threads) of a replica; 0: all of a CPU machine, 1 beside a GPU")
     gpus: str = option("auto", "auto: a GPU for each replica where there are any; 0: CPU only; 1: GPU required")
     object_store_mb: int = option(256, "object store of a local Ray, in MiB")
 
     def check(self, key: str) -> None:
         require(self.replicas >= 0, f"{key}.replicas", self.replicas, "0 or more")
+        ok = self.max_replicas == 0 or self.max_replicas >= max(self.replicas, 1)
+        require(ok, f"{key}.max_replicas", self.max_replicas, f"0, or at least ray.replicas={self.replicas}")
         require(self.replica_cpus >= 0, f"{key}.replica_cpus", self.replica_cpus, "0 or more")
         require(self.gpus in ("auto", "0", "1"), f"{key}.gpus", self.gpus, "auto, 0 or 1")
         require(self.object_store_mb >= 80, f"{key}.object_store_mb", self.object_store_mb, "80 MiB or more")

@@ -11,10 +11,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from neuronsig.topk import Keys, unpack
+from neuronsig.topk import Keys, ordered_bits, scores_of_bits, unpack
 
 Scores = npt.NDArray[np.float32]
 
+_SHIFT, _LOW = np.uint64(32), np.uint64(2**32 - 1)
 _RUNGS = 64
 # A replica keeps more than a shard says, for its counts are sums of many shards'.
 _RUNGS_KEPT = 192
@@ -41,7 +42,8 @@ class Ladder:
     def __init__(self, rows: int, k: int) -> None:
         self.k = k
         self.ranks = ranks(k)
-        self.kept = ranks(k, _RUNGS_KEPT)
+        # How many of the ranks kept a count has reached.
+        self.reached = np.searchsorted(ranks(k, _RUNGS_KEPT), np.arange(k + 1), side="right").astype(np.int16)
         self.scores: Scores = np.full((rows, 1), -np.inf, np.float32)
         self.counts = np.zeros((rows, 1), np.int64)
 
@@ -51,10 +53,10 @@ class Ladder:
         new = np.where(np.isneginf(shard), 0, steps[None, :])
         scores = np.concatenate([self.scores, shard], axis=1)
         gains = np.concatenate([np.diff(self.counts, axis=1, prepend=0), new], axis=1)
-        order = np.argsort(-scores, axis=1, kind="stable")
-        scores = np.take_along_axis(scores, order, axis=1)
-        counts = np.cumsum(np.take_along_axis(gains, order, axis=1), axis=1)  # (rows, rungs)
-        self._keep(scores, counts)
+        # A score and its gain are sorted as one integer: a fifth of the time of sorting places.
+        rising = np.sort((ordered_bits(scores) << _SHIFT) | gains.astype(np.uint64), axis=1)[:, ::-1]
+        counts = np.minimum(np.cumsum(rising & _LOW, axis=1), np.uint64(self.k)).astype(np.int64)  # (rows, rungs)
+        self._keep(scores_of_bits(rising >> _SHIFT), counts)
 
     def floor(self) -> Scores:
         """(rows,) float32: a score that k sentences reach; -inf while fewer are known."""
@@ -65,12 +67,10 @@ class Ladder:
 
     def _keep(self, scores: Scores, counts: npt.NDArray[np.int64]) -> None:
         """Keep the first rung that reaches each rank, and the last one, each with its whole count."""
-        reached = np.searchsorted(self.kept, counts.ravel(), side="right").reshape(counts.shape)
-        kept = np.diff(reached, axis=1, prepend=0) > 0
-        # All counts of a list that is still shorter than k; what lies below the k-th is of no use.
-        last = np.where(counts[:, -1] < self.k, np.argmax(counts == counts[:, -1:], axis=1), 0)
-        kept[np.arange(len(last)), last] |= counts[np.arange(len(last)), last] > 0
-        kept &= np.diff(counts >= self.k, axis=1, prepend=False) | (counts < self.k)
+        kept = np.diff(self.reached[counts], axis=1, prepend=0) > 0
+        # The whole count of a list that is still shorter than k; below the k-th nothing changes the count.
+        last = np.argmax(counts == counts[:, -1:], axis=1)
+        kept[np.arange(len(last)), last] |= counts[:, -1] > 0
         place = np.cumsum(kept, axis=1) - 1
         width = max(1, int(place[:, -1].max()) + 1)
         row, column = np.nonzero(kept)

@@ -48,16 +48,24 @@ def pack(
         row, column = np.argwhere(nan.reshape(-1, values.shape[-1]))[0]
         neuron = name(int(row)) if name else f"row {row}"
         raise InputError(f"sentence_id={ids[column]}: the score of {neuron} is NaN; its weights or input are broken")
-    bits = (values + np.float32(0.0)).view(np.uint32)
-    high = np.where(bits & _SIGN, ~bits, bits | _SIGN).astype(np.uint64)
-    return (high << _SHIFT) | (_LOW - ids.astype(np.uint64))
+    return (ordered_bits(values) << _SHIFT) | (_LOW - ids.astype(np.uint64))
+
+
+def ordered_bits(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
+    """32 bits of each float32 score, as uint64, in the order of the scores; -0.0 is 0.0."""
+    bits = (scores + np.float32(0.0)).view(np.uint32)
+    return np.where(bits & _SIGN, ~bits, bits | _SIGN).astype(np.uint64)
+
+
+def scores_of_bits(high: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
+    """Inverse of `ordered_bits`."""
+    bits = high.astype(np.uint32)
+    return np.where(bits & _SIGN, bits ^ _SIGN, ~bits).view(np.float32)
 
 
 def unpack(keys: Keys) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Scores float32 and sentence ids int64 of keys of any shape (none of them EMPTY)."""
-    high = (keys >> _SHIFT).astype(np.uint32)
-    scores = np.where(high & _SIGN, high ^ _SIGN, ~high).view(np.float32)
-    return scores, (_LOW - (keys & _LOW)).astype(np.int64)
+    return scores_of_bits(keys >> _SHIFT), (_LOW - (keys & _LOW)).astype(np.int64)
 
 
 def select(keys: Keys, k: int) -> Keys:

@@ -7,32 +7,36 @@ shards have a valid commit, and their union is the same however they came to be.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import ray
 import ray.data
 from ray.data import ActorPoolStrategy, DataContext
+from ray.util.metrics import Counter, Gauge
 
 from neuronsig import errors
-from neuronsig.commits import Marker, committed, sweep
+from neuronsig.commits import Marker, all_committed, sweep
 from neuronsig.errors import InputError, NeuronsigError
+from neuronsig.storage import location
 from neuronsig_ray.job import Job
 from neuronsig_ray.reduce import tree_reduce
-from neuronsig_ray.scorer import Replica
+from neuronsig_ray.scorer import SHARDS_AT_ONCE, Replica
 from neuronsig_ray.session import Pool
 
 # A replica that dies while it starts (node lost, memory) is tried again this often before the job fails.
 _START_ATTEMPTS = 4
+_RATE_SECONDS = 2.0
 
 Row = dict[str, Any]
 
 
 def valid_commits(job: Job) -> dict[int, Marker]:
     """Shard -> marker of every valid commit; reads and checks every file."""
-    found = {shard.index: committed(job.marker(shard.index), job.fingerprint) for shard in job.shards}
-    return {index: marker for index, marker in found.items() if marker is not None}
+    found = all_committed([job.marker(shard.index) for shard in job.shards], job.fingerprint)
+    return {shard.index: marker for shard, marker in zip(job.shards, found, strict=True) if marker is not None}
 
 
 def score_shards(
@@ -50,7 +54,13 @@ def score_shards(
         ReplicaActor,
         fn_constructor_kwargs={"job": job, "replica": replica},
         batch_size=1,
-        compute=ActorPoolStrategy(size=pool.replicas),
+        compute=ActorPoolStrategy(
+            min_size=pool.replicas,
+            max_size=pool.most,
+            max_tasks_in_flight_per_actor=SHARDS_AT_ONCE,
+            max_concurrent_calls_per_actor=SHARDS_AT_ONCE,
+            enable_true_multi_threading=True,
+        ),
         num_cpus=pool.cpus,
         num_gpus=pool.gpus or None,
     )
@@ -66,7 +76,7 @@ class ReplicaActor:
     def __init__(self, job: Job, replica: type[Replica]) -> None:
         self.failure: NeuronsigError | None = None
         try:
-            self.replica = replica(job)
+            self.replica = replica(job, Metrics(job.model.rstrip("/").split("/")[-1]))
         except NeuronsigError as error:
             self.failure = error
 
@@ -80,6 +90,35 @@ class ReplicaActor:
             return {"error": [type(error).__name__], "message": [str(error)]}
 
 
+class Metrics:
+    """What replicas have done, as Ray metrics: neuronsig_sentences, _tokens, _survivors, _tokens_per_second."""
+
+    def __init__(self, model: str) -> None:
+        tags = {"model": model}
+        self.counters = {
+            name: Counter(f"neuronsig_{name}", description, ("model",))
+            for name, description in (
+                ("sentences", "Sentences scored"),
+                ("tokens", "Tokens scored"),
+                ("survivors", "Scores committed, that no threshold ruled out"),
+            )
+        }
+        self.rate = Gauge("neuronsig_tokens_per_second", "Tokens a second of this replica", ("model",))
+        for metric in (*self.counters.values(), self.rate):
+            metric.set_default_tags(tags)
+        self._tokens, self._since = 0, time.monotonic()
+
+    def __call__(self, done: Mapping[str, int]) -> None:
+        for name, number in done.items():
+            if number:
+                self.counters[name].inc(number)
+        self._tokens += done.get("tokens", 0)
+        spent = time.monotonic() - self._since
+        if spent >= _RATE_SECONDS:
+            self.rate.set(self._tokens / spent)
+            self._tokens, self._since = 0, time.monotonic()
+
+
 def reduce_shards(job: Job, folder: Path, fan_in: int, on_node: Callable[[], None]) -> list[Marker]:
     """Check that every shard of the plan is committed, rows adding up, then reduce; return the groups' markers."""
     markers = valid_commits(job)
@@ -90,21 +129,25 @@ def reduce_shards(job: Job, folder: Path, fan_in: int, on_node: Callable[[], Non
             f"{job.commits}: {len(missing)} of {len(job.shards)} shards have no valid commit, {scored} of "
             f"{job.sentences} sentences are scored; run the same command again"
         )
-    files = [Path(job.commits) / markers[shard.index]["file"] for shard in job.shards]
+    files = [location(job.commits) / markers[shard.index]["file"] for shard in job.shards]
     finals = tree_reduce(job, files, folder, fan_in, on_node)
     for group, final in zip(job.groups, finals, strict=True):
-        expected = len(job.signs) * group.units * min(job.k, job.sentences)
+        expected = len(job.signs) * group.units * job.kept
         if final["rows"] != expected:
             raise InputError(
-                f"{folder / Path(final['file']).name} has {final['rows']} rows, expected {expected}; "
+                f"{folder / final['file'].split('/')[-1]} has {final['rows']} rows, expected {expected}; "
                 f"delete {job.commits} and run the same command again"
             )
+    # What killed attempts and the table before it have left.
+    sweep(folder, [final["file"].split("/")[-1] for final in finals])
     return finals
 
 
 def clean(job: Job) -> dict[int, Marker]:
     """Valid commits, after deleting everything else in the commit folder; only while nothing runs in it."""
     markers = valid_commits(job)
-    keep = [name for index, marker in markers.items() for name in (marker["file"], job.marker(index).name)]
-    sweep(Path(job.commits), keep)
+    keep = [
+        name for index, marker in markers.items() for name in (marker["file"], marker["ladder"], job.marker(index).name)
+    ]
+    sweep(location(job.commits), keep)
     return markers

@@ -14,6 +14,9 @@ from neuronsig.storage import location
 # One row a neuron; one row group for each group of units, so that a reducer reads one group of many files.
 SHARD_TOPK = pa.schema([("layer", pa.int16()), ("keys", pa.large_list(pa.uint64()))])
 
+# The index under which a finished table's lists count as a shard before all new ones.
+BASE = -1
+
 
 @dataclass(frozen=True)
 class Group:
@@ -53,6 +56,9 @@ class Job:
     sentences: int
     shards: tuple[Shard, ...]
     compiled: bool = False
+    # Fingerprint and sentences of a finished table that the new shards are added to; "" when there is none.
+    base: str = ""
+    base_sentences: int = 0
 
     @property
     def units(self) -> int:
@@ -66,7 +72,12 @@ class Job:
     @property
     def prunes(self) -> bool:
         """Whether thresholds carried from shard to shard can refuse anything."""
-        return len(self.shards) > 1 and self.sentences > self.k
+        return bool(self.base) or (len(self.shards) > 1 and self.sentences > self.k)
+
+    @property
+    def kept(self) -> int:
+        """Sentences in every neuron's final list."""
+        return min(self.k, self.base_sentences + self.sentences)
 
     def ranges(self, position: int) -> list[tuple[int, int]]:
         """Rows (start, stop) of one group, one range a sign."""
@@ -83,4 +94,4 @@ class Job:
         raise IndexError(row)
 
     def marker(self, index: int) -> Path:
-        return location(self.commits) / f"shard-{index:05d}.json"
+        return location(self.commits) / ("base.json" if index == BASE else f"shard-{index:05d}.json")

@@ -11,15 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
 from neuronsig.commits import commit, committed, unique_name
+from neuronsig.errors import InputError
+from neuronsig.ladder import rungs
+from neuronsig.storage import absolute, join, location, parquet_file
 from neuronsig.tables import TOPK
-from neuronsig.topk import EMPTY, Keys, dense, merge, ragged, unpack
+from neuronsig.topk import EMPTY, Keys, dense, merge, pack, ragged, unpack
 from neuronsig_ray.job import SHARD_TOPK, Group, Job
 from neuronsig_ray.scorer import keys_table
+from neuronsig_ray.thresholds import in_job_order
 
 # A row group of the final table holds whole neurons, about this many rows, so that reading one neuron reads little.
 _GROUP_ROWS = 1 << 17
@@ -29,9 +34,9 @@ def tree_reduce(
     job: Job, files: Sequence[Path], folder: Path, fan_in: int, on_node: Callable[[], None]
 ) -> list[dict[str, Any]]:
     """Reduce valid shard files to one file a group in `folder`; return the final markers, one a group."""
-    nodes = [str(path) for path in files]
+    nodes = [absolute(path) for path in files]
     level = 0
-    work = Path(job.commits) / "reduce"
+    work = location(job.commits) / "reduce"
     while len(nodes) > fan_in:
         level += 1
         groups = [nodes[i : i + fan_in] for i in range(0, len(nodes), fan_in)]
@@ -40,7 +45,7 @@ def tree_reduce(
             on_node,
         )
         nodes = [str(work / marker["file"]) for marker in markers]
-    return _run([(_final, (job, nodes, str(folder), position)) for position in range(len(job.groups))], on_node)
+    return _run([(_final, (job, nodes, absolute(folder), position)) for position in range(len(job.groups))], on_node)
 
 
 def node_count(shards: int, groups: int, fan_in: int) -> int:
@@ -58,18 +63,43 @@ def final_marker(folder: Path, group: Group) -> Path:
 
 def merged_group(job: Job, files: Sequence[str], position: int) -> Keys:
     """Top-K of one group over shard or node files: (rows of the group, at most k), sorted descending."""
-    result: Keys | None = None
+    result = np.zeros((len(job.signs) * job.groups[position].units, 0), np.uint64)
     for file in files:
-        lists = pq.ParquetFile(file).read_row_group(position)["keys"].combine_chunks()
-        keys = dense(lists.values.to_numpy(), lists.offsets.to_numpy())
-        result = keys[:, : job.k] if result is None else merge(result, keys, job.k)
-    assert result is not None
+        lists = parquet_file(location(file)).read_row_group(position)["keys"].combine_chunks()
+        result = merge(result, dense(lists.values.to_numpy(), lists.offsets.to_numpy()), job.k)
     return result
+
+
+def base_group(job: Job, folder: Path, position: int) -> Keys:
+    """The lists of one group in the finished table that `job.base` names: (rows of the group, n), sorted descending.
+
+    Raises InputError when they are not there as they were committed.
+    """
+    group = job.groups[position]
+    marker = committed(final_marker(folder, group), job.base)
+    if marker is None:
+        raise InputError(
+            f"{folder}: the lists of {group.name} are not those of the finished run any more; "
+            "run python -m jobs.collect with overwrite=true"
+        )
+    table = parquet_file(join(final_marker(folder, group).parent, marker["file"])).read(["score", "sentence_id"])
+    n = min(job.k, job.base_sentences)
+    scores = table["score"].to_numpy().reshape(-1, n)
+    sentence_ids = table["sentence_id"].to_numpy().reshape(-1, n)
+    keys = np.stack([pack(row, ids) for row, ids in zip(scores, sentence_ids, strict=True)])  # (units * signs, n)
+    order = np.argsort(_table_order(job, group))
+    return keys[order]
+
+
+def base_ladder(job: Job, folder: Path) -> npt.NDArray[np.float32]:
+    """What the lists of the finished table say of thresholds (neuronsig.ladder), (rows, ranks) float32."""
+    groups = [rungs(*ragged(base_group(job, folder, position)), job.k) for position in range(len(job.groups))]
+    return in_job_order(job, groups)
 
 
 def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[str, Any]:
     """Merge files into one node file, group by group, unless it is there already."""
-    marker = Path(folder) / f"{name}.json"
+    marker = location(folder) / f"{name}.json"
     found = committed(marker, job.fingerprint)
     if found is not None:
         return found
@@ -81,17 +111,22 @@ def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[
                 writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
         return {}
 
-    return commit(Path(folder) / unique_name(name, ".parquet"), marker, job.fingerprint, write)
+    return commit(location(folder) / unique_name(name, ".parquet"), marker, job.fingerprint, write)
 
 
 def write_final(job: Job, files: Sequence[str], folder: str, position: int) -> dict[str, Any]:
-    """One group of the topk table, sorted by unit, sign, rank, unless it is there already."""
+    """One group of the topk table, sorted by unit, sign, rank, unless it is there already.
+
+    The file is named by the plan: of an appended run's old and new file only the one that the marker names counts.
+    """
     group = job.groups[position]
-    marker = final_marker(Path(folder), group)
+    marker = final_marker(location(folder), group)
     found = committed(marker, job.fingerprint)
     if found is not None:
         return found
     keys = merged_group(job, files, position)
+    if job.base:
+        keys = merge(base_group(job, location(folder), position), keys, job.k)
 
     def write(path: Path) -> dict[str, Any]:
         rows = 0
@@ -101,14 +136,15 @@ def write_final(job: Job, files: Sequence[str], folder: str, position: int) -> d
                 rows += table.num_rows
         return {"site": group.site, "layer": group.layer, "rows": rows}
 
-    return commit(Path(folder) / f"{group.name}.parquet", marker, job.fingerprint, write)
+    data = location(folder) / f"{group.name}-{job.fingerprint[:8]}.parquet"
+    return commit(data, marker, job.fingerprint, write)
 
 
 def topk_tables(job: Job, group: Group, keys: Keys) -> Iterator[pa.Table]:
     """TOPK tables of whole neurons in order of unit, sign, rank, from keys in order of sign, unit."""
     units = np.tile(np.arange(group.units, dtype=np.int32), len(job.signs))
     signs = np.repeat(np.array(job.signs, np.int8), group.units)
-    order = np.lexsort((signs, units))
+    order = _table_order(job, group)
     step = max(1, _GROUP_ROWS // max(1, keys.shape[1]))
     for start in range(0, len(order), step):
         rows = order[start : start + step]
@@ -127,6 +163,13 @@ def topk_tables(job: Job, group: Group, keys: Keys) -> Iterator[pa.Table]:
             pa.array(sentence_ids),
         ]
         yield pa.table(columns, schema=TOPK)
+
+
+def _table_order(job: Job, group: Group) -> npt.NDArray[np.int64]:
+    """Rows of a group (by sign, unit) in the order of the table: unit, then sign ascending."""
+    units = np.tile(np.arange(group.units), len(job.signs))
+    signs = np.repeat(np.array(job.signs), group.units)
+    return np.lexsort((signs, units))
 
 
 _inner = ray.remote(num_cpus=1)(write_inner)

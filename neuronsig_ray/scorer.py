@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +18,17 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from neuronsig.commits import commit, committed, file_digest, unique_name
+from neuronsig.commits import commit, committed, unique_name
 from neuronsig.errors import InputError
 from neuronsig.heartbeat import Heartbeat
+from neuronsig.ladder import rungs
 from neuronsig.shards import Shard, rectangles
-from neuronsig.topk import Keys, merge, ragged, thresholds
+from neuronsig.storage import location, read_bytes
+from neuronsig.topk import Keys, ragged
 from neuronsig_ray.job import SHARD_TOPK, Group, Job
 from neuronsig_ray.model import InspectedModel
 from neuronsig_ray.selection import ShardTopK
+from neuronsig_ray.thresholds import SharedThresholds, in_job_order, write_ladder
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,10 @@ def read_shard(folder: Path, shard: Shard) -> ShardText:
     file = folder / shard.file
     remedy = "delete that file and run python -m jobs.tokenize again"
     try:
-        if file_digest(file) != shard.sha256:
+        content = read_bytes(file)
+        if hashlib.sha256(content).hexdigest() != shard.sha256:
             raise InputError(f"{file} is not the file that plan.json names (its checksum differs); {remedy}")
-        table = pq.read_table(file).combine_chunks()
+        table = pq.read_table(pa.BufferReader(content)).combine_chunks()
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{file} cannot be read ({error}); {remedy}") from None
     lists = table["input_ids"].chunk(0) if table.num_rows else pa.array([], pa.list_(pa.int32()))
@@ -49,59 +56,91 @@ def read_shard(folder: Path, shard: Shard) -> ShardText:
     return ShardText(table["sentence_id"].to_numpy(), offsets, lists.values.to_numpy())
 
 
+Lists = tuple[Keys, npt.NDArray[np.int64]]
+Watch = Callable[[Counter[str]], None]
+
+# One is read, one scored, one committed.
+SHARDS_AT_ONCE = 3
+_ROWS_SORTED_AT_ONCE = 128
+
+
+@dataclass(frozen=True)
+class ScoredShard:
+    """A shard's lists, (keys end to end, offsets) for each group, their thresholds, and the seconds spent."""
+
+    lists: list[Lists]
+    ladder: npt.NDArray[np.float32]
+    seconds: float
+    forward_seconds: float
+
+
 class Replica:
     """Scores shards on one device: shard index in, one committed file and one small manifest row out.
 
-    What it remembers between shards, the best scores so far, only makes it faster: each is the score of a real
-    sentence, so a lost or stale threshold can be too low but never wrong.
+    `shard` may be called from several threads at once: while one shard is scored, the next is read and the last
+    is committed. Only the scoring thread touches the device.
+
+    What a replica remembers between shards, its thresholds, only makes it faster: each is a score that K real
+    sentences of other shards reach, so a lost or stale one can be too low but never wrong. They come from shards of
+    lower index alone, so that a commit holds all that its shard adds to those before it (see neuronsig.convergence).
     """
 
-    def __init__(self, job: Job) -> None:
-        torch.set_num_threads(job.threads or 1)
-        self.job = job
+    def __init__(self, job: Job, watch: Watch = lambda done: None) -> None:
+        self.job, self.watch = job, watch
+        self._device = ThreadPoolExecutor(1, "scoring", torch.set_num_threads, (job.threads or 1,))
+        self._sorters = ThreadPoolExecutor(job.threads or 1, "sorting")
+        self._device.submit(self._load).result()
+
+    def _load(self) -> None:
+        job = self.job
         self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling, job.compiled)
-        most = max(shard.sentences for shard in job.shards)
-        self.top = ShardTopK(job.rows, job.k, most, job.device)
-        self.best: list[Keys] | None = None
-        self.floor: npt.NDArray[np.float32] | None = None
+        self.top = ShardTopK(job.rows, job.k, max(shard.sentences for shard in job.shards), job.device)
+        self.thresholds = SharedThresholds(job)
 
     def shard(self, index: int) -> dict[str, Any]:
         """Score and commit one shard, unless another attempt has; return its manifest row."""
         job = self.job
         marker = committed(job.marker(index), job.fingerprint)
-        seconds = forward = 0.0
+        scored = None
         if marker is None:
-            clock = time.monotonic()
-            text = read_shard(Path(job.tokenized), job.shards[index])
-            heartbeat = Heartbeat(Path(job.commits), f"{index:05d}")
-            forward = self.score(text, heartbeat.beat)
-            marker = self.commit(index)
+            text = read_shard(location(job.tokenized), job.shards[index])
+            self.thresholds.fetch(index)
+            heartbeat = Heartbeat(location(job.commits), f"{index:05d}")
+            scored = self._device.submit(self.score, index, text, heartbeat).result()
+            marker = self.commit(index, scored)
+            self.watch(Counter({"survivors": marker["survivors"]}))
             heartbeat.stop()
-            self.remember()
-            seconds = time.monotonic() - clock
         return {
             "shard": index,
             "sentences": marker["sentences"],
             "tokens": marker["tokens"],
             "survivors": marker["survivors"],
-            "seconds": seconds,
-            "forward_seconds": forward,
+            "seconds": scored.seconds if scored else 0.0,
+            "forward_seconds": scored.forward_seconds if scored else 0.0,
             "warnings": "\n".join(self.model.warnings),
         }
 
-    def score(self, text: ShardText, on_progress: Callable[[int], None] = lambda done: None) -> float:
-        """Offer every sentence's activations to the shard's top-K; return the seconds in the forward pass."""
-        self.top.start(self.floor)
-        forward, done = 0.0, 0
-        for sentence_ids, scores, seconds in self.scores(text):
+    def score(self, index: int, text: ShardText, heartbeat: Heartbeat | None = None) -> ScoredShard:
+        """The top-K of one shard, less what the thresholds rule out. Runs on the scoring thread."""
+        job, started = self.job, time.monotonic()
+        self.top.start(self.thresholds.below(index))
+        forward = 0.0
+        done = Counter({"sentences": 0, "tokens": 0})
+        for sentence_ids, scores, tokens, seconds in self.scores(text):
             self.top.add(scores, sentence_ids)
             forward += seconds
-            done += len(sentence_ids)
-            on_progress(done)
-        return forward
+            batch = Counter({"sentences": len(sentence_ids), "tokens": tokens})
+            done += batch
+            self.watch(batch)
+            if heartbeat:
+                heartbeat.beat(done)
+        lists = [self._lists(position) for position in range(len(job.groups))]
+        ladder = in_job_order(job, [rungs(keys, offsets, job.k) for keys, offsets in lists])
+        self.thresholds.add(index, ladder)
+        return ScoredShard(lists, ladder, time.monotonic() - started, forward)
 
-    def scores(self, text: ShardText) -> Iterator[tuple[Tensor, Tensor, float]]:
-        """(sentence ids (batch,), scores (rows, batch), seconds) of every rectangle of a shard."""
+    def scores(self, text: ShardText) -> Iterator[tuple[Tensor, Tensor, int, float]]:
+        """(sentence ids (batch,), scores (rows, batch), tokens, seconds in the model) of every rectangle of a shard."""
         job = self.job
         for start, stop, length in rectangles(np.diff(text.offsets), job.batch_tokens):
             flat = text.tokens[text.offsets[start] : text.offsets[stop]]
@@ -109,45 +148,41 @@ class Replica:
             sentence_ids = torch.from_numpy(text.sentence_ids[start:stop].copy()).to(job.device)
             clock = time.monotonic()
             found = self.model.scores(input_ids, job.skip_prefix, job.skip_suffix)  # (rows, batch)
-            seconds = time.monotonic() - clock
+            # Its answer waits for the device: the seconds are those of the forward pass on a GPU too.
             self._refuse_nan(found, sentence_ids)
-            yield sentence_ids, found, seconds
+            yield sentence_ids, found, len(flat), time.monotonic() - clock
 
-    def commit(self, index: int) -> dict[str, Any]:
-        """Write the shard's survivors, one row group a layer, then the marker."""
+    def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
+        """Write the shard's thresholds and lists, one row group a group of units, then the marker."""
         job, shard = self.job, self.job.shards[index]
+        folder = location(job.commits)
+        facts = {
+            "shard": index,
+            "sentences": shard.sentences,
+            "tokens": shard.tokens,
+            "survivors": sum(keys.size for keys, _ in scored.lists),
+            **write_ladder(job, index, scored.ladder),
+        }
 
-        def write(path: Path) -> dict[str, int]:
-            survivors = 0
+        def write(path: Path) -> dict[str, Any]:
             with pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False) as writer:
-                for position, group in enumerate(job.groups):
-                    keys, offsets = ragged(self._group(position))
-                    survivors += keys.size
+                for group, (keys, offsets) in zip(job.groups, scored.lists, strict=True):
                     writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
-            return {"shard": index, "sentences": shard.sentences, "tokens": shard.tokens, "survivors": survivors}
+            return facts
 
-        data = Path(job.commits) / unique_name(f"shard-{index:05d}", ".parquet")
+        data = folder / unique_name(f"shard-{index:05d}", ".parquet")
         return commit(data, job.marker(index), job.fingerprint, write)
 
-    def remember(self) -> None:
-        """Raise the thresholds by the shard that is committed now."""
-        job = self.job
-        if not job.prunes:
-            return
-        found = [self._group(position) for position in range(len(job.groups))]
-        if self.best is None:
-            self.best = found
-        else:
-            for position, keys in enumerate(found):
-                self.best[position] = merge(self.best[position], keys, job.k)
-        self.floor = np.empty(job.rows, np.float32)
-        for position, keys in enumerate(self.best):
-            found_thresholds = thresholds(keys, job.k).reshape(len(job.signs), -1)
-            for (start, stop), values in zip(job.ranges(position), found_thresholds, strict=True):
-                self.floor[start:stop] = values
-
-    def _group(self, position: int) -> Keys:
-        return np.concatenate([self.top.result(start, stop) for start, stop in self.job.ranges(position)])
+    def _lists(self, position: int) -> Lists:
+        """The best keys of one group's rows, end to end."""
+        blocks = [
+            (first, min(first + _ROWS_SORTED_AT_ONCE, stop))
+            for start, stop in self.job.ranges(position)
+            for first in range(start, stop, _ROWS_SORTED_AT_ONCE)
+        ]
+        parts = list(self._sorters.map(lambda block: ragged(self.top.result(*block)), blocks))
+        counts = np.concatenate([np.diff(offsets) for _, offsets in parts])
+        return np.concatenate([keys for keys, _ in parts]), np.concatenate([[0], np.cumsum(counts)])
 
     def _refuse_nan(self, scores: Tensor, sentence_ids: Tensor) -> None:
         if not bool(scores.isnan().any()):
@@ -165,11 +200,23 @@ def keys_table(group: Group, keys: Keys, offsets: npt.NDArray[np.int64]) -> pa.T
     return pa.table([pa.array(np.full(len(offsets) - 1, group.layer, np.int16)), lists], schema=SHARD_TOPK)
 
 
-def memory_bound(job: Job) -> int:
-    """Bytes of top-K state that a replica holds at most, on its device and its host together."""
+@dataclass(frozen=True)
+class MemoryBound:
+    """Bytes that a replica holds at most, besides the model's weights."""
+
+    host: int
+    device: int
+
+
+def memory_bound(job: Job) -> MemoryBound:
+    """What a replica holds at most, whatever the size of the corpus; on a CPU all of it is the host's."""
     most = max(shard.sentences for shard in job.shards)
-    kept = job.rows * min(job.k, job.sentences) * 8 if job.prunes else 0
-    # `result` and `merge` copy one group a few times.
+    longest = max(shard.tokens for shard in job.shards)
+    lists = job.rows * min(job.k, most) * 8
     largest = len(job.signs) * max(group.units for group in job.groups)
-    layer = largest * (min(job.k, most) + min(job.k, job.sentences)) * 8
-    return ShardTopK.bound(job.rows, job.k, most) + kept + 4 * layer
+    # One shard is scored while another is committed: two sets of lists, and what sorting and writing a group copies.
+    held = 2 * lists + 4 * largest * min(job.k, most) * 8
+    text = SHARDS_AT_ONCE * (longest * 4 + most * 24)
+    host = held + text + SharedThresholds.bound(job)
+    device = ShardTopK.bound(job.rows, job.k, most)
+    return MemoryBound(host + device, 0) if job.device == "cpu" else MemoryBound(host, device)

@@ -63,16 +63,16 @@ class ShardTopK:
                 self._add_pruned(block, ids)
 
     def result(self, start: int, stop: int) -> Keys:
-        """Best k keys of rows start..stop, sorted descending and ended by EMPTY: (stop - start, k) uint64."""
-        found = self.buffer[start:stop]  # (rows, capacity)
+        """Best k keys of rows start..stop, sorted descending and ended by EMPTY: (stop - start, at most k) uint64."""
+        n = int(self.used[start:stop].max())
+        found = self.buffer[start:stop, :n]  # (rows, n)
         if self.device == "cpu":
             flipped = found.numpy()
-            n = self.capacity
             if n > self.k:
                 flipped = np.partition(flipped, n - self.k, axis=1)[:, n - self.k :]
             keys = np.sort(flipped, axis=1)[:, ::-1]
         else:
-            keys = torch.topk(found, self.k, dim=1, sorted=True).values.cpu().numpy()
+            keys = torch.topk(found, min(n, self.k), dim=1, sorted=True).values.cpu().numpy()
         return np.ascontiguousarray(keys).view(np.uint64) ^ _TOP_BIT
 
     def _add_open(self, scores: Tensor, ids: Tensor, used: int) -> None:

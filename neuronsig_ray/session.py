@@ -27,11 +27,15 @@ class Resources:
 
 @dataclass(frozen=True)
 class Pool:
-    """Replicas and what each reserves."""
+    """Replicas at first and at most, and what each reserves."""
 
     replicas: int
     cpus: int
     gpus: int
+    most: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "most", max(self.most, self.replicas))
 
 
 def address_of(config: RayConfig) -> str:
@@ -114,7 +118,7 @@ def replica_pool(config: RayConfig, found: Resources, shards: int) -> Pool:
         f"{replicas} x {each} CPUs",
         str(found.cpus),
     )
-    return Pool(max(1, min(replicas, shards)), each, gpus)
+    return Pool(max(1, min(replicas, shards)), each, gpus, min(config.max_replicas, shards))
 
 
 def local_cpus() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig import commits
-from neuronsig_ray.scorer import Replica
+from neuronsig_ray.scorer import Replica, ScoredShard
 
 
 def kill_once(flag: Path) -> None:
@@ -24,14 +24,14 @@ def flag_of(replica: Replica) -> Path:
 
 
 class KilledBeforeWrite(Replica):
-    def commit(self, index: int) -> dict[str, Any]:
+    def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
         if index > 0:
             kill_once(flag_of(self))
-        return super().commit(index)
+        return super().commit(index, scored)
 
 
 class KilledBeforeMarker(Replica):
-    def commit(self, index: int) -> dict[str, Any]:
+    def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
         write_marker = commits.atomic_write
 
         def dying(path: Path, data: bytes) -> None:
@@ -40,14 +40,14 @@ class KilledBeforeMarker(Replica):
 
         commits.atomic_write = dying
         try:
-            return super().commit(index)
+            return super().commit(index, scored)
         finally:
             commits.atomic_write = write_marker
 
 
 class KilledAfterMarker(Replica):
-    def commit(self, index: int) -> dict[str, Any]:
-        marker = super().commit(index)
+    def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
+        marker = super().commit(index, scored)
         if index > 0:
             kill_once(flag_of(self))
         return marker

@@ -18,7 +18,7 @@ def all_scores(job: Job) -> tuple[np.ndarray, np.ndarray]:
     replica = Replica(job)
     ids, scores = [], []
     for shard in job.shards:
-        for sentence_ids, found, _ in replica.scores(read_shard(Path(job.tokenized), shard)):
+        for sentence_ids, found, _, _ in replica.scores(read_shard(Path(job.tokenized), shard)):
             ids.append(sentence_ids.numpy())
             scores.append(found.numpy())
     return np.concatenate(scores, axis=1), np.concatenate(ids)

@@ -1,0 +1,153 @@
+"""From a config to a collection that can start: its units, its machine, its plan, and whether it has room."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from neuronsig.checkpoint import TokenizerSpec, weights_fingerprint
+from neuronsig.config import Config
+from neuronsig.errors import InputError, MachineError
+from neuronsig.rundir import RunDirectory
+from neuronsig.shards import BATCH_PLAN, ShardPlan, committed_keys, in_flight
+from neuronsig.storage import absolute
+from neuronsig_ray.job import Group, Job
+from neuronsig_ray.model import DeviceClass, device_class
+from neuronsig_ray.scorer import MemoryBound, memory_bound
+from neuronsig_ray.session import Pool, address_of, available_memory
+from neuronsig_ray.sites import attention_kernel, groups_in, skeleton
+
+# Tokens of a batch: beyond these a device is no faster (CPU: benchmarks/batch_tokens.py; GPU: not yet measured).
+BATCH_TOKENS = {"cpu": 16_384, "cuda": 131_072}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a replica finds where it runs: the device's class, and the free bytes of host and device."""
+
+    device: DeviceClass
+    host_bytes: int
+    device_bytes: int
+
+
+def look(gpu: bool, dtype: str, threads: int) -> Machine:
+    """Describe the machine of this process."""
+    device = device_class(gpu, dtype, threads)
+    free = 0
+    if gpu:
+        import torch
+
+        free = int(torch.cuda.mem_get_info()[0])
+    return Machine(device, available_memory(), free)
+
+
+def machine_of(config: Config, pool: Pool) -> Machine:
+    """The machine of a replica: asked on the cluster, or of this one before a local Ray is started."""
+    if not ray.is_initialized():
+        return look(pool.gpus > 0, config.collect.dtype, pool.cpus)
+    probe = ray.remote(num_cpus=pool.cpus, num_gpus=pool.gpus)(look)
+    found = ray.get(probe.remote(pool.gpus > 0, config.collect.dtype, pool.cpus))
+    return Machine(DeviceClass(**asdict(found.device)), found.host_bytes, found.device_bytes)
+
+
+def groups_of(config: Config, folder: Path) -> tuple[Group, ...]:
+    """The groups of units to collect, in the order site, layer. Raises ConfigError for a layer that the model lacks."""
+    patterns = {"mlp": config.model.mlp_module, "attention": config.model.attention_module}
+    return groups_in(skeleton(str(folder)), config.collect.sites, config.collect.layers, patterns)
+
+
+def make_plan(
+    config: Config,
+    tokenizer: TokenizerSpec,
+    tokenized: str,
+    folder: Path,
+    groups: tuple[Group, ...],
+    device: DeviceClass,
+) -> dict[str, Any]:
+    """All that determines the table; not the number of replicas, which cannot change it."""
+    collect = config.collect
+    return {
+        "weights": weights_fingerprint(folder),
+        "tokenizer": tokenizer.name,
+        "inputs": {f"tokenize/{tokenizer.name}": tokenized},
+        "versions": {name: metadata.version(name) for name in ("torch", "transformers")},
+        "device": asdict(device),
+        "pooling": collect.pooling if collect.special_tokens else f"{collect.pooling} without special tokens",
+        "groups": {group.name: group.units for group in groups},
+        "modules": sorted({group.module for group in groups if group.module}),
+        "attention": attention_kernel(skeleton(str(folder))),
+        "signs": sorted(collect.signs),
+        "k": collect.k,
+        "batch_tokens": batch_tokens(config, device),
+        "batch_plan": BATCH_PLAN,
+    }
+
+
+def batch_tokens(config: Config, device: DeviceClass) -> int:
+    return config.collect.batch_tokens or BATCH_TOKENS[device.device]
+
+
+def make_job(
+    config: Config,
+    run: RunDirectory,
+    shards: ShardPlan,
+    fingerprint: str,
+    folder: Path,
+    device: DeviceClass,
+    groups: tuple[Group, ...],
+    threads: int,
+) -> Job:
+    special = config.collect.special_tokens
+    return Job(
+        tokenized=absolute(run.tokenized(shards.tokenizer)),
+        commits=absolute(run.shards(config.model.name)),
+        fingerprint=fingerprint,
+        model=str(folder.resolve()),
+        dtype=device.dtype,
+        device=device.device,
+        groups=groups,
+        signs=tuple(sorted(config.collect.signs, reverse=True)),
+        pooling=config.collect.pooling,
+        k=config.collect.k,
+        skip_prefix=0 if special else shards.prefix_tokens,
+        skip_suffix=0 if special else shards.suffix_tokens,
+        batch_tokens=batch_tokens(config, device),
+        threads=threads,
+        sentences=shards.sentences,
+        shards=tuple(shards.shards),
+    )
+
+
+def check_vocabulary(config: Config, values: dict[str, Any], shards: ShardPlan) -> None:
+    """Raise InputError when the corpus holds tokens that the model has no embedding of."""
+    size = (values.get("text_config") or values).get("vocab_size")
+    if size and shards.max_token_id >= size:
+        raise InputError(
+            f"model.tokenizer={config.model.tokenizer}: token {shards.max_token_id} is beyond the {size} tokens of "
+            f"{config.model.path}; set the tokenizer that the model was trained with"
+        )
+
+
+def require_room(config: Config, run: RunDirectory, job: Job, pool: Pool, machine: Machine, folder: Path) -> None:
+    """Disk for commits and table, memory for the replicas; raises MachineError with both figures."""
+    committed = committed_keys(job.k, [shard.sentences for shard in job.shards], in_flight(pool.most))
+    run.require_space(int(job.rows * 8 * (job.kept + committed)))
+    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    bound = memory_bound(job)
+    # The checkpoint is read on the host and may be cast there.
+    bound = MemoryBound(bound.host + 2 * weights, bound.device + (weights if job.device != "cpu" else 0))
+    together = 1 if address_of(config.ray) else pool.most
+    for needed, free, what in (
+        (bound.host * together, machine.host_bytes, "memory"),
+        (bound.device, machine.device_bytes, "GPU memory"),
+    ):
+        if needed > free:
+            raise MachineError(
+                f"collect.k={job.k} for {job.rows:,} neurons needs up to {needed / 2**20:,.0f} MiB of {what} for "
+                f"{together} replica{'s' if together > 1 else ''}, {free / 2**20:,.0f} MiB are free; set a smaller "
+                "collect.k or collect.batch_tokens, fewer collect.layers, or ray.replicas=1"
+            )
