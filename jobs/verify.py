@@ -15,13 +15,10 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import ray
 
 from jobs import collect
 from jobs.launch import Summary, launch
@@ -32,74 +29,70 @@ from neuronsig.errors import InputError
 from neuronsig.progress import say, show_table, task
 from neuronsig.rundir import RunDirectory
 from neuronsig.shards import ShardPlan
-from neuronsig.topk import Keys, pack, unpack
-from neuronsig.verify import (
-    Check,
-    GroupFile,
-    ListChecks,
-    SentenceFile,
-    StoredRow,
-    check_files,
-    find_tokens,
-    missing_entries,
-    read_texts,
-    sample_rows,
-    sentence_files,
-    tolerance,
-)
-from neuronsig_ray.job import Job
-from neuronsig_ray.model import DeviceClass, device_class
+from neuronsig.spot_check import find_tokens, read_texts, sample_rows
+from neuronsig.storage import join
+from neuronsig.topk import Keys
+from neuronsig.verify import DENSE, Check, GroupFile, ListChecks, SentenceFile, check_files, sentence_files
+from neuronsig_ray.job import Group, Job
+from neuronsig_ray.model import DeviceClass
 from neuronsig_ray.reduce import final_marker
-from neuronsig_ray.session import ray_session, resources
-from neuronsig_ray.verify import BatchScorer, PlainScorer, ask
+from neuronsig_ray.session import ray_session
+from neuronsig_ray.verify import Collection, Input, batch_checks, plain_checks, why_not_same_bits
 
 SECTIONS = ("model", "verify", "ray")
+MADE = "model and tokenizer are the plan's"
+TOKENS = "tokens of the text are the shard's"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is verified: the plan it was made with, the job that made it, and its groups' files where they are valid."""
+    """What is verified, as run.json and the command line describe it."""
 
     run: RunDirectory
     plan: dict[str, Any]
     job: Job
     tokenizer: TokenizerSpec
-    folder: Path
-    files: list[GroupFile | None]
-
-    def row(self, group: int, code: int) -> int:
-        """Row of the job for a neuron's place in its group's file."""
-        file = self.files[group]
-        assert file is not None
-        unit, sign = divmod(code, len(file.signs))
-        return self.job.ranges(group)[self.job.signs.index(file.signs[sign])][0] + unit
+    weights: Path
 
 
 def run(config: Config) -> Summary:
-    subject, checks = _open(config)
+    subject, made = _subject(config)
     topk = subject.run.topk(config.model.name)
+    files = _files(subject.job, topk)
+    named = [file.path if file else None for file in files]
+    held = check_files(topk, named, [group.name for group in subject.job.groups])
     dense, texts = sentence_files(subject.run.sentences)
     lists = ListChecks(texts[-1].last + 1 if texts else 0)
-    last = _check_lists(subject, lists)
-    checks += [dense, *lists.all]
-    whole = all(keys is not None for keys in last)
-    if config.verify.sample and whole and not checks[0].wrong:
+    last: list[Keys] = []
+    with task("checking lists", len(files), "groups") as bar:
+        for file in files:
+            keys = lists.group(file) if file else None
+            last += [keys] if keys is not None else []
+            bar.advance()
+    checks = [made, held, dense, *lists.all]
+    whole = [file for file in files if file is not None]
+    if config.verify.sample and not made.wrong and len(last) == len(files):
         with ray_session(config.ray):
-            checks += _recompute(config, subject, texts, _rows_of(subject, last))
+            checks += _recomputed(config, subject, texts, Collection(subject.job, whole, last))
     elif config.verify.sample:
-        say("  nothing was scored again: the plan, the model or the lists are not what they should be")
+        say("  no score is made again: model, files or lists are not the plan's")
     _show(checks)
     wrong = [check for check in checks if check.wrong]
     if wrong:
+        remedy = {
+            MADE: "give the model=... that was collected with",
+            DENSE: "run python -m jobs.annotate again with overwrite=true",
+            TOKENS: "run python -m jobs.tokenize again with overwrite=true",
+        }.get(wrong[0].name, f"delete {topk} and run python -m jobs.collect again")
         raise InputError(
             f"{topk} fails {len(wrong)} of {len(checks)} checks; {wrong[0].name}: {wrong[0].wrong:,} of "
-            f"{wrong[0].checked:,} are wrong, {wrong[0].first}; delete {topk} and run python -m jobs.collect again"
+            f"{wrong[0].checked:,} are wrong, {wrong[0].first}; {remedy}"
         )
     return {"checks": len(checks), "wrong": 0, "neurons": subject.job.rows, "sentences": subject.job.sentences}
 
 
-def _open(config: Config) -> tuple[Subject, list[Check]]:
-    """The collection as its record in run.json describes it, and what differs from what is here now."""
+def _subject(config: Config) -> tuple[Subject, Check]:
+    """The collection as its record describes it, and whether model and tokenizer are the ones it was made with."""
     run = RunDirectory.existing(config.run)
     name = config.model.name
     fingerprint = run.fingerprint(f"collect/{name}", "jobs.verify")
@@ -107,226 +100,82 @@ def _open(config: Config) -> tuple[Subject, list[Check]]:
     plan = entry["plan"]
     tokenizer = load_tokenizer(config.model)
     folder, _ = model_config(config.model)
+    made = Check(MADE)
+    weights = weights_fingerprint(folder)
+    made.count(1, weights != plan["weights"], f"{config.model.path} has weights {weights}, the plan {plan['weights']}")
+    made.count(1, tokenizer.name != plan["tokenizer"], f"tokenizer is {tokenizer.name}, the plan's {plan['tokenizer']}")
     known = {field.name for field in dataclasses.fields(CollectConfig)}
     recorded = {key: value for key, value in entry["config"]["collect"].items() if key in known}
-    as_collected = dataclasses.replace(
-        config, collect=CollectConfig(**{**recorded, "batch_tokens": plan["batch_tokens"]})
-    )
-    shards = ShardPlan.read(run.tokenized(plan["tokenizer"]))
-    groups = collect.groups_of(as_collected, folder)
-    device = DeviceClass(**plan["device"])
-    job = collect.make_job(as_collected, run, shards, fingerprint, folder, device, groups, device.threads)
+    recorded["batch_tokens"] = plan["batch_tokens"]
+    as_made = dataclasses.replace(config, collect=CollectConfig(**recorded))
+    groups = collect.groups_of(as_made, folder)
+    units = {group.name: group.units for group in groups}
+    made.count(1, units != plan["groups"], f"units of {config.model.path} are {units}, the plan's {plan['groups']}")
+    shards, device = ShardPlan.read(run.tokenized(plan["tokenizer"])), DeviceClass(**plan["device"])
+    job = collect.make_job(as_made, run, shards, fingerprint, folder, device, groups, device.threads)
+    return Subject(run, plan, job, tokenizer, folder), made
 
-    made = Check("model and tokenizer are the plan's")
-    weights = weights_fingerprint(folder)
-    made.count(
-        1, weights != plan["weights"], f"weights {weights} of {config.model.path}, the plan has {plan['weights']}"
-    )
-    made.count(1, tokenizer.name != plan["tokenizer"], f"tokenizer {tokenizer.name}, the plan has {plan['tokenizer']}")
-    found = {group.name: group.units for group in groups}
-    made.count(1, found != plan["groups"], f"units {found}, the plan has {plan['groups']}")
 
-    topk = run.topk(name)
-    length = min(job.k, job.sentences)
-    files: list[GroupFile | None] = []
-    with task("checksums", len(groups), "files") as bar:
-        for group in groups:
+def _files(job: Job, topk: Path) -> list[GroupFile | None]:
+    """The file of every group, None where no valid commit names one."""
+    with task("checksums", len(job.groups), "files") as bar:
+
+        def file_of(group: Group) -> GroupFile | None:
             marker = final_marker(topk, group)
-            valid = committed(marker, fingerprint)
-            path = (marker.parent / valid["file"]).resolve() if valid else None
-            signs = tuple(sorted(job.signs))
-            files.append(path and GroupFile(path, group.site, group.layer, group.units, signs, length))
+            valid = committed(marker, job.fingerprint)
             bar.advance()
-    named = [file.path if file else None for file in files]
-    return (
-        Subject(run, plan, job, tokenizer, folder, files),
-        [made, check_files(topk.resolve(), named, [group.name for group in groups])],
-    )
+            if valid is None:
+                return None
+            length, signs = min(job.k, job.sentences), tuple(sorted(job.signs))
+            return GroupFile(join(marker.parent, valid["file"]), group.site, group.layer, group.units, signs, length)
+
+        return [file_of(group) for group in job.groups]
 
 
-def _check_lists(subject: Subject, lists: ListChecks) -> list[Keys | None]:
-    """The last key of every list of each group, None for a group that is not whole."""
-    last: list[Keys | None] = []
-    with task("checking lists", len(subject.files), "groups") as bar:
-        for file in subject.files:
-            last.append(lists.group(file) if file else None)
-            bar.advance()
-    return last
-
-
-def _rows_of(subject: Subject, last: Sequence[Keys | None]) -> Keys:
-    """The last keys as one array in the order of the job's rows."""
-    rows = np.zeros(subject.job.rows, np.uint64)
-    for position, keys in enumerate(last):
-        if keys is not None:
-            rows[[subject.row(position, code) for code in range(len(keys))]] = keys
-    return rows
-
-
-def _recompute(config: Config, subject: Subject, texts: Sequence[SentenceFile], last: Keys) -> list[Check]:
-    job, files = subject.job, [file for file in subject.files if file is not None]
-    stored = sample_rows(files, config.verify.sample, config.verify.seed)
-    others = np.random.default_rng(config.verify.seed + 1).integers(0, texts[-1].last + 1, config.verify.others)
-    wanted = np.unique([*(row.sentence_id for row in stored), *others.tolist()])
+def _recomputed(config: Config, subject: Subject, texts: Sequence[SentenceFile], collection: Collection) -> list[Check]:
+    """Draw the sample, read and tokenize its sentences, and compare scores."""
+    job, seed = subject.job, config.verify.seed
+    stored = sample_rows(collection.files, config.verify.sample, seed)
+    listed = sorted({row.sentence_id for row in stored})
+    others = np.random.default_rng([seed, 1]).integers(0, texts[-1].last + 1, config.verify.others)
+    wanted = np.unique(np.concatenate([np.array(listed), others]))
     with task("looking for sentences", 2, "tables") as bar:
-        found = read_texts(texts, wanted)
+        text = read_texts(texts, wanted)
         bar.advance()
-        shards = find_tokens(subject.run.tokenized(subject.plan["tokenizer"]), job.shards, wanted)
+        tokens = find_tokens(subject.run.tokenized(subject.plan["tokenizer"]), job.shards, wanted)
         bar.advance()
-    tokens, inputs = _tokenize(config, subject, found, shards)
-    listed = {row.sentence_id for row in stored}
+    same_tokens, inputs = _tokenized(config, subject, text, tokens)
     absent = [sentence for sentence in listed if sentence not in inputs]
-    tokens.count(len(absent), len(absent), f"listed sentence {absent[0]} is in no shard" if absent else "")
-    rows = {str(job.neuron(row)): row for row in range(job.rows)}
-    checks = [tokens, *_plain(subject, stored, inputs, last, rows)]
-    same, why = _same_class(config, job, subject.plan)
-    if same:
-        where = {sentence: shards[sentence][0] for sentence in listed if sentence in shards}
-        return [*checks, *_batches(subject, stored, where, last, rows)]
-    say(f"  bits are not compared: {why}")
-    return checks
+    same_tokens.count(len(absent), len(absent), f"listed sentence {absent[0]} is in no shard" if absent else "")
+    checks = [same_tokens, *plain_checks(collection, stored, inputs)]
+    why_not = why_not_same_bits(config.ray, job, subject.plan)
+    if why_not:
+        say(f"  bits are not compared: {why_not}")
+        return checks
+    shard_of = {sentence: tokens[sentence][0] for sentence in listed if sentence in tokens}
+    return [*checks, *batch_checks(collection, stored, shard_of)]
 
 
-def _tokenize(
-    config: Config, subject: Subject, texts: dict[int, str], shards: dict[int, tuple[int, list[int]]]
-) -> tuple[Check, dict[int, tuple[list[int], int, int]]]:
-    """Token ids of the texts, and the first and the stop token that are pooled; compared with the shards'."""
+def _tokenized(
+    config: Config, subject: Subject, text: dict[int, str], tokens: dict[int, tuple[int, list[int]]]
+) -> tuple[Check, dict[int, Input]]:
+    """The texts through the model's own tokenizer, compared with the shards; dropped sentences are in none."""
     from transformers import AutoTokenizer
 
-    check = Check("tokens of the text are the shard's")
-    tokenizer = AutoTokenizer.from_pretrained(config.model.tokenizer or subject.folder)
+    check = Check(TOKENS)
+    tokenizer = AutoTokenizer.from_pretrained(config.model.tokenizer or subject.weights)
     limit = subject.tokenizer.max_tokens
     cut = {"truncation": True, "max_length": limit} if limit else {}
     inputs = {}
-    for sentence, (shard, expected) in shards.items():
-        if sentence not in texts:
-            continue
-        encoded = tokenizer(texts[sentence], return_special_tokens_mask=True, **cut)
+    for sentence in sorted(text.keys() & tokens.keys()):
+        shard, expected = tokens[sentence]
+        encoded = tokenizer(text[sentence], return_special_tokens_mask=True, **cut)
         ids, mask = encoded["input_ids"], encoded["special_tokens_mask"]
         check.count(1, ids != expected, f"sentence {sentence} in shard {shard} has other tokens than its text gives")
-        special = subject.job.skip_prefix + subject.job.skip_suffix == 0
-        first, stop = (0, len(ids)) if special or 0 not in mask else (mask.index(0), len(ids) - mask[::-1].index(0))
-        inputs[sentence] = (ids, first, stop)
+        everything = subject.job.skip_prefix + subject.job.skip_suffix == 0 or 0 not in mask
+        first, stop = (0, len(ids)) if everything else (mask.index(0), len(ids) - mask[::-1].index(0))
+        inputs[sentence] = Input(ids, first, stop)
     return check, inputs
-
-
-def _plain(
-    subject: Subject,
-    stored: Sequence[StoredRow],
-    inputs: dict[int, tuple[list[int], int, int]],
-    last: Keys,
-    rows: dict[str, int],
-) -> list[Check]:
-    job = subject.job
-    scores = Check("scores agree with plain float32 ones")
-    missing = Check("sentences are in every list they belong in (plain)")
-    scorer: Any = ray.remote(num_cpus=_cpus(job))(PlainScorer).remote(job)
-    by_sentence: dict[int, list[StoredRow]] = {}
-    for row in stored:
-        by_sentence.setdefault(row.sentence_id, []).append(row)
-    floor = unpack(last)[0]
-    entries: list[tuple[int, int]] = []
-    worst = 0.0
-    with task("scoring plainly", len(inputs), "sentences") as bar:
-        for sentence, (ids, first, stop) in inputs.items():
-            found = ask(scorer.scores.remote(ids, first, stop))  # (rows,)
-            allowed = _tolerances(job, found)
-            for row in by_sentence.get(sentence, ()):
-                place = rows[str(row.neuron)]
-                difference = abs(float(found[place]) - float(row.score))
-                worst = max(worst, difference / float(allowed[place]))
-                named = f"{row.neuron} has {row.score:.6g} for sentence {sentence}, its text gives {found[place]:.6g}"
-                scores.count(1, not difference <= allowed[place], named)
-            entries += [(place, sentence) for place in np.flatnonzero(found - allowed > floor).tolist()]
-            missing.count(job.rows)
-            bar.advance()
-    ray.kill(scorer)
-    scores.worst = f"{worst:.2g} of the tolerance for {job.dtype}"
-    keys = [(place, pack(floor[[place]], np.array([sentence]))[0]) for place, sentence in entries]
-    _require_listed(subject, missing, keys, same=False)
-    return [scores, missing]
-
-
-def _batches(
-    subject: Subject, stored: Sequence[StoredRow], where: dict[int, int], last: Keys, rows: dict[str, int]
-) -> list[Check]:
-    job = subject.job
-    bits = Check("scores agree bit by bit with the same batch's")
-    missing = Check("sentences are in every list they belong in (bits)")
-    gpus = 1 if job.device == "cuda" else 0
-    scorer: Any = ray.remote(num_cpus=_cpus(job), num_gpus=gpus)(BatchScorer).remote(job, ray.put(last))
-    by_sentence: dict[int, list[StoredRow]] = {}
-    for row in stored:
-        by_sentence.setdefault(row.sentence_id, []).append(row)
-    entries: list[tuple[int, np.uint64]] = []
-    worst = 0.0
-    with task("scoring in batches", len(where), "sentences") as bar:
-        for shard in sorted(set(where.values())):
-            wanted = np.array(sorted(sentence for sentence, index in where.items() if index == shard))
-            found = ask(scorer.shard.remote(shard, wanted))
-            for column, sentence in enumerate(found.sentence_ids.tolist()):
-                for row in by_sentence[sentence]:
-                    score = found.scores[rows[str(row.neuron)], column] + np.float32(0)
-                    worst = max(worst, abs(float(score) - float(row.score)))
-                    named = f"{row.neuron} has {row.score:.9g} for sentence {sentence}, its batch gives {score:.9g}"
-                    bits.count(1, score.tobytes() != np.float32(row.score).tobytes(), named)
-            missing.count(found.sentences * job.rows)
-            entries += zip(found.rows.tolist(), found.keys, strict=True)
-            bar.advance(len(wanted))
-    ray.kill(scorer)
-    bits.worst = f"{worst:.2g}"
-    _require_listed(subject, missing, entries, same=True)
-    return [bits, missing]
-
-
-def _require_listed(subject: Subject, check: Check, entries: Sequence[tuple[int, np.uint64]], same: bool) -> None:
-    """Every (row of the job, key) must be in the row's list."""
-    places = {
-        subject.row(position, code): (position, code)
-        for position, file in enumerate(subject.files)
-        for code in range(file.neurons if file else 0)
-    }
-    wanted: dict[int, dict[int, list[np.uint64]]] = {}
-    for row, key in entries:
-        position, code = places[row]
-        wanted.setdefault(position, {}).setdefault(code, []).append(key)
-    for position, by_code in wanted.items():
-        file = subject.files[position]
-        assert file is not None
-        lost = missing_entries(file, {code: np.array(keys, np.uint64) for code, keys in by_code.items()}, same)
-        named = f"{file.neuron(lost[0][0])} lacks sentence {lost[0][1]}" if lost else ""
-        check.count(0, len(lost), named)
-    check.worst = f"{len(entries):,} belong in one"
-
-
-def _tolerances(job: Job, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    allowed = np.empty_like(scores)
-    for position in range(len(job.groups)):
-        for start, stop in job.ranges(position):
-            allowed[start:stop] = tolerance(scores[start:stop], job.dtype)
-    return allowed
-
-
-def _same_class(config: Config, job: Job, plan: dict[str, Any]) -> tuple[bool, str]:
-    """Whether scores made here must have the plan's bits; if not, why."""
-    here = {name: metadata.version(name) for name in plan["versions"]}
-    if here != plan["versions"]:
-        return False, f"library versions are {here}, the plan's {plan['versions']}"
-    available = resources(config.ray)
-    gpu = job.device == "cuda"
-    if gpu and (not available.gpus or config.ray.gpus == "0"):
-        return False, f"the plan's device is {plan['device']['name']}, there is no GPU here"
-    if job.threads > available.largest_node:
-        return False, f"the plan's replicas had {job.threads} threads, there are {available.largest_node} cores here"
-    probe = ray.remote(num_cpus=_cpus(job), num_gpus=int(gpu))(device_class)
-    found = ask(probe.remote(gpu, job.dtype, job.threads))
-    if dataclasses.asdict(found) != plan["device"]:
-        return False, f"the device is {dataclasses.asdict(found)}, the plan's {plan['device']}"
-    return True, ""
-
-
-def _cpus(job: Job) -> int:
-    return max(1, min(job.threads, int(ray.cluster_resources().get("CPU", 1))))
 
 
 def _show(checks: Sequence[Check]) -> None:

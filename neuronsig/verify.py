@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
-from neuronsig.shards import Shard
+from neuronsig.storage import parquet_file, reason
 from neuronsig.tables import TOPK, table_files
-from neuronsig.topk import MAX_ID, Keys, pack, unpack
+from neuronsig.topk import MAX_ID, Keys, pack
 
 Ids = npt.NDArray[np.int64]
 
@@ -30,10 +29,6 @@ UNIQUE = "no sentence twice in a list"
 NUMBERS = "no score is NaN"
 SENTENCES = "listed sentences are in sentences/"
 DENSE = "sentence ids run from 0 without a gap"
-
-# Share of the typical size of a group's activations. Seen (MiniLM, 6 layers): 2e-6 in float32, 0.03 in bfloat16; other
-# weights give 1 or more.
-TOLERANCE = {"float32": 1e-3, "bfloat16": 0.2}
 
 
 @dataclass
@@ -76,7 +71,7 @@ class GroupFile:
     def tables(self) -> Iterator[pa.Table]:
         """The file's rows in tables that end where a neuron ends."""
         try:
-            file = pq.ParquetFile(self.path)
+            file = parquet_file(self.path)
             rest = TOPK.empty_table()
             for index in range(file.num_row_groups):
                 table = pa.concat_tables([rest, file.read_row_group(index).select(TOPK.names).cast(TOPK)])
@@ -84,8 +79,7 @@ class GroupFile:
                 yield table.slice(0, cut)
                 rest = table.slice(cut)
         except (OSError, pa.ArrowException, KeyError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(f"{self.path} cannot be read as the topk table ({reason})") from None
+            raise InputError(f"{self.path} cannot be read as the topk table ({reason(error)})") from None
 
 
 @dataclass
@@ -119,7 +113,7 @@ class ListChecks:
         return last if self.lists.wrong == before else None
 
     def _table(self, group: GroupFile, table: pa.Table, previous: int, lengths: Ids, last: Keys) -> int:
-        codes, strange = _codes(group, table)
+        codes, strange = places(group, table)
         if strange.any():
             row = table.slice(int(np.flatnonzero(strange)[0]), 1).to_pylist()[0]
             named = "{site} layer {layer} unit {unit} sign {sign}".format(**row)
@@ -201,7 +195,7 @@ def sentence_files(folder: Path) -> tuple[Check, list[SentenceFile]]:
     check, found = Check(DENSE), []
     for path in table_files(folder):
         first = last = None
-        file = pq.ParquetFile(path)
+        file = parquet_file(path)
         for index in range(file.num_row_groups):
             ids = file.read_row_group(index, columns=["sentence_id"])["sentence_id"].to_numpy()
             if not ids.size:
@@ -222,102 +216,7 @@ def sentence_files(folder: Path) -> tuple[Check, list[SentenceFile]]:
     return check, found
 
 
-def read_texts(files: Sequence[SentenceFile], sentence_ids: Ids) -> dict[int, str]:
-    """The texts of some sentences; those that are not there are left out."""
-    texts: dict[int, str] = {}
-    for file in files:
-        inside = sentence_ids[(sentence_ids >= file.first) & (sentence_ids <= file.last)]
-        if inside.size:
-            wanted = [("sentence_id", "in", inside.tolist())]
-            table = pq.read_table(file.path, columns=["sentence_id", "text"], filters=wanted, partitioning=None)
-            texts |= dict(zip(table["sentence_id"].to_pylist(), table["text"].to_pylist(), strict=True))
-    return texts
-
-
-def find_tokens(folder: Path, shards: Sequence[Shard], sentence_ids: Ids) -> dict[int, tuple[int, list[int]]]:
-    """Shard and token ids of some sentences, looked for in every shard; those that are in none are left out."""
-    found: dict[int, tuple[int, list[int]]] = {}
-    for shard in shards:
-        if len(found) == len(sentence_ids):
-            break
-        ids = pq.read_table(folder / shard.file, columns=["sentence_id"])["sentence_id"].to_numpy()
-        rows = np.flatnonzero(np.isin(ids, sentence_ids))
-        if rows.size:
-            tokens = pq.read_table(folder / shard.file, columns=["input_ids"])["input_ids"].take(pa.array(rows))
-            found |= {int(i): (shard.index, t) for i, t in zip(ids[rows], tokens.to_pylist(), strict=True)}
-    return found
-
-
-@dataclass(frozen=True)
-class StoredRow:
-    """A row of the topk table: neuron, rank, score, sentence."""
-
-    neuron: Neuron
-    rank: int
-    score: np.float32
-    sentence_id: int
-
-
-def sample_rows(groups: Sequence[GroupFile], n: int, seed: int) -> list[StoredRow]:
-    """About n random rows of the table, spread evenly over its groups and over the ranks of their lists."""
-    random = np.random.default_rng(seed)
-    found: list[StoredRow] = []
-    for position, group in enumerate(groups):
-        mine = len(range(position, n, len(groups)))
-        # One rank out of each of `mine` equal parts of the list.
-        ranks = ((np.arange(mine) + random.random(mine)) / max(1, mine) * group.length).astype(np.int64)
-        rows = random.integers(0, group.neurons, mine) * group.length + ranks
-        found += _rows_at(group, np.unique(rows))
-    return found
-
-
-def _rows_at(group: GroupFile, rows: Ids) -> list[StoredRow]:
-    file = pq.ParquetFile(group.path)
-    found: list[StoredRow] = []
-    start = 0
-    for index in range(file.num_row_groups):
-        stop = start + file.metadata.row_group(index).num_rows
-        inside = rows[(rows >= start) & (rows < stop)] - start
-        if inside.size:
-            table = file.read_row_group(index, columns=TOPK.names).take(pa.array(inside))
-            scores = table["score"].to_numpy()
-            for row, score in zip(table.to_pylist(), scores, strict=True):
-                neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
-                found.append(StoredRow(neuron, row["rank"], score, row["sentence_id"]))
-        start = stop
-    return found
-
-
-def missing_entries(group: GroupFile, wanted: dict[int, Keys], same: bool) -> list[tuple[int, int]]:
-    """(place of the neuron, sentence) of keys that are in no list, of those `wanted` by the place of the neuron.
-
-    `same`: the scores must be equal too, bit by bit; otherwise it is enough that the sentence is listed.
-    """
-    missing: list[tuple[int, int]] = []
-    for table in group.tables() if wanted else ():
-        codes, _ = _codes(group, table)
-        inside = [code for code in wanted if codes.size and codes[0] <= code <= codes[-1]]
-        if not inside:
-            continue
-        keys = pack(table["score"].to_numpy(), table["sentence_id"].to_numpy())
-        for code in inside:
-            start, stop = np.searchsorted(codes, [code, code + 1])
-            held, due = keys[start:stop], wanted[code]
-            there = np.isin(due, held) if same else np.isin(unpack(due)[1], unpack(held)[1])
-            missing += [(code, int(sentence)) for sentence in unpack(due[~there])[1]]
-    return missing
-
-
-def tolerance(scores: npt.NDArray[np.float32], dtype: str) -> npt.NDArray[np.float32]:
-    """How far a stored score may lie from the plain float32 one: scores (units,) of one sentence and group.
-
-    The error of a unit comes from sums over all units, so it goes with their typical size, not with its own alone.
-    """
-    size = np.sqrt(np.mean(np.square(scores, dtype=np.float64)))
-    return (TOLERANCE[dtype] * np.maximum(size, np.abs(scores))).astype(np.float32)
-
-
-def _codes(group: GroupFile, table: pa.Table) -> tuple[Ids, npt.NDArray[np.bool_]]:
+def places(group: GroupFile, table: pa.Table) -> tuple[Ids, npt.NDArray[np.bool_]]:
     """Place of every row's neuron in the file's order, and which rows are of none of the group's neurons."""
     units, signs = table["unit"].to_numpy(), table["sign"].to_numpy()
     place = np.searchsorted(group.signs, signs).clip(0, len(group.signs) - 1)

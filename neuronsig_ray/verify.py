@@ -1,149 +1,172 @@
-"""Sentences scored again for `jobs.verify`: once plainly, one by one, and once as the collection scored them.
-
-The plain way shares no code with the scorer: transformers' model in float32 with its plainest attention, one unpadded
-sentence at a time. The other goes through the Replica with the same batch, so that every bit must be the same.
-"""
+"""Stored scores against scores made again by Ray actors, and lists against the sentences that belong in them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import ray
-import torch
-from torch import Tensor
 
-from neuronsig.errors import NeuronsigError
-from neuronsig.shards import rectangles
-from neuronsig.topk import Keys, pack
-from neuronsig_ray.job import Group, Job
-from neuronsig_ray.scorer import Replica, ShardText, read_shard
-
-# Entries of one shard that are looked for in the lists, at most; there are as many as sentences where K holds all.
-_MOST_ENTRIES = 65_536
+from neuronsig.config import RayConfig
+from neuronsig.progress import task
+from neuronsig.spot_check import StoredRow, missing_entries, tolerance
+from neuronsig.topk import Keys, pack, unpack
+from neuronsig.verify import Check, GroupFile, Ids
+from neuronsig_ray.job import Job
+from neuronsig_ray.model import device_class
+from neuronsig_ray.rescore import BatchScorer, PlainScorer, ask
+from neuronsig_ray.session import resources
 
 
 @dataclass(frozen=True)
-class Rescored:
-    """Some sentences of a shard, scored in the batches the collection scored them in."""
+class Input:
+    """Token ids of one sentence, of which those from `first` to `stop` - 1 are pooled."""
 
-    sentence_ids: npt.NDArray[np.int64]  # (n,) those that were wanted
-    scores: npt.NDArray[np.float32]  # (rows, n)
-    sentences: int  # in all of those batches
-    rows: npt.NDArray[np.int64]  # (entries,) neuron of each of their scores that a list must hold
-    keys: Keys  # (entries,)
+    ids: list[int]
+    first: int
+    stop: int
 
 
-class PlainScorer:
-    """One sentence in, the score of every neuron out, by transformers alone."""
+class Collection:
+    """A table whose files and lists are whole: the job that made it, its files and the last key of every list.
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.model: Any = None
+    `last` has one array (neurons,) for each file, in the file's order; here it becomes one (rows,) in the job's.
+    """
 
-    def scores(self, input_ids: Sequence[int], first: int, stop: int) -> npt.NDArray[np.float32]:
-        """Scores (rows,) of one sentence whose tokens `first` to `stop` - 1 are pooled."""
-        if self.model is None:
-            self._load()
-        states = self._activations(torch.tensor([list(input_ids)]))
-        found = []
-        for sign in self.job.signs:
-            for state in states:
-                tokens = sign * state[0, first:stop]  # (tokens, units)
-                pooled = {"mean": tokens.mean(0), "max": tokens.max(0).values, "last": tokens[-1]}[self.job.pooling]
-                found.append(pooled)
-        return torch.cat(found).numpy()
+    def __init__(self, job: Job, files: Sequence[GroupFile], last: Sequence[Keys]) -> None:
+        self.job, self.files = job, list(files)
+        self.rows = [self._rows(position, file) for position, file in enumerate(files)]
+        self.last = np.zeros(job.rows, np.uint64)
+        for rows, keys in zip(self.rows, last, strict=True):
+            self.last[rows] = keys
+        self.row_of = {job.neuron(row): row for row in range(job.rows)}
 
-    def _load(self) -> None:
-        from transformers import AutoModel
+    def _rows(self, position: int, file: GroupFile) -> Ids:
+        """Row of the job for every neuron of a file, (neurons,) in the file's order."""
+        units, signs = np.divmod(np.arange(file.neurons), len(file.signs))
+        starts = dict(zip(self.job.signs, (start for start, _ in self.job.ranges(position)), strict=True))
+        return units + np.array([starts[sign] for sign in file.signs])[signs]
 
-        torch.set_num_threads(self.job.threads or 1)
-        model = AutoModel.from_pretrained(self.job.model, dtype=torch.float32, attn_implementation="eager")
-        self.model = (model.get_encoder() if model.config.is_encoder_decoder else model).eval()
-
-    @torch.no_grad()
-    def _activations(self, input_ids: Tensor) -> list[Tensor]:
-        """Activations (1, tokens, units) of every group: a hidden state, or what a linear map reads."""
-        read: dict[str, list[Tensor]] = {}
-        names = {group.site: self._readers(group) for group in self.job.groups if group.site != "hidden"}
-        hooks = [
-            self.model.get_submodule(name).register_forward_pre_hook(
-                lambda module, inputs, name=name: read.setdefault(name, []).append(inputs[0])
-            )
-            for name in {name for modules in names.values() for name in modules}
-        ]
-        try:
-            states = self.model(input_ids, output_hidden_states=True).hidden_states
-        finally:
-            for hook in hooks:
-                hook.remove()
-        found = []
-        for group in self.job.groups:
-            if group.site == "hidden":
-                found.append(states[group.layer])
-            else:
-                name = names[group.site][group.layer - 1]
-                call = names[group.site][: group.layer - 1].count(name)  # layers may share a module
-                found.append(read[name][call].reshape(1, input_ids.shape[1], -1))
-        return found
-
-    def _readers(self, group: Group) -> list[str]:
-        from neuronsig_ray.sites import readers
-
-        return readers(self.model, group.site, group.module)
+    def require_listed(self, check: Check, rows: Ids, keys: Keys, same: bool) -> None:
+        """Count the keys (n,) that are not in the lists of their rows (n,); `same` asks for the same bits too."""
+        for file, of_file in zip(self.files, self.rows, strict=True):
+            code_of = {row: code for code, row in enumerate(of_file.tolist())}
+            inside = np.isin(rows, of_file)
+            wanted: dict[int, list[np.uint64]] = {}
+            for row, key in zip(rows[inside].tolist(), keys[inside], strict=True):
+                wanted.setdefault(code_of[row], []).append(key)
+            lost = missing_entries(file, {code: np.array(of, np.uint64) for code, of in wanted.items()}, same)
+            check.count(0, len(lost), f"{file.neuron(lost[0][0])} lacks sentence {lost[0][1]}" if lost else "")
+        check.worst = f"{len(rows):,} belong in one"
 
 
-class BatchScorer:
-    """Shards scored again, but only in the batches that hold wanted sentences."""
-
-    def __init__(self, job: Job, last: Keys) -> None:
-        self.job, self.last = job, last
-        self.replica: Replica | None = None
-
-    def shard(self, index: int, wanted: npt.NDArray[np.int64]) -> Rescored:
-        """Score the batches with `wanted` sentences; a list must hold what is not below its `last` key, (rows,)."""
-        if self.replica is None:
-            self.replica = Replica(self.job)
-        text = read_shard(Path(self.job.tokenized), self.job.shards[index])
-        ids, scores, rows, keys, sentences = [], [], [], [], 0
-        for sentence_ids, found, *_ in self.replica.scores(batches_with(text, wanted, self.job.batch_tokens)):
-            batch_ids, batch_scores = sentence_ids.cpu().numpy(), found.cpu().numpy()
-            columns = np.isin(batch_ids, wanted)
-            ids.append(batch_ids[columns])
-            scores.append(batch_scores[:, columns])
-            sentences += len(batch_ids)
-            batch_keys = pack(batch_scores, batch_ids)
-            row, column = np.nonzero(batch_keys >= self.last[:, None])
-            rows.append(row)
-            keys.append(batch_keys[row, column])
-        all_rows, all_keys = np.concatenate(rows), np.concatenate(keys)
-        step = max(1, -(-all_rows.size // _MOST_ENTRIES))
-        return Rescored(
-            np.concatenate(ids), np.concatenate(scores, axis=1), sentences, all_rows[::step], all_keys[::step]
-        )
-
-
-def batches_with(text: ShardText, wanted: npt.NDArray[np.int64], batch_tokens: int) -> ShardText:
-    """The part of a shard that its scorer cuts into just the same batches, those with a wanted sentence."""
-    hit = np.isin(text.sentence_ids, wanted)
-    lengths = np.diff(text.offsets)
-    # Of equal lengths only the last batch is not full, so whole batches in their order are cut as before.
-    spans = sorted((a, b) for a, b, _ in rectangles(lengths, batch_tokens) if hit[a:b].any())
-    kept = np.concatenate([np.arange(a, b) for a, b in spans])
-    offsets = np.concatenate([[0], np.cumsum(lengths[kept])]).astype(np.int64)
-    tokens = np.concatenate([text.tokens[text.offsets[a] : text.offsets[b]] for a, b in spans])
-    return ShardText(text.sentence_ids[kept], offsets, tokens)
+def plain_checks(collection: Collection, stored: Sequence[StoredRow], inputs: Mapping[int, Input]) -> list[Check]:
+    """Stored scores against plain float32 ones, within the tolerance of the job's dtype; `inputs` by sentence."""
+    job = collection.job
+    scores = Check("scores agree with plain float32 ones")
+    listed = Check("sentences are in every list they belong in (plain)")
+    floor = unpack(collection.last)[0]
+    by_sentence = _by_sentence(stored)
+    rows: list[Ids] = []
+    keys: list[Keys] = []
+    worst = 0.0
+    with _actor(PlainScorer, job, 0) as scorer, task("scoring plainly", len(inputs), "sentences") as bar:
+        for sentence, given in inputs.items():
+            found = ask(scorer.scores.remote(given.ids, given.first, given.stop))  # (rows,)
+            allowed = _tolerances(job, found)
+            for row in by_sentence.get(sentence, ()):
+                place = collection.row_of[row.neuron]
+                difference = abs(float(found[place]) - float(row.score))
+                worst = max(worst, difference / float(allowed[place]))
+                named = f"{row.neuron} has {row.score:.6g} for sentence {sentence}, its text gives {found[place]:.6g}"
+                scores.count(1, not difference <= allowed[place], named)
+            certain = np.flatnonzero(found - allowed > floor)
+            rows.append(certain)
+            keys.append(pack(found[certain], np.full(certain.size, sentence)))
+            listed.count(job.rows)
+            bar.advance()
+    scores.worst = f"{worst:.2g} of the tolerance for {job.dtype}"
+    if rows:
+        collection.require_listed(listed, np.concatenate(rows), np.concatenate(keys), same=False)
+    return [scores, listed]
 
 
-def ask(reference: Any) -> Any:
-    """Result of a Ray call; a NeuronsigError of the worker comes as itself, not in Ray's wrapper."""
+def batch_checks(collection: Collection, stored: Sequence[StoredRow], shard_of: Mapping[int, int]) -> list[Check]:
+    """Stored scores against those of the same batches, bit by bit; `shard_of` gives the sentences' shards."""
+    job = collection.job
+    bits = Check("scores agree bit by bit with the same batch's")
+    listed = Check("sentences are in every list they belong in (bits)")
+    by_sentence = _by_sentence(stored)
+    rows: list[Ids] = []
+    keys: list[Keys] = []
+    worst = 0.0
+    last, gpus = ray.put(collection.last), int(job.device == "cuda")
+    with _actor(BatchScorer, job, gpus, last) as scorer, task("scoring in batches", len(shard_of), "sentences") as bar:
+        for shard in sorted(set(shard_of.values())):
+            wanted = np.array(sorted(sentence for sentence, index in shard_of.items() if index == shard))
+            found = ask(scorer.shard.remote(shard, wanted))
+            for column, sentence in enumerate(found.sentence_ids.tolist()):
+                for row in by_sentence.get(sentence, ()):
+                    # A list has 0.0 for -0.0.
+                    score = np.float32(found.scores[collection.row_of[row.neuron], column] + np.float32(0))
+                    worst = max(worst, abs(float(score) - float(row.score)))
+                    named = f"{row.neuron} has {row.score:.9g} for sentence {sentence}, its batch gives {score:.9g}"
+                    bits.count(1, score.tobytes() != np.float32(row.score).tobytes(), named)
+            listed.count(found.sentences * job.rows)
+            rows.append(found.rows)
+            keys.append(found.keys)
+            bar.advance(len(wanted))
+    bits.worst = f"{worst:.2g}"
+    if rows:
+        collection.require_listed(listed, np.concatenate(rows), np.concatenate(keys), same=True)
+    return [bits, listed]
+
+
+def why_not_same_bits(config: RayConfig, job: Job, plan: Mapping[str, Any]) -> str:
+    """Why scores made here may differ from the plan's in their last bits; empty when they must not."""
+    here = {name: metadata.version(name) for name in plan["versions"]}
+    if here != plan["versions"]:
+        return f"library versions are {here}, the plan's {plan['versions']}"
+    available, gpu = resources(config), job.device == "cuda"
+    if gpu and (not available.gpus or config.gpus == "0"):
+        return f"the plan's device is {plan['device']['name']}, there is no GPU here"
+    if job.threads > available.largest_node:
+        return f"the plan's replicas had {job.threads} threads, there are {available.largest_node} cores here"
+    found = ask(
+        ray.remote(num_cpus=max(1, job.threads), num_gpus=int(gpu))(device_class).remote(gpu, job.dtype, job.threads)
+    )
+    if dataclasses.asdict(found) != plan["device"]:
+        return f"the device is {dataclasses.asdict(found)}, the plan's {plan['device']}"
+    return ""
+
+
+@contextmanager
+def _actor(scorer: type, job: Job, gpus: int, *arguments: Any) -> Iterator[Any]:
+    """One scorer with the job's cores, or all of a smaller machine."""
+    cpus = max(1, min(job.threads, int(ray.cluster_resources().get("CPU", 1))))
+    actor: Any = ray.remote(num_cpus=cpus, num_gpus=gpus)(scorer).remote(job, *arguments)
     try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, NeuronsigError):
-            raise error.cause from None
-        raise
+        yield actor
+    finally:
+        ray.kill(actor)
+
+
+def _by_sentence(stored: Sequence[StoredRow]) -> dict[int, list[StoredRow]]:
+    found: dict[int, list[StoredRow]] = {}
+    for row in stored:
+        found.setdefault(row.sentence_id, []).append(row)
+    return found
+
+
+def _tolerances(job: Job, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    allowed = np.empty_like(scores)
+    for position in range(len(job.groups)):
+        for start, stop in job.ranges(position):
+            allowed[start:stop] = tolerance(scores[start:stop], job.dtype)
+    return allowed

@@ -235,7 +235,9 @@ def test_a_sentence_that_should_have_been_kept(run, model):
 
 def test_other_weights_than_the_plan_s(run, tmp_path):
     other = save_model(tmp_path / "other", seed=5)
-    assert "model and tokenizer are the plan's: 1 of 3 are wrong, weights" in refused(run, other)
+    said = refused(run, other)
+    assert "model and tokenizer are the plan's: 1 of 3 are wrong" in said
+    assert said.endswith("give the model=... that was collected with")
 
 
 def test_scores_of_other_weights_than_the_plan_names(run, tmp_path):
