@@ -1,5 +1,7 @@
 """Build the report: a static site with a page for each neuron, searchable, that opens from a file.
 
+On a store (run=s3://...) the site is uploaded there: serve it from the bucket, or copy it to a folder to look at it.
+
 Examples:
   python -m jobs.report run=runs/demo
   python -m jobs.report run=runs/paper model=bert_base report.sentences=50
@@ -16,15 +18,14 @@ from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
 from neuronsig.rundir import RunDirectory, fingerprint_files
 from neuronsig.signature_reader import required_stages
+from neuronsig.storage import absolute, list_files
 
 
 def run(config: Config) -> Summary:
     """Build `report/<model>/` again when a table, figure or setting it shows has changed; returns its counts."""
     directory = RunDirectory.existing(config.run)
     model = config.model.name
-    figures = [
-        p for folder in (directory.analysis(model), directory.analysis()) for p in folder.glob("*.*") if p.is_file()
-    ]
+    figures = [file for folder in (directory.analysis(model), directory.analysis()) for file in list_files(folder)]
     inputs, left_out = _inputs(directory, model)
     plan = {
         "report": {"sentences": config.report.sentences, "featured": config.report.featured},
@@ -46,8 +47,8 @@ def run(config: Config) -> Summary:
                 "largest neuron page, bytes": built.largest_page,
                 "site, bytes": built.bytes,
             }
-    say(f"\nreport: {index.resolve()}")
-    return {**stage.counts, "left out": left_out, "report": str(index.resolve())}
+    say(f"\nreport: {absolute(index)}")
+    return {**stage.counts, "left out": left_out, "report": absolute(index)}
 
 
 def _inputs(directory: RunDirectory, model: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -175,9 +175,43 @@ def put(source: Path, path: Path) -> None:
 
 def put_folder(source: Path, folder: Path) -> None:
     """Upload the files below a local folder to the same names below a store's folder."""
-    files = sorted(path for path in source.rglob("*") if path.is_file())
+    files = [path for path in sorted(source.rglob("*")) if path.is_file()]
     store, root = store_of(folder)
     store.put([str(file) for file in files], [f"{root}/{file.relative_to(source).as_posix()}" for file in files])
+
+
+@contextmanager
+def written_folder(folder: Path) -> Iterator[Path]:
+    """A local folder for the block to fill; when the block succeeds it is at `folder`, in place of what was there.
+
+    Locally it is renamed. On a store its files are uploaded, and then a record that all are there: see `is_whole`.
+    """
+    if is_local(folder):
+        partial, old = (folder.with_name(f".{folder.name}.{state}") for state in ("partial", "old"))
+        remove(partial)
+        partial.mkdir(parents=True)
+        yield partial
+        remove(old)
+        if folder.exists():
+            folder.rename(old)
+        partial.rename(folder)
+        remove(old)
+        return
+    remove(_record_of(folder))
+    with tempfile.TemporaryDirectory(prefix="neuronsig-") as temporary:
+        yield Path(temporary)
+        remove(folder)
+        put_folder(Path(temporary), folder)
+    atomic_write(_record_of(folder), b"{}")
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether `written_folder` has finished this folder."""
+    return folder.is_dir() if is_local(folder) else _record_of(folder).is_file()
+
+
+def _record_of(folder: Path) -> Path:
+    return folder.with_name(f"_{folder.name}.whole")
 
 
 def move(source: Path, target: Path) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from gensim.models import FastText
 from gensim.models.fasttext import FastTextKeyedVectors, load_facebook_vectors
 from gensim.models.keyedvectors import KeyedVectors
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import ConfigError, InputError
+from neuronsig.storage import local_copy, location, parquet_file
 from neuronsig.vectors import Floats
 
 TRAIN = "train"
@@ -100,7 +100,7 @@ class LowerCased:
     def __iter__(self) -> Iterator[list[str]]:
         row = 0
         for file in self.files:
-            for batch in pq.ParquetFile(file).iter_batches(_BATCH, columns=["tokens"]):
+            for batch in parquet_file(file).iter_batches(_BATCH, columns=["tokens"]):
                 tokens = batch.column(0)
                 lower = pa.ListArray.from_arrays(
                     _offsets(tokens), pc.utf8_lower(pc.list_flatten(tokens).cast(pa.string()))
@@ -165,8 +165,11 @@ def save_vectors(vectors: KeyedVectors, folder: Path) -> None:
 
 
 def open_vectors(folder: Path | str, lower: bool) -> GensimVectors:
-    """Map saved vectors read-only; `lower`: whether they were trained on lower-cased tokens."""
-    return GensimVectors(KeyedVectors.load(str(Path(folder) / MODEL_FILE), mmap="r"), lower)
+    """Map saved vectors read-only; `lower`: whether they were trained on lower-cased tokens.
+
+    Of a store's folder a copy on this machine is mapped, made once.
+    """
+    return GensimVectors(KeyedVectors.load(str(local_copy(location(folder)) / MODEL_FILE), mmap="r"), lower)
 
 
 def _offsets(tokens: pa.Array) -> pa.Array:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import ray
 
 from neuronsig.neuron import Neuron
+from neuronsig.storage import absolute, location, parquet_file, read_parquet
 from neuronsig.tables import TOPK, iter_tables
 from neuronsig.vectors import (
     Doubles,
@@ -103,7 +103,7 @@ def _over_files(
             if done:
                 done(1)
             continue
-        pending.append(work.remote(str(file.resolve()), piece, *fixed))
+        pending.append(work.remote(absolute(file), piece, *fixed))
         while len(pending) >= limit:
             yield _first_of(pending, done)
     while pending:
@@ -137,7 +137,7 @@ def _nearest_in_file(file: str, membership: Membership, words: WordSource, direc
 
 
 def _blocks(file: str, membership: Membership, vectors: GensimVectors) -> Iterator[SentenceBlock]:
-    for batch in pq.ParquetFile(file).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"]):
+    for batch in parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"]):
         ids = batch.column("sentence_id").to_numpy()
         yield sentence_block(ids, batch.column("tokens"), membership, vectors)
 
@@ -148,5 +148,5 @@ def _opened(words: WordSource) -> GensimVectors:
 
 
 def _id_range(file: Path) -> tuple[int, int]:
-    ids = pq.read_table(file, columns=["sentence_id"], partitioning=None)["sentence_id"].to_numpy()
+    ids = read_parquet(file, ["sentence_id"])["sentence_id"].to_numpy()
     return (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)

@@ -15,6 +15,7 @@ from sparknlp.annotator import DependencyParserModel, PerceptronModel
 
 from neuronsig.errors import ConfigError, InputError, MachineError
 from neuronsig.rundir import fingerprint_files
+from neuronsig.storage import is_local, is_whole, written_folder
 from spark_jobs.paths import uri
 
 MODELS = Path(__file__).resolve().parent / "models"
@@ -32,7 +33,8 @@ def load_tagger(spark: SparkSession, value: str, cache: Path | None = None) -> P
     """The POS model that `annotator.pos_model=<value>` names; empty: the one shipped here.
 
     The shipped archive is unpacked once into `cache`, which every executor must see (default: the user's cache
-    directory). Raises InputError or ConfigError when there is no such model.
+    directory; a store gets a copy of what is unpacked there). Raises InputError or ConfigError when there is no such
+    model.
     """
     if value:
         return _load(PerceptronModel, "pos_model", value)
@@ -43,7 +45,9 @@ def load_tagger(spark: SparkSession, value: str, cache: Path | None = None) -> P
             f"annotator.pos_model: no model is shipped for {lane}; set it to a saved model "
             "(python -m jobs.train_annotators makes one)"
         )
-    return PerceptronModel.load(uri(unpacked(archive, cache or default_cache())))
+    if cache is None or is_local(cache):
+        return PerceptronModel.load(uri(unpacked(archive, cache or default_cache())))
+    return PerceptronModel.load(uri(_uploaded(unpacked(archive, default_cache()), cache)))
 
 
 def load_parser(spark: SparkSession, value: str) -> DependencyParserModel:
@@ -145,6 +149,15 @@ def unpacked(archive: Path, cache: Path) -> Path:
             raise MachineError(f"{target} cannot be written ({error.strerror}); set NEURONSIG_CACHE") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _uploaded(folder: Path, cache: Path) -> Path:
+    """A copy of an unpacked archive on a store, made once."""
+    target = cache / "annotators" / folder.name
+    if not is_whole(target):
+        with written_folder(target) as copy:
+            shutil.copytree(folder, copy, dirs_exist_ok=True)
     return target
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -14,6 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+
+from neuronsig.storage import atomic_write
 
 INK, MUTED, GRID = "#1f2933", "#5f6c7b", "#dde3ea"
 # Okabe and Ito (2008), the darker ones first; grey is kept for "other".
@@ -113,11 +114,8 @@ def nothing_to_show(axes: Axes, why: str) -> None:
 
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write NAME.png and NAME.svg whole or not at all; the same figure gives the same bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(SETTINGS):
         for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": "neuronsig"})):
-            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}-", suffix=suffix)
-            os.close(handle)
-            figure.savefig(temporary, dpi=DPI, metadata=metadata)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, folder / f"{name}{suffix}")
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format=suffix[1:], dpi=DPI, metadata=metadata)
+            atomic_write(folder / f"{name}{suffix}", drawn.getvalue())

@@ -22,8 +22,9 @@ from neuronsig.report.overview import overview
 from neuronsig.report.render import environment
 from neuronsig.report.search_index import SearchIndex
 from neuronsig.report.site_data import Line, kinds_by_layer, write_labels, write_map
-from neuronsig.rundir import RunDirectory, atomic_write, fingerprint_files, remove
+from neuronsig.rundir import RunDirectory, fingerprint_files
 from neuronsig.signature_reader import SignatureReader
+from neuronsig.storage import atomic_write, files_below, written_folder
 from neuronsig.summary import Description, describe
 
 PACKAGE = Path(__file__).resolve().parent
@@ -50,40 +51,35 @@ def inputs_fingerprint() -> str:
 
 
 def build(run: RunDirectory, model: str, config: ReportConfig) -> ReportSummary:
-    """Write `report/<model>/` and `report/index.html`; the old site stays whole until the new one is.
+    """Write `report/<model>/` and `report/index.html`; the old site stays whole until the new one is; on a
+    store, where nothing is renamed, until the new one's pages are uploaded.
 
     Memory grows with neurons x sentences shown, not with the corpus or K. Raises InputError when the model's
     tables are not there or not of one run.
     """
     reader = SignatureReader(run, model, config.sentences, "report")
-    final, site = run.report / model, run.report / f".{model}-building"
-    remove(site)
-    (site / "neurons").mkdir(parents=True)
-    shutil.copytree(PACKAGE / "assets", site / "assets", ignore=shutil.ignore_patterns("__pycache__"))
-    builder = _Builder(reader, site, config)
-    builder.neuron_pages()
-    builder.group_pages()
-    builder.front_page(run)
-    old = run.report / f".{model}-old"
-    remove(old)
-    if final.exists():
-        final.rename(old)
-    site.rename(final)
-    remove(old)
+    with written_folder(run.report / model) as site:
+        (site / "neurons").mkdir()
+        shutil.copytree(PACKAGE / "assets", site / "assets", ignore=shutil.ignore_patterns("__pycache__"))
+        builder = _Builder(reader, site, config)
+        builder.neuron_pages()
+        builder.group_pages()
+        builder.front_page(run)
+        summary = ReportSummary(
+            index=run.report / "index.html",
+            pages=len(builder.lines),
+            silent=sum(line.description.kind == "none" for line in builder.lines),
+            largest_page=max(path.stat().st_size for path in (site / "neurons").iterdir()),
+            bytes=sum(path.stat().st_size for path in files_below(site)),
+        )
     write_index(run)
-    files = [path for path in final.rglob("*") if path.is_file()]
-    return ReportSummary(
-        index=run.report / "index.html",
-        pages=len(builder.lines),
-        silent=sum(line.description.kind == "none" for line in builder.lines),
-        largest_page=max(path.stat().st_size for path in (final / "neurons").iterdir()),
-        bytes=sum(path.stat().st_size for path in files),
-    )
+    return summary
 
 
 def write_index(run: RunDirectory) -> None:
     """`report/index.html`: leads to the one model's site, or lists the sites of all models."""
-    models = sorted(path.parent.name for path in run.report.glob("[!.]*/index.html"))
+    folders = [folder for folder in run.report.iterdir() if folder.is_dir() and not folder.name.startswith(".")]
+    models = sorted(folder.name for folder in folders if (folder / "index.html").is_file())
     page = environment().get_template("models.html").render(models=models, version=__version__)
     atomic_write(run.report / "index.html", page.encode())
 

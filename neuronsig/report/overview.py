@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from neuronsig.neuron import SITE_NAMES, SITES, Neuron
 from neuronsig.rundir import RunDirectory
 from neuronsig.signature_reader import SignatureReader
+from neuronsig.storage import list_files, read_bytes
 
 CAPTIONS = {
     "tsne_by_layer": "Neurons by the mean vector of their top sentences (t-SNE), coloured by layer; P1 Figure 2.",
@@ -36,8 +37,7 @@ def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str
         "corpora": reader.corpora,
         "n_sentences": reader.total.get("sentences"),
         "n_neurons": len(reader.neurons),
-        "n_layers": len(reader.layers),
-        "n_units": max(neuron.unit for neuron in reader.neurons) + 1,
+        "shapes": list(_shapes(reader.neurons)),
         "signs": sorted({neuron.sign for neuron in reader.neurons}, reverse=True),
         "n_mined": mined,
         "k": max(row["n_sentences"] for row in reader.profiles.values()),
@@ -51,7 +51,7 @@ def copy_figures(run: RunDirectory, model: str, site: Path) -> list[dict[str, st
     """The pictures of `analysis/<model>/` and `analysis/`, one a name; an SVG unless it is large and a PNG is there."""
     chosen: dict[str, Path] = {}
     for directory in (run.analysis(model), run.analysis()):
-        for path in sorted(directory.glob("*.*")) if directory.is_dir() else ():
+        for path in list_files(directory):
             if path.suffix not in (".png", ".svg"):
                 continue
             held = chosen.get(path.stem)
@@ -61,7 +61,7 @@ def copy_figures(run: RunDirectory, model: str, site: Path) -> list[dict[str, st
     figures = []
     for stem, path in sorted(chosen.items()):
         (site / "figures").mkdir(exist_ok=True)
-        shutil.copyfile(path, site / "figures" / path.name)
+        (site / "figures" / path.name).write_bytes(read_bytes(path))
         figures.append({"file": f"figures/{path.name}", "caption": caption_of(stem)})
     return figures
 
@@ -70,8 +70,20 @@ def caption_of(name: str) -> str:
     """What a figure shows, by its name in neuronsig.figures.gallery; there a metadata field may give the name."""
     if name in CAPTIONS:
         return CAPTIONS[name]
+    site, _, rest = name.partition("_")
+    if site in SITES and rest:
+        return f"{SITE_NAMES[site].capitalize()}: {caption_of(rest)}"
     words = name.removesuffix("_by_layer").replace("_", " ")
     return f"The top sentences of each layer by their {words}." if name.endswith("_by_layer") else f"{words}."
+
+
+def _shapes(neurons: Sequence[Neuron]) -> Iterator[str]:
+    """`6 × 384`, or `6 × 384 hidden` and `6 × 1,536 mlp` where several sites were collected: layers × units."""
+    present = [site for site in SITES if any(neuron.site == site for neuron in neurons)]
+    for site in present:
+        own = {(neuron.layer, neuron.unit) for neuron in neurons if neuron.site == site}
+        layers, units = {layer for layer, _ in own}, max(unit for _, unit in own) + 1
+        yield f"{len(layers)} × {units:,}" + (f" {site}" if len(present) > 1 else "")
 
 
 def _stages(run: RunDirectory, model: str) -> list[dict[str, Any]]:

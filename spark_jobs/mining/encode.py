@@ -28,7 +28,7 @@ from pyspark.sql import functions as F
 
 from neuronsig.errors import InputError
 from neuronsig.profiles import MAX_TAGS, OTHER, Dictionary
-from neuronsig.rundir import atomic_write, remove
+from neuronsig.storage import atomic_write, read_parquet, remove
 from spark_jobs.paths import uri
 
 COUNTS = "kind string, field string, item string, sentences bigint, tokens bigint"
@@ -56,7 +56,7 @@ def encode_sentences(
         counted = folder / "counts"
         if not (counted / "_SUCCESS").exists():
             _count(source, min_count, metadata_skip, metadata_max_values).write.mode("overwrite").parquet(uri(counted))
-        _write_dictionary(pq.read_table(counted, partitioning=None), listed, sentences)
+        _write_dictionary(read_parquet(counted), listed, sentences)
         remove(counted)
     dictionary = read_dictionary(listed)
     if not (encoded / "_SUCCESS").exists():
@@ -165,7 +165,7 @@ def _write_dictionary(counts: pa.Table, path: Path, sentences: Path) -> None:
 
 def read_dictionary(path: Path) -> Dictionary:
     """The dictionary as `encode_sentences` wrote it; row order within a kind is the code."""
-    table = pq.read_table(path)
+    table = read_parquet(path)
 
     def part(kind: str) -> dict[str, Any]:
         rows = table.filter(pc.equal(table["kind"], kind))

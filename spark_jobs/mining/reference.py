@@ -19,6 +19,7 @@ from neuronsig.config import MiningConfig
 from neuronsig.patterns import Pattern, PatternTrie, closed, count_patterns
 from neuronsig.profiles import Dictionary, neuron_of
 from neuronsig.statistics import g2, keyness_order, log_ratio, lrc
+from neuronsig.storage import read_parquet, written
 from neuronsig.tables import SIGNATURES
 from spark_jobs.mining.encode import read_binary
 from spark_jobs.mining.mllib import KINDS, PATTERNS_DDL
@@ -101,7 +102,7 @@ def count_reference(closed_rows: DataFrame, encoded: DataFrame, dictionary: Dict
     listed, counted = folder / "candidates", folder / "counted.parquet"
     closed_rows.select("kind", "items").distinct().write.mode("overwrite").parquet(uri(listed))
     # Spark's own description of the columns would hide the one that is added here.
-    candidates = pq.read_table(listed, partitioning=None).replace_schema_metadata(None)
+    candidates = read_parquet(listed).replace_schema_metadata(None)
     kinds = candidates["kind"].to_pylist()
     patterns = [tuple(items) for items in candidates["items"].to_pylist()]
     shared = session.sparkContext.broadcast(ReferenceCounter.build(kinds, patterns, dictionary))
@@ -117,10 +118,11 @@ def count_reference(closed_rows: DataFrame, encoded: DataFrame, dictionary: Dict
     partial = encoded.select("words", "items", "tags").mapInArrow(count, "number bigint, sentences bigint")
     rows = partial.groupBy("number").agg(F.sum("sentences").alias("sentences"))
     rows.write.mode("overwrite").parquet(uri(folder / "counts"))
-    counts = pq.read_table(folder / "counts", partitioning=None)
+    counts = read_parquet(folder / "counts")
     corpus = np.zeros(len(kinds), np.int64)
     corpus[counts["number"].to_numpy()] = counts["sentences"].to_numpy()
-    pq.write_table(candidates.append_column("corpus", pa.array(corpus)), counted, compression="zstd")
+    with written(counted) as file:
+        pq.write_table(candidates.append_column("corpus", pa.array(corpus)), file, compression="zstd")
     shared.unpersist()
     return session.read.parquet(uri(counted))
 

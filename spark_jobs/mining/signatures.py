@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -16,7 +15,8 @@ from neuronsig.errors import ConfigError
 from neuronsig.neuron import Neuron
 from neuronsig.profiles import Dictionary, ProfileRules, most_selective, neuron_code, neuron_of
 from neuronsig.progress import task
-from neuronsig.rundir import fingerprint_of, remove
+from neuronsig.rundir import fingerprint_of
+from neuronsig.storage import read_parquet, remove
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES, check_table
 from spark_jobs.mining.encode import encode_sentences
 from spark_jobs.mining.mllib import KINDS, mine_neurons, pattern_folder
@@ -123,9 +123,7 @@ def choose_neurons(profiles: Path, codes: Sequence[int], mining: MiningConfig) -
     neurons = [neuron_of(code) for code in codes]
     chosen = {Neuron.parse(name) for name in mining.neurons}
     chosen |= {neuron for neuron in neurons if neuron.layer in mining.layers}
-    rows = pq.read_table(
-        profiles, columns=["site", "layer", "unit", "sign", "lead_bits", "lead_item"], partitioning=None
-    ).to_pylist()
+    rows = read_parquet(profiles, ["site", "layer", "unit", "sign", "lead_bits", "lead_item"]).to_pylist()
     found = [Neuron(r["site"], r["layer"], r["unit"], r["sign"]) for r in rows]
     bits, leads = [r["lead_bits"] for r in rows], [r["lead_item"] for r in rows]
     chosen |= set(most_selective(found, bits, leads, mining.selective))

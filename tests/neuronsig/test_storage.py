@@ -165,6 +165,23 @@ def test_a_folder_of_a_store_is_fetched_once_and_again_when_it_changes(bucket, t
     assert (storage.local_copy(bucket / "words") / "a").read_text() == "3"
 
 
+def test_a_folder_is_whole_when_its_block_ended_and_not_before(folder):
+    def fill(folder, name: str, fails: bool = False) -> None:
+        with storage.written_folder(folder) as path:
+            (path / "deep").mkdir()
+            (path / "deep" / name).write_text(name)
+            if fails:
+                raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fill(folder / "words", "never", fails=True)
+    assert not storage.is_whole(folder / "words")
+    for name in ("first", "second"):
+        fill(folder / "words", name)
+        assert storage.is_whole(folder / "words")
+        assert [file.name for file in storage.files_below(folder / "words")] == [name]
+
+
 def test_an_unknown_scheme_and_a_missing_package_say_what_to_do():
     with pytest.raises(ConfigError, match="scheme foo:// is unknown; use a path, s3://"):
         location("foo://bucket/run")
