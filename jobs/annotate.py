@@ -12,20 +12,23 @@ Examples:
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
+from neuronsig.appending import added, corpus_growth
 from neuronsig.config import Config, as_plan
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import InputError
+from neuronsig.growth import additions
 from neuronsig.rundir import RunDirectory, fingerprint_of
-from neuronsig.sentences import batches
+from neuronsig.sentences import DUPLICATE, batches
 from neuronsig.tables import SENTENCES, check_table
-from spark_jobs.sentence_table import Whole, claim, discard, whole_counts, whole_file
+from spark_jobs.sentence_table import Whole, claim, discard, read_whole, whole_counts, whole_file
 
 SECTIONS = ("corpus", "annotator", "spark")
 
@@ -83,15 +86,74 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     size = config.annotator.batch_sentences
     ranges = batches([found.numbered.sentences], size)
     rate = annotate_missing(spark, pipeline, found.numbered, ranges, part)
-    rows = check_table(table, SENTENCES)
-    if rows != found.numbered.sentences:
-        raise InputError(
-            f"{table} holds {rows:,} rows, expected {found.numbered.sentences:,}; "
-            f"delete it and {work}, and run python -m jobs.annotate again"
-        )
+    require_rows(table, found.numbered.sentences)
     counts = {**found.counts, **rate}
     Whole(found.numbered.sentences, size, counts).write(table)
     return counts
+
+
+def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
+    """Add a corpus to the finished table; returns the counts of the new text, none of them when it is there already.
+
+    Its sentences get the ids after the last one, and no file of the table is touched. The result is the table of a
+    run whose corpus has the earlier sources and then these: of equal texts the earlier stays. The run is unfinished
+    for its readers from the first batch on. Raises what `neuronsig.appending.corpus_growth` does, and InputError when
+    the table has lost a file or the corpus has no sentence fit to be kept.
+    """
+    table, work = directory.sentences, directory.work("append")
+    plan = corpus_growth(directory, make_plan(config))
+    whole = read_whole(table)
+    if whole is None or (plan is None and whole.missing(table)):
+        raise InputError(f"{table} is not whole; make it again: python -m jobs.annotate with overwrite=true")
+    if plan is None:
+        return {"sentences new": 0, "annotate": "nothing to do, the run holds this corpus already"}
+    settings, outputs = stage_config(config, SECTIONS), [table, whole_file(table)]
+    if len(whole.appended) == len(additions(plan)):  # killed after the last batch
+        with directory.stage("annotate", plan, outputs, settings) as stage:
+            stage.counts = whole.counts
+        return {"sentences new": whole.appended[-1], "sentences in the run": sum(whole.parts)}
+    from spark_jobs.session import spark_session
+
+    spark = spark_session(config.spark, "neuronsig append", nlp=True)
+    from spark_jobs.annotation_steps import Part, annotate_missing, clean_and_number, load_annotators
+
+    claim(work, fingerprint_of(plan))
+    part = Part(work, table, sum(whole.parts))
+    pipeline = load_annotators(spark, config.annotator, work)
+    names = additions(plan)[-1]["sources"]
+    sources = {names[name]: source for name, source in config.corpus.sources.items()}
+    corpus = dataclasses.replace(config.corpus, sources=sources)
+    found = clean_and_number(spark, corpus, config.annotator, part)
+    new = found.numbered.sentences
+    if new:
+        with directory.stage("annotate", plan, outputs, settings) as stage:
+            parts = [*whole.parts, new]
+            annotate_missing(spark, pipeline, found.numbered, batches(parts, whole.batch_sentences), part)
+            require_rows(table, sum(parts))
+            stage.counts = added(whole.counts, found.counts)
+            dataclasses.replace(whole, counts=stage.counts, appended=parts[1:]).write(table)
+    discard(work)
+    dropped = found.counts["sentences dropped"]
+    return {
+        "sentences new": new,
+        **{key: value for key, value in found.counts.items() if key != "sentences kept"},
+        "sentences dropped": {
+            **dropped,
+            DUPLICATE: dropped[DUPLICATE] - found.known,
+            "already in the run": found.known,
+        },
+        "sentences in the run": sum(whole.parts) + new,
+        **({} if new else {"annotate": "nothing is new: the run is as it was"}),
+    }
+
+
+def require_rows(table: Path, sentences: int) -> None:
+    rows = check_table(table, SENTENCES)
+    if rows != sentences:
+        raise InputError(
+            f"{table} holds {rows:,} rows, expected {sentences:,}; make it again: python -m jobs.annotate with "
+            "overwrite=true"
+        )
 
 
 def main(argv: list[str] | None = None) -> int:

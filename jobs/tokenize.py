@@ -9,14 +9,18 @@ Example:  python -m jobs.tokenize run=runs/demo model=minilm
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
-from neuronsig.checkpoint import load_tokenizer
+from neuronsig.appending import place_of, stage_growth
+from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
 from neuronsig.config import Config
+from neuronsig.growth import additions, earlier
 from neuronsig.progress import polled, task
-from neuronsig.rundir import RunDirectory
-from neuronsig.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan, shard_sizes
+from neuronsig.rundir import RunDirectory, Stage
+from neuronsig.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan
 from neuronsig.tables import SENTENCES, check_table
 from spark_jobs.session import spark_session
 from spark_jobs.tokenize import ShardTask, count_dense, finished_shards, read_texts, write_shards
@@ -27,11 +31,49 @@ SECTIONS = ("model", "collect", "spark")
 def run(config: Config) -> Summary:
     run = RunDirectory.existing(config.run)
     sentences = run.fingerprint("annotate", "jobs.tokenize")
-    rows = check_table(run.sentences, SENTENCES)
+    check_table(run.sentences, SENTENCES)
     tokenizer = load_tokenizer(config.model)
     folder = run.tokenized(tokenizer.name)
     _forget_incomplete(folder)
-    plan = {
+    plan = make_plan(config, tokenizer, sentences)
+    settings = stage_config(config, SECTIONS)
+    with run.stage(stage_of(tokenizer), plan, outputs_of(folder), settings, config.overwrite) as stage:
+        if not stage.done:
+            make(config, run, tokenizer, stage)
+    shards = ShardPlan.read(folder)
+    return {"tokenizer": tokenizer.name, "shards": len(shards.shards), **stage.counts}
+
+
+def append(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, ends: Sequence[int]) -> Summary:
+    """Add shards of the sentences that were appended to the table; those that are there stay as they are.
+
+    `ends` are the sentences of the run at first and after every addition to it. A part's permutation is its own.
+    Raises what `neuronsig.appending.stage_growth` does.
+    """
+    name, folder = stage_of(tokenizer), run.tokenized(tokenizer.name)
+    _forget_incomplete(folder)
+    plan = make_plan(config, tokenizer, run.fingerprint("annotate", "jobs.append"))
+    before = place_of(run, name, "annotate")
+    addition = {"first_id": ends[before] if before is not None else 0}
+    grown = stage_growth(run, name, "annotate", plan, addition)
+    with run.stage(name, grown, outputs_of(folder), stage_config(config, SECTIONS)) as stage:
+        if not stage.done:
+            make(config, run, tokenizer, stage)
+    parts = ShardPlan.read(folder).parts
+    return {"tokenizer": tokenizer.name, "shards new": 0 if stage.done else parts[-1].shards}
+
+
+def stage_of(tokenizer: TokenizerSpec) -> str:
+    return f"tokenize/{tokenizer.name}"
+
+
+def outputs_of(folder: Path) -> list[Path]:
+    return [folder, folder / PLAN_FILE]
+
+
+def make_plan(config: Config, tokenizer: TokenizerSpec, sentences: str) -> dict[str, Any]:
+    """All that determines the shards, when they are made in one piece."""
+    return {
         "inputs": {"annotate": sentences},
         "tokenizer": tokenizer.name,
         "tokenizer_sha256": tokenizer.sha256,
@@ -40,29 +82,29 @@ def run(config: Config) -> Summary:
         "shard_layout": SHARD_LAYOUT,
         "seed": config.collect.seed,
     }
-    settings = stage_config(config, SECTIONS)
-    outputs = [folder, folder / PLAN_FILE]
-    with run.stage(f"tokenize/{tokenizer.name}", plan, outputs, settings, config.overwrite) as stage:
-        if not stage.done:
-            run.require_space(rows * 200)
-            spark = spark_session(config.spark)
-            texts = read_texts(spark, run.sentences)
-            work = ShardTask(
-                str(folder.resolve()),
-                stage.fingerprint,
-                count_dense(texts),
-                config.collect.shard_sentences,
-                config.collect.seed,
-                tokenizer,
-            )
-            total = len(shard_sizes(work.sentences, work.shard_sentences))
-            with task("tokenizing", total, "shards") as bar:
-                with polled(lambda: bar.update(finished_shards(folder))):
-                    shards = write_shards(spark, texts, work)
-                bar.update(total)
-            stage.counts.update(sentences=shards.sentences, tokens=shards.tokens, **shards.counts)
-    shards = ShardPlan.read(folder)
-    return {"tokenizer": tokenizer.name, "shards": len(shards.shards), **stage.counts}
+
+
+def make(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, stage: Stage) -> None:
+    """Make the shards that are missing, of each part under the fingerprint that the stage had then."""
+    folder = run.tokenized(tokenizer.name)
+    run.require_space(check_table(run.sentences, SENTENCES) * 200)
+    spark = spark_session(config.spark)
+    texts = read_texts(spark, run.sentences)
+    firsts = [addition["first_id"] for addition in additions(stage.plan)]
+    ends = [*firsts, count_dense(texts)]
+    fingerprints = [*earlier(stage.plan), stage.fingerprint]
+    collect = config.collect
+    parts = [
+        ShardTask(str(folder.resolve()), fingerprints[0], ends[0], collect.shard_sentences, collect.seed, tokenizer)
+    ]
+    for fingerprint, first, end in zip(fingerprints[1:], firsts, ends[1:], strict=True):
+        parts.append(parts[-1].next(fingerprint, end - first))
+    total = parts[-1].shards.stop
+    with task("tokenizing", total, "shards") as bar:
+        with polled(lambda: bar.update(finished_shards(folder))):
+            shards = write_shards(spark, texts, *parts)
+        bar.update(total)
+    stage.counts = {"sentences": shards.sentences, "tokens": shards.tokens, **shards.counts}
 
 
 def _forget_incomplete(folder: Path) -> None:

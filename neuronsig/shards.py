@@ -125,8 +125,22 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class ShardPart:
+    """Shards of a range of sentence ids with a permutation of its own: a corpus, or what was appended to it later.
+
+    `fingerprint` is that of the stage when the part was made; its shards' markers have it.
+    """
+
+    fingerprint: str
+    first_id: int
+    sentences: int
+    first_shard: int
+    shards: int
+
+
+@dataclass(frozen=True)
 class ShardPlan:
-    """The manifest of a tokenized corpus, written once as plan.json beside its shards."""
+    """The manifest of a tokenized corpus, plan.json beside its shards; written last, again when text is appended."""
 
     tokenizer: str
     prefix_tokens: int
@@ -135,6 +149,7 @@ class ShardPlan:
     max_token_id: int
     counts: dict[str, int]
     shards: list[Shard]
+    parts: list[ShardPart] = dataclasses.field(default_factory=list)
 
     @property
     def sentences(self) -> int:
@@ -153,7 +168,9 @@ class ShardPlan:
         file = folder / PLAN_FILE
         try:
             data = json.loads(file.read_text())
-            return cls(**{**data, "shards": [Shard(**shard) for shard in data["shards"]]})
+            shards = [Shard(**shard) for shard in data["shards"]]
+            parts = [ShardPart(**part) for part in data.get("parts", ())]
+            return cls(**{**data, "shards": shards, "parts": parts})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{file} is not a shard plan ({error}); run python -m jobs.tokenize again") from None
 

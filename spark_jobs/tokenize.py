@@ -6,10 +6,11 @@ tokenizes, sorts and commits it: a killed run goes on with the shards that have 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.checkpoint import TokenizerSpec
-from neuronsig.commits import commit, committed
+from neuronsig.commits import all_committed, commit
 from neuronsig.errors import InputError
-from neuronsig.shards import Shard, ShardPlan, shard_of, shard_sizes
+from neuronsig.shards import Shard, ShardPart, ShardPlan, shard_of, shard_sizes
+from neuronsig.storage import list_files, location, read_bytes
 from neuronsig.tables import TOKENIZED
 from neuronsig.topk import MAX_ID
 from spark_jobs.paths import uri
@@ -36,7 +38,7 @@ _BATCH = 2048
 
 @dataclass(frozen=True)
 class ShardTask:
-    """What a Spark worker needs to make its shards."""
+    """What a Spark worker needs to make the shards of `sentences` ids from `first_id` on."""
 
     folder: str
     fingerprint: str
@@ -44,6 +46,28 @@ class ShardTask:
     shard_sentences: int
     seed: int
     tokenizer: TokenizerSpec
+    first_id: int = 0
+    first_shard: int = 0
+
+    @property
+    def shards(self) -> range:
+        """Indices of the shards."""
+        count = len(shard_sizes(self.sentences, self.shard_sentences))
+        return range(self.first_shard, self.first_shard + count)
+
+    @property
+    def part(self) -> ShardPart:
+        return ShardPart(self.fingerprint, self.first_id, self.sentences, self.first_shard, len(self.shards))
+
+    def next(self, fingerprint: str, sentences: int) -> ShardTask:
+        """The same for sentences that were appended."""
+        return dataclasses.replace(
+            self,
+            fingerprint=fingerprint,
+            sentences=sentences,
+            first_id=self.first_id + self.sentences,
+            first_shard=self.shards.stop,
+        )
 
 
 def read_texts(spark: SparkSession, table: Path) -> DataFrame:
@@ -71,19 +95,21 @@ def count_dense(texts: DataFrame) -> int:
     return int(row["n"])
 
 
-def write_shards(spark: SparkSession, texts: DataFrame, task: ShardTask) -> ShardPlan:
-    """Make the shards that have no valid commit yet, then write plan.json."""
-    folder = Path(task.folder)
-    total = len(shard_sizes(task.sentences, task.shard_sentences))
-    pending = [index for index in range(total) if committed(_marker(folder, index), task.fingerprint) is None]
-    if pending:
-        _run(spark, texts, task, pending)
-    return _finish(folder, task, total)
+def write_shards(spark: SparkSession, texts: DataFrame, *tasks: ShardTask) -> ShardPlan:
+    """Make the shards that have no valid commit, task by task (each the `next` of the one before), then plan.json."""
+    for task in tasks:
+        markers = [_marker(location(task.folder), index) for index in task.shards]
+        found = all_committed(markers, task.fingerprint)
+        pending = [index for index, marker in zip(task.shards, found, strict=True) if marker is None]
+        if pending:
+            last = task.first_id + task.sentences - 1
+            _run(spark, texts.where(F.col("sentence_id").between(task.first_id, last)), task, pending)
+    return _finish(tasks)
 
 
 def finished_shards(folder: Path) -> int:
     """Markers in the folder, for progress."""
-    return sum(1 for _ in (folder / "_shards").glob("shard-*.json"))
+    return sum(file.name.endswith(".json") for file in list_files(folder / "_shards"))
 
 
 def _run(spark: SparkSession, texts: DataFrame, task: ShardTask, pending: list[int]) -> None:
@@ -113,7 +139,8 @@ def _partition_salts(spark: SparkSession, partitions: int) -> list[int]:
 def _place(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         ids = batch.column("sentence_id").to_numpy()
-        shard = pa.array(shard_of(ids, task.sentences, task.shard_sentences, task.seed))
+        shard = shard_of(ids - task.first_id, task.sentences, task.shard_sentences, task.seed)
+        shard = pa.array(shard + np.int32(task.first_shard))
         yield pa.RecordBatch.from_arrays(
             [shard, batch.column("sentence_id"), batch.column("text")], names=["shard", "sentence_id", "text"]
         )
@@ -173,7 +200,7 @@ def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) 
         "dropped_empty": table.num_rows - kept.num_rows,
         "repeated_id": int(repeated[0]) if repeated.size else None,
     }
-    folder = Path(task.folder)
+    folder = location(task.folder)
 
     def write(path: Path) -> dict[str, int | None]:
         pq.write_table(kept, path, compression="zstd")
@@ -183,9 +210,10 @@ def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) 
     return facts
 
 
-def _finish(folder: Path, task: ShardTask, total: int) -> ShardPlan:
+def _finish(tasks: Sequence[ShardTask]) -> ShardPlan:
     """Gather the markers into plan.json; every sentence must be in a shard once or be counted as dropped."""
-    markers = [json.loads(_marker(folder, index).read_text()) for index in range(total)]
+    folder = location(tasks[0].folder)
+    markers = [json.loads(read_bytes(_marker(folder, index))) for task in tasks for index in task.shards]
     repeated = [marker["repeated_id"] for marker in markers if marker["repeated_id"] is not None]
     if repeated:
         raise InputError(
@@ -203,13 +231,14 @@ def _finish(folder: Path, task: ShardTask, total: int) -> ShardPlan:
         )
         for marker in markers
     ]
-    spec = task.tokenizer
+    spec = tasks[0].tokenizer
     highest = max(marker["max_token_id"] for marker in markers)
-    plan = ShardPlan(spec.name, spec.prefix_tokens, spec.suffix_tokens, spec.max_tokens, highest, counts, shards)
-    found = plan.sentences + counts["dropped_empty"]
-    if found != task.sentences:
+    parts = [task.part for task in tasks]
+    plan = ShardPlan(spec.name, spec.prefix_tokens, spec.suffix_tokens, spec.max_tokens, highest, counts, shards, parts)
+    found, wanted = plan.sentences + counts["dropped_empty"], sum(task.sentences for task in tasks)
+    if found != wanted:
         raise InputError(
-            f"{folder} holds {found} sentences, sentences/ has {task.sentences}: rows were lost on the way; "
+            f"{folder} holds {found} sentences, sentences/ has {wanted}: rows were lost on the way; "
             "run python -m jobs.annotate again"
         )
     plan.write(folder)

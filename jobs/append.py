@@ -1,0 +1,73 @@
+"""Add a corpus to a finished run (design section 4.4): annotate, tokenize and score only the new text.
+
+The result is that of a run from scratch whose corpus lists the earlier sources and then the new ones: of equal texts
+the earlier stays, the new sentences get the ids after the last one, and no file of the earlier text is touched. A
+source whose name the run has already is numbered (`text_2`). The run's settings must be given again (annotator, model,
+collect.k, ...): another value is refused by its name. What was tokenized and collected for `model=` is extended; for
+the run's other models give the same command again with their `model=`. Killed, the same command goes on where it was.
+Signatures, clusters and report are then those of the earlier text: the summary names the jobs to run again.
+
+Examples:
+  python -m jobs.append corpus=text corpus.path=more run=runs/mine
+  python -m jobs.append corpus=imdb data=../shared/data run=runs/six model=bert_base
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import accumulate
+
+from jobs import annotate, tokenize
+from jobs.launch import Summary, launch
+from neuronsig.appending import JOB, require_same, stale
+from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
+from neuronsig.config import Config
+from neuronsig.corpora.check import check_sources
+from neuronsig.errors import PlanMismatchError
+from neuronsig.growth import additions
+from neuronsig.rundir import RunDirectory
+from spark_jobs.sentence_table import read_whole
+
+SECTIONS = ("corpus", "annotator", "model", "collect", "spark", "ray")
+
+
+def run(config: Config) -> Summary:
+    directory = RunDirectory.existing(config.run)
+    check_sources(config.corpus)
+    with directory.alone("append"):
+        tokenizer = tokenizer_of(config, directory)
+        summary = annotate.append(config, directory)
+        whole = read_whole(directory.sentences)
+        if tokenizer is not None and whole is not None:
+            summary |= tokenize.append(config, directory, tokenizer, list(accumulate(whole.parts)))
+    later = stale(directory)
+    return {**summary, **({"made before the text was appended": ", ".join(later)} if later else {})}
+
+
+def tokenizer_of(config: Config, run: RunDirectory) -> TokenizerSpec | None:
+    """The tokenizer of the model asked for; None in a run that is only annotated.
+
+    Raises PlanMismatchError when the run has been tokenized or collected for other models only, or with other
+    settings; InputError when one of the stages is not finished. Nothing expensive has been done then.
+    """
+    stages = run.record()["stages"]
+    if not any(name.startswith("tokenize/") for name in stages):
+        return None
+    tokenizer = load_tokenizer(config.model)
+    name, collected = tokenize.stage_of(tokenizer), f"collect/{config.model.name}"
+    models = [stage.partition("/")[2] for stage in stages if stage.startswith("collect/")]
+    if name not in stages or (models and collected not in stages):
+        have = f"collected {', '.join(models)}" if models else "tokenized for another model"
+        raise PlanMismatchError(
+            f"model={config.model.name}: run={run.root} has {have}; give {JOB} the model=... of the run, or first run "
+            f"python -m jobs.{'collect' if name in stages else 'tokenize'} for this one"
+        )
+    require_same(run, name, stages[name], tokenize.make_plan(config, tokenizer, ""), ["inputs"])
+    for stage in (name, collected):
+        if stage in stages and stages[stage]["status"] != "complete" and not additions(stages[stage]["plan"]):
+            run.fingerprint(stage, JOB)
+    return tokenizer
+
+
+if __name__ == "__main__":
+    sys.exit(launch(run, SECTIONS))
