@@ -19,6 +19,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.neuron_view import Evidence, Link, NeuronView, SentenceView, Share
 from neuronsig.profiles import most_selective
 from neuronsig.rundir import RunDirectory
+from neuronsig.storage import parquet_source, read_parquet
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table, table_files
 
 SENTENCE_COLUMNS = ("sentence_id", "domain", "doc_id", "text", "tokens", "metadata")
@@ -283,7 +284,7 @@ def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
     if not file.exists():
         return []
     try:
-        return pq.read_table(file, columns=list(CORPORA_COLUMNS)).to_pylist()
+        return read_parquet(file, CORPORA_COLUMNS).to_pylist()
     except (pa.ArrowException, OSError) as error:
         line = re.sub(r"\s+", " ", str(error))[:200]
         raise InputError(
@@ -316,8 +317,9 @@ def _require_model(run: RunDirectory, model: str, needed_by: str) -> None:
 def _rows(directory: Path, schema: pa.Schema, columns: Sequence[str]) -> dict[Neuron, dict[str, Any]]:
     """A table of one row a neuron, by neuron."""
     check_table(directory, schema)
-    files = [str(path) for path in table_files(directory)]
-    rows = pq.read_table(files, columns=list(columns), partitioning=None).to_pylist()
+    rows = pq.read_table(
+        **parquet_source(table_files(directory)), columns=list(columns), partitioning=None
+    ).to_pylist()
     return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
 
 
@@ -330,8 +332,7 @@ def _neuron_filter(neurons: Sequence[Neuron]) -> ds.Expression:
 
 def _scan(directory: Path, columns: Sequence[str], condition: ds.Expression) -> pa.Table:
     """Rows that fulfil the condition, read batch by batch so that only they are held."""
-    files = [str(path) for path in table_files(directory)]
-    dataset = ds.dataset(files, format="parquet")
+    dataset = ds.dataset(**parquet_source(table_files(directory)), format="parquet")
     scanner = dataset.scanner(
         columns=list(columns), filter=condition, batch_readahead=2, fragment_readahead=1, use_threads=True
     )
