@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,8 @@ from neuronsig.errors import InputError
 from neuronsig.figures.gallery import draw_all
 from neuronsig.neuron import Neuron
 from neuronsig.progress import show_table, task
-from neuronsig.rundir import RunDirectory, atomic_write, fingerprint_of, remove
+from neuronsig.rundir import RunDirectory, fingerprint_of
+from neuronsig.storage import absolute, atomic_write, is_whole, list_files, read_parquet, written_folder
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, TOPK, check_table, read_table, table_files
 from neuronsig_ray.clusters import check_clusters, kmeans, tsne
 from neuronsig_ray.embeddings import TRAIN, check_vectors, read_vectors, save_vectors, train
@@ -63,7 +63,7 @@ def run(config: Config) -> Summary:
             profiles = _profiles_of(read_table(run.profiles(name), PROFILES), lists, run.profiles(name))
             words = _words(run, config.analysis, words_plan, total)
             stage.counts.update(_cluster(config, run, words, lists, profiles))
-    figures = len(list(run.analysis(name).glob("*.png")))
+    figures = sum(file.suffix == ".png" for file in list_files(run.analysis(name)))
     return {
         "table": str(run.neurons(name)),
         "figures": f"{figures} in {run.analysis(name)}",
@@ -93,9 +93,7 @@ def _words(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any], tota
     """Train or read the word vectors once; every model of the run shares them."""
     folder = run.work("words", fingerprint_of(plan))
     trained = config.vectors == TRAIN
-    if not folder.exists():
-        partial = folder.with_name(f".{folder.name}.partial")
-        remove(partial)
+    if not is_whole(folder):
         if trained:
             with task("training word vectors", total * (config.epochs + 1), "sentences") as t:
                 vectors = train(table_files(run.sentences), total, config, t.advance)
@@ -104,9 +102,9 @@ def _words(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any], tota
             with task(f"reading {config.vectors}", 1, "file") as t:
                 vectors = read_vectors(config)
                 t.advance()
-        save_vectors(vectors, partial)
-        partial.replace(folder)
-    return WordSource(str(folder.resolve()), lower=trained)
+        with written_folder(folder) as path:
+            save_vectors(vectors, path)
+    return WordSource(absolute(folder), lower=trained)
 
 
 def _cluster(
@@ -140,7 +138,8 @@ def _cluster(
     for column, values in columns.items():
         neurons = neurons.append_column(column, values)
     neurons = neurons.cast(NEURONS)
-    _write_table(neurons, run.neurons(name))
+    with written_folder(run.neurons(name)) as path:
+        pq.write_table(neurons, path / "part-00000.parquet", compression="zstd")
     counts = {
         "neurons": len(lists.neurons),
         "sentences in a list": sums.sentences,
@@ -154,7 +153,7 @@ def _cluster(
     corpora = run.analysis("corpora.parquet")
     folder = run.analysis(name)
     _write_clusters(folder, clusters, layers, found, counts)
-    table = pq.read_table(corpora) if corpora.exists() else None
+    table = read_parquet(corpora) if corpora.exists() else None
     with task("figures", None, "figures") as t:
         draw_all(neurons, found, table, name, folder, t.advance)
     return counts
@@ -190,15 +189,6 @@ def _lists(rows: np.ndarray) -> pa.Array:
     flat = pa.array(np.ascontiguousarray(rows, dtype=np.float32).ravel())
     offsets = pa.array(np.arange(0, rows.size + 1, rows.shape[1], dtype=np.int32))
     return pa.ListArray.from_arrays(offsets, flat)
-
-
-def _write_table(table: pa.Table, folder: Path) -> None:
-    partial = folder.with_name(f".{folder.name}.partial")
-    remove(partial)
-    partial.mkdir(parents=True)
-    pq.write_table(table, partial / "part-00000.parquet", compression="zstd")
-    remove(folder)
-    shutil.move(partial, folder)
 
 
 def _write_clusters(

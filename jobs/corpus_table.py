@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config
 from neuronsig.progress import say, show_table
-from neuronsig.rundir import RunDirectory, atomic_write
+from neuronsig.rundir import RunDirectory
+from neuronsig.storage import atomic_write, read_parquet
 from neuronsig.tables import SENTENCES, check_table
 
 SECTIONS = ("spark",)
@@ -48,7 +49,7 @@ def run(config: Config) -> Summary:
             rows = count(config, directory.sentences)
             write(rows, file)
             stage.counts = {"domains": len(rows) - 1, "sentences": rows[-1]["sentences"], "words": rows[-1]["words"]}
-    rows = pq.read_table(file).to_pylist()
+    rows = read_parquet(file).to_pylist()
     # Eight columns do not fit a terminal of 80 characters.
     show_table("Corpora (P1 Table 1)", TITLES[:-1], [cells(row)[:-1] for row in rows])
     for row in rows[:-1]:

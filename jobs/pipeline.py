@@ -22,6 +22,7 @@ from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.rundir import RunDirectory
+from neuronsig.storage import absolute
 
 STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "report")
 
@@ -85,7 +86,7 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
         seconds[name] = round(time.monotonic() - started, 1)
     subprocess.run([sys.executable, "-m", "jobs.show", "--brief", *words], check=False)
     index = RunDirectory(config.run).report / "index.html"
-    return {"seconds": seconds, "all stages, seconds": round(sum(seconds.values()), 1), "report": str(index.resolve())}
+    return {"seconds": seconds, "all stages, seconds": round(sum(seconds.values()), 1), "report": absolute(index)}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -317,9 +317,7 @@ def _require_model(run: RunDirectory, model: str, needed_by: str) -> None:
 def _rows(directory: Path, schema: pa.Schema, columns: Sequence[str]) -> dict[Neuron, dict[str, Any]]:
     """A table of one row a neuron, by neuron."""
     check_table(directory, schema)
-    rows = pq.read_table(
-        **parquet_source(table_files(directory)), columns=list(columns), partitioning=None
-    ).to_pylist()
+    rows = pq.read_table(**parquet_source(table_files(directory)), columns=list(columns), partitioning=None).to_pylist()
     return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
 
 
