@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from jobs import collect
 from jobs.launch import Summary, launch
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
 from neuronsig.commits import committed
@@ -35,6 +34,7 @@ from neuronsig.topk import Keys
 from neuronsig.verify import DENSE, Check, GroupFile, ListChecks, SentenceFile, check_files, sentence_files
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model import DeviceClass
+from neuronsig_ray.prepare import groups_of, make_job
 from neuronsig_ray.reduce import final_marker
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.verify import Collection, Input, batch_checks, plain_checks, why_not_same_bits
@@ -108,11 +108,11 @@ def _subject(config: Config) -> tuple[Subject, Check]:
     recorded = {key: value for key, value in entry["config"]["collect"].items() if key in known}
     recorded["batch_tokens"] = plan["batch_tokens"]
     as_made = dataclasses.replace(config, collect=CollectConfig(**recorded))
-    groups = collect.groups_of(as_made, folder)
+    groups = groups_of(as_made, folder)
     units = {group.name: group.units for group in groups}
     made.count(1, units != plan["groups"], f"units of {config.model.path} are {units}, the plan's {plan['groups']}")
     shards, device = ShardPlan.read(run.tokenized(plan["tokenizer"])), DeviceClass(**plan["device"])
-    job = collect.make_job(as_made, run, shards, fingerprint, folder, device, groups, device.threads)
+    job = make_job(as_made, run, shards, fingerprint, folder, device, groups, device.threads)
     return Subject(run, plan, job, tokenizer, folder), made
 
 

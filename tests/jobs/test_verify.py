@@ -17,7 +17,7 @@ pytest.importorskip("ray", reason="ray is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
 
 from jobs import collect, verify
-from neuronsig.checkpoint import load_tokenizer
+from neuronsig.checkpoint import load_tokenizer, weights_fingerprint
 from neuronsig.commits import file_digest
 from neuronsig.compose import compose
 from neuronsig.config import Config
@@ -244,7 +244,7 @@ def test_scores_of_other_weights_than_the_plan_names(run, tmp_path):
     other = save_model(tmp_path / "other", seed=5)
     record = json.loads((run / "run.json").read_text())
     plan = record["stages"]["collect/tiny"]["plan"]
-    plan["weights"] = collect.weights_fingerprint(other)
+    plan["weights"] = weights_fingerprint(other)
     (run / "run.json").write_text(json.dumps(record))
     assert re.search(
         r"scores agree with plain float32 ones: [34]\d of [45]\d are wrong", refused(run, other, "verify.sample=50")
