@@ -2,9 +2,9 @@
 
 Reads RUN/sentences (jobs.annotate), RUN/topk/<model> (jobs.collect) and RUN/profiles/<model> (jobs.mine). fastText
 gives words vectors, sentences the mean of their words', neurons the mean of their top sentences'. Neurons are
-clustered by faiss k-means with as many clusters as layers, compared with the layers by the Hungarian algorithm, and
-laid out by t-SNE. Writes RUN/neurons/<model> (the profiles with typical sentence, vector, cluster and position) and
-RUN/analysis/<model> (clusters.json, layers_by_cluster.csv, figures as .png and .svg).
+clustered by faiss k-means, each site by itself, with as many clusters as layers, compared with the layers by the
+Hungarian algorithm, and laid out by t-SNE. Writes RUN/neurons/<model> (the profiles with typical sentence, vector,
+cluster and position) and RUN/analysis/<model> (clusters.json, layers_by_cluster.csv, figures as .png and .svg).
 
 Example:  python -m jobs.cluster run=runs/demo model=minilm
           python -m jobs.cluster run=runs/demo analysis.vectors=crawl-300d-2M-subword.bin overwrite=true
@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from neuronsig.clusters import Agreement, agreement, contingency, ordered_by_lay
 from neuronsig.config import AnalysisConfig, Config
 from neuronsig.errors import InputError
 from neuronsig.figures.gallery import draw_all
-from neuronsig.neuron import Neuron
+from neuronsig.neuron import SITES, Neuron
 from neuronsig.progress import show_table, task
 from neuronsig.rundir import RunDirectory, fingerprint_of
 from neuronsig.storage import absolute, atomic_write, is_whole, list_files, read_parquet, written_folder
@@ -59,7 +60,8 @@ def run(config: Config) -> Summary:
     with run.stage(f"cluster/{name}", plan, outputs, settings, config.overwrite) as stage:
         if not stage.done:
             lists = read_top_lists(run.topk(name))
-            check_clusters(config.analysis.clusters, len(lists.neurons))
+            by_site = Counter(neuron.site for neuron in lists.neurons)
+            check_clusters(config.analysis.clusters, min(by_site.values()))
             profiles = _profiles_of(read_table(run.profiles(name), PROFILES), lists, run.profiles(name))
             words = _words(run, config.analysis, words_plan, total)
             stage.counts.update(_cluster(config, run, words, lists, profiles))
@@ -120,14 +122,23 @@ def _cluster(
         with task("typical sentences", len(files), "files") as t:
             typical = typical_sentences(files, lists, means, words, t.advance)
     vectors = means.astype(np.float32)
+    sites = np.array([neuron.site for neuron in lists.neurons])
     layers = np.array([neuron.layer for neuron in lists.neurons])
-    k = analysis.clusters or len(np.unique(layers))
-    with task("clusters and t-SNE", 2, "steps") as t:
-        clusters = ordered_by_layer(kmeans(vectors, k, analysis.restarts, analysis.seed), layers)
-        t.advance()
-        places = tsne(vectors, analysis.perplexity, analysis.seed)
-        t.advance()
-    found = agreement(clusters, layers, analysis.seed)
+    clusters, places = np.empty(len(layers), np.int32), np.empty((len(layers), 2), np.float32)
+    found: dict[str, Agreement] = {}
+    present, first = [site for site in SITES if site in sites], 0
+    with task("clusters and t-SNE", 2 * len(present), "steps") as t:
+        # Each site by itself, so that its clusters are those of a run that collected no other.
+        for site in present:
+            own = np.flatnonzero(sites == site)
+            k = analysis.clusters or len(np.unique(layers[own]))
+            labels = kmeans(vectors[own], k, analysis.restarts, analysis.seed)
+            clusters[own] = first + ordered_by_layer(labels, layers[own])
+            first += k
+            t.advance()
+            places[own] = tsne(vectors[own], analysis.perplexity, analysis.seed)
+            found[site] = agreement(clusters[own], layers[own], analysis.seed)
+            t.advance()
     columns = {
         "typical_sentence_id": pa.array(typical.sentence_ids(), pa.int64()),
         "vector": _lists(vectors),
@@ -140,19 +151,21 @@ def _cluster(
     neurons = neurons.cast(NEURONS)
     with written_folder(run.neurons(name)) as path:
         pq.write_table(neurons, path / "part-00000.parquet", compression="zstd")
-    counts = {
+    counts: dict[str, Any] = {
         "neurons": len(lists.neurons),
         "sentences in a list": sums.sentences,
         "sentences without a vector": sums.without_vector,
         "neurons without a vector": int((sums.counts == 0).sum()),
-        "clusters": k,
-        "accuracy": round(found.accuracy, 4),
-        "accuracy by chance": round(found.chance_mean, 4),
-        "accuracy by chance, 95th percentile": round(found.chance_high, 4),
+        "clusters": first,
     }
+    for site, agreed in found.items():
+        of = "" if site == "hidden" else f"{site}: "
+        counts[f"{of}accuracy"] = round(agreed.accuracy, 4)
+        counts[f"{of}accuracy by chance"] = round(agreed.chance_mean, 4)
+        counts[f"{of}accuracy by chance, 95th percentile"] = round(agreed.chance_high, 4)
     corpora = run.analysis("corpora.parquet")
     folder = run.analysis(name)
-    _write_clusters(folder, clusters, layers, found, counts)
+    _write_clusters(folder, clusters, sites, layers, found)
     table = read_parquet(corpora) if corpora.exists() else None
     with task("figures", None, "figures") as t:
         draw_all(neurons, found, table, name, folder, t.advance)
@@ -192,23 +205,23 @@ def _lists(rows: np.ndarray) -> pa.Array:
 
 
 def _write_clusters(
-    folder: Path, clusters: np.ndarray, layers: np.ndarray, found: Agreement, counts: dict[str, Any]
+    folder: Path, clusters: np.ndarray, sites: np.ndarray, layers: np.ndarray, found: dict[str, Agreement]
 ) -> None:
     """clusters.json and layers_by_cluster.csv, and the same table on the terminal."""
-    table, names, columns = contingency(clusters, layers)
-    record = {
-        **dataclasses.asdict(found),
-        "neurons": counts["neurons"],
-        "clusters": names,
-        "layers": columns,
-        "table": table.tolist(),
-    }
+    every = [int(layer) for layer in np.unique(layers)]
+    header: list[str] = ["cluster", "site", *(f"L{layer}" for layer in every), "neurons", "matched_layer"]
+    record: dict[str, Any] = {}
+    rows: list[list[object]] = []
+    for site, agreed in found.items():
+        own = sites == site
+        table, names, columns = contingency(clusters[own], layers[own])
+        sizes = {"neurons": int(own.sum()), "clusters": names, "layers": columns, "table": table.tolist()}
+        record[site] = {**dataclasses.asdict(agreed), **sizes}
+        for cluster, row in zip(names, table, strict=True):
+            counted = dict(zip(columns, row, strict=True))
+            matched = f"L{agreed.matching[cluster]}" if cluster in agreed.matching else ""
+            rows.append([str(cluster), site, *(int(counted.get(x, 0)) for x in every), int(row.sum()), matched])
     atomic_write(folder / "clusters.json", json.dumps(record, indent=1).encode())
-    header: list[str] = ["cluster", *(f"L{layer}" for layer in columns), "neurons", "matched_layer"]
-    rows: list[list[object]] = [
-        [str(c), *(int(n) for n in row), int(row.sum()), f"L{found.matching[c]}" if c in found.matching else ""]
-        for c, row in zip(names, table, strict=True)
-    ]
     lines = [",".join(map(str, row)) for row in [list[object](header), *rows]]
     atomic_write(folder / "layers_by_cluster.csv", ("\n".join(lines) + "\n").encode())
     show_table("Neurons by cluster and layer", header, rows)

@@ -62,7 +62,8 @@ def check(config: Config) -> None:
             raise ConfigError(f"mining.layers={layer}: the layers collected are {', '.join(map(str, layers))}")
     wordpiece_json(config.annotator.wordpieces)
     check_vectors(config.analysis)
-    check_clusters(config.analysis.clusters, sum(units.values()) * len(config.collect.signs))
+    by_site = [sum(g.units for g in groups if g.site == site) for site in config.collect.sites]
+    check_clusters(config.analysis.clusters, min(by_site) * len(config.collect.signs))
     if config.spark.master:
         choose_java(pyspark.__version__)
     if not address_of(config.ray):

@@ -96,13 +96,17 @@ class Estimate:
 def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sentence: float) -> Estimate:
     """Price a run of `sentences` sentences on `config.hardware`."""
     collect, hardware = config.collect, config.hardware
-    layers = len(collect.layers) or shape.layers
-    neurons = layers * shape.width * len(collect.signs)
+    # The heads of a block are taken to be as wide together as its hidden state.
+    units = {"hidden": shape.width, "mlp": shape.feed_forward, "attention": shape.width}
+    chosen = collect.layers or range(1, shape.layers + 1)
+    neurons = sum(units[site] for site in collect.sites for layer in chosen if layer or site == "hidden")
+    neurons *= len(collect.signs)
     tokens = sentences * tokens_per_sentence
     sizes = shard_sizes(sentences, collect.shard_sentences)
     kept = min(collect.k, sentences)
     committed = committed_keys(collect.k, sizes, in_flight(hardware.replicas))
-    mined = len(config.mining.neurons) + len(config.mining.layers) * shape.width + config.mining.selective
+    in_layer = sum(units[site] for site in collect.sites)
+    mined = len(config.mining.neurons) + len(config.mining.layers) * in_layer + config.mining.selective
     mined = min(mined, neurons)
     flops = tokens * shape.flops_per_token(tokens_per_sentence)
     analysis = config.analysis

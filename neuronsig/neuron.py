@@ -8,6 +8,11 @@ from dataclasses import dataclass
 from neuronsig.errors import ConfigError
 
 SITES = ("hidden", "mlp", "attention")
+SITE_NAMES = {
+    "hidden": "hidden states",
+    "mlp": "feed-forward activations (mlp)",
+    "attention": "outputs of attention heads (attention)",
+}
 _NAME = re.compile(r"^(?:(?P<site>hidden|mlp|attention):)?L(?P<layer>\d+)/U(?P<unit>\d+)(?P<sign>[+-]?)$", re.I)
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.highlight import Signature
 from neuronsig.mining_command import mining_command
-from neuronsig.neuron import Neuron
+from neuronsig.neuron import SITES, Neuron
 from neuronsig.neuron_view import Evidence, Link, NeuronView, SentenceView, Share
 from neuronsig.profiles import most_selective
 from neuronsig.rundir import RunDirectory
@@ -56,7 +56,7 @@ class SignatureReader:
             check_table(directory, schema)
         self.clustered = self._is_current(f"cluster/{model}", needed_by)
         self.profiles = self._profiles()
-        self.neurons = sorted(self.profiles, key=lambda n: (n.site, n.layer, -n.sign, n.unit))
+        self.neurons = sorted(self.profiles, key=lambda n: (SITES.index(n.site), n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})
         self._places = {neuron: place for place, neuron in enumerate(self.neurons)}
         self.corpora = read_corpora(run) if self._is_current("corpus_table", needed_by) else []
@@ -325,7 +325,8 @@ def _neuron_filter(neurons: Sequence[Neuron]) -> ds.Expression:
     """A superset of the neurons' rows that Parquet statistics can prune by."""
     layers = pa.array(sorted({n.layer for n in neurons}), pa.int16())
     units = pa.array(sorted({n.unit for n in neurons}), pa.int32())
-    return ds.field("layer").isin(layers) & ds.field("unit").isin(units)
+    sites = pa.array(sorted({n.site for n in neurons}), pa.string())
+    return ds.field("site").isin(sites) & ds.field("layer").isin(layers) & ds.field("unit").isin(units)
 
 
 def _scan(directory: Path, columns: Sequence[str], condition: ds.Expression) -> pa.Table:

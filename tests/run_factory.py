@@ -139,6 +139,7 @@ class FactoryRun:
     signatures: list[dict[str, Any]]
     profiles: list[dict[str, Any]]
     traits: dict[tuple[int, int], str] = field(default_factory=dict)
+    mlp: dict[tuple[int, int], list[tuple[float, int]]] = field(default_factory=dict)  # as `top`, of another site
 
 
 def make_run(
@@ -149,8 +150,12 @@ def make_run(
     k: int = 40,
     clustered: bool = True,
     seed: int = 0,
+    mlp_units: int = 0,
 ) -> FactoryRun:
-    """Write a finished run at `root`; units of every layer take the TRAITS in turn."""
+    """Write a finished run at `root`; units of every layer take the TRAITS in turn.
+
+    `mlp_units` > 0 adds as many feed-forward neurons a layer, whose traits are those of the hidden states backwards.
+    """
     rng = random.Random(seed)
     rows = make_sentences(sentences, rng)
     made = FactoryRun(RunDirectory.create(root), rows, {}, [], [])
@@ -168,7 +173,13 @@ def make_run(
             scores = [round(value + rng.gauss(0, noise), 6) for value in values[trait]]
             order = sorted(range(len(rows)), key=lambda i: (-scores[i], i))[:k]
             made.top[layer, unit] = [(scores[i], i) for i in order]
-            _abstract(made, layer, unit, [rows[i] for i in order], [counted[i] for i in order], corpus)
+            _abstract(made, "hidden", layer, unit, [rows[i] for i in order], [counted[i] for i in order], corpus)
+    for layer in range(1, layers + 1):
+        for unit in range(mlp_units):
+            scores = [round(value + rng.gauss(0, 0.25), 6) for value in values[names[-1 - unit % len(names)]]]
+            order = sorted(range(len(rows)), key=lambda i: (-scores[i], i))[:k]
+            made.mlp[layer, unit] = [(scores[i], i) for i in order]
+            _abstract(made, "mlp", layer, unit, [rows[i] for i in order], [counted[i] for i in order], corpus)
     _write(made, k, clustered, rng)
     return made
 
@@ -188,13 +199,14 @@ def _items(row: dict[str, Any]) -> dict[str, set[tuple[str, ...]]]:
 
 def _abstract(
     made: FactoryRun,
+    site: str,
     layer: int,
     unit: int,
     top: list[dict[str, Any]],
     counted: list[dict[str, set[tuple[str, ...]]]],
     corpus: dict[str, Counter[tuple[str, ...]]],
 ) -> None:
-    key = {"site": "hidden", "layer": layer, "unit": unit, "sign": 1}
+    key = {"site": site, "layer": layer, "unit": unit, "sign": 1}
     n1, n2 = len(top), len(made.rows) - len(top)
     for kind, total in corpus.items():
         found = []
@@ -243,8 +255,9 @@ def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> Non
     _table(run.sentences / "part-0.parquet", made.rows[half:], SENTENCES)
     _table(run.sentences / "part-1.parquet", made.rows[:half], SENTENCES)
     top = [
-        {"site": "hidden", "layer": la, "unit": u, "sign": 1, "rank": r, "score": score, "sentence_id": i}
-        for (la, u), ranked in made.top.items()
+        {"site": site, "layer": la, "unit": u, "sign": 1, "rank": r, "score": score, "sentence_id": i}
+        for site, lists in (("hidden", made.top), ("mlp", made.mlp))
+        for (la, u), ranked in lists.items()
         for r, (score, i) in enumerate(ranked)
     ]
     _table(run.topk(MODEL) / "part-0.parquet", top, TOPK)
@@ -259,12 +272,13 @@ def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> Non
         f"mine/{MODEL}": {"counts": {"neurons": len(made.top), "mined": len(made.top)}},
     }
     if clustered:
+        lists = {"hidden": made.top, "mlp": made.mlp}
         extra = [
             {
                 **row,
-                "typical_sentence_id": made.top[row["layer"], row["unit"]][3][1],
+                "typical_sentence_id": lists[row["site"]][row["layer"], row["unit"]][3][1],
                 "vector": [rng.random() for _ in range(4)],
-                "cluster": row["unit"] % 3,
+                "cluster": row["unit"] % 3 + (3 if row["site"] == "mlp" else 0),
                 "tsne": [rng.random(), rng.random()],
             }
             for row in made.profiles

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from matplotlib.figure import Figure
 
 from neuronsig.clusters import Agreement
@@ -14,6 +15,7 @@ from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import TOTAL, corpora_overview, shares_by_layer
 from neuronsig.figures.layers import length_map, ranking_by_layer
 from neuronsig.figures.style import save
+from neuronsig.neuron import SITE_NAMES, SITES
 from neuronsig.rankings import field_counts, field_names, sentiment_sd
 
 MOST_VALUES = 24
@@ -21,13 +23,16 @@ MOST_VALUES = 24
 
 def draw_all(
     neurons: pa.Table,
-    found: Agreement,
+    found: Mapping[str, Agreement],
     corpora: pa.Table | None,
     model: str,
     folder: Path,
     drawn: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """Draw and save every figure that the data allow, and return their names; `neurons` is the NEURONS table."""
+    """Draw and save every figure that the data allow, and return their names; `neurons` is the NEURONS table.
+
+    `found` is by site.
+    """
     names = []
     for name, figure in figures(neurons, found, corpora, model):
         save(figure, folder, name)
@@ -36,12 +41,34 @@ def draw_all(
     return names
 
 
-def figures(neurons: pa.Table, found: Agreement, corpora: pa.Table | None, model: str) -> list[tuple[str, Figure]]:
-    """Name and figure of all that the data allow: sentiment and domains only where the text has them."""
+def figures(
+    neurons: pa.Table, found: Mapping[str, Agreement], corpora: pa.Table | None, model: str
+) -> list[tuple[str, Figure]]:
+    """Name and figure of all that the data allow: sentiment and domains only where the text has them.
+
+    Every site has figures of its own, as if it had been collected alone: layer 4's hidden states and feed-forward
+    activations are other neurons. Names begin with the site, but for hidden states.
+    """
+    drawn = []
+    for site in SITES:
+        own = neurons.filter(pc.equal(neurons["site"], site))
+        if own.num_rows:
+            prefix = "" if site == "hidden" else f"{site}_"
+            drawn += [(prefix + name, figure) for name, figure in _of_site(own, found[site], corpora, model, site)]
+    if corpora is not None and corpora.num_rows:
+        drawn.append(("corpora", corpora_overview(corpora, f"neuronsig · text of the run that {model} read")))
+    return drawn
+
+
+def _of_site(
+    neurons: pa.Table, found: Agreement, corpora: pa.Table | None, model: str, site: str
+) -> list[tuple[str, Figure]]:
+    """The figures of one site's neurons, without the site in their names."""
     layers = neurons["layer"].to_numpy()
     places = np.array(neurons["tsne"].to_pylist(), dtype=np.float32).reshape(-1, 2)
     top = int(np.max(neurons["n_sentences"].to_numpy()))
-    source = f"neuronsig · {model} · {len(layers):,} neurons · up to {top:,} top sentences a neuron"
+    kind = "" if site == "hidden" else f" · {SITE_NAMES[site]}"
+    source = f"neuronsig · {model}{kind} · {len(layers):,} neurons · up to {top:,} top sentences a neuron"
     drawn = [
         ("tsne_by_layer", tsne_by_layer(places, layers, source)),
         ("clusters_by_layer", clusters_by_layer(neurons["cluster"].to_numpy(), layers, found, source)),
@@ -68,8 +95,6 @@ def figures(neurons: pa.Table, found: Agreement, corpora: pa.Table | None, model
         corpus = _corpus_shares(corpora) if field == "domain" else {}
         shares = shares_by_layer(field_counts(profiles, field), layers, field, corpus, source)
         drawn.append((f"{field}_by_layer".replace("/", "_"), shares))
-    if corpora is not None and corpora.num_rows:
-        drawn.append(("corpora", corpora_overview(corpora, f"neuronsig · text of the run that {model} read")))
     return drawn
 
 
@@ -83,10 +108,9 @@ def composition_field(profiles: pa.ChunkedArray) -> str | None:
 
 
 def _length_map(neurons: pa.Table, source: str) -> Figure:
-    """The map of one site and sign: the first of the run."""
-    keys = list(zip(neurons["site"].to_pylist(), neurons["sign"].to_pylist(), strict=True))
-    chosen = min(keys, key=lambda key: (key[0], -key[1]))
-    inside = np.array([key == chosen for key in keys])
+    """The map of one sign: the highest activations where they were collected."""
+    signs = neurons["sign"].to_numpy()
+    inside = signs == signs.max()
     columns = [neurons[name].to_numpy()[inside] for name in ("length_mean", "layer", "unit")]
     return length_map(columns[0].astype(np.float64), columns[1], columns[2], source)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from neuronsig.neuron import Neuron
 from neuronsig.neuron_view import Evidence, NeuronView
+from neuronsig.report.site_data import group_slug, group_title
 from neuronsig.signature_reader import SignatureReader
 from neuronsig.summary import Description
 
@@ -31,6 +32,8 @@ def neuron_context(
         "view": view,
         "description": described[neuron],
         "described": described,
+        "group_slug": group_slug(neuron),
+        "group_title": group_title(neuron),
         "previous": reader.neighbour(neuron, -1),
         "next": reader.neighbour(neuron, 1),
         "layers": [n for n in (replace(neuron, layer=layer) for layer in reader.layers) if n in reader.profiles],

@@ -40,13 +40,23 @@ class Line:
 
     @property
     def group_slug(self) -> str:
-        n = self.neuron
-        return f"{n.site}-L{n.layer:02d}{'n' if n.sign < 0 else 'p'}"
+        return group_slug(self.neuron)
 
     @property
     def group_title(self) -> str:
-        n = self.neuron
-        return f"{'Embeddings' if n.layer == 0 else f'Layer {n.layer}'}{_suffix(n)}"
+        return group_title(self.neuron)
+
+
+def group_slug(neuron: Neuron) -> str:
+    """A file's name for the neurons of one site, layer and sign."""
+    return f"{neuron.site}-L{neuron.layer:02d}{'n' if neuron.sign < 0 else 'p'}"
+
+
+def group_title(neuron: Neuron) -> str:
+    """`Layer 4`, `Layer 4, mlp`, `Embeddings`, with the sign where it is the lowest."""
+    site = "" if neuron.site == "hidden" else f", {neuron.site}"
+    sign = ", lowest activations" if neuron.sign < 0 else ""
+    return f"{'Embeddings' if neuron.layer == 0 else f'Layer {neuron.layer}'}{site}{sign}"
 
 
 METRICS: tuple[tuple[str, Callable[[Line], float], str], ...] = (
@@ -139,8 +149,3 @@ def _letter(value: float, low: float, high: float) -> str:
 
 def _round(value: float) -> float:
     return float(f"{value:.3g}")
-
-
-def _suffix(neuron: Neuron) -> str:
-    site = "" if neuron.site == "hidden" else f", {neuron.site}"
-    return site + (", lowest activations" if neuron.sign < 0 else "")

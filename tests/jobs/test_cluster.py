@@ -55,11 +55,11 @@ def test_a_typical_sentence_is_one_of_the_neurons_own(made):
 
 def test_the_analysis_folder_holds_clusters_table_and_figures(made):
     folder = made.run.analysis("minilm")
-    record = json.loads((folder / "clusters.json").read_text())
+    record = json.loads((folder / "clusters.json").read_text())["hidden"]
     assert np.sum(record["table"]) == 16
     assert 0 < record["accuracy"] <= 1
     lines = (folder / "layers_by_cluster.csv").read_text().splitlines()
-    assert lines[0] == "cluster,L1,L2,neurons,matched_layer"
+    assert lines[0] == "cluster,site,L1,L2,neurons,matched_layer"
     assert len(lines) == 3
     assert {p.stem for p in folder.glob("*.png")} == {p.stem for p in folder.glob("*.svg")}
     assert {"tsne_by_layer", "selectivity_by_layer", "sentiment_by_layer", "corpora"} <= {

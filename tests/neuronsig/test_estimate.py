@@ -62,3 +62,13 @@ def test_a_config_without_sizes_is_named(tmp_path: Path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match=r"config\.json names no width"):
         ModelShape.from_config(tmp_path / "config.json")
+
+
+def test_neurons_of_every_site_are_priced():
+    def neurons(*words: str) -> int:
+        return estimate(compose(["preset=paper", *words]), BERT_BASE, 1_000, 25.0).neurons
+
+    assert neurons() == 12 * 768
+    assert neurons("collect.sites=[mlp]") == 12 * 3072
+    assert neurons("collect.sites=[hidden,mlp,attention]", "collect.signs=[1,-1]") == 2 * 12 * (768 + 3072 + 768)
+    assert neurons("collect.sites=[hidden,mlp]", "collect.layers=[0,3]") == 2 * 768 + 3072

@@ -30,6 +30,19 @@ def reader(made: FactoryRun) -> SignatureReader:
     return SignatureReader(made.run, MODEL, sentences=12)
 
 
+def test_the_same_layer_and_unit_of_two_sites_are_two_neurons(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", units=3, k=20, mlp_units=5)
+    reader = SignatureReader(made.run, MODEL, sentences=12)
+    hidden, mlp = reader.views([Neuron("hidden", 2, 1), Neuron("mlp", 2, 1)])
+    assert [s.sentence_id for s in hidden.sentences] == [i for _, i in made.top[2, 1][:12]]
+    assert [s.sentence_id for s in mlp.sentences] == [i for _, i in made.mlp[2, 1][:12]]
+    for view in (hidden, mlp):
+        rows = [r for r in made.signatures if (r["site"], r["layer"], r["unit"]) == (view.neuron.site, 2, 1)]
+        assert sum(map(len, view.evidence.values())) == len(rows)
+        assert {link.neuron.site for link in view.similar} <= {view.neuron.site}
+    assert [str(n) for n in reader.neurons[5:7]] == ["L2/U2", "mlp:L1/U0"]
+
+
 @pytest.mark.parametrize("prefetch", [False, True], ids=["asked for", "prefetched"])
 def test_every_view_equals_the_tables(made: FactoryRun, prefetch: bool) -> None:
     reader = SignatureReader(made.run, MODEL, sentences=12)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from neuronsig.clusters import agreement
@@ -9,7 +10,7 @@ from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import corpora_overview, shares_by_layer
 from neuronsig.figures.gallery import composition_field, draw_all, figures
 from neuronsig.figures.layers import length_map, ranking_by_layer
-from neuronsig.report.overview import CAPTIONS
+from neuronsig.report.overview import CAPTIONS, caption_of
 from neuronsig.tables import NEURONS
 
 CORPORA = pa.table(
@@ -24,7 +25,7 @@ CORPORA = pa.table(
 )
 
 
-def neurons(layers, units, fields=("domain", "sentiment")):
+def neurons(layers, units, fields=("domain", "sentiment"), site="hidden"):
     rng = np.random.default_rng(0)
     rows = []
     for layer in range(1, layers + 1):
@@ -34,7 +35,7 @@ def neurons(layers, units, fields=("domain", "sentiment")):
             rows.append(
                 number
                 | {
-                    "site": "hidden",
+                    "site": site,
                     "layer": layer,
                     "unit": unit,
                     "sign": 1,
@@ -52,7 +53,11 @@ def neurons(layers, units, fields=("domain", "sentiment")):
 
 
 def found(table):
-    return agreement(table["cluster"].to_numpy(), table["layer"].to_numpy(), seed=0, rounds=5)
+    found = {}
+    for site in set(table["site"].to_pylist()):
+        own = table.filter(pc.equal(table["site"], site))
+        found[site] = agreement(own["cluster"].to_numpy(), own["layer"].to_numpy(), seed=0, rounds=5)
+    return found
 
 
 @pytest.mark.parametrize(("layers", "units"), [(3, 8), (1, 1), (1, 5), (30, 2)])
@@ -77,6 +82,22 @@ def test_without_metadata_and_corpora_their_figures_are_left_out(tmp_path):
     table = neurons(2, 4, fields=())
     names = draw_all(table, found(table), None, "minilm", tmp_path)
     assert set(names) == {"tsne_by_layer", "clusters_by_layer", "selectivity_by_layer", "length_by_layer"}
+
+
+def test_each_site_has_figures_of_its_own_that_do_not_change_with_the_others(tmp_path):
+    hidden, mlp = neurons(3, 8), neurons(3, 13, site="mlp")
+    both = pa.concat_tables([mlp, hidden])
+    names = draw_all(both, found(both), CORPORA, "minilm", tmp_path / "both")
+    of_site = {name for name in CAPTIONS if name != "corpora"}
+    assert set(names) == {*CAPTIONS, *(f"mlp_{name}" for name in of_site)}
+    draw_all(hidden, found(hidden), CORPORA, "minilm", tmp_path / "hidden")
+    draw_all(mlp, found(mlp), CORPORA, "minilm", tmp_path / "mlp")
+    for name in of_site:
+        assert (tmp_path / "both" / f"{name}.svg").read_bytes() == (tmp_path / "hidden" / f"{name}.svg").read_bytes()
+        alone = (tmp_path / "mlp" / f"mlp_{name}.svg").read_bytes()
+        assert (tmp_path / "both" / f"mlp_{name}.svg").read_bytes() == alone
+        assert b"feed-forward activations (mlp)" in alone
+        assert caption_of(f"mlp_{name}") == f"Feed-forward activations (mlp): {CAPTIONS[name]}"
 
 
 def test_the_same_data_give_the_same_bytes(tmp_path):

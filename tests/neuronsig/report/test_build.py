@@ -180,6 +180,29 @@ def test_one_index_leads_to_all_models(tmp_path: Path) -> None:
     assert {"minilm/index.html", "other/index.html"} <= set(Page(index).links)
 
 
+def test_sites_of_several_widths_have_their_own_pages_layers_and_neighbours(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=2, units=3, k=20, mlp_units=5)
+    build(made.run, MODEL, ReportConfig())
+    site = made.run.report / MODEL
+    assert {path.stem for path in (site / "groups").glob("*-L*.html")} == {
+        *("hidden-L01p", "hidden-L02p", "mlp-L01p", "mlp-L02p")
+    }
+    assert len(list((site / "neurons").glob("hidden-*"))) == 6
+    assert len(list((site / "neurons").glob("mlp-*"))) == 10
+    page = Page(site / "neurons" / "mlp-L02-U0002p.html")
+    text = " ".join("".join(page.text).split())
+    assert "mlp:L2/U2" in text
+    assert "Layer 2, mlp" in text
+    assert "../groups/mlp-L02p.html" in page.links
+    assert "mlp-L01-U0002p.html" in page.links
+    assert "hidden-L01-U0002p.html" not in page.links
+    sentences = [made.rows[i]["text"] for _, i in made.mlp[2, 2][:3]]
+    assert all(sentence[:30] in "".join(page.text) for sentence in sentences)
+    front = " ".join(" ".join(Page(site / "index.html").text).split())
+    assert "16 2 × 3 hidden, 2 × 5 mlp" in front
+    assert re.search(r"Layer 1 .*Layer 2 .*Layer 1, mlp .*Layer 2, mlp", front)
+
+
 def test_a_figure_named_for_a_metadata_field_says_so() -> None:
     assert caption_of("sentence_length_by_layer") == "The top sentences of each layer by their sentence length."
 
