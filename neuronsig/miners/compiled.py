@@ -1,44 +1,77 @@
 """The compiler of the miners' inner loops: numba, with its machine code kept from one process to the next.
 
-numba keeps the code beside the source, or in the user's cache folder, or in `NUMBA_CACHE_DIR` where that is set.
-Where none of them can be written (a read-only install under a user without a home, as on many a cluster), it is
-kept in a private folder of the temporary directory, once for each machine; and where even that fails, nowhere:
-then every process compiles for some seconds.
+The code is kept in the first of these folders that can be written: `NUMBA_CACHE_DIR`, the user's cache folder
+(`XDG_CACHE_HOME` or ~/.cache), and a private folder in the temporary directory, for a user without a home, as on many
+a cluster. So it is compiled once for each machine and user. Where none can be written, or neuronsig is imported from a
+zip archive, each process compiles for some seconds.
+
+numba looks only at the file of a function for whether its code is still valid, and not at the files of those that it
+calls. So the folder is named by the sources of all of them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+Kernel = Callable[..., Any]
+settings: Any = numba.config
+HERE = Path(__file__).parent
 
 
 def compiled(function: Kernel) -> Kernel:
-    """`function` as machine code, made at its first call and kept; it runs without Python's global lock."""
-    try:
-        return _jit(function, cache=True)
-    except RuntimeError:  # numba found no folder that it may write
-        numba.config.CACHE_DIR = _private_folder()
-    try:
-        return _jit(function, cache=bool(numba.config.CACHE_DIR))
-    except RuntimeError:
-        return _jit(function, cache=False)
+    """`function` as machine code, made at its first call and kept; it runs without Python's global lock.
 
-
-def _jit(function: Kernel, cache: bool) -> Kernel:
-    kernel: Kernel = numba.njit(cache=cache, nogil=True, error_model="numpy")(function)
+    In an inner loop, call no other compiled function with arrays: counting the references to them costs more than the
+    loop (measured: two to three times, inlined or not).
+    """
+    folder = code_folder()
+    before, settings.CACHE_DIR = settings.CACHE_DIR, folder
+    try:
+        kernel: Kernel = numba.njit(cache=bool(folder), nogil=True, error_model="numpy")(function)
+    finally:
+        settings.CACHE_DIR = before
     return kernel
+
+
+@cache
+def code_folder() -> str:
+    """The folder for the machine code of the present sources; empty where there is none."""
+    if not HERE.is_dir():  # a zip archive
+        return ""
+    sources = hashlib.sha256()
+    for path in sorted(HERE.glob("*.py")):
+        sources.update(path.read_bytes())
+    for base in (lambda: settings.CACHE_DIR, _user_folder, _private_folder):
+        if not (place := base()):
+            continue
+        folder = Path(place) / f"kernels-{sources.hexdigest()[:16]}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK | os.X_OK):
+            return str(folder)
+    return ""
+
+
+def _user_folder() -> str:
+    try:
+        return str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neuronsig")
+    except RuntimeError:  # no home
+        return ""
 
 
 def _private_folder() -> str:
     """A folder that only this user can write, because numba runs what it finds there; empty where there is none."""
-    folder = Path(tempfile.gettempdir()) / f"neuronsig-numba-{os.getuid()}"
+    folder = Path(tempfile.gettempdir()) / f"neuronsig-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()

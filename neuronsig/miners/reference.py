@@ -62,7 +62,7 @@ def subtrees_of(forest: Sequence[tuple[int, int]], most: int) -> set[tuple[Node,
     def rooted(node: int, room: int) -> set[tuple[Node, ...]]:
         if room < 1:
             return set()
-        found = {((0, forest[node][1]),)}
+        found: set[tuple[Node, ...]] = {((0, forest[node][1]),)}
         for child in children.get(node, []):
             lower = {tuple((depth + 1, label) for depth, label in part) for part in rooted(child, room - 1)}
             found |= {tree + part for tree in found for part in lower if len(tree) + len(part) <= room}

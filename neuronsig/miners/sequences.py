@@ -62,7 +62,9 @@ def frequent_sequences(
     return select(tree, parts, limits, min_count, int(applied))
 
 
-def stack(layers: Sequence[NDArray[np.integer]], offsets: NDArray[np.integer]) -> tuple[NDArray[np.int64], ...]:
+def stack(
+    layers: Sequence[NDArray[np.integer]], offsets: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Sentences with several items at each position: `items`, `offsets` and `positions` of `frequent_sequences`.
 
     The layers, such as words and tags, are equally long and share their offsets; codes of different layers must
@@ -178,14 +180,13 @@ def mine_sequences(items, at, after, bounds, alphabet, min_count, max_length, ma
                 if root:
                     s, begin, start, stop, reach = k, -1, bounds[k], bounds[k + 1], FAR
                 else:
-                    end = ends[k]
+                    begin = end = ends[k]
                     s, start, reach = sentence[end], after[end], FAR
                     stop = bounds[s + 1]
-                    begin = end
                     if not free:
                         begin = begins[k]
                         if k + 1 < hi and ends[k + 1] < stop:
-                            stop = after[ends[k + 1]]
+                            stop = after[ends[k + 1]]  # the next state is nearer to what comes from there on
                         reach = min(at[end] + max_gap + 1, at[begin] + max_window - 1)
                 if s != before:
                     group += 1

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from neuronsig.config import require
-from neuronsig.miners.brackets import brackets
+from neuronsig.errors import InputError
+from neuronsig.miners.brackets import brackets, nodes_of
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.found import (
     MISSING,
@@ -66,6 +67,19 @@ def frequent_subtrees(forest: Forest, min_count: int, limits: Limits | None = No
 def subtree_strings(patterns: Patterns, names: Sequence[str]) -> list[str]:
     """The patterns as bracketed strings; `names` are the labels' names, all `n_labels` of them."""
     return [brackets((node // len(names), names[node % len(names)]) for node in pattern) for pattern in patterns]
+
+
+def subtree_items(text: str, names: Sequence[str]) -> tuple[int, ...]:
+    """A bracketed subtree as items, as `frequent_subtrees` gives them.
+
+    Raises InputError for malformed brackets, and for a label that is none of `names`.
+    """
+    code = {name: i for i, name in enumerate(names)}
+    nodes = nodes_of(text)
+    for _, label in nodes:
+        if label not in code:
+            raise InputError(f"subtree {text!r}: no tree has a node labelled {label!r}")
+    return tuple(depth * len(names) + code[label] for depth, label in nodes)
 
 
 def numbered(forest: Forest, codes: Codes) -> Codes:
@@ -154,13 +168,13 @@ def mine_subtrees(labels, parent_of, first, last, bounds, deepest, n_labels, min
             for up in range(depth + 1):
                 ancestor[up] = -1
             for k in range(lo, hi):
-                x = k if root else ends[k]
+                x = k if root else np.int64(ends[k])
                 if sentence[x] != before:
                     group += 1
                     before = sentence[x]
-                # Under the last node (up = 0), or as a later sibling of it or of one of its ancestors.
+                # The next node is under the last one (up = 0), or a later sibling of it or of one of its ancestors.
                 v = x
-                for up in range(depth + 1 if depth >= 0 else 1):
+                for up in range(max(depth + 1, 1)):
                     if root:
                         start, stop = x, x + 1
                     elif up == 0:
@@ -168,7 +182,7 @@ def mine_subtrees(labels, parent_of, first, last, bounds, deepest, n_labels, min
                     else:
                         w = parent_of[v]
                         if ancestor[up] == w:
-                            break  # and all above it were the same, too
+                            break  # the occurrence before has given these siblings, and all those higher up
                         ancestor[up] = w
                         start, stop = v + 1, last[w]
                         v = w

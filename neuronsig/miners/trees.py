@@ -57,8 +57,8 @@ def forest(
         raise InputError(f"sentence {sentence}: head {heads[bad[0]]} is outside its {length[bad[0]]} words")
     if labels.size and labels.max() >= n_labels:
         raise InputError(f"label {labels.max()} is not below the number of labels, {n_labels}")
-    arrays = breadth_first(labels, heads, offsets)
-    return Forest(*arrays, n_labels=n_labels, lost=len(labels) - len(arrays[0]))
+    label, parent, first, last, bounds, depth = breadth_first(labels, heads, offsets)
+    return Forest(label, parent, first, last, bounds, int(depth), n_labels, len(labels) - len(label))
 
 
 def forest_of_brackets(
