@@ -21,7 +21,7 @@ ITERATIONS = 100
 def check_clusters(k: int, neurons: int) -> None:
     """Raises ConfigError when there are fewer neurons than clusters."""
     if k > neurons:
-        raise ConfigError(f"analysis.clusters={k}: must be at most the {neurons} neurons of the run; lower it")
+        raise ConfigError(f"analysis.clusters={k}: must be at most the {neurons} neurons of a site; lower it")
 
 
 def kmeans(vectors: Floats, k: int, restarts: int, seed: int) -> NDArray[np.int32]:

@@ -67,6 +67,30 @@ def test_the_analysis_folder_holds_clusters_table_and_figures(made):
     }
 
 
+def test_each_site_is_clustered_as_if_it_were_alone(made, tmp_path):
+    both = make_run(tmp_path / "run", clustered=False, mlp_units=5)
+    assert command(both) == 0
+    alone, beside = (json.loads((m.run.analysis("minilm") / "clusters.json").read_text()) for m in (made, both))
+    assert set(beside) == {"hidden", "mlp"}
+    assert beside["hidden"] == alone["hidden"]
+    assert beside["mlp"]["clusters"] == [2, 3]
+    assert np.sum(beside["mlp"]["table"]) == 10
+    found = {}
+    for m in (made, both):
+        for row in read_table(m.run.neurons("minilm"), NEURONS).to_pylist():
+            own = made.top if row["site"] == "hidden" else both.mlp
+            assert row["typical_sentence_id"] in {i for _, i in own[row["layer"], row["unit"]]}
+            key = (m is made, row["site"], row["layer"], row["unit"])
+            found[key] = (row["cluster"], row["tsne"], row["vector"])
+    assert len(found) == 16 + 26
+    for (is_alone, *neuron), values in found.items():
+        if is_alone:
+            assert found[False, *neuron] == values
+    lines = (both.run.analysis("minilm") / "layers_by_cluster.csv").read_text().splitlines()
+    assert [line.split(",")[1] for line in lines] == ["site", "hidden", "hidden", "mlp", "mlp"]
+    assert command(both, "analysis.clusters=11", "overwrite=true") == 2
+
+
 def test_a_second_run_does_nothing(made, monkeypatch):
     before = {p: p.stat().st_mtime_ns for p in made.run.root.rglob("*") if p.is_file()}
     monkeypatch.setattr(jobs.cluster, "_cluster", lambda *_: pytest.fail("worked again"))
@@ -94,7 +118,7 @@ def test_other_clusters_are_refused_then_made_with_the_same_word_vectors(made, m
         (["analysis.clusters=1"], "analysis.clusters=1: must be 0 or at least 2"),
         (["analysis.perplexity=0"], "analysis.perplexity=0.0: must be above 0"),
         (["analysis.seed=-1"], "analysis.seed=-1: must be 0 or more"),
-        (["analysis.clusters=99", "overwrite=true"], "analysis.clusters=99: must be at most the 16 neurons of the run"),
+        (["analysis.clusters=99", "overwrite=true"], "analysis.clusters=99: must be at most the 16 neurons of a site"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, capsys, words, said):

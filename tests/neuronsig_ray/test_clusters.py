@@ -42,7 +42,7 @@ def test_t_sne_keeps_planted_groups_apart():
 
 
 def test_more_clusters_than_neurons_is_one_clear_error():
-    with pytest.raises(ConfigError, match=r"analysis\.clusters=5: must be at most the 3 neurons of the run"):
+    with pytest.raises(ConfigError, match=r"analysis\.clusters=5: must be at most the 3 neurons of a site"):
         kmeans(np.eye(3, dtype=np.float32), 5, 1, 0)
 
 
