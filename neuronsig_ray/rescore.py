@@ -108,7 +108,7 @@ class BatchScorer:
         """Score the batches with `wanted` sentences; a list must hold what is not below its `last` key, (rows,)."""
         if self.replica is None:
             self.replica = Replica(self.job)
-        text = read_shard(Path(self.job.tokenized), self.job.shards[index])
+        text = read_shard(location(self.job.tokenized), self.job.shards[index])
         ids, scores, rows, keys, sentences = [], [], [], [], 0
         for sentence_ids, found, *_ in self.replica.scores(batches_with(text, wanted, self.job.batch_tokens)):
             batch_ids, batch_scores = sentence_ids.cpu().numpy(), found.cpu().numpy()
