@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from neuronsig.errors import NeuronsigError
 from neuronsig.shards import rectangles
+from neuronsig.storage import location
 from neuronsig.topk import Keys, pack
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.scorer import Replica, ShardText, read_shard
