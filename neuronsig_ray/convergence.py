@@ -1,0 +1,110 @@
+"""Convergence of a collection: a Ray task for each group of units goes through the committed shards in plan order.
+
+Like the nodes of the reduce, each task's result is committed, and a killed job goes on with those that are missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+import ray
+
+from neuronsig.commits import Marker, commit, committed, unique_name
+from neuronsig.convergence import CONVERGENCE, TOP, ShardUpdates, add_shard, table
+from neuronsig.figures.convergence import convergence_figure
+from neuronsig.figures.style import save
+from neuronsig.rundir import RunDirectory
+from neuronsig.storage import absolute, join, location, parquet_file, read_parquet, written
+from neuronsig.topk import dense
+from neuronsig_ray.job import Job
+from neuronsig_ray.reduce import base_group
+
+_UPDATES = pa.schema([("shard", pa.int32()), ("new_entries", pa.int64()), ("changed_lists", pa.int64())])
+_MADE_BY = b"neuronsig.collect"
+
+
+def write_convergence(
+    job: Job,
+    markers: dict[int, Marker],
+    run: RunDirectory,
+    model: str,
+    on_group: Callable[[], None] = lambda: None,
+    top: int = TOP,
+) -> pa.Table:
+    """Count the updates that the committed shards brought, and write analysis/<model>/convergence.*; return the table.
+
+    The rows of the finished table that the job adds to stay, where there are any.
+    """
+    shards = [shard for shard in job.shards if shard.index in markers]
+    files = [(shard.index, absolute(location(job.commits) / markers[shard.index]["file"])) for shard in shards]
+    folder, top = absolute(run.topk(model)), min(top, job.k)
+    waiting = [_group.remote(job, files, folder, position, top) for position in range(len(job.groups))]
+    results = list(waiting)
+    while waiting:
+        _, waiting = ray.wait(waiting, num_returns=1)
+        on_group()
+    found: list[list[ShardUpdates]] = ray.get(results)
+    groups = [
+        (group.name, group.units * len(job.signs), updates) for group, updates in zip(job.groups, found, strict=True)
+    ]
+    made = table(groups, [shard.sentences for shard in shards], job.base_sentences, top)
+    made = _after_earlier(job, run.analysis(model, "convergence.parquet"), made)
+    _write(made, run.analysis(model), job.fingerprint, model)
+    return made
+
+
+def count_group(job: Job, files: Sequence[tuple[int, str]], folder: str, position: int, top: int) -> list[ShardUpdates]:
+    """Updates of one group's lists by the shards of `files` (index, path), unless they are counted already."""
+    group = job.groups[position]
+    marker = location(job.commits) / "convergence" / f"{group.name}-top{top}-{len(files)}.json"
+    found = committed(marker, job.fingerprint)
+    if found is None:
+        lists = np.zeros((len(job.signs) * group.units, 0), np.uint64)
+        if job.base:
+            lists = np.ascontiguousarray(base_group(job, location(folder), position)[:, :top])
+        updates = []
+        for index, file in files:
+            held = parquet_file(location(file)).read_row_group(position)["keys"].combine_chunks()
+            lists, new = add_shard(lists, dense(held.values.to_numpy(), held.offsets.to_numpy()), top)
+            updates.append(ShardUpdates(index, int(new.sum()), int((new > 0).sum())))
+
+        def write(path: Path) -> dict[str, Any]:
+            rows = [{name: getattr(update, name) for name in _UPDATES.names} for update in updates]
+            pq.write_table(pa.Table.from_pylist(rows, schema=_UPDATES), path)
+            return {}
+
+        found = commit(marker.parent / unique_name(group.name, ".parquet"), marker, job.fingerprint, write)
+    return [ShardUpdates(**row) for row in read_parquet(join(marker.parent, found["file"])).to_pylist()]
+
+
+_group = ray.remote(num_cpus=1)(count_group)
+
+
+def _after_earlier(job: Job, file: Path, made: pa.Table) -> pa.Table:
+    """The table after the rows of the collection that the job adds to, if those are still there."""
+    if not job.base or not file.exists():
+        return made
+    earlier = parquet_file(file).read()
+    if (earlier.schema.metadata or {}).get(_MADE_BY) != job.base.encode():
+        return made
+    behind = pc.add(made["shard"], pa.scalar(pc.max(earlier["shard"]).as_py() + 1, pa.int32()))
+    together = pa.concat_tables([earlier.cast(CONVERGENCE), made.set_column(1, CONVERGENCE.field("shard"), behind)])
+    order = {name: place for place, name in enumerate(made["group"].unique().to_pylist())}
+    place = pa.array([order[name] for name in together["group"].to_pylist()])
+    by = [("place", "ascending"), ("shard", "ascending")]
+    return together.append_column("place", place).sort_by(by).drop_columns("place")
+
+
+def _write(made: pa.Table, folder: Path, fingerprint: str, model: str) -> None:
+    with written(folder / "convergence.csv") as path:
+        pyarrow.csv.write_csv(made, path)
+    save(convergence_figure(made, model), folder, "convergence")
+    with written(folder / "convergence.parquet") as path:
+        pq.write_table(made.replace_schema_metadata({_MADE_BY: fingerprint.encode()}), path)
