@@ -55,8 +55,10 @@ def write_convergence(
         (group.name, group.units * len(job.signs), updates) for group, updates in zip(job.groups, found, strict=True)
     ]
     made = table(groups, [shard.sentences for shard in shards], job.base_sentences, top)
-    made = _after_earlier(job, run.analysis(model, "convergence.parquet"), made)
-    _write(made, run.analysis(model), job.fingerprint, model)
+    earlier = _earlier(job, run.analysis(model, "convergence.parquet"))
+    if earlier is not None:
+        made = _behind(earlier, made)
+    _write(made, run.analysis(model), job, model)
     return made
 
 
@@ -87,24 +89,34 @@ def count_group(job: Job, files: Sequence[tuple[int, str]], folder: str, positio
 _group = ray.remote(num_cpus=1)(count_group)
 
 
-def _after_earlier(job: Job, file: Path, made: pa.Table) -> pa.Table:
-    """The table after the rows of the collection that the job adds to, if those are still there."""
+def _earlier(job: Job, file: Path) -> pa.Table | None:
+    """The rows of the finished table that the job adds to, if they are still there."""
     if not job.base or not file.exists():
-        return made
-    earlier = parquet_file(file).read()
-    if (earlier.schema.metadata or {}).get(_MADE_BY) != job.base.encode():
-        return made
-    behind = pc.add(made["shard"], pa.scalar(pc.max(earlier["shard"]).as_py() + 1, pa.int32()))
-    together = pa.concat_tables([earlier.cast(CONVERGENCE), made.set_column(1, CONVERGENCE.field("shard"), behind)])
+        return None
+    rows = parquet_file(file).read()
+    told = rows.schema.metadata or {}
+    if told.get(_MADE_BY) == job.fingerprint.encode():
+        # Written before the job was interrupted: what was there before it is known by its sentences.
+        rows = rows.filter(pc.less_equal(rows["sentences"], job.base_sentences))
+    elif told.get(_MADE_BY) != job.base.encode():
+        return None
+    return rows.cast(CONVERGENCE) if rows.num_rows else None
+
+
+def _behind(earlier: pa.Table, made: pa.Table) -> pa.Table:
+    """Both tables, by group, the shards numbered on."""
+    gap = pc.max(earlier["shard"]).as_py() + 1 - pc.min(made["shard"]).as_py()
+    shard = pc.add(made["shard"], pa.scalar(gap, pa.int32()))
+    together = pa.concat_tables([earlier, made.set_column(1, CONVERGENCE.field("shard"), shard)])
     order = {name: place for place, name in enumerate(made["group"].unique().to_pylist())}
     place = pa.array([order[name] for name in together["group"].to_pylist()])
     by = [("place", "ascending"), ("shard", "ascending")]
     return together.append_column("place", place).sort_by(by).drop_columns("place")
 
 
-def _write(made: pa.Table, folder: Path, fingerprint: str, model: str) -> None:
+def _write(made: pa.Table, folder: Path, job: Job, model: str) -> None:
     with written(folder / "convergence.csv") as path:
         pyarrow.csv.write_csv(made, path)
     save(convergence_figure(made, model), folder, "convergence")
     with written(folder / "convergence.parquet") as path:
-        pq.write_table(made.replace_schema_metadata({_MADE_BY: fingerprint.encode()}), path)
+        pq.write_table(made.replace_schema_metadata({_MADE_BY: job.fingerprint.encode()}), path)

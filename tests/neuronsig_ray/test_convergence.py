@@ -39,9 +39,8 @@ def test_two_replicas_leave_commits_with_all_that_brute_force_counts(local_ray, 
     collect.score_shards(job, pending, Pool(replicas=2, cpus=1, gpus=0), lambda row: None)
     run = RunDirectory.create(tmp_path / "run")
     done = Counter()
-    made = convergence.write_convergence(
-        job, collect.valid_commits(job), run, "tiny", lambda: done.update(["groups"]), top=6
-    )
+    markers = collect.valid_commits(job)
+    made = convergence.write_convergence(job, markers, run, "tiny", lambda: done.update(["groups"]), top=6)
     everything = [row for row in made.to_pylist() if row["group"] == "all"]
     assert [row["new_entries"] for row in everything] == updates_of_all_scores(job, top=6)
     assert [row["sentences"] for row in everything] == np.cumsum([s.sentences for s in job.shards]).tolist()
@@ -93,3 +92,4 @@ def test_appended_shards_go_on_where_the_finished_table_ended(local_ray, tiny_mo
     Replica(added).shard(0)
     made = convergence.write_convergence(added, collect.valid_commits(added), run, "tiny")
     assert made.equals(wanted)
+    assert convergence.write_convergence(added, collect.valid_commits(added), run, "tiny").equals(wanted)
