@@ -55,7 +55,9 @@ def run(config: Config) -> Summary:
     words_plan = _words_plan(config.analysis, inputs["annotate"])
     chosen = ("clusters", "restarts", "perplexity", "seed")
     plan = {"inputs": inputs, "words": words_plan, **{key: getattr(config.analysis, key) for key in chosen}}
-    outputs = [run.neurons(name), run.analysis(name)]
+    # The folder holds other jobs' results too.
+    drawn = [file for file in list_files(run.analysis(name)) if "_by_" in file.stem or file.stem == "corpora"]
+    outputs = [run.neurons(name), run.analysis(name) / "clusters.json", *drawn]
     settings = stage_config(config, SECTIONS)
     with run.stage(f"cluster/{name}", plan, outputs, settings, config.overwrite) as stage:
         if not stage.done:

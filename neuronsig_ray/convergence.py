@@ -54,6 +54,8 @@ def write_convergence(
     groups = [
         (group.name, group.units * len(job.signs), updates) for group, updates in zip(job.groups, found, strict=True)
     ]
+    if not shards:
+        return CONVERGENCE.empty_table()
     made = table(groups, [shard.sentences for shard in shards], job.base_sentences, top)
     earlier = _earlier(job, run.analysis(model, "convergence.parquet"))
     if earlier is not None:

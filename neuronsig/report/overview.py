@@ -18,6 +18,7 @@ CAPTIONS = {
     "sentiment_by_layer": "How each layer's neurons rank by their deviation of sentiment; P1 Figure 4.",
     "length_by_layer": "Mean length of the top sentences, neuron by neuron; P2 Figure 2.",
     "domain_by_layer": "Which domains the top sentences of each layer come from.",
+    "convergence": "New entries of the top lists while the corpus was read, by layer; P1 Figure 1.",
     "corpora": "The corpora: sentences, mean length, parts of speech; P1 Table 1.",
 }
 PIPELINE = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster")
