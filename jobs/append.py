@@ -27,6 +27,7 @@ from neuronsig.errors import PlanMismatchError
 from neuronsig.growth import additions
 from neuronsig.rundir import RunDirectory
 from spark_jobs.sentence_table import read_whole
+from spark_jobs.session import session_of_its_own
 
 SECTIONS = ("corpus", "annotator", "model", "collect", "spark", "ray")
 
@@ -36,10 +37,15 @@ def run(config: Config) -> Summary:
     check_sources(config.corpus)
     with directory.alone("append"):
         tokenizer = tokenizer_of(config, directory)
-        summary = annotate.append(config, directory)
-        whole = read_whole(directory.sentences)
-        if tokenizer is not None and whole is not None:
-            summary |= tokenize.append(config, directory, tokenizer, list(accumulate(whole.parts)))
+        with session_of_its_own():
+            summary = annotate.append(config, directory)
+            whole = read_whole(directory.sentences)
+            if tokenizer is not None and whole is not None:
+                summary |= tokenize.append(config, directory, tokenizer, list(accumulate(whole.parts)))
+        if directory.stage_record(f"collect/{config.model.name}"):
+            from jobs.collect import collect
+
+            summary |= collect(config, directory, appending=True)
     later = stale(directory)
     return {**summary, **({"made before the text was appended": ", ".join(later)} if later else {})}
 
@@ -66,6 +72,10 @@ def tokenizer_of(config: Config, run: RunDirectory) -> TokenizerSpec | None:
     for stage in (name, collected):
         if stage in stages and stages[stage]["status"] != "complete" and not additions(stages[stage]["plan"]):
             run.fingerprint(stage, JOB)
+    if collected in stages:
+        from jobs.collect import require_same_settings
+
+        require_same_settings(config, run)
     return tokenizer
 
 

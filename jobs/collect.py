@@ -2,7 +2,8 @@
 
 Reads RUN/tokenized/<tokenizer> (jobs.tokenize) and the model's weights; writes RUN/topk/<model>. Ray Data runs model
 replicas over shards, a GPU each where there are any; each shard's own top-K is committed as a file, and the files are
-reduced to the global top-K. The same command again does only what is missing.
+reduced to the global top-K. The same command again does only what is missing. What each shard added to the lists is
+written to RUN/analysis/<model>/convergence.parquet, .csv and .png (P1 Figure 1).
 
 Example:  python -m jobs.collect run=runs/demo model=minilm collect.k=1000 collect.signs=[1,-1]
 """
@@ -16,18 +17,24 @@ from contextlib import ExitStack
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
+from neuronsig.appending import JOB, place_of, require_same, stage_growth
 from neuronsig.checkpoint import load_tokenizer, model_config
+from neuronsig.commits import committed
 from neuronsig.config import Config
+from neuronsig.growth import additions, earlier
 from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, say, task
 from neuronsig.rundir import RunDirectory, Stage
 from neuronsig.shards import ShardPlan
 from neuronsig.storage import location, remove
-from neuronsig_ray.collect import Row, clean, reduce_shards, score_shards
+from neuronsig_ray.collect import Row, clean, reduce_shards, score_shards, valid_commits
+from neuronsig_ray.convergence import write_convergence
 from neuronsig_ray.job import Job
+from neuronsig_ray.model import DeviceClass
 from neuronsig_ray.prepare import check_vocabulary, groups_of, machine_of, make_job, make_plan, require_room
-from neuronsig_ray.reduce import final_marker, node_count
+from neuronsig_ray.reduce import base_ladder, final_marker, node_count
 from neuronsig_ray.session import Pool, address_of, ray_session, replica_pool, resources
+from neuronsig_ray.thresholds import write_base
 
 SECTIONS = ("model", "collect", "ray")
 
@@ -35,28 +42,40 @@ _SUMMED = ("sentences", "tokens", "survivors", "seconds", "forward_seconds")
 
 
 def run(config: Config) -> Summary:
-    run = RunDirectory.existing(config.run)
-    tokenizer = load_tokenizer(config.model)
-    tokenized = run.fingerprint(f"tokenize/{tokenizer.name}", "jobs.collect")
+    return collect(config, RunDirectory.existing(config.run))
+
+
+def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summary:
+    """Make the table, or, `appending`, add to the finished one the shards that it has not seen."""
+    name, tokenizer = config.model.name, load_tokenizer(config.model)
+    source = f"tokenize/{tokenizer.name}"
+    tokenized = run.fingerprint(source, JOB if appending else "jobs.collect")
     shards = ShardPlan.read(run.tokenized(tokenizer.name))
+    seen = shards_seen(run, name, source, shards) if appending else 0
     folder, values = model_config(config.model)
     groups = groups_of(config, folder)
     check_vocabulary(config, values, shards)
-    topk = run.topk(config.model.name)
+    topk = run.topk(name)
     with ExitStack() as session:
         if address_of(config.ray):
             session.enter_context(ray_session(config.ray))
-        pool = replica_pool(config.ray, resources(config.ray), len(shards.shards))
+        pool = replica_pool(config.ray, resources(config.ray), max(1, len(shards.shards) - seen))
         machine = machine_of(config, pool)
         plan = make_plan(config, tokenizer, tokenized, folder, groups, machine.device)
+        if appending:
+            plan = stage_growth(run, f"collect/{name}", source, plan, {"shards_before": seen})
         outputs = [topk, *(final_marker(topk, group) for group in groups)]
         settings = stage_config(config, SECTIONS)
-        with run.stage(f"collect/{config.model.name}", plan, outputs, settings, config.overwrite) as stage:
+        with run.stage(f"collect/{name}", plan, outputs, settings, config.overwrite) as stage:
             if not stage.done:
                 job = make_job(config, run, shards, stage.fingerprint, folder, machine.device, groups, pool.cpus)
+                if additions(stage.plan):
+                    job = job.adding(earlier(stage.plan)[-1], additions(stage.plan)[-1]["shards_before"])
                 require_room(config, run, job, pool, machine, folder)
                 session.enter_context(ray_session(config.ray))
-                _collect(config, run, stage, job, pool)
+                _collect(config, run, shards, stage, job, pool)
+    if appending:
+        return {"sentences scored": 0 if stage.done else job.sentences, "rows": stage.counts["rows"]}
     return {
         "groups": f"{groups[0].name} to {groups[-1].name}",
         "device": machine.device.name,
@@ -65,16 +84,49 @@ def run(config: Config) -> Summary:
     }
 
 
-def _collect(config: Config, run: RunDirectory, stage: Stage, job: Job, pool: Pool) -> None:
+def require_same_settings(config: Config, run: RunDirectory) -> None:
+    """Raise PlanMismatchError, in seconds, when more text would be scored otherwise than the run's table was.
+
+    A cluster is not asked for its device here.
+    """
+    name, tokenizer = f"collect/{config.model.name}", load_tokenizer(config.model)
+    entry = run.stage_record(name)
+    assert entry is not None
+    folder, _ = model_config(config.model)
+    if address_of(config.ray):
+        device = DeviceClass(**entry["plan"]["device"])
+    else:
+        device = machine_of(config, replica_pool(config.ray, resources(config.ray), 1)).device
+    plan = make_plan(config, tokenizer, "", folder, groups_of(config, folder), device)
+    require_same(run, name, entry, plan, ["inputs"])
+
+
+def shards_seen(run: RunDirectory, model: str, source: str, shards: ShardPlan) -> int:
+    """How many shards of the `source` stage the model's finished table holds; they are the first ones."""
+    entry = run.stage_record(f"collect/{model}")
+    if entry is not None and entry["status"] != "complete" and additions(entry["plan"]):
+        return int(additions(entry["plan"])[-1]["shards_before"])
+    place = place_of(run, f"collect/{model}", source)
+    parts = shards.parts[: 0 if place is None else place + 1]
+    return sum(part.shards for part in parts)
+
+
+def _collect(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stage, job: Job, pool: Pool) -> None:
     markers = clean(job)
     pending = [shard.index for shard in job.shards if shard.index not in markers]
-    counts = {"sentences": job.sentences, "tokens": sum(s.tokens for s in job.shards), "shards": len(job.shards)}
+    counts = {"sentences": shards.sentences, "tokens": shards.tokens, "shards": len(shards.shards)}
+    topk = run.topk(config.model.name)
+    finished = [committed(final_marker(topk, group), job.fingerprint) for group in job.groups]
+    if pending and job.base and not any(finished):
+        write_base(job, base_ladder(job, topk))
     if pending:
         stage.counts.update(counts, **_score(job, pending, pool))
     stage.counts.update(counts)
+    with task("convergence", len(job.groups), "groups") as bar:
+        write_convergence(job, valid_commits(job), run, config.model.name, bar.advance)
     fan_in = config.collect.reduce_fan_in
     with task("reducing", node_count(len(job.shards), len(job.groups), fan_in), "nodes") as bar:
-        finals = reduce_shards(job, run.topk(config.model.name), fan_in, bar.advance)
+        finals = reduce_shards(job, topk, fan_in, bar.advance)
     stage.counts["rows"] = sum(final["rows"] for final in finals)
     remove(location(job.commits))
 

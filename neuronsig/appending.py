@@ -90,6 +90,7 @@ def require_same(
     run: RunDirectory, name: str, entry: Mapping[str, Any], wanted: Mapping[str, Any], free: Sequence[str]
 ) -> None:
     """Raise PlanMismatchError unless an addition would be made as the stage was, but for the keys in `free`."""
+    wanted = json.loads(json.dumps(wanted, default=str))
     left_out = (*free, APPENDED)
     there, asked = ({k: v for k, v in plan.items() if k not in left_out} for plan in (entry["plan"], wanted))
     if there != asked:

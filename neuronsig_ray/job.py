@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,6 +78,17 @@ class Job:
     def kept(self) -> int:
         """Sentences in every neuron's final list."""
         return min(self.k, self.base_sentences + self.sentences)
+
+    def adding(self, base: str, shards_before: int) -> Job:
+        """The shards from `shards_before` on, counted anew; their lists join those of the finished table `base`."""
+        before, new = self.shards[:shards_before], self.shards[shards_before:]
+        return replace(
+            self,
+            shards=tuple(replace(shard, index=index) for index, shard in enumerate(new)),
+            sentences=sum(shard.sentences for shard in new),
+            base=base,
+            base_sentences=sum(shard.sentences for shard in before),
+        )
 
     def ranges(self, position: int) -> list[tuple[int, int]]:
         """Rows (start, stop) of one group, one range a sign."""

@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,6 +73,24 @@ def spark_session(config: SparkConfig, app: str = "neuronsig", nlp: bool = False
     if running is None and config.master:
         session.sparkContext.setLogLevel("ERROR")
     return _adjust(_require_nlp(session) if nlp else session, config)
+
+
+@contextmanager
+def session_of_its_own() -> Iterator[None]:
+    """End a session that is started in the block, and its JVM: what comes next needs the memory. An older one stays."""
+    older = SparkContext._active_spark_context is not None or SparkContext._gateway is not None
+    try:
+        yield
+    finally:
+        session, gateway = SparkSession.getActiveSession(), SparkContext._gateway
+        if session is not None and gateway is not None and not older:
+            session.stop()
+            gateway.shutdown()
+            if isinstance(process := getattr(gateway, "proc", None), subprocess.Popen) and process.stdin:
+                # The JVM ends with its standard input.
+                process.stdin.close()
+                process.wait()
+            SparkContext._gateway = SparkContext._jvm = None
 
 
 def settings(config: SparkConfig, nlp: bool = False) -> dict[str, str]:

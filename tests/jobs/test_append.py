@@ -12,14 +12,18 @@ import pytest
 
 pytest.importorskip("pyspark", reason="pyspark is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("ray", reason="ray is not installed")
 
-from jobs import annotate, append, tokenize
+from jobs import annotate, append, collect, tokenize
 from neuronsig.compose import compose
 from neuronsig.errors import InputError, NeuronsigError, PlanMismatchError
 from neuronsig.rundir import RunDirectory
 from neuronsig.shards import ShardPlan, shard_of
-from neuronsig.tables import SENTENCES, TOKENIZED, read_table
+from neuronsig.tables import SENTENCES, TOKENIZED, TOPK, read_table
 from tests.neuronsig_ray.models import save_model
+from tests.neuronsig_ray.oracle import assert_same_table
+
+pytestmark = pytest.mark.usefixtures("local_ray")
 
 FIRST = {
     "a.txt": "The cat sat on the mat. It doesn't sleep. Why is a dog under the rug?\n\nIt rains in Spain today.\n",
@@ -31,7 +35,13 @@ MORE = {
     "z.txt": "The cat sat on the mat.\n\nThe rug and the mat are not the same! Hm.\n",
 }
 THIRD = {"a.txt": "Nothing new is under the sun. Nobody knows why.\n"}
-SETTINGS = ["annotator.batch_sentences=2", "collect.shard_sentences=3", "collect.k=4", "collect.dtype=float32"]
+SETTINGS = [
+    "annotator.batch_sentences=2",
+    "collect.shard_sentences=3",
+    "collect.k=4",
+    "collect.dtype=float32",
+    "ray.replica_cpus=1",
+]
 
 
 def write(folder: Path, texts: dict[str, str]) -> Path:
@@ -58,12 +68,12 @@ def words(home: Path, run: Path, corpus: str, *more: str) -> list[str]:
 
 
 def finish(command: list[str]) -> None:
-    for job in (annotate, tokenize):
+    for job in (annotate, tokenize, collect):
         job.run(compose(command))
 
 
 @pytest.fixture(scope="module")
-def first(home, spark) -> Path:
+def first(home, spark, local_ray) -> Path:
     """A finished run of the first corpus; not to be changed."""
     finish(words(home, home / "run", "first"))
     return home / "run"
@@ -76,7 +86,7 @@ def run(first, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scratch(home, spark) -> Path:
+def scratch(home, spark, local_ray) -> Path:
     """A run of both corpora together; not to be changed."""
     second = [f"corpus.sources.text_2.{key}" for key in ("format=text", f"path={home / 'more'}", "domain=text")]
     finish(words(home, home / "scratch", "first", *second))
@@ -127,11 +137,24 @@ def test_the_sentences_are_those_of_a_run_of_all_the_text(appended, scratch):
     assert {**one["counts"], rate: 0} == {**two["counts"], rate: 0}
 
 
+def test_the_lists_are_those_of_a_run_of_all_the_text_and_only_new_text_was_scored(appended, scratch):
+    run, summary = appended
+    assert summary["sentences scored"] == 4
+    assert_same_table(run / "topk" / "tiny", read_table(scratch / "topk" / "tiny", TOPK))
+    one, two = (RunDirectory(path).stage_record("collect/tiny") for path in (run, scratch))
+    assert one is not None
+    assert two is not None
+    assert [one["counts"][key] for key in ("sentences", "tokens", "rows")] == [
+        two["counts"][key] for key in ("sentences", "tokens", "rows")
+    ]
+
+
 def test_no_file_of_the_earlier_text_is_touched(appended, first):
     run, _ = appended
-    before, after = data(first), data(run)
-    assert before.items() <= after.items()
-    assert len(after) > len(before)
+    for table in ("sentences", "tokenized"):
+        before, after = data(first / table), data(run / table)
+        assert before.items() <= after.items()
+        assert len(after) > len(before)
 
 
 def test_the_new_sentences_have_shards_and_a_permutation_of_their_own(appended, scratch):
@@ -185,12 +208,16 @@ def test_text_can_be_appended_again(appended, home, tmp_path):
     assert again["sentences new"] == 0
 
 
-@pytest.mark.parametrize("at", ["annotate", "tokenize"])
+@pytest.mark.parametrize("at", ["annotate", "tokenize", "collect"])
 def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended, monkeypatch, at):
     from spark_jobs import annotation_steps
     from spark_jobs import tokenize as engine
 
-    module, name = {"annotate": (annotation_steps, "commit_batch"), "tokenize": (engine, "_finish")}[at]
+    module, name = {
+        "annotate": (annotation_steps, "commit_batch"),
+        "tokenize": (engine, "_finish"),
+        "collect": (collect, "reduce_shards"),
+    }[at]
     whole, calls = getattr(module, name), list[object]()
 
     def killed(*given):
@@ -204,7 +231,7 @@ def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended,
         patch.setattr(module, name, killed)
         with pytest.raises(KeyboardInterrupt):
             append.run(command)
-    stage = at if at == "annotate" else next(n for n in RunDirectory(run).record()["stages"] if "tokenize" in n)
+    stage = at if at == "annotate" else next(n for n in RunDirectory(run).record()["stages"] if at in n)
     with pytest.raises(InputError, match=r"is not finished .*run python -m jobs\.append first"):
         RunDirectory(run).fingerprint(stage, "jobs.mine")
     with pytest.raises(InputError, match=r"an append to .* is not finished; run the same jobs\.append again"):
@@ -223,6 +250,22 @@ def test_the_jobs_run_again_say_that_the_run_was_appended_to(appended, home):
     ):
         annotate.run(compose(words(home, run, "first")))
     assert tokenize.run(compose(words(home, run, "first")))["shards"] == 4
+    assert collect.run(compose(words(home, run, "first")))["sentences"] == 9
+
+
+def test_another_model_of_the_run_is_named_until_it_is_extended_too(first, home, run, scratch, tmp_path):
+    other = ["model.name=other", f"model.path={home / 'other'}"]
+    collect.run(compose(words(home, run, "first", *other)))
+    said = append.run(compose(words(home, run, "more")))
+    assert said["made before the text was appended"] == "collect/other"
+    with pytest.raises(InputError, match=r"collect/other .*run the jobs\.append of that text for this model first"):
+        RunDirectory(run).fingerprint("collect/other", "jobs.mine")
+    said = append.run(compose(words(home, run, "more", *other)))
+    assert (said["sentences new"], said["shards new"], said["sentences scored"]) == (0, 0, 4)
+    assert "made before the text was appended" not in said
+    shutil.copytree(scratch, tmp_path / "scratch")
+    collect.run(compose(words(home, tmp_path / "scratch", "first", *other)))
+    assert_same_table(run / "topk" / "other", read_table(tmp_path / "scratch" / "topk" / "other", TOPK))
 
 
 def test_a_run_that_is_only_annotated_gets_the_text_annotated(home, run):
@@ -240,14 +283,18 @@ def test_a_run_that_is_only_annotated_gets_the_text_annotated(home, run):
     [
         (["annotator.min_pieces=4"], r"must be made as annotate was: annotator.min_pieces was 3, now 4"),
         (["collect.shard_sentences=5"], r"made as tokenize/.* was: shard_sentences was 3, now 5"),
-        (["model.max_tokens=7"], r"has tokenized for another model; give jobs\.append the model"),
+        (["model.max_tokens=7"], r"model=tiny: .* has collected tiny; give jobs\.append the model"),
+        (["model.name=other"], r"model=other: .* has collected tiny; give .*or first run python -m jobs\.collect for"),
+        (["model.path={home}/other"], r"made as collect/tiny was: weights was"),
+        (["collect.k=5"], r"made as collect/tiny was: k was 4, now 5"),
+        (["collect.dtype=bfloat16"], r"made as collect/tiny was: device.dtype was float32, now bfloat16"),
     ],
-    ids=["annotator", "shards", "tokenizer"],
+    ids=["annotator", "shards", "tokenizer", "model", "weights", "k", "dtype"],
 )
 def test_other_settings_than_the_runs_are_refused_by_name(first, home, given, said):
     before = contents(first)
     with pytest.raises(PlanMismatchError, match=said):
-        append.run(compose(words(home, first, "more", *given)))
+        append.run(compose(words(home, first, "more", *[word.format(home=home) for word in given])))
     assert {name: content for name, content in contents(first).items() if not name.endswith(".lock")} == {
         name: content for name, content in before.items() if not name.endswith(".lock")
     }
