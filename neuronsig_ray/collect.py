@@ -19,10 +19,10 @@ from ray.util.metrics import Counter, Gauge
 
 from neuronsig import errors
 from neuronsig.commits import Marker, all_committed, sweep
-from neuronsig.errors import InputError, NeuronsigError
+from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.storage import location
 from neuronsig_ray.job import Job
-from neuronsig_ray.reduce import tree_reduce
+from neuronsig_ray.reduce import storage_error, tree_reduce
 from neuronsig_ray.scorer import SHARDS_AT_ONCE, Replica
 from neuronsig_ray.session import Pool
 
@@ -88,6 +88,8 @@ class ReplicaActor:
             return {"error": [""], "message": [json.dumps(self.replica.shard(int(index)))]}
         except NeuronsigError as error:
             return {"error": [type(error).__name__], "message": [str(error)]}
+        except OSError as error:
+            return {"error": [MachineError.__name__], "message": [f"shard {index}: {storage_error(error)}"]}
 
 
 class Metrics:

@@ -19,10 +19,12 @@ from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model import DeviceClass, device_class
 from neuronsig_ray.scorer import MemoryBound, memory_bound
 from neuronsig_ray.session import Pool, address_of, available_memory
-from neuronsig_ray.sites import attention_kernel, groups_in, skeleton
+from neuronsig_ray.sites import activation_bound, attention_kernel, groups_in, skeleton
 
 # Tokens of a batch: beyond these a device is no faster (CPU: benchmarks/batch_tokens.py; GPU: not yet measured).
 BATCH_TOKENS = {"cpu": 16_384, "cuda": 131_072}
+# Tokens of the shortest inputs that come in full batches.
+SHORTEST = 3
 
 
 @dataclass(frozen=True)
@@ -132,14 +134,22 @@ def check_vocabulary(config: Config, values: dict[str, Any], shards: ShardPlan) 
         )
 
 
+def replica_bound(job: Job, folder: Path) -> MemoryBound:
+    """Bytes that a replica holds at most, model and activations of a batch included; independent of the corpus."""
+    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    longest = max(shard.longest for shard in job.shards)
+    batch = activation_bound(str(folder), job.groups, job.signs, job.batch_tokens, longest, SHORTEST)
+    bound = memory_bound(job)
+    # The checkpoint is read on the host and may be cast there.
+    host = bound.host + 2 * weights
+    return MemoryBound(host + batch, 0) if job.device == "cpu" else MemoryBound(host, bound.device + weights + batch)
+
+
 def require_room(config: Config, run: RunDirectory, job: Job, pool: Pool, machine: Machine, folder: Path) -> None:
     """Disk for commits and table, memory for the replicas; raises MachineError with both figures."""
     committed = committed_keys(job.k, [shard.sentences for shard in job.shards], in_flight(pool.most))
     run.require_space(int(job.rows * 8 * (job.kept + committed)))
-    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    bound = memory_bound(job)
-    # The checkpoint is read on the host and may be cast there.
-    bound = MemoryBound(bound.host + 2 * weights, bound.device + (weights if job.device != "cpu" else 0))
+    bound = replica_bound(job, folder)
     together = 1 if address_of(config.ray) else pool.most
     for needed, free, what in (
         (bound.host * together, machine.host_bytes, "memory"),

@@ -15,9 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
+from ray.exceptions import RayTaskError
 
 from neuronsig.commits import commit, committed, unique_name
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.ladder import rungs
 from neuronsig.storage import absolute, join, location, parquet_file
 from neuronsig.tables import TOPK
@@ -183,6 +184,25 @@ def _run(calls: list[tuple[Any, tuple[Any, ...]]], on_node: Callable[[], None]) 
     while waiting:
         ready, waiting = ray.wait(waiting, num_returns=1)
         for reference in ready:
-            ray.get(reference)
+            try:
+                ray.get(reference)
+            except RayTaskError as error:
+                raise _plain(error) from error
             on_node()
     return list(ray.get(references))
+
+
+def storage_error(error: OSError) -> str:
+    """What a user can do about a file that could not be read or written."""
+    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+    return (
+        f"a file of the run cannot be read or written ({reason}); mend that and run the same command again: "
+        "what is committed stays"
+    )
+
+
+def _plain(error: RayTaskError) -> BaseException:
+    """The error of a task without Ray's wrapper, which loses its kind and adds a page to its message."""
+    if isinstance(error.cause, OSError):
+        return MachineError(storage_error(error.cause))
+    return error.cause if isinstance(error.cause, NeuronsigError) else error

@@ -1,32 +1,39 @@
-"""Replicas that are killed once, at a named point; a flag file remembers that it has happened."""
+"""Replicas that fail once, at a named point; a flag file remembers that it has happened."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 from neuronsig import commits
+from neuronsig_ray import scorer
 from neuronsig_ray.scorer import Replica, ScoredShard
 
 
-def kill_once(flag: Path) -> None:
+def first_time(flag: Path) -> bool:
     try:
         flag.touch(exist_ok=False)
     except FileExistsError:
-        return
-    os.kill(os.getpid(), signal.SIGKILL)
+        return False
+    return True
 
 
 def flag_of(replica: Replica) -> Path:
-    return Path(replica.job.tokenized).parent / "killed"
+    return Path(replica.job.tokenized).parent / "failed"
+
+
+def kill_once(replica: Replica) -> None:
+    if first_time(flag_of(replica)):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class KilledBeforeWrite(Replica):
     def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
         if index > 0:
-            kill_once(flag_of(self))
+            kill_once(self)
         return super().commit(index, scored)
 
 
@@ -35,7 +42,7 @@ class KilledBeforeMarker(Replica):
         write_marker = commits.atomic_write
 
         def dying(path: Path, data: bytes) -> None:
-            kill_once(flag_of(self))
+            kill_once(self)
             write_marker(path, data)
 
         commits.atomic_write = dying
@@ -49,5 +56,43 @@ class KilledAfterMarker(Replica):
     def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
         marker = super().commit(index, scored)
         if index > 0:
-            kill_once(flag_of(self))
+            kill_once(self)
         return marker
+
+
+class CommitsTwice(Replica):
+    """As when Ray runs a task again whose first attempt was only thought lost."""
+
+    def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
+        super().commit(index, scored)
+        return super().commit(index, scored)
+
+
+class FullDisk(Replica):
+    """One shard is written to /dev/full, where every write ends as on a full disk."""
+
+    def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
+        if index == 0 or not first_time(flag_of(self)):
+            return super().commit(index, scored)
+        whole = scorer.commit
+
+        def full(data: Path, marker: Path, fingerprint: str, write: Any) -> Any:
+            def to_full(path: Path) -> Any:
+                os.symlink("/dev/full", path)
+                return write(path)
+
+            return whole(data, marker, fingerprint, to_full)
+
+        scorer.commit = full
+        try:
+            return super().commit(index, scored)
+        finally:
+            scorer.commit = whole
+
+
+class Slow(Replica):
+    """Leaves time for a node to be lost while shards are under way."""
+
+    def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
+        time.sleep(0.25)
+        return super().commit(index, scored)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import ray
 
 from neuronsig.errors import InputError
 from neuronsig_ray import collect
@@ -18,7 +16,6 @@ from neuronsig_ray.job import Job
 from neuronsig_ray.reduce import final_marker, node_count, write_final, write_inner
 from neuronsig_ray.scorer import Replica, memory_bound, read_shard
 from neuronsig_ray.session import Pool
-from tests.neuronsig_ray import faults
 from tests.neuronsig_ray.models import KINDS, UNITS, hidden, make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
@@ -91,36 +88,6 @@ def test_ray_equals_brute_force_with_several_replicas_and_a_deep_tree(local_ray,
     job = make_job(tmp_path, tiny_model(), random_inputs(230, kinds=60), 20, 15, signs=(1, -1))
     assert run_on_ray(job, tmp_path / "topk", TWO, fan_in=2) == list(range(12))
     assert_same_table(tmp_path / "topk", brute_force(job))
-
-
-@pytest.mark.parametrize(
-    "replica", [faults.KilledBeforeWrite, faults.KilledBeforeMarker, faults.KilledAfterMarker], ids=lambda r: r.__name__
-)
-def test_a_killed_replica_changes_nothing(local_ray, tiny_model, tmp_path, replica):
-    ray.cloudpickle.register_pickle_by_value(faults)
-    job = make_job(tmp_path, tiny_model(), random_inputs(120, kinds=40), 20, 8)
-    run_on_ray(job, tmp_path / "topk", ONE, replica)
-    assert (tmp_path / "killed").exists()
-    wanted = tmp_path / "undisturbed"
-    run_here(dataclasses.replace(job, commits=str(tmp_path / "commits-2")), wanted)
-    for group in job.groups:
-        name = f"{group.name}-{job.fingerprint[:8]}.parquet"
-        assert (tmp_path / "topk" / name).read_bytes() == (wanted / name).read_bytes()
-
-
-def test_a_second_run_scores_only_what_is_missing_or_corrupt(local_ray, tiny_model, tmp_path):
-    job = make_job(tmp_path, tiny_model(), random_inputs(100), 20, 8)
-    assert run_on_ray(job, tmp_path / "topk") == [0, 1, 2, 3, 4]
-    whole = {path.name: path.read_bytes() for path in (tmp_path / "topk").glob("*.parquet")}
-    markers = collect.valid_commits(job)
-    torn, flipped = (Path(job.commits) / markers[index]["file"] for index in (1, 3))
-    torn.write_bytes(torn.read_bytes()[:-40])
-    flipped.write_bytes(flipped.read_bytes()[:-1] + b"?")
-    job.marker(4).unlink()
-    shutil.rmtree(tmp_path / "topk")
-    shutil.rmtree(Path(job.commits) / "reduce", ignore_errors=True)
-    assert run_on_ray(job, tmp_path / "topk") == [1, 3, 4]
-    assert {path.name: path.read_bytes() for path in (tmp_path / "topk").glob("*.parquet")} == whole
 
 
 def test_an_error_in_a_replica_reaches_the_user_as_one_line(local_ray, tiny_model, tmp_path):
