@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,12 +110,17 @@ def main() -> None:
         if found.counts() != wanted:
             sys.exit(f"{name}: MLlib finds {len(wanted):,} patterns, ours {len(found):,}, and they differ")
         cpu, wall, threads = best_of_mllib(spark, prepared)
-        own_cpu, own_wall = measured(lambda ours=ours: [ours(neuron) for neuron in neurons], len(neurons))
+        own_cpu, own_wall = measured(partial(mine_all, ours, neurons), len(neurons))
         print(
             f"{name:26}{len(found):9,}{cpu:9.2f}{wall:7.2f}{threads:9}{own_cpu:9.4f}{own_wall:8.4f}{cpu / own_cpu:8.1f}"
         )
     spark.stop()
     everything(neurons[0], corpus, options.all)
+
+
+def mine_all(ours: Callable[[Neuron], Patterns], neurons: list[Neuron]) -> None:
+    for neuron in neurons:
+        ours(neuron)
 
 
 def everything(neuron: Neuron, corpus: Corpus, neurons: int) -> None:
@@ -124,7 +130,7 @@ def everything(neuron: Neuron, corpus: Corpus, neurons: int) -> None:
     stacked = stack([neuron.words, neuron.tags], neuron.offsets)
     trees = forest(neuron.tags - corpus.n_words, neuron.heads, neuron.offsets, corpus.n_tags)
     word_trees = forest(neuron.words, neuron.heads, neuron.offsets, corpus.n_words)
-    near = {"max_gap": 2, "max_window": 6}
+    near = Limits(max_length=5, max_gap=2, max_window=6)
 
     def mixed(limits: Limits) -> Patterns:
         return frequent_sequences(stacked[0], stacked[1], support(WORDS), limits, stacked[2])
@@ -143,9 +149,9 @@ def everything(neuron: Neuron, corpus: Corpus, neurons: int) -> None:
 
     rows: dict[str, Callable[[], Any]] = {
         "words, 1 %, length 3, closed": lambda: words(Limits(max_length=3, target="closed")),
-        "words, 1 %, length 5, gap 2, window 6": lambda: words(Limits(max_length=5, **near)),
+        "words, 1 %, length 5, gap 2, window 6": lambda: words(near),
         "POS, 5 %, length 3, closed": lambda: tags(Limits(max_length=3, target="closed")),
-        "POS, 2 %, length 5, gap 2, window 6": lambda: tags(Limits(max_length=5, **near), 0.02),
+        "POS, 2 %, length 5, gap 2, window 6": lambda: tags(near, 0.02),
         "words and POS mixed, 1 %, length 3, gap 2": lambda: mixed(Limits(max_length=3, max_gap=2)),
         "words and POS mixed, 1 %, length 3": lambda: mixed(Limits(max_length=3)),
         "itemsets, 1 %, size 3, closed": lambda: itemsets(Limits(max_length=3, target="closed")),
