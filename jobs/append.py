@@ -5,6 +5,9 @@ the earlier stays, the new sentences get the ids after the last one, and no file
 source whose name the run has already is numbered (`text_2`). The run's settings must be given again (annotator, model,
 collect.k, ...): another value is refused by its name. What was tokenized and collected for `model=` is extended; for
 the run's other models give the same command again with their `model=`. Killed, the same command goes on where it was.
+Sentences are scored in other batches than from scratch, which may change the last bits of a score: of 6,000 sentences
+(MiniLM, K = 1,000, a third of them appended) 0.02 % of the lists' members were others in bfloat16, and 16 % of the
+ranks held another sentence than from scratch; in float32 0.0001 % and 0.08 %.
 Signatures, clusters and report are then those of the earlier text: the summary names the jobs to run again.
 
 Examples:

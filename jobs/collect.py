@@ -21,7 +21,7 @@ from neuronsig.appending import JOB, place_of, require_same, stage_growth
 from neuronsig.checkpoint import load_tokenizer, model_config
 from neuronsig.commits import committed
 from neuronsig.config import Config
-from neuronsig.growth import additions, earlier
+from neuronsig.growth import additions, earlier, note
 from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, say, task
 from neuronsig.rundir import RunDirectory, Stage
@@ -81,6 +81,7 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
         "device": machine.device.name,
         "dtype": machine.device.dtype,
         **stage.counts,
+        **note(stage.plan),
     }
 
 

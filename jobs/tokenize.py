@@ -17,7 +17,7 @@ from jobs.launch import Summary, launch, stage_config
 from neuronsig.appending import place_of, stage_growth
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
 from neuronsig.config import Config
-from neuronsig.growth import additions, earlier
+from neuronsig.growth import additions, earlier, note
 from neuronsig.progress import polled, task
 from neuronsig.rundir import RunDirectory, Stage
 from neuronsig.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan
@@ -41,7 +41,7 @@ def run(config: Config) -> Summary:
         if not stage.done:
             make(config, run, tokenizer, stage)
     shards = ShardPlan.read(folder)
-    return {"tokenizer": tokenizer.name, "shards": len(shards.shards), **stage.counts}
+    return {"tokenizer": tokenizer.name, "shards": len(shards.shards), **stage.counts, **note(stage.plan)}
 
 
 def append(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, ends: Sequence[int]) -> Summary:

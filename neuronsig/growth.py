@@ -27,6 +27,17 @@ def additions(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(plan.get(APPENDED, ()))
 
 
+def times(plan: Mapping[str, Any]) -> str:
+    """How often text was appended, in words."""
+    number = len(additions(plan))
+    return "once" if number == 1 else f"{number} times"
+
+
+def note(plan: Mapping[str, Any]) -> dict[str, str]:
+    """What the summary of a job says of a stage that has grown."""
+    return {"text was appended by jobs.append": times(plan)} if additions(plan) else {}
+
+
 def earlier(plan: Mapping[str, Any]) -> list[str]:
     """The fingerprints that the stage had before each addition, oldest first."""
     return [addition["from"] for addition in additions(plan)]

@@ -257,8 +257,7 @@ class RunDirectory:
         return None
 
     def _appended_to(self, name: str, entry: Mapping[str, Any]) -> str:
-        number = len(growth.additions(entry["plan"]))
-        times = "once" if number == 1 else f"{number} times"
+        times = growth.times(entry["plan"])
         if entry["status"] != "complete" or entry["plan"].get("inputs"):
             state = "is not whole" if entry["status"] == "complete" else "is not finished"
             return (

@@ -249,8 +249,10 @@ def test_the_jobs_run_again_say_that_the_run_was_appended_to(appended, home):
         PlanMismatchError, match="text was appended to annotate once since it was made from this corpus"
     ):
         annotate.run(compose(words(home, run, "first")))
-    assert tokenize.run(compose(words(home, run, "first")))["shards"] == 4
-    assert collect.run(compose(words(home, run, "first")))["sentences"] == 9
+    for job, count, number in ((tokenize, "shards", 4), (collect, "sentences", 9)):
+        summary = job.run(compose(words(home, run, "first")))
+        assert summary[count] == number
+        assert summary["text was appended by jobs.append"] == "once"
 
 
 def test_another_model_of_the_run_is_named_until_it_is_extended_too(first, home, run, scratch, tmp_path):
