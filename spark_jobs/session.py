@@ -39,6 +39,7 @@ NLP_CLASS = "com.johnsnowlabs.nlp.DocumentAssembler"
 
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 _LINES_PER_ERROR = 12
+_JARS = ("spark.jars", "spark.jars.packages")
 _LOG_LINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) ")
 
 
@@ -94,7 +95,10 @@ def session_of_its_own() -> Iterator[None]:
 
 
 def settings(config: SparkConfig, nlp: bool = False) -> dict[str, str]:
-    """The Spark settings of a session, with Spark NLP's jar or without; `config.conf` comes last and so wins."""
+    """The Spark settings of a session, with Spark NLP's jar or without.
+
+    `config.conf` comes last and so wins; jars and packages that it names are added to Spark NLP's.
+    """
     local = config.master.startswith("local")
     values = {
         "spark.ui.enabled": "false",
@@ -127,7 +131,9 @@ def settings(config: SparkConfig, nlp: bool = False) -> dict[str, str]:
         values["spark.driver.extraJavaOptions"] = f"-Djavax.net.ssl.trustStore={SYSTEM_CERTIFICATES}"
     for setting in config.conf:
         key, _, value = setting.partition("=")
-        values[key.strip()] = value.strip()
+        key, value = key.strip(), value.strip()
+        added = key in _JARS and key in values
+        values[key] = f"{values[key]},{value}" if added else value
     return values
 
 
