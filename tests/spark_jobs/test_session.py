@@ -163,3 +163,9 @@ def test_the_session_has_spark_nlp_and_workers_of_this_python(spark):
             yield pa.RecordBatch.from_pydict({"executable": [worker.executable]})
 
     assert spark.range(0, 1, 1, 1).mapInArrow(version, "executable string").first()[0] == sys.executable
+
+
+def test_a_package_that_the_user_names_joins_spark_nlps_where_that_is_needed():
+    config = SparkConfig(nlp_package="nlp:nlp:1", conf=["spark.jars.packages=org.apache.hadoop:hadoop-aws:3.3.4"])
+    assert settings(config)["spark.jars.packages"] == "org.apache.hadoop:hadoop-aws:3.3.4"
+    assert settings(config, nlp=True)["spark.jars.packages"] == "nlp:nlp:1,org.apache.hadoop:hadoop-aws:3.3.4"
