@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,15 @@ from neuronsig.tables import TOKENIZED
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.scorer import SHARDS_AT_ONCE, Replica
 from neuronsig_ray.sites import skeleton
+
+
+class Watched(Replica):
+    """A replica that also says when it worked, in which process, and its peak of memory."""
+
+    def shard(self, index: int) -> dict[str, Any]:
+        started = time.time()
+        row = super().shard(index)
+        return {**row, "started": started, "ended": time.time(), "process": os.getpid(), "peak_mib": peak_mib()}
 
 
 def write_tokenized(
