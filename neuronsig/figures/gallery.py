@@ -15,7 +15,7 @@ from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import TOTAL, corpora_overview, shares_by_layer
 from neuronsig.figures.layers import length_map, ranking_by_layer
 from neuronsig.figures.style import save
-from neuronsig.neuron import SITE_NAMES, SITES
+from neuronsig.neuron import SITES
 from neuronsig.rankings import field_counts, field_names, sentiment_sd
 
 MOST_VALUES = 24
@@ -67,8 +67,8 @@ def _of_site(
     layers = neurons["layer"].to_numpy()
     places = np.array(neurons["tsne"].to_pylist(), dtype=np.float32).reshape(-1, 2)
     top = int(np.max(neurons["n_sentences"].to_numpy()))
-    kind = "" if site == "hidden" else f" · {SITE_NAMES[site]}"
-    source = f"neuronsig · {model}{kind} · {len(layers):,} neurons · up to {top:,} top sentences a neuron"
+    kind = "" if site == "hidden" else f"{site} "
+    source = f"neuronsig · {model} · {len(layers):,} {kind}neurons · up to {top:,} top sentences a neuron"
     drawn = [
         ("tsne_by_layer", tsne_by_layer(places, layers, source)),
         ("clusters_by_layer", clusters_by_layer(neurons["cluster"].to_numpy(), layers, found, source)),

@@ -96,7 +96,7 @@ def test_each_site_has_figures_of_its_own_that_do_not_change_with_the_others(tmp
         assert (tmp_path / "both" / f"{name}.svg").read_bytes() == (tmp_path / "hidden" / f"{name}.svg").read_bytes()
         alone = (tmp_path / "mlp" / f"mlp_{name}.svg").read_bytes()
         assert (tmp_path / "both" / f"mlp_{name}.svg").read_bytes() == alone
-        assert b"feed-forward activations (mlp)" in alone
+        assert b"39 mlp neurons" in alone
         assert caption_of(f"mlp_{name}") == f"Feed-forward activations (mlp): {CAPTIONS[name]}"
 
 
