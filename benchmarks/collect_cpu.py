@@ -7,7 +7,8 @@ one replica from tokenized Parquet shards to the final table, reading and commit
 --dtypes. Both score the same tokens for every hidden state and keep both signs; each runs in processes of its own, on
 the same threads, the model being loaded, without Ray. Sides take turns --repeats times; the median of each is printed.
 The machine's peak is the best square matrix product (4096) of the same run. Work: two operations a weight and token
-without padding, and attention; "of peak in the model" divides it by the seconds in the model, "overall" by all.
+without padding, and attention; "of peak in the model" divides it by the seconds in the model, "overall" by all; of the
+padded loop, all but the sort counts as in the model.
 "Differs by" is the largest difference of scores at the same rank. Bars: 6 times with AMX in bfloat16, 2.5 times in
 float32, at most 15 % of the time outside the model.
 """

@@ -42,7 +42,7 @@ from neuronsig_ray.job import Job
 from neuronsig_ray.scorer import SHARDS_AT_ONCE, Replica, read_shard
 from neuronsig_ray.selection import ShardTopK
 
-TINY = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+TINY: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 
 
 def save_model(folder: Path, tiny: bool) -> str:

@@ -57,7 +57,7 @@ def write_tokenized(
 
 def hidden_states(model: str) -> tuple[Group, ...]:
     """Every block's hidden state."""
-    config = skeleton(model).config
+    config: Any = skeleton(model).config
     return tuple(Group("hidden", layer + 1, config.hidden_size) for layer in range(config.num_hidden_layers))
 
 
@@ -120,9 +120,9 @@ def forward_flops(model: str, lengths: npt.NDArray[np.int64]) -> float:
 
     Two for each weight of a linear map and token, and the two products of attention.
     """
-    trunk = skeleton(model)
+    trunk: Any = skeleton(model)
     linear = sum(
-        module.weight.numel()  # type: ignore[operator, union-attr]
+        module.weight.numel()
         for name, module in trunk.named_modules()
         if type(module).__name__ in ("Linear", "Conv1D") and "pooler" not in name
     )

@@ -33,6 +33,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
+from ray.data import DataContext
 
 from benchmarks.collection import Watched, make_job, write_tokenized
 from benchmarks.common import alone, machine, options, table
@@ -72,6 +73,8 @@ def save_tiny_model(folder: Path, width: int) -> str:
 
 def run(job: Job, replicas: int) -> dict[str, Any]:
     """Collect on the Ray that is running; what it took."""
+    # Otherwise the first replica that is ready works while the others still start.
+    DataContext.get_current().wait_for_min_actors_s = 600
     rows: list[dict[str, Any]] = []
     score_shards(job, [shard.index for shard in job.shards], Pool(replicas, 1, 0), rows.append, Watched)
     clock = time.monotonic()

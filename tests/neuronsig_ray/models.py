@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from neuronsig.shards import Shard, ShardPlan, shard_of, shard_sizes
-from neuronsig.tables import TOKENIZED
+from benchmarks import collection
+from neuronsig.shards import ShardPlan
 from neuronsig_ray.job import Group, Job
 
 WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "rug", "and", "not", "quickly", ".", ",", "!"]
@@ -78,20 +76,8 @@ def random_inputs(n: int, seed: int = 0, kinds: int = 0) -> list[list[int]]:
 
 def write_tokenized(folder: Path, inputs: Sequence[Sequence[int]], shard_sentences: int) -> ShardPlan:
     """Shards and plan.json as jobs.tokenize makes them; the sentence id is the position in `inputs`."""
-    folder.mkdir(parents=True)
-    n = len(inputs)
-    owner = shard_of(np.arange(n), n, shard_sentences, seed=0)
-    shards = []
-    for index in range(len(shard_sizes(n, shard_sentences))):
-        ids = sorted(np.flatnonzero(owner == index).tolist(), key=lambda i: (len(inputs[i]), i))
-        file = folder / f"shard-{index:05d}.parquet"
-        pq.write_table(pa.table([ids, [list(inputs[i]) for i in ids]], schema=TOKENIZED), file)
-        lengths = [len(inputs[i]) for i in ids]
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        shards.append(Shard(index, file.name, len(ids), sum(lengths), max(lengths), digest))
-    plan = ShardPlan(folder.name, 1, 1, 40, len(VOCABULARY) - 1, {"truncated": 0, "dropped_empty": 0}, shards)
-    plan.write(folder)
-    return plan
+    lists = pa.array([list(row) for row in inputs], pa.list_(pa.int32()))
+    return collection.write_tokenized(folder, lists, shard_sentences, max_tokens=40, vocabulary=len(VOCABULARY))
 
 
 def make_job(
