@@ -23,7 +23,7 @@ from neuronsig.appending import added, corpus_growth
 from neuronsig.config import Config, as_plan
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
-from neuronsig.errors import InputError
+from neuronsig.errors import ConfigError, InputError
 from neuronsig.growth import additions
 from neuronsig.rundir import RunDirectory, fingerprint_of
 from neuronsig.sentences import DUPLICATE, batches
@@ -61,12 +61,15 @@ def make_plan(config: Config) -> dict[str, Any]:
         del section["path"]
     for key in ("pos_model", "parser_model"):
         annotator[key] = model_identity(key, annotator[key])
+    if not config.annotator.near_duplicates:
+        del annotator["near_duplicates"]
     annotator["wordpieces"] = fingerprint_of(wordpiece_json(config.annotator.wordpieces))
     return {
         "corpus": corpus,
         "corpus_files": corpus_fingerprint(config.corpus),
         "annotator": annotator,
         "spark_nlp": version("spark-nlp"),
+        **({"datasketch": version("datasketch")} if config.annotator.near_duplicates else {}),
     }
 
 
@@ -100,6 +103,11 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
     for its readers from the first batch on. Raises what `neuronsig.appending.corpus_growth` does, and InputError when
     the table has lost a file or the corpus has no sentence fit to be kept.
     """
+    if config.annotator.near_duplicates:
+        raise ConfigError(
+            f"annotator.near_duplicates={config.annotator.near_duplicates}: text cannot be appended to a run without "
+            "near-duplicates, for what it dropped is not kept; annotate all corpora together in another run=..."
+        )
     table, work = directory.sentences, directory.work("append")
     plan = corpus_growth(directory, make_plan(config))
     whole = read_whole(table)

@@ -103,9 +103,14 @@ class AnnotatorConfig:
     )
     min_pieces: int = option(3, "sentences with fewer word pieces are dropped (P1 4.1)")
     max_characters: int = option(2000, "sentences longer than this are dropped: tables, encoded files")
+    near_duplicates: float = option(
+        0.0, "sentences alike to an earlier one by this share of their word pairs or more are dropped; 0: none is"
+    )
     batch_sentences: int = option(100_000, "sentences annotated and committed at once")
 
     def check(self, key: str) -> None:
+        ok = self.near_duplicates == 0 or 0.3 <= self.near_duplicates <= 1
+        require(ok, f"{key}.near_duplicates", self.near_duplicates, "0 (off), or from 0.3 to 1", "as 0.8")
         require(self.min_pieces >= 1, f"{key}.min_pieces", self.min_pieces, "1 or more word pieces")
         require(self.max_characters >= 20, f"{key}.max_characters", self.max_characters, "20 or more characters")
         require(self.batch_sentences >= 1, f"{key}.batch_sentences", self.batch_sentences, "1 or more sentences")

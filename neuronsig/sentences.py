@@ -16,6 +16,8 @@ EMPTY = "empty"
 TOO_LONG = "too_long"
 TOO_SHORT = "too_short"
 DUPLICATE = "duplicate"
+# Only where annotator.near_duplicates asks for it.
+NEAR_DUPLICATE = "near_duplicate"
 REASONS = (EMPTY, TOO_LONG, TOO_SHORT, DUPLICATE)
 
 # A blank line ends a paragraph, and with it a sentence; a single line break is only a place where a line was

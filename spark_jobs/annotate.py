@@ -68,8 +68,7 @@ def number(cleaned: DataFrame, partitions: int, known: DataFrame | None = None) 
     Of equal texts the first in (corpus_order, doc_id, position) stays. An id may be there twice, so that metadata
     decides last. Texts that `known` (column `text`) holds are dropped: earlier corpora come first.
     """
-    first = Window.partitionBy("text").orderBy("corpus_order", "doc_id", "position", "metadata")
-    kept = cleaned.where("reason is null").withColumn("_copy", F.row_number().over(first)).where("_copy = 1")
+    kept = distinct(cleaned)
     if known is not None:
         kept = kept.join(known, "text", "left_anti")
     ordered = kept.repartitionByRange(partitions, *_ORDER).sortWithinPartitions(*_ORDER)
@@ -84,6 +83,13 @@ def number(cleaned: DataFrame, partitions: int, known: DataFrame | None = None) 
         # The lower 33 bits count the rows of a partition.
         F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1)).alias("row"),
     )
+
+
+def distinct(cleaned: DataFrame) -> DataFrame:
+    """The first row of every text that is fit to be kept, in the `cleaned` schema."""
+    first = Window.partitionBy("text").orderBy("corpus_order", "doc_id", "position", "metadata")
+    kept = cleaned.where("reason is null").withColumn("_copy", F.row_number().over(first)).where("_copy = 1")
+    return kept.drop("_copy")
 
 
 @dataclass

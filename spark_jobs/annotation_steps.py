@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.ml import PipelineModel
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import AnnotatorConfig, CorpusConfig
 from neuronsig.errors import InputError
 from neuronsig.progress import say, task
 from neuronsig.rundir import atomic_write, remove
-from neuronsig.sentences import DUPLICATE, REASONS
+from neuronsig.sentences import DUPLICATE, NEAR_DUPLICATE, REASONS
 from spark_jobs import annotate
 from spark_jobs.annotators import load_parser, load_tagger
+from spark_jobs.near_duplicates import without_near_duplicates
 from spark_jobs.paths import uri
 from spark_jobs.readers import read_documents
 from spark_jobs.sentence_table import commit_batch, marker_folder, missing_batches
@@ -92,11 +93,14 @@ def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: Annotato
             "check the paths, annotator.min_pieces and annotator.max_characters"
         )
     if not part.is_numbered:
-        _number(spark, part, candidates, partitions)
+        _number(spark, config, part, candidates, partitions)
     numbered = annotate.read_numbered(spark, part.numbered, part.first_id)
     dropped = {reason: record["reasons"].get(reason, 0) for reason in REASONS if reason != DUPLICATE}
-    dropped[DUPLICATE] = candidates - numbered.sentences
     distinct = json.loads(part.number_record.read_text()).get("distinct", numbered.sentences)
+    dropped[DUPLICATE] = candidates - numbered.sentences
+    if config.near_duplicates:
+        dropped[DUPLICATE] = candidates - distinct
+        dropped[NEAR_DUPLICATE] = distinct - numbered.sentences
     counts = {
         "documents": record["documents"],
         "sentences found": sum(record["reasons"].values()),
@@ -105,7 +109,7 @@ def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: Annotato
         "records skipped": record["skipped"],
         "inside records": record["notes"],
     }
-    return Found(numbered, counts, distinct - numbered.sentences)
+    return Found(numbered, counts, 0 if config.near_duplicates else distinct - numbered.sentences)
 
 
 def annotate_missing(
@@ -162,9 +166,12 @@ def _clean(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, p
     remove(part.work / "documents")
 
 
-def _number(spark: SparkSession, part: Part, candidates: int, partitions: int) -> None:
+def _number(spark: SparkSession, config: AnnotatorConfig, part: Part, candidates: int, partitions: int) -> None:
     cleaned = spark.read.parquet(uri(part.cleaned))
     record, known = {}, None
+    if config.near_duplicates:
+        cleaned = _thinned(spark, cleaned, config.near_duplicates, part)
+        record = {"distinct": spark.read.parquet(uri(part.work / "distinct")).count()}
     if part.first_id:
         # The table may hold batches of this very part.
         texts = spark.read.schema("sentence_id long, text string").parquet(uri(part.table))
@@ -178,3 +185,12 @@ def _number(spark: SparkSession, part: Part, candidates: int, partitions: int) -
     ):
         frame.write.mode("overwrite").parquet(uri(part.numbered))
     atomic_write(part.number_record, json.dumps(record).encode())
+    remove(part.work / "distinct")
+
+
+def _thinned(spark: SparkSession, cleaned: DataFrame, threshold: float, part: Part) -> DataFrame:
+    """The cleaned sentences without copies and near-duplicates."""
+    folder = part.work / "distinct"
+    with task("dropping copies", None, "sentences"):
+        annotate.distinct(cleaned).write.mode("overwrite").parquet(uri(folder))
+    return without_near_duplicates(spark.read.parquet(uri(folder)), threshold)

@@ -12,6 +12,7 @@ import pytest
 from jobs import annotate, corpus_table, train_annotators
 from neuronsig.compose import compose
 from neuronsig.errors import ConfigError, InputError, PlanMismatchError
+from neuronsig.rundir import RunDirectory
 from neuronsig.tables import SENTENCES, read_table
 from spark_jobs import annotation_steps
 from spark_jobs.sentence_table import claim
@@ -211,3 +212,25 @@ def test_annotators_can_be_remade_from_a_treebank(spark, data_folder, tmp_path):
     )
     assert (tmp_path / "out" / "dependency_ewt.zip").is_file()
     assert float(summary["POS accuracy"].rstrip("%")) > 50
+
+
+def test_near_duplicates_are_dropped_and_counted_where_asked_for(words, tmp_path):
+    (tmp_path / "corpus" / "d.txt").write_text("Birds sing in tall green bushes.\n\nBirds sing in tall green trees.\n")
+    plain = annotate.make_plan(compose(words))
+    assert "near_duplicates" not in plain["annotator"]
+    thinned = compose([*words, "annotator.near_duplicates=0.6"])
+    assert annotate.make_plan(thinned)["annotator"]["near_duplicates"] == 0.6
+    summary = annotate.run(thinned)
+    assert summary["sentences dropped"] == {
+        "empty": 0,
+        "too_long": 0,
+        "too_short": 1,
+        "duplicate": 2,
+        "near_duplicate": 1,
+    }
+    assert summary["sentences found"] == summary["sentences kept"] + 4
+    texts = read_table(tmp_path / "run" / "sentences", SENTENCES)["text"].to_pylist()
+    assert "Birds sing in tall green trees." in texts
+    assert "Birds sing in tall green bushes." not in texts
+    with pytest.raises(ConfigError, match=r"near_duplicates=0\.6: text cannot be appended"):
+        annotate.append(thinned, RunDirectory(tmp_path / "run"))
