@@ -55,7 +55,6 @@ class Job:
     threads: int
     sentences: int
     shards: tuple[Shard, ...]
-    compiled: bool = False
     # Fingerprint and sentences of a finished table that the new shards are added to; "" when there is none.
     base: str = ""
     base_sentences: int = 0

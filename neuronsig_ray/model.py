@@ -55,6 +55,10 @@ class InspectedModel:
     What a group asks for is pooled in a hook as soon as the forward pass makes it: activations of one block live at
     once, never those of all. Only where a model's blocks are not known, or what enters them is not what Hugging Face
     calls hidden states, are those of all layers kept to the end of the pass (`holds_all_states`).
+
+    The pass is not compiled: torch.compile makes kernels for the shapes it meets first, and gives up after eight, so
+    that a shard's last bits may depend on what its replica scored before. On a CPU it saved 3 to 7 % (float32) and 12
+    to 17 % (bfloat16) of MiniLM's pass, after 40 s of compiling in every replica; users have no compiler.
     """
 
     def __init__(
@@ -65,7 +69,6 @@ class InspectedModel:
         groups: tuple[Group, ...],
         signs: tuple[int, ...],
         pooling: str,
-        compiled: bool = False,
     ) -> None:
         model, self.warnings = _load(folder, dtype)
         self.model = model.eval().requires_grad_(False).to(device)
@@ -77,7 +80,6 @@ class InspectedModel:
         self.holds_all_states = False
         self._hook()
         self._check()
-        self._forward = torch.compile(self._score, dynamic=True) if compiled else self._score
 
     @torch.inference_mode()
     def scores(self, input_ids: Tensor, prefix: int, suffix: int) -> Tensor:
@@ -89,7 +91,7 @@ class InspectedModel:
         length = input_ids.shape[1]
         if length <= prefix + suffix:
             raise InputError(f"an input of {length} tokens has none beside {prefix + suffix} special tokens")
-        return self._forward(input_ids, prefix, suffix)
+        return self._score(input_ids, prefix, suffix)
 
     def _score(self, input_ids: Tensor, prefix: int, suffix: int) -> Tensor:
         batch, length = input_ids.shape

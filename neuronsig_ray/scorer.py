@@ -93,7 +93,7 @@ class Replica:
 
     def _load(self) -> None:
         job = self.job
-        self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling, job.compiled)
+        self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling)
         self.top = ShardTopK(job.rows, job.k, max(shard.sentences for shard in job.shards), job.device)
         self.thresholds = SharedThresholds(job)
 
