@@ -107,10 +107,12 @@ class _Lease:
 
     def take(self) -> dict[str, Any] | None:
         """Take the lease when it is free or stale; the content of the one that holds it when it is not."""
-        if create_new(self.file, self._renewed()):
-            return None
-        there = self._read()
-        if there is not None and not _is_stale(there):
+        there = None
+        while there is None:  # gone between the two requests: whoever creates it first has it
+            if create_new(self.file, self._renewed()):
+                return None
+            there = self._read()
+        if not _is_stale(there):
             return there
         atomic_write(self.file, self._renewed())
         time.sleep(SETTLE_SECONDS)

@@ -155,3 +155,22 @@ def test_two_stages_that_end_together_are_both_recorded(bucket):
 def test_a_bucket_that_is_not_there_is_one_line(bucket):
     with pytest.raises(MachineError, match=r"run=s3://no-such-bucket-here/run cannot be written \(.*\); choose"):
         RunDirectory.create("s3://no-such-bucket-here/run")
+
+
+def test_a_lease_that_is_freed_while_it_is_looked_at_is_not_taken_from_the_next_one(lease, monkeypatch):
+    held_by(lease)
+    read = module.read_bytes
+    seen = []
+
+    def freed_and_taken(file):
+        """The first look finds the lease gone, and before this process goes on another has it."""
+        if not seen:
+            seen.append(file)
+            held_by(lease, owner="third")
+            raise FileNotFoundError
+        return read(file)
+
+    monkeypatch.setattr(module, "read_bytes", freed_and_taken)
+    with pytest.raises(HeldError):
+        exclusive(lease).__enter__()
+    assert json.loads(storage.read_bytes(lease))["owner"] == "third"
