@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -320,3 +325,28 @@ def test_bad_input_is_one_clear_error(home, run, tmp_path):
     record["stages"]["annotate"]["plan"].pop("appended", None)
     (run / "run.json").write_text(json.dumps(record))
     assert "annotate is not finished" in said()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", ["sentences/_batches/000003.json", "work/shards/tiny/shard-00000.json"])
+def test_a_process_that_is_killed_goes_on_with_the_same_command(run, home, appended, after):
+    """SIGKILL once the first new batch, or the first new shard, is committed."""
+    command = [sys.executable, "-m", "jobs.append", "--brief", *words(home, run, "more")]
+    command += ["spark.master=local[2]", "spark.driver_memory=2g"]
+    # What a Ray in this process left in the environment is none of a user's.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+        until = time.monotonic() + 400
+        while not (run / after).exists():
+            assert process.poll() is None, "the job ended before it could be killed"
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+    with pytest.raises(InputError, match="is not finished"):
+        RunDirectory(run).fingerprint("annotate" if "sentences" in after else "collect/tiny", "jobs.mine")
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    # The rows: a JVM writes the encodings in a Parquet footer in an order of its own.
+    assert sentences(run) == sentences(appended[0])
+    for table in ("tokenized", "topk"):
+        assert data(run / table) == data(appended[0] / table)
