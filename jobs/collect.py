@@ -3,7 +3,9 @@
 Reads RUN/tokenized/<tokenizer> (jobs.tokenize) and the model's weights; writes RUN/topk/<model>. Ray Data runs model
 replicas over shards, a GPU each where there are any; each shard's own top-K is committed as a file, and the files are
 reduced to the global top-K. The same command again does only what is missing. What each shard added to the lists is
-written to RUN/analysis/<model>/convergence.parquet, .csv and .png (P1 Figure 1).
+written to RUN/analysis/<model>/convergence.parquet, .csv and .png (P1 Figure 1). With collect.stop_fraction and
+collect.stop_sentences the scoring ends when the lists have settled: the result is then that of the first shards, and
+counted as inexact.
 
 Example:  python -m jobs.collect run=runs/demo model=minilm collect.k=1000 collect.signs=[1,-1]
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
@@ -21,6 +23,7 @@ from neuronsig.appending import JOB, place_of, require_same, stage_growth
 from neuronsig.checkpoint import load_tokenizer, model_config
 from neuronsig.commits import committed
 from neuronsig.config import Config
+from neuronsig.errors import InputError
 from neuronsig.growth import additions, earlier, note
 from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, say, task
@@ -34,6 +37,7 @@ from neuronsig_ray.model import DeviceClass
 from neuronsig_ray.prepare import check_vocabulary, groups_of, machine_of, make_job, make_plan, require_room
 from neuronsig_ray.reduce import base_ladder, final_marker, node_count
 from neuronsig_ray.session import Pool, address_of, ray_session, replica_pool, resources
+from neuronsig_ray.stopping import EarlyStop, Stopped, left_out, only_first, stop_rule
 from neuronsig_ray.thresholds import write_base
 
 SECTIONS = ("model", "collect", "ray")
@@ -99,6 +103,11 @@ def require_same_settings(config: Config, run: RunDirectory) -> None:
     else:
         device = machine_of(config, replica_pool(config.ray, resources(config.ray), 1)).device
     plan = make_plan(config, tokenizer, "", folder, groups_of(config, folder), device)
+    if "stop" in entry["plan"]:
+        raise InputError(
+            f"run={run.root}: {name} was made with collect.stop_fraction={entry['plan']['stop']['fraction']}, and text "
+            "cannot be appended to lists that may lack some; run jobs.collect without it and with overwrite=true first"
+        )
     require_same(run, name, entry, plan, ["inputs"])
 
 
@@ -120,9 +129,16 @@ def _collect(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stage,
     finished = [committed(final_marker(topk, group), job.fingerprint) for group in job.groups]
     if pending and job.base and not any(finished):
         write_base(job, base_ladder(job, topk))
+    rule = stop_rule(config.collect)
+    early = EarlyStop(job, rule) if rule else None
+    if early and early.look():
+        pending = []
     if pending:
-        stage.counts.update(counts, **_score(job, pending, pool))
+        stage.counts.update(counts, **_score(job, pending, pool, early))
     stage.counts.update(counts)
+    if early and early.last is not None:
+        stage.counts.update(left_out(job, early.last + 1))
+        job = only_first(job, early.last + 1)
     with task("convergence", len(job.groups), "groups") as bar:
         write_convergence(job, valid_commits(job), run, config.model.name, bar.advance)
     fan_in = config.collect.reduce_fan_in
@@ -132,8 +148,8 @@ def _collect(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stage,
     remove(location(job.commits))
 
 
-def _score(job: Job, pending: list[int], pool: Pool) -> dict[str, Any]:
-    """Score pending shards with progress; return rates and survivors."""
+def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) -> dict[str, Any]:
+    """Score pending shards with progress, all or until enough lists have settled; return rates and survivors."""
     todo = [job.shards[index] for index in pending]
     total: Counter[str] = Counter()
     started, warned = time.monotonic(), False
@@ -152,9 +168,11 @@ def _score(job: Job, pending: list[int], pool: Pool) -> dict[str, Any]:
                 warned = True
             total.update({name: row[name] for name in _SUMMED})
             show(Counter())
+            if early and early.look():
+                raise Stopped
 
         # A shard may take minutes: between two finished ones the replicas' own counts are shown.
-        with polled(lambda: show(beats(location(job.commits)))):
+        with polled(lambda: show(beats(location(job.commits)))), suppress(Stopped):
             score_shards(job, pending, pool, on_row)
     elapsed = time.monotonic() - started
     busy = total["seconds"] or 1.0

@@ -37,6 +37,7 @@ from neuronsig_ray.model import DeviceClass
 from neuronsig_ray.prepare import groups_of, make_job
 from neuronsig_ray.reduce import final_marker
 from neuronsig_ray.session import ray_session
+from neuronsig_ray.stopping import shards_kept
 from neuronsig_ray.verify import Collection, Input, batch_checks, plain_checks, why_not_same_bits
 
 SECTIONS = ("model", "verify", "ray")
@@ -88,7 +89,15 @@ def run(config: Config) -> Summary:
             f"{topk} fails {len(wrong)} of {len(checks)} checks; {wrong[0].name}: {wrong[0].wrong:,} of "
             f"{wrong[0].checked:,} are wrong, {wrong[0].first}; {remedy}"
         )
-    return {"checks": len(checks), "wrong": 0, "neurons": subject.job.rows, "sentences": subject.job.sentences}
+    counts = (subject.run.stage_record(f"collect/{config.model.name}") or {})["counts"]
+    inexact = {key: value for key, value in counts.items() if key.startswith("inexact")}
+    return {
+        "checks": len(checks),
+        "wrong": 0,
+        "neurons": subject.job.rows,
+        "sentences": subject.job.sentences,
+        **inexact,
+    }
 
 
 def _subject(config: Config) -> tuple[Subject, Check]:
@@ -113,7 +122,7 @@ def _subject(config: Config) -> tuple[Subject, Check]:
     made.count(1, units != plan["groups"], f"units of {config.model.path} are {units}, the plan's {plan['groups']}")
     shards, device = ShardPlan.read(run.tokenized(plan["tokenizer"])), DeviceClass(**plan["device"])
     job = make_job(as_made, run, shards, fingerprint, folder, device, groups, device.threads)
-    return Subject(run, plan, job, tokenizer, folder), made
+    return Subject(run, plan, shards_kept(job, entry["counts"]), tokenizer, folder), made
 
 
 def _files(job: Job, topk: Path) -> list[GroupFile | None]:

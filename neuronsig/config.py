@@ -163,6 +163,10 @@ class CollectConfig:
     shard_sentences: int = option(131_072, "sentences of one shard, the unit of work and of commit")
     seed: int = option(0, "seed of the permutation that spreads the corpus over the shards")
     reduce_fan_in: int = option(8, "shard files merged by one task of the tree reduce")
+    stop_fraction: float = option(
+        0.0, "stop early, inexactly, when this share of the top-1000 lists has not changed for stop_sentences; 0: never"
+    )
+    stop_sentences: int = option(0, "sentences for which that share of the lists must not have changed")
 
     def check(self, key: str) -> None:
         require(self.k >= 1, f"{key}.k", self.k, "1 or more sentences")
@@ -177,6 +181,11 @@ class CollectConfig:
         require(self.batch_tokens >= 0, f"{key}.batch_tokens", self.batch_tokens, "0 or more tokens")
         require(self.shard_sentences >= 1, f"{key}.shard_sentences", self.shard_sentences, "1 or more sentences")
         require(self.reduce_fan_in >= 2, f"{key}.reduce_fan_in", self.reduce_fan_in, "2 or more files")
+        ok = 0 <= self.stop_fraction <= 1
+        require(ok, f"{key}.stop_fraction", self.stop_fraction, "from 0 (never) to 1", "it is a share of lists")
+        ok = self.stop_sentences >= 0 and (self.stop_sentences > 0) == (self.stop_fraction > 0)
+        bound = "above 0 where collect.stop_fraction is, else 0"
+        require(ok, f"{key}.stop_sentences", self.stop_sentences, bound, "set both to stop early, neither to read all")
 
 
 @dataclass

@@ -20,6 +20,7 @@ from neuronsig_ray.model import DeviceClass, device_class
 from neuronsig_ray.scorer import MemoryBound, memory_bound
 from neuronsig_ray.session import Pool, address_of, available_memory
 from neuronsig_ray.sites import activation_bound, attention_kernel, groups_in, skeleton
+from neuronsig_ray.stopping import in_plan
 
 # Tokens of a batch: beyond these a device is no faster (CPU: benchmarks/batch_tokens.py; GPU: not yet measured).
 BATCH_TOKENS = {"cpu": 16_384, "cuda": 131_072}
@@ -86,6 +87,7 @@ def make_plan(
         "k": collect.k,
         "batch_tokens": batch_tokens(config, device),
         "batch_plan": BATCH_PLAN,
+        **in_plan(collect),
     }
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from neuronsig.commits import committed
+from neuronsig.config import CollectConfig
+from neuronsig.convergence import TOP
 from neuronsig.settling import Settling, StopRule
 from neuronsig.storage import location, parquet_file
 from neuronsig.topk import Keys, dense
@@ -41,7 +44,42 @@ class EarlyStop:
         return dense(lists.values.to_numpy(), lists.offsets.to_numpy())[:, : self.settling.rule.top]
 
 
+def stop_rule(config: CollectConfig) -> StopRule | None:
+    """The rule that the config asks for; None where all shards are to be read."""
+    if not config.stop_fraction:
+        return None
+    return StopRule(config.stop_fraction, config.stop_sentences, min(TOP, config.k))
+
+
+def in_plan(config: CollectConfig) -> dict[str, Any]:
+    """What the rule adds to a collection's plan: nothing where there is none."""
+    rule = stop_rule(config)
+    return {"stop": asdict(rule)} if rule else {}
+
+
 def only_first(job: Job, shards: int) -> Job:
     """The job over its first shards: what a collection that stopped early is a collection of."""
     kept = job.shards[:shards]
     return replace(job, shards=kept, sentences=sum(shard.sentences for shard in kept))
+
+
+def left_out(job: Job, shards: int) -> dict[str, Any]:
+    """What a collection over the job's first shards must say of itself; nothing when these are all."""
+    if shards == len(job.shards):
+        return {}
+    kept = only_first(job, shards)
+    return {
+        "sentences": kept.sentences,
+        "tokens": sum(shard.tokens for shard in kept.shards),
+        "shards": shards,
+        "inexact, stopped early": {
+            "sentences left out": job.sentences - kept.sentences,
+            "shards left out": len(job.shards) - shards,
+        },
+    }
+
+
+def shards_kept(job: Job, counts: dict[str, Any]) -> Job:
+    """The job that a finished stage's counts tell of: over all shards, or the first ones."""
+    left = counts.get("inexact, stopped early")
+    return only_first(job, len(job.shards) - left["shards left out"]) if left else job

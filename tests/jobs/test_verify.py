@@ -21,7 +21,7 @@ from neuronsig.checkpoint import load_tokenizer, weights_fingerprint
 from neuronsig.commits import file_digest
 from neuronsig.compose import compose
 from neuronsig.config import Config
-from neuronsig.errors import InputError
+from neuronsig.errors import ConfigError, InputError
 from neuronsig.rundir import RunDirectory
 from neuronsig.tables import SENTENCES, TOPK
 from tests.neuronsig_ray.models import UNITS, WORDS, random_inputs, save_model, write_tokenized
@@ -273,3 +273,33 @@ def test_elsewhere_only_the_tolerance_counts(run, model, capsys):
     (run / "run.json").write_text(json.dumps(record))
     assert verify.run(settings(run, model))["checks"] == 12
     assert "bits are not compared: library versions are" in capsys.readouterr().out
+
+
+def test_a_collection_that_stopped_early_says_so_and_is_verified_as_one_of_its_first_shards(run, model):
+    stop = ("collect.stop_fraction=0.2", "collect.stop_sentences=30")
+    made = collect.run(
+        settings(run, model, "collect.k=1", "collect.dtype=float32", "collect.signs=[1,-1]", *stop, "overwrite=true")
+    )
+    left = {"sentences left out": 30, "shards left out": 1}
+    assert (made["sentences"], made["shards"], made["inexact, stopped early"]) == (60, 2, left)
+    record = json.loads((run / "run.json").read_text())["stages"]["collect/tiny"]
+    assert record["plan"]["stop"] == {"fraction": 0.2, "sentences": 30, "top": 1}
+    assert record["counts"]["inexact, stopped early"] == left
+    summary = verify.run(settings(run, model))
+    assert (summary["wrong"], summary["sentences"], summary["inexact, stopped early"]) == (0, 60, left)
+    with pytest.raises(InputError, match=r"made with collect\.stop_fraction=0\.2, and text cannot be appended"):
+        collect.require_same_settings(settings(run, model, "collect.k=1", *stop), RunDirectory(run))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["collect.stop_fraction=0.9"], "stop_sentences=0: must be above 0 where collect.stop_fraction is"),
+        (["collect.stop_sentences=10"], "stop_sentences=10: must be above 0 where"),
+        (["collect.stop_fraction=1.5", "collect.stop_sentences=10"], "stop_fraction=1.5: must be from 0"),
+    ],
+)
+def test_a_stop_that_means_nothing_is_refused(words, said, run, model):
+    with pytest.raises(ConfigError) as caught:
+        settings(run, model, *words)
+    assert said in str(caught.value)
