@@ -150,12 +150,13 @@ PEERS: dict[str, Callable[[Blocks, int, int, int], Lists]] = {
 NEEDS = {"faiss": "faiss", "semanticlens": "semanticlens", "semanticlens f32": "semanticlens", "zennit-crp": "crp"}
 
 
-def run_peer(name: str, folder: str, k: int, threads: int) -> dict[str, Any]:
+def run_peer(name: str, folder: str, threads: int) -> dict[str, Any]:
     """One peer over the stream in `folder`: seconds, what it added to the memory that the stream takes, its lists."""
     torch.set_num_threads(threads)
     stream = np.load(f"{folder}/scores.npy")  # (rows, n)
     ids, starts = np.load(f"{folder}/ids.npy"), np.load(f"{folder}/starts.npy").tolist()
-    rows, n = stream.shape
+    wanted = np.load(f"{folder}/wanted-scores.npy"), np.load(f"{folder}/wanted-ids.npy")  # (rows, k) each
+    (rows, n), k = stream.shape, wanted[0].shape[1]
     scores, names = torch.from_numpy(stream), torch.from_numpy(ids)
     # Imports and first calls are no part of the work.
     PEERS[name](iter([(scores[:2, :4], names[:4])]), 2, 2, 4)
@@ -165,7 +166,6 @@ def run_peer(name: str, folder: str, k: int, threads: int) -> dict[str, Any]:
     values, found = PEERS[name]((_block(scores, names, *span) for span in spans), rows, k, n)
     seconds = time.perf_counter() - clock
     peak = peak_mib() - before
-    wanted = np.load(f"{folder}/wanted-scores.npy"), np.load(f"{folder}/wanted-ids.npy")
     return {
         "seconds": seconds,
         "peak_mib": peak,
@@ -259,10 +259,10 @@ def main() -> int:
 
 
 def _compare(peers: list[str], folder: Path, what: str, chosen: argparse.Namespace) -> None:
-    found = {name: alone(run_peer, name, str(folder), chosen.k, chosen.threads) for name in peers}
+    found = {name: alone(run_peer, name, str(folder), chosen.threads) for name in peers}
     rows, n = np.load(folder / "scores.npy", mmap_mode="r").shape
     base = found["neuronsig"]["seconds"]
-    print(f"{what}: {rows:,} rows x {n:,} in {np.load(folder / 'starts.npy').size:,} blocks, K = {chosen.k:,}, "
+    print(f"{what}: {rows:,} rows x {n:,} in {np.load(folder / 'starts.npy').size:,} blocks, K = {min(chosen.k, n):,}, "
           f"{chosen.threads} threads\n")  # fmt: skip
     cells = [
         [
