@@ -49,7 +49,7 @@ def sweep(model: str, dtype: str, budgets: list[int], bins: int, repeats: int, t
     vocabulary = network.model.config.vocab_size
     shapes = {budget: rectangle_shapes(budget, bins) for budget in budgets}
     best: dict[tuple[int, int], float] = {}
-    peaks = {}
+    peaks: dict[int, float] = {}
     for _ in range(repeats):
         for budget in sorted(budgets):
             for sentences, length in shapes[budget]:

@@ -119,7 +119,8 @@ def _measure(
 ) -> dict[str, dict[str, Any]]:
     """Every side `repeats` times in turn; the median of each by its seconds."""
     plan = write_tokenized(scratch / "tokenized", inputs, chosen.shard_sentences)
-    rows, runs = inputs.to_pylist(), {}
+    rows = inputs.to_pylist()
+    runs: dict[str, list[dict[str, Any]]] = {}
     for repeat in range(chosen.repeats):
         reference = str(scratch / "usual.npy")
         name = "padded loop, batch 32, float32"

@@ -201,13 +201,14 @@ def model_stream(folder: str, model: str, inputs: list[list[int]], rows: int, k:
     network = InspectedModel(model, "bfloat16", "cpu", groups[len(groups) // 2 : len(groups) // 2 + 1], (1,), "mean")
     lengths = np.array([len(row) for row in inputs])
     order = np.argsort(lengths, kind="stable")
-    blocks, ids, starts = [], [], []
+    blocks, starts = [], [0]
+    ids: list[npt.NDArray[np.int64]] = []
     for start, stop, _ in rectangles(lengths[order], 16_384):
         chosen = order[start:stop]
-        starts.append(sum(map(len, ids)))
+        starts.append(starts[-1] + len(chosen))
         ids.append(chosen)
         blocks.append(network.scores(torch.tensor([inputs[i] for i in chosen]), 0, 0)[:rows].numpy())
-    write_stream(Path(folder), np.concatenate(blocks, axis=1), np.concatenate(ids), starts, k)
+    write_stream(Path(folder), np.concatenate(blocks, axis=1), np.concatenate(ids), starts[:-1], k)
 
 
 def semanticlens_loop(model: str, inputs: list[list[int]], k: int, threads: int) -> dict[str, float]:

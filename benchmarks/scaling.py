@@ -22,6 +22,7 @@ independent scores under exact thresholds.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 import tempfile
@@ -249,7 +250,7 @@ def _cluster(nodes: int) -> Iterator[None]:
     try:
         for _ in range(nodes):
             cluster.add_node(num_cpus=1, object_store_memory=100 * 2**20)
-        ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
         yield
     finally:
         ray.shutdown()
