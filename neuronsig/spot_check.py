@@ -18,8 +18,8 @@ from neuronsig.tables import TOPK
 from neuronsig.topk import Keys, pack, unpack
 from neuronsig.verify import GroupFile, Ids, SentenceFile, places
 
-# Share of the typical size of a group's activations. Seen (MiniLM, 6 layers): 2e-6 in float32, 0.03 in bfloat16; other
-# weights give 1 or more.
+# Share of the typical size of a group's activations. Seen at most (MiniLM, hidden states and mlp): 6e-6 in float32,
+# 0.06 in bfloat16. Of another model's scores of the same sentences 86 % lie beyond the wider one.
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.2}
 
 

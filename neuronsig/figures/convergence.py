@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from neuronsig.convergence import ALL
 from neuronsig.figures.style import INK, dress, layer_colours, new_figure, styled
@@ -37,18 +37,19 @@ def convergence_figure(table: pa.Table, model: str) -> Figure:
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(_number))
         axis.set_minor_formatter(NullFormatter())
     axes.grid(which="major")
     axes.set_xlabel("Sentences read")
-    axes.set_ylabel("New entries of a list for 100,000 sentences")
+    axes.set_ylabel("New entries for 100,000 sentences")
     axes.legend(loc="upper right")
     total = table.filter(pc.equal(table["group"], ALL))
     top, neurons, read = (total[name][-1].as_py() for name in ("top", "neurons", "sentences"))
     last = total["new_per_100k"][-1].as_py()
     subtitle = (
         f"Mean over {neurons:,} neurons of what each shard adds to their {top:,} best sentences.\n"
-        f"Thin lines: layers, dark to light. At the end, after {read:,} sentences: {last:,.3g} for 100,000"
+        f"Thin lines: layers, dark to light. At the end, after {read:,} sentences: {_number(last)} for 100,000"
     )
     return dress(figure, "How fast the lists settle", subtitle, f"neuronsig · {model} · shards in plan order")
 
