@@ -8,22 +8,19 @@ seconds of their processes, because wall time on a shared machine says little; w
 Then all kinds for one neuron, also those that MLlib does not have, with FREQT against a plain one in Python, and what
 that makes for all neurons of a model. `--cold` measures the compilation instead, in processes of their own.
 
-    python benchmarks/miners.py --treebank FILE.conllu [...] [--sentences 10000] [--neurons 8] [--all 2304]
+    python -m benchmarks.miners --treebank FILE.conllu [...]     # about 3 minutes on 2 cores
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +28,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import machine, table
+from benchmarks.drawn_neurons import Corpus, Neuron, draw, read_corpus, split
 from neuronsig.config import SparkConfig
 from neuronsig.miners.counting import CountingTrie, count_sequences, count_subtrees
 from neuronsig.miners.found import Limits, Patterns, support_count
@@ -38,38 +37,9 @@ from neuronsig.miners.itemsets import frequent_itemsets
 from neuronsig.miners.sequences import frequent_sequences, stack
 from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trees import forest
-from neuronsig.treebank import Word, read_conllu
 
 WORDS, TAGS, ITEMS = 0.01, 0.05, 0.1  # least support of each kind, as in conf/mining
-COMMON = 0.9  # an item in more of the corpus's sentences forms no itemsets, as in conf/mining
 THREADS = (1, 2, 4)
-
-
-@dataclass
-class Corpus:
-    """Encoded sentences: codes of words, then of tags, then of metadata values."""
-
-    words: list[NDArray[np.int64]]
-    tags: list[NDArray[np.int64]]
-    heads: list[NDArray[np.int64]]
-    items: list[NDArray[np.int64]]  # distinct words, tags and metadata values
-    n_words: int
-    n_tags: int
-
-
-@dataclass
-class Neuron:
-    """The top sentences of one neuron, flat; `items` have offsets of their own."""
-
-    words: NDArray[np.int64]
-    tags: NDArray[np.int64]
-    heads: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    items: NDArray[np.int64]
-    item_offsets: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
 
 
 def main() -> None:
@@ -78,9 +48,10 @@ def main() -> None:
     rng = np.random.default_rng(0)
     neurons = [draw(corpus, rng, options.sentences) for _ in range(options.neurons)]
     n = options.sentences
-    print(f"{_cpu()}; {len(neurons)} neurons of {n:,} of {len(corpus.words):,} sentences")
+    print(machine())
     if options.cold:
         return cold()
+    print(f"\n{len(neurons)} neurons of {n:,} of {len(corpus.words):,} sentences; seconds a neuron\n")
 
     longest = Limits(max_length=3, max_patterns=None)
     kinds: dict[str, tuple[Callable[[Neuron], Patterns], Callable[[Any, Neuron], Any]]] = {
@@ -102,7 +73,7 @@ def main() -> None:
     config = SparkConfig(master="local[2]", driver_memory=options.driver_memory, shuffle_partitions=2)
     spark = spark_session(config, "miners' benchmark")
     spark.conf.set("spark.sql.execution.arrow.pyspark.enabled", "true")
-    print(f"\n{'':26}{'patterns':>9}{'MLlib':>9}{'wall':>7}{'threads':>9}{'ours':>9}{'wall':>8}{'times':>8}")
+    rows = []
     for name, (ours, theirs) in kinds.items():
         prepared = [theirs(spark, neuron) for neuron in neurons]
         wanted = {tuple(row[0]): row[1] for row in prepared[0]().collect()}
@@ -111,10 +82,9 @@ def main() -> None:
             sys.exit(f"{name}: MLlib finds {len(wanted):,} patterns, ours {len(found):,}, and they differ")
         cpu, wall, threads = best_of_mllib(spark, prepared)
         own_cpu, own_wall = measured(partial(mine_all, ours, neurons), len(neurons))
-        print(
-            f"{name:26}{len(found):9,}{cpu:9.2f}{wall:7.2f}{threads:9}{own_cpu:9.4f}{own_wall:8.4f}{cpu / own_cpu:8.1f}"
-        )
+        rows.append((name, len(found), cpu, wall, threads, own_cpu, own_wall, cpu / own_cpu))
     spark.stop()
+    print(table(("", "patterns", "MLlib, CPU", "wall", "threads", "ours, CPU", "wall", "CPU ratio"), rows))
     everything(neurons[0], corpus, options.all)
 
 
@@ -163,15 +133,15 @@ def everything(neuron: Neuron, corpus: Corpus, neurons: int) -> None:
             word_trees, support(0.005), Limits(max_length=4, target="closed")
         ),
     }
-    print(f"\n{'one neuron, one core':44}{'patterns':>9}{'support':>9}{'seconds':>9}")
-    total = 0.0
+    shown: list[tuple[object, ...]] = []
     for name, run in rows.items():
         found = run()
-        seconds, _ = measured(run, 1)
-        total += seconds
-        shown = f"{len(found):9,}{found.applied:9,}" if isinstance(found, Patterns) else " " * 18
-        print(f"{name:44}{shown}{seconds:9.4f}" + (" (support raised)" if shown.strip() and found.raised else ""))
-    print(f"{'all of them':62}{total:9.4f}; {neurons:,} neurons on 2 cores: {neurons * total / 120:.1f} minutes")
+        facts = (len(found), found.asked, found.applied) if isinstance(found, Patterns) else (None, None, None)
+        shown.append((name, *facts, measured(run, 1)[0]))
+    total = sum(float(str(row[-1])) for row in shown)
+    print("\nOne neuron, one core\n")
+    print(table(("", "patterns", "support asked", "applied", "CPU seconds"), shown))
+    print(f"\nAll of them: {total:.2f} s; {neurons:,} neurons on 2 cores: {neurons * total / 120:.1f} minutes")
 
     limits = Limits(max_length=4, max_patterns=None)
     ours, _ = measured(lambda: frequent_subtrees(trees, support(TAGS), limits), 1)
@@ -180,17 +150,20 @@ def everything(neuron: Neuron, corpus: Corpus, neurons: int) -> None:
     plain = time.process_time() - clock
     if sorted(wanted) != sorted(frequent_subtrees(trees, support(TAGS), limits).supports.tolist()):
         sys.exit("plain FREQT and ours differ")
-    print(f"FREQT of POS, 5 %, 4 nodes ({len(wanted):,}): plain {plain:.2f} s, ours {ours:.4f} s, {plain / ours:.0f} x")
+    print("\nFREQT against a plain one, and counting of given patterns\n")
+    row = ("subtrees of POS, 5 %, 4 nodes", len(wanted), plain, ours, plain / ours)
+    print(table(("", "patterns", "plain, CPU", "ours, CPU", "ratio"), [row]))
 
-    print(f"\n{'counting given patterns, one core':44}{'patterns':>9}{'seconds':>9}{'s per 1M sentences':>20}")
+    counted = []
     found = words(Limits(max_length=3))
     trie = CountingTrie(list(found))
     seconds, _ = measured(lambda: count_sequences(trie, neuron.words, neuron.offsets), 1)
-    print(f"{'words, free gaps':44}{len(found):9,}{seconds:9.4f}{seconds * 1e6 / n:20.2f}")
+    counted.append(("words, free gaps", len(found), seconds, seconds * 1e6 / n))
     found = frequent_subtrees(trees, support(0.01), Limits(max_length=5))
     subtree_trie = CountingTrie(list(found))
     seconds, _ = measured(lambda: count_subtrees(subtree_trie, trees), 1)
-    print(f"{'subtrees of POS':44}{len(found):9,}{seconds:9.4f}{seconds * 1e6 / n:20.2f}")
+    counted.append(("subtrees of POS", len(found), seconds, seconds * 1e6 / n))
+    print("\n" + table(("counting", "patterns", "CPU seconds", "for 1M sentences"), counted))
 
 
 def measured(run: Callable[[], Any], share: int, least: float = 0.5) -> tuple[float, float]:
@@ -244,10 +217,6 @@ def fp_growth(spark: Any, items: NDArray[np.int64], offsets: NDArray[np.int64], 
     return lambda: miner.fit(frame).freqItemsets.where("size(items) <= 3").selectExpr("sort_array(items)", "freq")
 
 
-def split(items: NDArray[np.int64], offsets: NDArray[np.int64]) -> list[list[int]]:
-    return [row.tolist() for row in np.split(items, offsets[1:-1])]
-
-
 def plain_freqt(neuron: Neuron, min_count: int, most: int) -> list[int]:
     """Supports of all frequent subtrees by FREQT as one would write it: dictionaries of tuples, level by level."""
     children: dict[tuple[int, int], list[int]] = {}
@@ -277,54 +246,6 @@ def plain_freqt(neuron: Neuron, min_count: int, most: int) -> list[int]:
     return supports
 
 
-def read_corpus(files: list[str]) -> Corpus:
-    """Words in lower case, tags, heads and, as metadata, genre, document and length, as the treebank names them."""
-    sentences: list[list[Word]] = []
-    names: list[str] = []
-    for file in files:
-        sentences += read_conllu(file)
-        names += re.findall(r"^# sent_id = (.*)$", Path(file).read_text(encoding="utf-8"), re.MULTILINE)
-    pairs = [(s, name) for s, name in zip(sentences, names, strict=True) if len(s) >= 3]
-    fields = [
-        (f"genre {name.split('-')[0]}", f"document {name.rpartition('-')[0]}", f"length {len(s) // 10}")
-        for s, name in pairs
-    ]
-    words: dict[str, int] = {}
-    tags: dict[str, int] = {}
-    values: dict[str, int] = {}
-    for s, _ in pairs:
-        for word in s:
-            words.setdefault(word.form.lower(), len(words))
-            tags.setdefault(word.tag, len(tags))
-    for row in fields:
-        for value in row:
-            values.setdefault(value, len(words) + len(tags) + len(values))
-    flat_words = [np.array([words[w.form.lower()] for w in s]) for s, _ in pairs]
-    flat_tags = [np.array([len(words) + tags[w.tag] for w in s]) for s, _ in pairs]
-    items = [
-        np.unique(np.concatenate((w, t, [values[v] for v in row])))
-        for w, t, row in zip(flat_words, flat_tags, fields, strict=True)
-    ]
-    common = np.bincount(np.concatenate(items)) > COMMON * len(items)
-    items = [row[~common[row]] for row in items]
-    heads = [np.array([w.head for w in s]) for s, _ in pairs]
-    return Corpus(flat_words, flat_tags, heads, items, len(words), len(tags))
-
-
-def draw(corpus: Corpus, rng: np.random.Generator, sentences: int) -> Neuron:
-    """Random sentences without repetition."""
-    if sentences > len(corpus.words):
-        sys.exit(f"--sentences {sentences}: the treebank has {len(corpus.words)} of 3 words or more")
-    chosen = rng.permutation(len(corpus.words))[:sentences]
-    words, tags, heads, items = (
-        np.concatenate([rows[i] for i in chosen]) for rows in (corpus.words, corpus.tags, corpus.heads, corpus.items)
-    )
-    offsets, item_offsets = (
-        np.concatenate(([0], np.cumsum([len(rows[i]) for i in chosen]))) for rows in (corpus.words, corpus.items)
-    )
-    return Neuron(words, tags, heads, offsets, items, item_offsets)
-
-
 def cold() -> None:
     """Compile everything in a new process with an empty folder, then again with what that left there."""
     code = """
@@ -339,25 +260,17 @@ subtrees.frequent_subtrees(forest, 1)
 trie = counting.CountingTrie([(1,)])
 counting.count_sequences(trie, items, offsets)
 counting.count_subtrees(trie, forest)
-print(f"{time.process_time() - cpu:6.2f} CPU s, {time.monotonic() - wall:6.2f} s wall")
+print(time.process_time() - cpu, time.monotonic() - wall)
 """
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("all kernels, cold", "all kernels, warm"):
+        for name in ("cold", "warm"):
             environment = os.environ | {"NUMBA_CACHE_DIR": folder}
-            said = subprocess.run(
+            done = subprocess.run(
                 [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
             )
-            print(f"{name:26}{said.stdout.strip()}")
-
-
-def _cpu() -> str:
-    found = re.search(r"model name\s*: (.*)", _cpu_info())
-    return f"{found.group(1) if found else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-
-
-def _cpu_info() -> str:
-    path = Path("/proc/cpuinfo")
-    return path.read_text() if path.exists() else ""
+            rows.append((name, *map(float, done.stdout.split())))
+    print("\n" + table(("all kernels", "CPU seconds", "wall seconds"), rows))
 
 
 def _options() -> argparse.Namespace:

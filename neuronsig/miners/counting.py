@@ -1,8 +1,8 @@
-"""In how many sentences given patterns occur, where gaps are limited or the patterns are subtrees.
+"""In how many sentences given patterns occur: sequences within gaps and windows, itemsets, subtrees.
 
-`neuronsig.patterns.count_patterns` counts sequences with free gaps, and itemsets as sequences of sorted items. Here
-the patterns are a prefix tree too, which the sentences are taken through from one block of them to the next: a pattern
-is looked for only where its prefix occurs, as the miners do it.
+The patterns are a prefix tree, which block after block of the sentences is taken through: a pattern is looked for only
+where its prefix occurs, as the miners do it. An itemset is counted as a sequence of its items in ascending order, in
+sentences whose items ascend. `neuronsig.patterns.count_patterns` counts what has free gaps without a compiler.
 """
 
 from __future__ import annotations

@@ -100,9 +100,9 @@ def one_node_less(tree: PrefixTree, length: Codes, n_labels: int) -> Iterator[tu
         parent, node = tree.parent[level].astype(np.int64), tree.item[level].astype(np.int64)
         depth = node // n_labels
         parts = {size - 1: parent}
-        # Without the root all stand one higher, and a second child of the root would be a second tree.
+        # Without the root all stand one higher; a second child would be a second root: never found.
         above = shorter[0][row[parent]] if size > 2 else tree.parent[parent].astype(np.int64)
-        parts[0] = children.of(np.where((depth == 1) & (size > 2), MISSING, above), node - n_labels)
+        parts[0] = children.of(above, node - n_labels)
         for place in range(1, size - 1):
             if place < size - 2:
                 above = shorter[place][row[parent]]

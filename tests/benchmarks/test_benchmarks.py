@@ -48,7 +48,7 @@ def tiny_run(tmp_path_factory) -> Path:
     return folder.parent
 
 
-@pytest.mark.parametrize("name", [*TINY, "lengths"])
+@pytest.mark.parametrize("name", [*TINY, "lengths", "miners"])
 def test_help_names_the_command_and_every_option(name, monkeypatch, capsys):
     module = importlib.import_module(f"benchmarks.{name}")
     monkeypatch.setattr(sys, "argv", [name, "--help"])

@@ -70,6 +70,16 @@ def test_the_enumeration_itself_finds_every_part_of_a_small_tree():
     assert subtrees_of(tree, 1) == {((0, 0),), ((0, 1),), ((0, 2),)}
 
 
+def test_a_part_is_not_made_by_moving_a_node_to_another_parent():
+    found = mine(["(A (B) (C (D)))", "(A (B (D)))"], 1, target="maximal")
+    assert found == {"(A (B) (C (D)))": 1, "(A (B (D)))": 1}
+
+
+def test_a_root_with_one_child_explains_the_child():
+    assert mine(["(A (B (C)))"] * 2, 2, target="closed") == {"(A (B (C)))": 2}
+    assert mine(["(A (B) (C))"] * 2 + ["(B)"], 2, target="closed") == {"(A (B) (C))": 2, "(B)": 3}
+
+
 def test_labels_that_match_nothing_still_hold_the_tree_together():
     heads = np.array([0, 1, 2])  # A -> ? -> B
     trees = forest(np.array([0, -1, 1]), heads, np.array([0, 3]), 2)
