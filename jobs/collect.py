@@ -152,14 +152,17 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
     """Score pending shards with progress, all or until enough lists have settled; return rates and survivors."""
     todo = [job.shards[index] for index in pending]
     total: Counter[str] = Counter()
-    started, warned = time.monotonic(), False
+    started, warned, shown = time.monotonic(), False, 0
     replicas = f"{pool.replicas} replica{'s' if pool.replicas > 1 else ''}"
     with task(f"scoring {len(todo)} shards on {replicas}", sum(shard.sentences for shard in todo), "sentences") as bar:
 
         def show(running: Counter[str]) -> None:
+            nonlocal shown
             done = total + running
             rate = done["tokens"] / (time.monotonic() - started)
-            bar.update(done["sentences"], f"{rate:,.0f} tokens/s, {total['survivors']:,} survivors")
+            # Between a shard's last heartbeat and its row it is in neither.
+            shown = max(shown, done["sentences"])
+            bar.update(shown, f"{rate:,.0f} tokens/s, {total['survivors']:,} survivors")
 
         def on_row(row: Row) -> None:
             nonlocal warned

@@ -64,10 +64,12 @@ def score_shards(
         num_cpus=pool.cpus,
         num_gpus=pool.gpus or None,
     )
-    for row in rows.iter_rows():
-        if row["error"]:
-            raise getattr(errors, row["error"])(row["message"])
-        on_row(json.loads(row["message"]))
+    # A prefetched row is told of only when the next shard is done.
+    for batch in rows.iter_batches(batch_size=1, prefetch_batches=0):
+        for error, message in zip(batch["error"], batch["message"], strict=True):
+            if error:
+                raise getattr(errors, error)(message)
+            on_row(json.loads(message))
 
 
 class ReplicaActor:
