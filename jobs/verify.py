@@ -57,7 +57,7 @@ class Subject:
 
 
 def run(config: Config) -> Summary:
-    subject, made = _subject(config)
+    subject, made = subject_of(config)
     topk = subject.run.topk(config.model.name)
     files = _files(subject.job, topk)
     named = [file.path if file else None for file in files]
@@ -100,7 +100,7 @@ def run(config: Config) -> Summary:
     }
 
 
-def _subject(config: Config) -> tuple[Subject, Check]:
+def subject_of(config: Config) -> tuple[Subject, Check]:
     """The collection as its record describes it, and whether model and tokenizer are the ones it was made with."""
     run = RunDirectory.existing(config.run)
     name = config.model.name

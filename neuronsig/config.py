@@ -203,6 +203,24 @@ class VerifyConfig:
 
 
 @dataclass
+class OutliersConfig:
+    """When `jobs.outliers` calls a neuron's list dominated by one thing."""
+
+    sentences: int = option(100, "top sentences of each list that are looked at")
+    token_sentences: int = option(5, "top sentences of each list whose strongest token the model is asked for; 0: none")
+    alike: float = option(0.7, "share of word pairs from which two sentences are near-duplicates (estimated)")
+    share: float = option(0.5, "share of a list, or of an activation, from which one thing dominates it")
+
+    def check(self, key: str) -> None:
+        require(self.sentences >= 2, f"{key}.sentences", self.sentences, "2 or more sentences")
+        ok = 0 <= self.token_sentences <= self.sentences
+        require(ok, f"{key}.token_sentences", self.token_sentences, f"from 0 to {key}.sentences")
+        for name in ("alike", "share"):
+            value = getattr(self, name)
+            require(0 < value <= 1, f"{key}.{name}", value, "above 0, at most 1", "it is a share")
+
+
+@dataclass
 class MiningConfig:
     """Signatures: word, POS and metadata profiles of all neurons, MLlib patterns of those asked for (P1 3.2)."""
 
@@ -420,8 +438,8 @@ class Config:
 
     run: str = option(
         "runs/default",
-        "run directory; every table, figure and run.json goes there: a path, or a URI (s3://bucket/run, hdfs://, gs://, "
-        "abfs://) of a store that the package for it (pip install s3fs, gcsfs, adlfs) and, for the Spark jobs, your "
+        "run directory; every table, figure and run.json goes there: a path, or a URI (s3://bucket/run, hdfs://, gs://,"
+        " abfs://) of a store that the package for it (pip install s3fs, gcsfs, adlfs) and, for the Spark jobs, your "
         "Spark's Hadoop connector (hadoop-aws for s3) open; keys and endpoint as those packages read them (AWS_*)",
     )
     data: str = option("data", "folder of the corpora; NEURONSIG_DATA sets it too")
@@ -432,6 +450,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     collect: CollectConfig = field(default_factory=CollectConfig)
     verify: VerifyConfig = field(default_factory=VerifyConfig)
+    outliers: OutliersConfig = field(default_factory=OutliersConfig)
     mining: MiningConfig = field(default_factory=MiningConfig)
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     report: ReportConfig = field(default_factory=ReportConfig)

@@ -47,9 +47,7 @@ class PlainScorer:
 
     def scores(self, input_ids: Sequence[int], first: int, stop: int) -> npt.NDArray[np.float32]:
         """Scores (rows,) of one sentence whose tokens `first` to `stop` - 1 are pooled."""
-        if self.model is None:
-            self._load()
-        states = self._activations(torch.tensor([list(input_ids)]))
+        states = self.activations(torch.tensor([list(input_ids)]))
         found = []
         for sign in self.job.signs:
             for state in states:
@@ -66,8 +64,10 @@ class PlainScorer:
         self.model = (model.get_encoder() if model.config.is_encoder_decoder else model).eval()
 
     @torch.no_grad()
-    def _activations(self, input_ids: Tensor) -> list[Tensor]:
-        """Activations (1, tokens, units) of every group: a hidden state, or what a linear map reads."""
+    def activations(self, input_ids: Tensor) -> list[Tensor]:
+        """Activations (batch, tokens, units) of every group: a hidden state, or what a linear map reads."""
+        if self.model is None:
+            self._load()
         read: dict[str, list[Tensor]] = {}
         names = {group.site: self._readers(group) for group in self.job.groups if group.site != "hidden"}
         hooks = [
@@ -88,7 +88,7 @@ class PlainScorer:
             else:
                 name = names[group.site][group.layer - 1]
                 call = names[group.site][: group.layer - 1].count(name)  # layers may share a module
-                found.append(read[name][call].reshape(1, input_ids.shape[1], -1))
+                found.append(read[name][call].reshape(*input_ids.shape, -1))
         return found
 
     def _readers(self, group: Group) -> list[str]:

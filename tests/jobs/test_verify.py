@@ -60,16 +60,11 @@ def run(finished, tmp_path) -> Path:
 
 
 def write_sentences(run: RunDirectory, inputs: list[list[int]]) -> None:
-    rows = [
-        {
-            "sentence_id": i,
-            "domain": "d",
-            "doc_id": "x",
-            "position": i,
-            "text": " ".join(WORDS[t - 4] for t in ids[1:-1]),
-        }
-        for i, ids in enumerate(inputs)
-    ]
+    rows = []
+    for i, ids in enumerate(inputs):
+        words = [WORDS[token - 4] for token in ids[1:-1]]
+        place = {"sentence_id": i, "domain": "d", "doc_id": "x", "position": i}
+        rows.append({**place, "text": " ".join(words), "tokens": words})
     run.sentences.mkdir(parents=True)
     for part in (0, 1):
         half = rows[part * N // 2 : (part + 1) * N // 2]
