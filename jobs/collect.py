@@ -75,7 +75,8 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
                 job = make_job(config, run, shards, stage.fingerprint, folder, machine.device, groups, pool.cpus)
                 if additions(stage.plan):
                     job = job.adding(earlier(stage.plan)[-1], additions(stage.plan)[-1]["shards_before"])
-                require_room(config, run, job, pool, machine, folder)
+                bound = require_room(config, run, job, pool, machine, folder)
+                stage.counts["memory bound of a replica, MiB"] = (bound.host + bound.device) >> 20
                 session.enter_context(ray_session(config.ray))
                 _collect(config, run, shards, stage, job, pool)
     if appending:
@@ -152,7 +153,7 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
     """Score pending shards with progress, all or until enough lists have settled; return rates and survivors."""
     todo = [job.shards[index] for index in pending]
     total: Counter[str] = Counter()
-    started, warned, shown = time.monotonic(), False, 0
+    started, warned, shown, peak = time.monotonic(), False, 0, 0
     replicas = f"{pool.replicas} replica{'s' if pool.replicas > 1 else ''}"
     with task(f"scoring {len(todo)} shards on {replicas}", sum(shard.sentences for shard in todo), "sentences") as bar:
 
@@ -165,11 +166,12 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
             bar.update(shown, f"{rate:,.0f} tokens/s, {total['survivors']:,} survivors")
 
         def on_row(row: Row) -> None:
-            nonlocal warned
+            nonlocal warned, peak
             if row["warnings"] and not warned:
                 say(f"  model: {row['warnings']}")
                 warned = True
             total.update({name: row[name] for name in _SUMMED})
+            peak = max(peak, row["peak_bytes"])
             show(Counter())
             if early and early.look():
                 raise Stopped
@@ -184,6 +186,7 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
         "sentences a second": round(total["sentences"] / elapsed, 1),
         "tokens a second": round(total["tokens"] / elapsed),
         "share of time outside the forward pass": round(1 - total["forward_seconds"] / busy, 3),
+        "peak memory of a replica, MiB": peak >> 20,
     }
 
 

@@ -16,6 +16,7 @@ from neuronsig.rundir import RunDirectory
 from neuronsig.shards import BATCH_PLAN, ShardPlan, committed_keys, in_flight
 from neuronsig.storage import absolute
 from neuronsig_ray.job import Group, Job
+from neuronsig_ray.memory import PROCESS
 from neuronsig_ray.model import DeviceClass, device_class
 from neuronsig_ray.scorer import MemoryBound, memory_bound
 from neuronsig_ray.session import Pool, address_of, available_memory
@@ -143,12 +144,17 @@ def replica_bound(job: Job, folder: Path) -> MemoryBound:
     batch = activation_bound(str(folder), job.groups, job.signs, job.batch_tokens, longest, SHORTEST)
     bound = memory_bound(job)
     # The checkpoint is read on the host and may be cast there.
-    host = bound.host + 2 * weights
+    host = PROCESS + bound.host + 2 * weights
     return MemoryBound(host + batch, 0) if job.device == "cpu" else MemoryBound(host, bound.device + weights + batch)
 
 
-def require_room(config: Config, run: RunDirectory, job: Job, pool: Pool, machine: Machine, folder: Path) -> None:
-    """Disk for commits and table, memory for the replicas; raises MachineError with both figures."""
+def require_room(
+    config: Config, run: RunDirectory, job: Job, pool: Pool, machine: Machine, folder: Path
+) -> MemoryBound:
+    """Disk for commits and table, memory for the replicas; raises MachineError with both figures.
+
+    Returns what a replica may hold at most.
+    """
     committed = committed_keys(job.k, [shard.sentences for shard in job.shards], in_flight(pool.most))
     run.require_space(int(job.rows * 8 * (job.kept + committed)))
     bound = replica_bound(job, folder)
@@ -163,3 +169,4 @@ def require_room(config: Config, run: RunDirectory, job: Job, pool: Pool, machin
                 f"{together} replica{'s' if together > 1 else ''}, {free / 2**20:,.0f} MiB are free; set a smaller "
                 "collect.k or collect.batch_tokens, fewer collect.layers, or ray.replicas=1"
             )
+    return bound

@@ -26,6 +26,7 @@ from neuronsig.shards import Shard, rectangles
 from neuronsig.storage import location, read_bytes
 from neuronsig.topk import Keys, ragged
 from neuronsig_ray.job import SHARD_TOPK, Group, Job
+from neuronsig_ray.memory import give_back, keep_few_kernels, peak_bytes
 from neuronsig_ray.model import InspectedModel
 from neuronsig_ray.selection import ShardTopK
 from neuronsig_ray.thresholds import SharedThresholds, in_job_order, write_ladder
@@ -93,6 +94,7 @@ class Replica:
 
     def _load(self) -> None:
         job = self.job
+        keep_few_kernels()
         self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling)
         self.top = ShardTopK(job.rows, job.k, max(shard.sentences for shard in job.shards), job.device)
         self.thresholds = SharedThresholds(job)
@@ -110,6 +112,7 @@ class Replica:
             marker = self.commit(index, scored)
             self.watch(Counter({"survivors": marker["survivors"]}))
             heartbeat.stop()
+            give_back()
         return {
             "shard": index,
             "sentences": marker["sentences"],
@@ -117,6 +120,7 @@ class Replica:
             "survivors": marker["survivors"],
             "seconds": scored.seconds if scored else 0.0,
             "forward_seconds": scored.forward_seconds if scored else 0.0,
+            "peak_bytes": peak_bytes(),
             "warnings": "\n".join(self.model.warnings),
         }
 
@@ -214,8 +218,8 @@ def memory_bound(job: Job) -> MemoryBound:
     longest = max(shard.tokens for shard in job.shards)
     lists = job.rows * min(job.k, most) * 8
     largest = len(job.signs) * max(group.units for group in job.groups)
-    # One shard is scored while another is committed: two sets of lists, and what sorting and writing a group copies.
-    held = 2 * lists + 4 * largest * min(job.k, most) * 8
+    # A shard's lists are made while those before it are written; and what sorting and writing a group copies.
+    held = SHARDS_AT_ONCE * lists + 4 * largest * min(job.k, most) * 8
     text = SHARDS_AT_ONCE * (longest * 4 + most * 24)
     host = held + text + SharedThresholds.bound(job)
     device = ShardTopK.bound(job.rows, job.k, most)

@@ -1,0 +1,35 @@
+"""The memory of a replica's process: what it took at most, and what it need not keep."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from contextlib import suppress
+from pathlib import Path
+
+# Python, torch, Ray and transformers with nothing loaded, and the kernels that oneDNN keeps: measured 0.7 to 0.9 GiB.
+PROCESS = 1 << 30
+
+# Every rectangle is another shape and comes once a shard: beyond those of one batch, kernels kept are of no use.
+# (MiniLM in bfloat16, 99 shapes: 630 MiB kept with the default of 1024, 380 MiB with 32, at the same speed.)
+_KERNELS_KEPT = "32"
+
+
+def keep_few_kernels() -> None:
+    """Bound oneDNN's cache; to be called before the first forward pass of the process."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS_KEPT)
+
+
+def give_back() -> None:
+    """Return freed memory to the machine: glibc keeps what several threads have freed (seen: 850 of 2,660 MiB)."""
+    with suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def peak_bytes() -> int:
+    """The most that this process has held; 0 where the machine does not tell."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
