@@ -12,10 +12,13 @@ Example:  python -m jobs.collect run=runs/demo model=minilm collect.k=1000 colle
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
@@ -29,10 +32,10 @@ from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, say, task
 from neuronsig.rundir import RunDirectory, Stage
 from neuronsig.shards import ShardPlan
-from neuronsig.storage import location, remove
+from neuronsig.storage import join, location, read_bytes, remove
 from neuronsig_ray.collect import Row, clean, reduce_shards, score_shards, valid_commits
 from neuronsig_ray.convergence import write_convergence
-from neuronsig_ray.job import Job
+from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model import DeviceClass
 from neuronsig_ray.prepare import check_vocabulary, groups_of, machine_of, make_job, make_plan, require_room
 from neuronsig_ray.reduce import base_ladder, final_marker, node_count
@@ -68,7 +71,7 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
         plan = make_plan(config, tokenizer, tokenized, folder, groups, machine.device)
         if appending:
             plan = stage_growth(run, f"collect/{name}", source, plan, {"shards_before": seen})
-        outputs = [topk, *(final_marker(topk, group) for group in groups)]
+        outputs = [topk, *list_files_of(topk, groups)]
         settings = stage_config(config, SECTIONS)
         with run.stage(f"collect/{name}", plan, outputs, settings, config.overwrite) as stage:
             if not stage.done:
@@ -88,6 +91,16 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
         **stage.counts,
         **note(stage.plan),
     }
+
+
+def list_files_of(topk: Path, groups: Sequence[Group]) -> list[Path]:
+    """The markers of the table, and the files that they name: without any of them it is not whole."""
+    found = []
+    for marker in (final_marker(topk, group) for group in groups):
+        found.append(marker)
+        with suppress(OSError, ValueError, KeyError):
+            found.append(join(marker.parent, json.loads(read_bytes(marker))["file"]))
+    return found
 
 
 def require_same_settings(config: Config, run: RunDirectory) -> None:
@@ -123,11 +136,17 @@ def shards_seen(run: RunDirectory, model: str, source: str, shards: ShardPlan) -
 
 
 def _collect(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stage, job: Job, pool: Pool) -> None:
-    markers = clean(job)
-    pending = [shard.index for shard in job.shards if shard.index not in markers]
     counts = {"sentences": shards.sentences, "tokens": shards.tokens, "shards": len(shards.shards)}
     topk = run.topk(config.model.name)
     finished = [committed(final_marker(topk, group), job.fingerprint) for group in job.groups]
+    if all(finished):
+        # Killed after the last list was written: the commits it was made from may be gone.
+        stage.counts.update(counts, rows=sum(final["rows"] for final in finished if final))
+        stage.counts.update(next((final["left_out"] for final in finished if final and final["left_out"]), {}))
+        remove(location(job.commits))
+        return
+    markers = clean(job)
+    pending = [shard.index for shard in job.shards if shard.index not in markers]
     if pending and job.base and not any(finished):
         write_base(job, base_ladder(job, topk))
     rule = stop_rule(config.collect)
@@ -137,14 +156,16 @@ def _collect(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stage,
     if pending:
         stage.counts.update(counts, **_score(job, pending, pool, early))
     stage.counts.update(counts)
+    lost: dict[str, Any] = {}
     if early and early.last is not None:
-        stage.counts.update(left_out(job, early.last + 1))
+        lost = left_out(job, early.last + 1)
+        stage.counts.update(lost)
         job = only_first(job, early.last + 1)
     with task("convergence", len(job.groups), "groups") as bar:
         write_convergence(job, valid_commits(job), run, config.model.name, bar.advance)
     fan_in = config.collect.reduce_fan_in
     with task("reducing", node_count(len(job.shards), len(job.groups), fan_in), "nodes") as bar:
-        finals = reduce_shards(job, topk, fan_in, bar.advance)
+        finals = reduce_shards(job, topk, fan_in, bar.advance, lost)
     stage.counts["rows"] = sum(final["rows"] for final in finals)
     remove(location(job.commits))
 

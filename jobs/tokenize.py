@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ def make_plan(config: Config, tokenizer: TokenizerSpec, sentences: str) -> dict[
         "inputs": {"annotate": sentences},
         "tokenizer": tokenizer.name,
         "tokenizer_sha256": tokenizer.sha256,
+        "versions": {"tokenizers": metadata.version("tokenizers")},
         "max_tokens": tokenizer.max_tokens,
         "shard_sentences": config.collect.shard_sentences,
         "shard_layout": SHARD_LAYOUT,

@@ -82,8 +82,8 @@ def run(config: Config) -> Summary:
     if wrong:
         remedy = {
             MADE: "give the model=... that was collected with",
-            DENSE: "run python -m jobs.annotate again with overwrite=true",
-            TOKENS: "run python -m jobs.tokenize again with overwrite=true",
+            DENSE: f"delete {subject.run.sentences} and run python -m jobs.annotate again",
+            TOKENS: f"delete {subject.job.tokenized} and run python -m jobs.tokenize again",
         }.get(wrong[0].name, f"delete {topk} and run python -m jobs.collect again")
         raise InputError(
             f"{topk} fails {len(wrong)} of {len(checks)} checks; {wrong[0].name}: {wrong[0].wrong:,} of "

@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from neuronsig.errors import MachineError
 from neuronsig.storage import (
     atomic_write,
     delete_files,
@@ -56,7 +57,10 @@ def commit(data: Path, marker: Path, fingerprint: str, write: Callable[[Path], M
 
 
 def committed(marker: Path, fingerprint: str) -> Marker | None:
-    """The marker of a valid commit; None when it is absent, of another plan, torn, or its file is not what it says."""
+    """The marker of a valid commit; None when it is absent, of another plan, torn, or its file is not what it says.
+
+    Raises MachineError when they are there but cannot be read.
+    """
     try:
         content = json.loads(read_bytes(marker))
         if content["fingerprint"] != fingerprint:
@@ -66,8 +70,13 @@ def committed(marker: Path, fingerprint: str) -> Marker | None:
         if size != content["bytes"]:
             return None
         valid = (tag is not None and tag == content.get("tag")) or file_digest(data) == content["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
+    except OSError as error:
+        # Taken for absent, it would be deleted by the next sweep.
+        raise MachineError(
+            f"{marker} or its file cannot be read ({error.strerror or error}); mend that and run the same command again"
+        ) from error
     return dict(content) if valid else None
 
 

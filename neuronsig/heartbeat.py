@@ -30,11 +30,13 @@ class Heartbeat:
         if time.monotonic() - self._last < self._seconds:
             return
         self._last = time.monotonic()
-        atomic_write(self._file, json.dumps(done).encode())
+        with suppress(Exception):  # nothing that is only watched may end the work
+            atomic_write(self._file, json.dumps(done).encode())
 
     def stop(self) -> None:
         """The unit is finished: its own record says so from now on."""
-        delete_files([self._file])
+        with suppress(Exception):
+            delete_files([self._file])
 
 
 def beats(folder: Path) -> Counter[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.markup import escape
@@ -88,7 +88,8 @@ def polled(look: Callable[[], None], seconds: float = 1.0) -> Iterator[None]:
 
     def loop() -> None:
         while not stop.wait(seconds):
-            look()
+            with suppress(Exception):  # what cannot be seen now may be seen the next time
+                look()
 
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()

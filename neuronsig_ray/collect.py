@@ -22,6 +22,7 @@ from neuronsig.commits import Marker, all_committed, sweep
 from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.storage import location
 from neuronsig_ray.job import Job
+from neuronsig_ray.prepare import require_same_machine
 from neuronsig_ray.reduce import storage_error, tree_reduce
 from neuronsig_ray.scorer import SHARDS_AT_ONCE, Replica
 from neuronsig_ray.session import Pool
@@ -78,6 +79,7 @@ class ReplicaActor:
     def __init__(self, job: Job, replica: type[Replica]) -> None:
         self.failure: NeuronsigError | None = None
         try:
+            require_same_machine(job)
             self.replica = replica(job, Metrics(job.model.rstrip("/").split("/")[-1]))
         except NeuronsigError as error:
             self.failure = error
@@ -123,8 +125,13 @@ class Metrics:
             self._tokens, self._since = 0, time.monotonic()
 
 
-def reduce_shards(job: Job, folder: Path, fan_in: int, on_node: Callable[[], None]) -> list[Marker]:
-    """Check that every shard of the plan is committed, rows adding up, then reduce; return the groups' markers."""
+def reduce_shards(
+    job: Job, folder: Path, fan_in: int, on_node: Callable[[], None], left_out: Mapping[str, Any] | None = None
+) -> list[Marker]:
+    """Check that every shard of the plan is committed, rows adding up, then reduce; return the groups' markers.
+
+    `left_out` says in the markers what an early stop has left out.
+    """
     markers = valid_commits(job)
     missing = [shard.index for shard in job.shards if shard.index not in markers]
     scored = sum(marker["sentences"] for marker in markers.values())
@@ -134,7 +141,7 @@ def reduce_shards(job: Job, folder: Path, fan_in: int, on_node: Callable[[], Non
             f"{job.sentences} sentences are scored; run the same command again"
         )
     files = [location(job.commits) / markers[shard.index]["file"] for shard in job.shards]
-    finals = tree_reduce(job, files, folder, fan_in, on_node)
+    finals = tree_reduce(job, files, folder, fan_in, on_node, left_out)
     for group, final in zip(job.groups, finals, strict=True):
         expected = len(job.signs) * group.units * job.kept
         if final["rows"] != expected:

@@ -24,7 +24,7 @@ from neuronsig.rundir import RunDirectory
 from neuronsig.storage import absolute, join, location, parquet_file, read_parquet, written
 from neuronsig.topk import dense
 from neuronsig_ray.job import Job
-from neuronsig_ray.reduce import base_group
+from neuronsig_ray.reduce import base_group, run_tasks
 
 _UPDATES = pa.schema([("shard", pa.int32()), ("new_entries", pa.int64()), ("changed_lists", pa.int64())])
 _MADE_BY = b"neuronsig.collect"
@@ -45,12 +45,8 @@ def write_convergence(
     shards = [shard for shard in job.shards if shard.index in markers]
     files = [(shard.index, absolute(location(job.commits) / markers[shard.index]["file"])) for shard in shards]
     folder, top = absolute(run.topk(model)), min(top, job.k)
-    waiting = [_group.remote(job, files, folder, position, top) for position in range(len(job.groups))]
-    results = list(waiting)
-    while waiting:
-        _, waiting = ray.wait(waiting, num_returns=1)
-        on_group()
-    found: list[list[ShardUpdates]] = ray.get(results)
+    calls = [(_group, (job, files, folder, position, top)) for position in range(len(job.groups))]
+    found: list[list[ShardUpdates]] = run_tasks(calls, on_group)
     groups = [
         (group.name, group.units * len(job.signs), updates) for group, updates in zip(job.groups, found, strict=True)
     ]

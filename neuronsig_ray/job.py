@@ -55,6 +55,9 @@ class Job:
     threads: int
     sentences: int
     shards: tuple[Shard, ...]
+    # What every replica must find where it runs; "" when it is not asked.
+    device_name: str = ""
+    weights: str = ""
     # Fingerprint and sentences of a finished table that the new shards are added to; "" when there is none.
     base: str = ""
     base_sentences: int = 0
@@ -71,7 +74,8 @@ class Job:
     @property
     def prunes(self) -> bool:
         """Whether thresholds carried from shard to shard can refuse anything."""
-        return bool(self.base) or (len(self.shards) > 1 and self.sentences > self.k)
+        more = bool(self.base) or len(self.shards) > 1
+        return more and self.base_sentences + self.sentences > self.k
 
     @property
     def kept(self) -> int:

@@ -124,7 +124,25 @@ def make_job(
         threads=threads,
         sentences=shards.sentences,
         shards=tuple(shards.shards),
+        device_name=device.name,
+        weights=weights_fingerprint(folder),
     )
+
+
+def require_same_machine(job: Job) -> None:
+    """Raise MachineError where this process would score to other bits than the plan's device and weights give."""
+    found = device_class(job.device != "cpu", job.dtype, job.threads).name
+    if job.device_name and found != job.device_name:
+        raise MachineError(
+            f"ray.address: a replica was started on {found}, the plan has {job.device_name}, and scores of both cannot "
+            "be mixed to the bit; give the job nodes of one kind"
+        )
+    weights = weights_fingerprint(Path(job.model))
+    if job.weights and weights != job.weights:
+        raise InputError(
+            f"model.path={job.model}: its weights on this node are {weights}, the plan has {job.weights}; give every "
+            "node the same files"
+        )
 
 
 def check_vocabulary(config: Config, values: dict[str, Any], shards: ShardPlan) -> None:
@@ -151,12 +169,19 @@ def replica_bound(job: Job, folder: Path) -> MemoryBound:
 def require_room(
     config: Config, run: RunDirectory, job: Job, pool: Pool, machine: Machine, folder: Path
 ) -> MemoryBound:
-    """Disk for commits and table, memory for the replicas; raises MachineError with both figures.
+    """Disk for commits, the reduce's nodes and the table, memory for the replicas; MachineError has both figures.
 
     Returns what a replica may hold at most.
     """
     committed = committed_keys(job.k, [shard.sentences for shard in job.shards], in_flight(pool.most))
-    run.require_space(int(job.rows * 8 * (job.kept + committed)))
+    nodes, level = 0.0, committed
+    count = len(job.shards)
+    while count > config.collect.reduce_fan_in:
+        count = -(-count // config.collect.reduce_fan_in)
+        level = min(level, count * job.k)
+        nodes += level
+    ladders = 64 * 4 * len(job.shards)
+    run.require_space(int(job.rows * (8 * (job.kept + committed + nodes) + ladders)))
     bound = replica_bound(job, folder)
     together = 1 if address_of(config.ray) else pool.most
     for needed, free, what in (

@@ -6,7 +6,7 @@ goes on with the nodes that are missing. A task holds one group of `fan_in` file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,12 @@ _GROUP_ROWS = 1 << 17
 
 
 def tree_reduce(
-    job: Job, files: Sequence[Path], folder: Path, fan_in: int, on_node: Callable[[], None]
+    job: Job,
+    files: Sequence[Path],
+    folder: Path,
+    fan_in: int,
+    on_node: Callable[[], None],
+    left_out: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Reduce valid shard files to one file a group in `folder`; return the final markers, one a group."""
     nodes = [absolute(path) for path in files]
@@ -41,12 +46,18 @@ def tree_reduce(
     while len(nodes) > fan_in:
         level += 1
         groups = [nodes[i : i + fan_in] for i in range(0, len(nodes), fan_in)]
-        markers = _run(
+        markers = run_tasks(
             [(_inner, (job, group, str(work), f"fan{fan_in}-level{level}-{i:05d}")) for i, group in enumerate(groups)],
             on_node,
         )
         nodes = [str(work / marker["file"]) for marker in markers]
-    return _run([(_final, (job, nodes, absolute(folder), position)) for position in range(len(job.groups))], on_node)
+    return run_tasks(
+        [
+            (_final, (job, nodes, absolute(folder), position, dict(left_out or {})))
+            for position in range(len(job.groups))
+        ],
+        on_node,
+    )
 
 
 def node_count(shards: int, groups: int, fan_in: int) -> int:
@@ -115,7 +126,9 @@ def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[
     return commit(location(folder) / unique_name(name, ".parquet"), marker, job.fingerprint, write)
 
 
-def write_final(job: Job, files: Sequence[str], folder: str, position: int) -> dict[str, Any]:
+def write_final(
+    job: Job, files: Sequence[str], folder: str, position: int, left_out: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """One group of the topk table, sorted by unit, sign, rank, unless it is there already.
 
     The file is named by the plan: of an appended run's old and new file only the one that the marker names counts.
@@ -135,7 +148,7 @@ def write_final(job: Job, files: Sequence[str], folder: str, position: int) -> d
             for table in topk_tables(job, group, keys):
                 writer.write_table(table, row_group_size=max(1, table.num_rows))
                 rows += table.num_rows
-        return {"site": group.site, "layer": group.layer, "rows": rows}
+        return {"site": group.site, "layer": group.layer, "rows": rows, "left_out": dict(left_out or {})}
 
     data = location(folder) / f"{group.name}-{job.fingerprint[:8]}.parquet"
     return commit(data, marker, job.fingerprint, write)
@@ -177,8 +190,8 @@ _inner = ray.remote(num_cpus=1)(write_inner)
 _final = ray.remote(num_cpus=1)(write_final)
 
 
-def _run(calls: list[tuple[Any, tuple[Any, ...]]], on_node: Callable[[], None]) -> list[dict[str, Any]]:
-    """Run tasks and return their markers in order of the calls."""
+def run_tasks(calls: list[tuple[Any, tuple[Any, ...]]], on_node: Callable[[], None]) -> list[Any]:
+    """Run (task, arguments) and return what they return, in order; a failure is one plain error."""
     references = [task.remote(*arguments) for task, arguments in calls]
     waiting = list(references)
     while waiting:

@@ -144,6 +144,13 @@ def available_memory() -> int:
         free += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        # Pages of files read lately are given up when memory is wanted.
+        kept = [
+            line.split()[1]
+            for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines()
+            if line.startswith("inactive_file ")
+        ]
+        used -= sum(map(int, kept))
         free += [int(limit) - used] if limit != "max" else []
     except (OSError, ValueError):
         pass

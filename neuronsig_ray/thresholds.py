@@ -33,7 +33,8 @@ class SharedThresholds:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.ladder = Ladder(job.rows, job.k)
+        # Lists longer than the corpus have no threshold, however many sentences are known.
+        self.ladder = Ladder(job.rows, job.k if job.prunes else 1)
         self.known: set[int] = set()
         self.floors: list[tuple[int, Scores]] = []
         self._lock = threading.Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigError, PlanMismatchError
 from neuronsig.rundir import RunDirectory
 from neuronsig.shards import ShardPlan
+from neuronsig.storage import remove
 from neuronsig_ray.model import device_class
-from neuronsig_ray.prepare import Machine
+from neuronsig_ray.prepare import Machine, require_same_machine
 from neuronsig_ray.session import Resources, ray_session, replica_pool
 from tests.neuronsig_ray.models import UNITS, hidden, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
@@ -81,6 +83,41 @@ def test_the_table_equals_brute_force_and_a_second_run_does_nothing(run, model):
     for word, named in (("collect.k=8", "k was 7, now 8"), ("collect.special_tokens=false", "pooling was mean, now")):
         with pytest.raises(PlanMismatchError, match=named):
             collect.run(settings(run, model, "collect.signs=[1,-1]", word))
+
+
+def test_a_run_killed_while_its_commits_are_deleted_is_finished_and_nothing_is_scored_again(run, model, monkeypatch):
+    def killed(place: Path) -> None:
+        remove(place)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(collect, "remove", killed)
+    with pytest.raises(KeyboardInterrupt):
+        collect.run(settings(run, model))
+    monkeypatch.setattr(collect, "remove", remove)
+    monkeypatch.setattr(collect, "_score", None)
+    files = {path: path.stat().st_mtime_ns for path in (run / "topk").rglob("*")}
+    assert collect.run(settings(run, model))["rows"] == 2 * UNITS * 7
+    assert {path: path.stat().st_mtime_ns for path in (run / "topk").rglob("*")} == files
+
+
+def test_a_table_that_lost_a_file_is_made_again(run, model):
+    collect.run(settings(run, model))
+    (lost,) = (run / "topk" / "tiny").glob("hidden-L01-*.parquet")
+    content = lost.read_bytes()
+    lost.unlink()
+    collect.run(settings(run, model))
+    assert lost.read_bytes() == content
+
+
+def test_a_replica_on_another_kind_of_machine_or_with_other_weights_is_refused(run, model):
+    shards = ShardPlan.read(next((run / "tokenized").iterdir()))
+    device = device_class(False, "float32", 1)
+    job = collect.make_job(settings(run, model), RunDirectory(run), shards, "any", model, device, hidden(1, 2), 1)
+    require_same_machine(job)
+    with pytest.raises(MachineError, match=r"was started on cpu .*, the plan has cpu of another kind"):
+        require_same_machine(dataclasses.replace(job, device_name="cpu of another kind"))
+    with pytest.raises(InputError, match="its weights on this node are"):
+        require_same_machine(dataclasses.replace(job, weights="0123"))
 
 
 def test_k_of_zero(run, model):

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from neuronsig import storage
+from neuronsig import commits, storage
 from neuronsig.commits import all_committed, commit, committed, sweep, unique_name
+from neuronsig.errors import MachineError
 
 
 def write(path):
@@ -44,6 +45,15 @@ def test_a_file_that_is_not_what_the_marker_says_is_not_believed(made, content):
 def test_a_marker_without_its_file_is_not_believed(made):
     made[0].unlink()
     assert committed(made[1], "plan-a") is None
+
+
+def test_a_file_that_is_there_but_cannot_be_read_is_an_error_and_not_taken_for_absent(made, monkeypatch):
+    def failing(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(commits, "file_digest", failing)
+    with pytest.raises(MachineError, match=r"cannot be read \(Permission denied\); mend that"):
+        committed(made[1], "plan-a")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}"])

@@ -113,4 +113,3 @@ def test_replicas_that_know_nothing_of_each_other_commit_more():
     assert committed_keys(10, sizes, in_flight(1)) == pytest.approx(10 + 10 + 5 + 10 / 3)
     assert committed_keys(1000, sizes, 0) == 400
     assert committed_keys(10, [100], in_flight(8)) == 10
-
