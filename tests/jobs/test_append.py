@@ -201,6 +201,7 @@ def test_a_corpus_of_known_text_leaves_the_run_as_it_was(appended, home, tmp_pat
     assert RunDirectory(run).fingerprint("annotate", "test")
 
 
+@pytest.mark.slow
 def test_text_can_be_appended_again(appended, home, tmp_path):
     shutil.copytree(appended[0], tmp_path / "run")
     summary = append.run(compose(words(home, tmp_path / "run", "third")))
@@ -213,7 +214,10 @@ def test_text_can_be_appended_again(appended, home, tmp_path):
     assert again["sentences new"] == 0
 
 
-@pytest.mark.parametrize("at", ["annotate", "tokenize", "collect"])
+@pytest.mark.parametrize(
+    "at",
+    [pytest.param("annotate", marks=pytest.mark.slow), pytest.param("tokenize", marks=pytest.mark.slow), "collect"],
+)
 def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended, monkeypatch, at):
     from spark_jobs import annotation_steps
     from spark_jobs import tokenize as engine
@@ -260,6 +264,7 @@ def test_the_jobs_run_again_say_that_the_run_was_appended_to(appended, home):
         assert summary["text was appended by jobs.append"] == "once"
 
 
+@pytest.mark.slow
 def test_another_model_of_the_run_is_named_until_it_is_extended_too(first, home, run, scratch, tmp_path):
     other = ["model.name=other", f"model.path={home / 'other'}"]
     collect.run(compose(words(home, run, "first", *other)))
