@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from neuronsig import commits
 from neuronsig_ray import scorer
@@ -45,11 +46,8 @@ class KilledBeforeMarker(Replica):
             kill_once(self)
             write_marker(path, data)
 
-        commits.atomic_write = dying
-        try:
+        with mock.patch.object(commits, "atomic_write", dying):
             return super().commit(index, scored)
-        finally:
-            commits.atomic_write = write_marker
 
 
 class KilledAfterMarker(Replica):
@@ -83,11 +81,8 @@ class FullDisk(Replica):
 
             return whole(data, marker, fingerprint, to_full)
 
-        scorer.commit = full
-        try:
+        with mock.patch.object(scorer, "commit", full):
             return super().commit(index, scored)
-        finally:
-            scorer.commit = whole
 
 
 class Slow(Replica):
