@@ -1,0 +1,146 @@
+"""A fair reference: what the corpus has in sentences of the same lengths (and domains) as a neuron's.
+
+Whatever is counted once a sentence is more frequent in long sentences, so a neuron that merely prefers long ones
+would seem to respond to all of it. Every sentence therefore has a *stratum*, and the share of a pattern in the
+reference is standardised directly to the neuron's own distribution over strata (Rothman, Greenland and Lash 2008,
+chapter 4): the sum over strata of n1_s / n1 times f2_s / n2_s. The precision of that weighted mean is the one of
+Kish's effective size, 1 / sum((n1_s / n1)^2 / n2_s) sentences (Kish 1965).
+
+The reference is the corpus minus the neuron's own sentences (minus those held out, which no count here includes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuronsig.errors import ConfigError
+
+MATCHES = ("length", "length_domain", "none")
+
+QUANTILES = (0.005, 0.02, *(i / 14 for i in range(1, 14)), 0.955, 0.98, 0.99, 0.997)
+"""Where bins of lengths begin. Finer at both ends: a list of the top sentences of a neuron that prefers long ones is
+the very end of the distribution, and a wide last bin would still hold sentences of unlike lengths."""
+
+FEWEST = 20
+"""A stratum with fewer reference sentences says too little; its weight goes to the nearest that has as many."""
+
+SMALLEST = 5 * FEWEST
+"""Sentences of the corpus in a length bin, at least."""
+
+MAX_STRATA = np.iinfo(np.int16).max
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Codes of sentences: domain * bins + length bin, int16 from 0; one stratum for all when nothing is matched."""
+
+    edges: NDArray[np.int64]  # (bins - 1,) least words of bins 1, 2, ..., ascending
+    domains: int = 1  # 1 when domains are not matched
+
+    @classmethod
+    def build(cls, match: str, lengths: NDArray[np.integer], domains: int = 1) -> Strata:
+        """From the corpus's histogram: lengths[i] sentences of i words; `domains` counts the corpus's domains.
+
+        Lengths are whole numbers, so quantiles that fall on the same one make a single edge, and short lengths
+        tend to have bins of their own. No bin has fewer than SMALLEST sentences, so a small corpus has fewer bins.
+        Raises ConfigError for another `match`, and for more strata than int16 holds.
+        """
+        if match not in MATCHES:
+            raise ConfigError(f"mining.match={match}: must be one of {', '.join(MATCHES)}")
+        if match == "none":
+            return cls(np.zeros(0, np.int64))
+        shorter = np.concatenate(([0], np.cumsum(np.asarray(lengths, np.int64))))  # sentences under i words
+        total = int(shorter[-1])
+        edges, begun = [], 0
+        for quantile in QUANTILES:
+            edge = int(np.abs(shorter - quantile * total).argmin())
+            if shorter[edge] - begun >= SMALLEST and total - shorter[edge] >= SMALLEST:
+                edges.append(edge)
+                begun = shorter[edge]
+        strata = cls(np.array(edges, np.int64), max(domains, 1) if match == "length_domain" else 1)
+        if strata.size > MAX_STRATA:
+            raise ConfigError(
+                f"mining.match={match}: {domains} domains and {strata.bins} length bins are more than {MAX_STRATA} "
+                "strata; use mining.match=length"
+            )
+        return strata
+
+    @property
+    def bins(self) -> int:
+        """Length bins."""
+        return len(self.edges) + 1
+
+    @property
+    def size(self) -> int:
+        """Number of strata."""
+        return self.bins * self.domains
+
+    def codes(self, lengths: NDArray[np.integer], domain: NDArray[np.integer] | None = None) -> NDArray[np.int16]:
+        """The stratum of each sentence: int16 (sentences,), from its words and its domain's number (if matched)."""
+        code = np.searchsorted(self.edges, lengths, side="right")
+        if self.domains > 1:
+            if domain is None:
+                raise ValueError("domains are matched: the sentences' domain numbers are needed")
+            code = np.asarray(domain, np.int64) * self.bins + code
+        return code.astype(np.int16)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Patterns in the reference of one neuron; `share` is as if measured on `size` sentences."""
+
+    f2: NDArray[np.int64]  # (patterns,) raw: reference sentences that have the pattern
+    n2: int  # raw: reference sentences
+    share: NDArray[np.float64]  # (patterns,) 0 to 1, standardised to the neuron's strata
+    size: float  # Kish's effective number of reference sentences; 0 when there is no reference
+
+    @property
+    def equivalent(self) -> NDArray[np.float64]:
+        """The count that stands for f2 beside `size`: float64 (patterns,)."""
+        return self.share * self.size
+
+
+def match_reference(f1: ArrayLike, corpus: ArrayLike, n1: ArrayLike, total: ArrayLike, bins: int) -> Matched:
+    """The reference of one neuron's patterns, matched by stratum.
+
+    f1 and corpus (patterns, strata): sentences with the pattern among the neuron's and in the whole corpus; n1 and
+    total (strata,): all the neuron's sentences and the corpus's; `bins`: the length bins of the strata (Strata.bins).
+    Raises ValueError when a part exceeds its whole, which means counts of different sets of sentences.
+    """
+    f1, corpus = np.atleast_2d(np.asarray(f1, np.int64)), np.atleast_2d(np.asarray(corpus, np.int64))
+    n1, total = np.asarray(n1, np.int64), np.asarray(total, np.int64)
+    f2, n2 = corpus - f1, total - n1
+    if (n2 < 0).any() or (f2 < 0).any() or (f2 > n2).any():
+        raise ValueError("counts by stratum do not fit: a neuron's sentences must be part of the corpus counted")
+    weight = reference_weights(n1, n2, bins)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = np.where(weight > 0, weight / n2, 0.0)  # (strata,) the weight of one reference sentence
+        spread = float((weight * each).sum())
+    size = 1.0 / spread if spread > 0 else 0.0
+    return Matched(f2.sum(axis=1), int(n2.sum()), f2 @ each, size)
+
+
+def reference_weights(n1: NDArray[np.int64], n2: NDArray[np.int64], bins: int) -> NDArray[np.float64]:
+    """The weight of each stratum, float64 (strata,), of sum 1: n1 / sum(n1), where the reference has sentences.
+
+    The weight of a stratum with fewer than FEWEST goes to the nearest length bin of its domain that has FEWEST, the
+    shorter of two; if its domain has none, to the nearest bin of any domain, the one with most sentences. Where no
+    stratum has FEWEST, the largest takes all. All 0 without a reference.
+    """
+    weight = n1 / max(int(n1.sum()), 1)
+    enough = n2 >= min(FEWEST, max(int(n2.max(initial=0)), 1))
+    if not enough.any():
+        return np.zeros(len(n1))
+    place = np.arange(len(n1)) % bins
+    domain = np.arange(len(n1)) // bins
+    given = np.flatnonzero(enough)
+    for poor in np.flatnonzero((weight > 0) & ~enough):
+        same = given[domain[given] == domain[poor]]
+        near = same if len(same) else given
+        order = np.lexsort((near, -n2[near] * (not len(same)), np.abs(place[near] - place[poor])))
+        weight[near[order[0]]] += weight[poor]
+        weight[poor] = 0.0
+    return weight
