@@ -280,6 +280,53 @@ class MiningConfig:
 
 
 @dataclass
+class EvaluationConfig:
+    """How `jobs.evaluate` judges signatures on sentences that mining has not seen."""
+
+    fraction: float = option(
+        0.0, "share of the held-out sentences that count as the neuron's; 0: that of its list in the corpus, K / size"
+    )
+    least_positives: int = option(20, "held-out sentences that count as the neuron's, at least")
+    max_sentences: int = option(50_000, "held-out sentences scored, about, at most; 4 bytes of disk a neuron each")
+    seed: int = option(0, "seed of the other neuron whose signature each one's is compared with")
+
+    def check(self, key: str) -> None:
+        ok = 0 <= self.fraction <= 0.5
+        require(ok, f"{key}.fraction", self.fraction, "above 0, at most 0.5, or 0", "it is a share of sentences")
+        require(self.least_positives >= 2, f"{key}.least_positives", self.least_positives, "2 or more sentences")
+        require(self.max_sentences >= 100, f"{key}.max_sentences", self.max_sentences, "100 or more sentences")
+        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
+
+
+@dataclass
+class TriggersConfig:
+    """Which tokens carry the activations of top sentences, by `jobs.triggers`, and when one thing is the trigger."""
+
+    sentences: int = option(20, "top sentences of each neuron that are looked at")
+    same_word: float = option(0.5, "share of the sentences with the same trigger from which it is a token detector")
+    same_tag: float = option(0.8, "share with triggers of one part of speech from which it is a tag detector")
+    special: float = option(0.5, "share with the strongest token a special one ([CLS], ...) from which it is that")
+    diffuse: float = option(0.2, "mean share of the strongest token below which no token is the trigger")
+
+    def check(self, key: str) -> None:
+        require(self.sentences >= 1, f"{key}.sentences", self.sentences, "1 or more sentences")
+        for name in ("same_word", "same_tag", "special", "diffuse"):
+            value = getattr(self, name)
+            require(0 < value <= 1, f"{key}.{name}", value, "above 0, at most 1", "it is a share")
+
+
+@dataclass
+class ReinitialiseConfig:
+    """The null model that `jobs.reinitialise` writes (P1 4.1)."""
+
+    output: str = option("", "folder the model is written to; empty: <name>-reinitialised below the run directory")
+    seed: int = option(0, "seed of the random weights")
+
+    def check(self, key: str) -> None:
+        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
+
+
+@dataclass
 class AnalysisConfig:
     """Neuron vectors, clusters and pictures (P1 4.1, 4.3)."""
 
@@ -452,6 +499,9 @@ class Config:
     verify: VerifyConfig = field(default_factory=VerifyConfig)
     outliers: OutliersConfig = field(default_factory=OutliersConfig)
     mining: MiningConfig = field(default_factory=MiningConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    triggers: TriggersConfig = field(default_factory=TriggersConfig)
+    reinitialise: ReinitialiseConfig = field(default_factory=ReinitialiseConfig)
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     spark: SparkConfig = field(default_factory=SparkConfig)

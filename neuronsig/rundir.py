@@ -136,6 +136,15 @@ class RunDirectory:
     def neurons(self, model: str) -> Path:
         return self.root / "neurons" / model
 
+    def evaluation(self, model: str) -> Path:
+        return self.root / "evaluation" / model
+
+    def triggers(self, model: str) -> Path:
+        return self.root / "triggers" / model
+
+    def detectors(self, model: str) -> Path:
+        return self.root / "detectors" / model
+
     def analysis(self, *parts: str) -> Path:
         return self.root.joinpath("analysis", *parts)
 

@@ -88,6 +88,77 @@ NEURONS = pa.schema(
     ]
 )
 
+# How well a neuron's signature tells, of sentences that mining has not seen, which ones activate it (jobs.evaluate).
+# AP is average precision: what a coin reaches is `chance`, the share of positives; AUROC's chance is one half.
+EVALUATION = pa.schema(
+    [
+        *NEURON_KEY,
+        ("sentences", pa.int32()),  # held-out sentences that were scored
+        ("positives", pa.int32()),  # of them the neuron's top fraction
+        ("threshold", pa.float32()),  # the lowest activation of a positive
+        ("patterns", pa.int32()),  # patterns of the signature that vote: beyond chance, not explained by a part
+        ("chance", pa.float64()),  # positives / sentences
+        ("ap", pa.float64()),  # of the whole signature: patterns of all kinds, and length
+        ("ap_low", pa.float64()),  # 95 % limits
+        ("ap_high", pa.float64()),
+        ("auroc", pa.float64()),
+        ("auroc_low", pa.float64()),
+        ("auroc_high", pa.float64()),
+        ("words_ap", pa.float64()),  # of the signature's words alone
+        ("words_auroc", pa.float64()),
+        ("length_ap", pa.float64()),  # of the length alone
+        ("length_auroc", pa.float64()),
+        ("random_ap", pa.float64()),  # of the whole signature of another neuron of the layer and sign, drawn by seed
+        ("random_auroc", pa.float64()),
+        ("random_unit", pa.int32()),  # that neuron's unit; null where the layer has no other
+        ("over_words", pa.float64()),  # ap - words_ap
+        ("over_words_low", pa.float64()),  # its lower 95 % limit (paired: the same sentences)
+        ("over_random", pa.float64()),  # ap - random_ap
+        ("over_random_low", pa.float64()),
+        ("correlation", pa.float64()),  # Spearman's, of the signature's score with the activation, all sentences
+        ("beats_chance", pa.bool_()),  # ap_low > chance
+        ("beats_words", pa.bool_()),  # over_words_low > 0
+        ("beats_random", pa.bool_()),  # over_random_low > 0
+        ("kind_ap", pa.map_(pa.string(), pa.float64())),  # AP of each kind of pattern alone, and of length
+    ]
+)
+
+# Where in a neuron's top sentences its activation sits (jobs.triggers): one row a neuron and sentence.
+TRIGGERS = pa.schema(
+    [
+        *NEURON_KEY,
+        ("rank", pa.int32()),  # of the sentence in the neuron's list
+        ("sentence_id", pa.int64()),
+        ("activations", pa.list_(pa.float32())),  # one a word of `tokens`, times sign; NaN: no token of the model
+        ("special", pa.float32()),  # the highest of the pooled special tokens, times sign; null where none is pooled
+        ("trigger", pa.int32()),  # the word with the highest activation, from 0; -1: no word has a token
+        ("on_special", pa.bool_()),  # whether a pooled special token is higher than every word
+        ("concentration", pa.float32()),  # share of the tokens' activation above the baseline on the strongest token
+        ("covered", pa.bool_()),  # whether a pattern of the signature holds the trigger
+        ("kind", pa.string()),  # of the strongest such pattern, else of the nearest one; null: none is in the sentence
+        ("pattern", pa.list_(pa.string())),
+        ("offset", pa.int32()),  # words from the trigger to the pattern's nearest word: below 0 before, 0: covered
+    ]
+)
+
+# What the triggers of a neuron's top sentences have in common: one row a neuron (jobs.triggers).
+DETECTORS = pa.schema(
+    [
+        *NEURON_KEY,
+        ("sentences", pa.int32()),  # top sentences looked at
+        ("baseline", pa.float32()),  # mean activation, times sign, of the pooled tokens of all sentences looked at
+        ("detector", pa.string()),  # token, tag, context, diffuse or special: see neuronsig.triggers.detectors
+        ("word", pa.string()),  # the most common trigger, lower-cased
+        ("word_share", pa.float64()),  # of the sentences whose trigger it is
+        ("tag", pa.string()),  # the most common part of speech of the trigger
+        ("tag_share", pa.float64()),
+        ("special_share", pa.float64()),  # of the sentences whose strongest token is a special one
+        ("concentration", pa.float64()),  # mean over the sentences
+        ("covered_share", pa.float64()),  # of the sentences whose trigger a pattern of the signature holds
+        ("near_offset", pa.float64()),  # median distance, in words, of trigger and pattern where it is not covered
+    ]
+)
+
 
 def table_files(directory: Path | str) -> list[Path]:
     """The Parquet files of a table directory, sorted by name; temporary and marker files are left out.
