@@ -33,7 +33,7 @@ from neuronsig.neuron import SITES, Neuron
 from neuronsig.progress import show_table, task
 from neuronsig.rundir import RunDirectory, fingerprint_of
 from neuronsig.storage import absolute, atomic_write, is_whole, list_files, read_parquet, written_folder
-from neuronsig.tables import NEURONS, PROFILES, SENTENCES, TOPK, check_table, read_table, table_files
+from neuronsig.tables import FACETS, NEURONS, PROFILES, SENTENCES, TOPK, check_table, read_table, table_files
 from neuronsig_ray.clusters import check_clusters, kmeans, tsne
 from neuronsig_ray.embeddings import TRAIN, check_vectors, read_vectors, save_vectors, train
 from neuronsig_ray.session import ray_session
@@ -143,6 +143,8 @@ def _cluster(
             t.advance()
     columns = {
         "typical_sentence_id": pa.array(typical.sentence_ids(), pa.int64()),
+        "facets": pa.nulls(len(vectors), FACETS),
+        "silhouette": pa.nulls(len(vectors), pa.float64()),
         "vector": _lists(vectors),
         "cluster": pa.array(clusters),
         "tsne": _lists(places),

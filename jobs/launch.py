@@ -56,7 +56,8 @@ def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequ
     for key, value in summary.items():
         if isinstance(value, Mapping):
             rows += [(f"{key}: {reason}", number) for reason, number in value.items()]
-    show_table(f"jobs.{name}: done in {time.monotonic() - started:.1f} s", ("", ""), rows)
+    if rows:  # a job that prints its result for another program says nothing else
+        show_table(f"jobs.{name}: done in {time.monotonic() - started:.1f} s", ("", ""), rows)
     return 0
 
 

@@ -102,6 +102,15 @@ def _quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
+def is_setting(word: str) -> bool:
+    """Whether a word of the command line sets a key or chooses a group: the rest may be a job's own."""
+    key, equals, _ = word.partition("=")
+    if not equals or not re.fullmatch(r"[+~\w.@/]+", key):
+        return False
+    section = key.lstrip("+~").partition(".")[0]
+    return section in {f.name for f in dataclasses.fields(Config)} or key in groups()
+
+
 def _type_of(key: str) -> str:
     """The type of a key's field, as the schema writes it; empty for a group, a section and an unknown key."""
     node: Any = Config

@@ -339,7 +339,10 @@ class AnalysisConfig:
     clusters: int = option(0, "clusters of neurons; 0: as many as layers (P1 4.3)")
     restarts: int = option(10, "k-means starts; the best is kept")
     perplexity: float = option(30.0, "t-SNE's perplexity")
-    seed: int = option(0, "seed of vectors, clusters and t-SNE")
+    facets: int = option(4, "facets that a neuron's sentences may fall into, at most; 1: none are looked for")
+    facet_sentences: int = option(2000, "sentences of each neuron that facets are looked for in, at most")
+    facet_floor: float = option(0.1, "mean silhouette below which a neuron's sentences are one facet")
+    seed: int = option(0, "seed of vectors, clusters, facets and t-SNE")
 
     def check(self, key: str) -> None:
         for name in ("dimension", "epochs", "max_train_sentences", "min_count", "buckets", "restarts"):
@@ -347,7 +350,42 @@ class AnalysisConfig:
             require(value >= 1, f"{key}.{name}", value, "1 or more")
         require(self.clusters == 0 or self.clusters >= 2, f"{key}.clusters", self.clusters, "0 or at least 2")
         require(self.perplexity > 0, f"{key}.perplexity", self.perplexity, "above 0")
+        require(1 <= self.facets <= 8, f"{key}.facets", self.facets, "from 1 to 8")
+        require(self.facet_sentences >= 50, f"{key}.facet_sentences", self.facet_sentences, "50 or more sentences")
+        require(0 < self.facet_floor < 1, f"{key}.facet_floor", self.facet_floor, "above 0 and below 1")
         require(0 <= self.seed < 2**31, f"{key}.seed", self.seed, "0 or more, and below 2^31")
+
+
+@dataclass
+class StabilityConfig:
+    """Agreement of signatures between disjoint halves of the corpus, by `jobs.stability`."""
+
+    neurons: int = option(100, "neurons looked at, drawn by seed and spread over the layers; 0: all")
+    k: list[int] = option([250, 500, 1000, 2500, 5000], "sentences of each half that a signature is made from")
+    top: int = option(20, "patterns that are compared, strongest LRC first")
+    persistence: float = option(0.9, "rank-biased overlap's p: 0.9 puts 86 % of the weight on the first ten")
+    enough: float = option(0.95, "share of the agreement at the largest k from which fewer sentences are enough")
+    seed: int = option(0, "seed of the neurons drawn")
+
+    def check(self, key: str) -> None:
+        require(self.neurons >= 0, f"{key}.neurons", self.neurons, "0 or more")
+        ascending = bool(self.k) and self.k == sorted(set(self.k)) and self.k[0] >= 20
+        require(ascending, f"{key}.k", self.k, "ascending numbers of 20 or more sentences")
+        require(self.top >= 1, f"{key}.top", self.top, "1 or more")
+        require(0 < self.persistence < 1, f"{key}.persistence", self.persistence, "above 0 and below 1")
+        require(0 < self.enough <= 1, f"{key}.enough", self.enough, "above 0, at most 1")
+        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
+
+
+@dataclass
+class FindConfig:
+    """What `jobs.find` looks for, and how much of the answer it prints."""
+
+    pattern: str = option("", "the pattern; the same as the words without a key")
+    show: int = option(20, "neurons listed, the first by rank; 0: all that respond")
+
+    def check(self, key: str) -> None:
+        require(self.show >= 0, f"{key}.show", self.show, "0 or more")
 
 
 @dataclass
@@ -503,6 +541,8 @@ class Config:
     triggers: TriggersConfig = field(default_factory=TriggersConfig)
     reinitialise: ReinitialiseConfig = field(default_factory=ReinitialiseConfig)
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
+    stability: StabilityConfig = field(default_factory=StabilityConfig)
+    find: FindConfig = field(default_factory=FindConfig)
     report: ReportConfig = field(default_factory=ReportConfig)
     spark: SparkConfig = field(default_factory=SparkConfig)
     ray: RayConfig = field(default_factory=RayConfig)

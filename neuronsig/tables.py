@@ -78,10 +78,39 @@ PROFILES = pa.schema(
     ]
 )
 
+# What a neuron's sentences fall into, largest first (jobs.cluster): one entry where the neuron answers to one thing.
+# `share` is of the sentences looked at; a word's shares are of the facet's sentences, of the neuron's others (null in
+# an only facet) and of a sample of the corpus, `lrc` the lower of its confidence limits against the two.
+FACETS = pa.list_(
+    pa.struct(
+        [
+            ("sentences", pa.int64()),
+            ("share", pa.float64()),
+            ("typical_sentence_id", pa.int64()),
+            (
+                "words",
+                pa.list_(
+                    pa.struct(
+                        [
+                            ("word", pa.string()),
+                            ("share", pa.float64()),
+                            ("others", pa.float64()),
+                            ("corpus", pa.float64()),
+                            ("lrc", pa.float64()),
+                        ]
+                    )
+                ),
+            ),
+        ]
+    )
+)
+
 NEURONS = pa.schema(
     [
         *PROFILES,
         ("typical_sentence_id", pa.int64()),
+        ("facets", FACETS),
+        ("silhouette", pa.float64()),  # of the best split into two or more; null: too few sentences
         ("vector", pa.list_(pa.float32())),
         ("cluster", pa.int32()),
         ("tsne", pa.list_(pa.float32())),
@@ -232,6 +261,13 @@ def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
     if pa.types.is_list(expected):
         is_list = pa.types.is_list(found) or pa.types.is_large_list(found)
         return is_list and _same_type(found.value_type, expected.value_type)
+    if pa.types.is_struct(expected):
+        names = [field.name for field in expected]
+        return (
+            pa.types.is_struct(found)
+            and [field.name for field in found] == names
+            and all(_same_type(found.field(name).type, expected.field(name).type) for name in names)
+        )
     if pa.types.is_string(expected):
         return pa.types.is_string(found) or pa.types.is_large_string(found)
     return bool(found.equals(expected))

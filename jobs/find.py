@@ -1,0 +1,124 @@
+"""Which neurons respond to a pattern: ranked, by layer, with how much more frequent it is than in the reference.
+
+The pattern is one quoted word on the command line:
+
+  python -m jobs.find run=runs/demo "not only but"          words in this order, others between them or not
+  python -m jobs.find run=runs/demo please                  one word
+  python -m jobs.find run=runs/demo "JJ NN"                 tags (Penn Treebank), in capitals as the run has them
+  python -m jobs.find run=runs/demo "not JJ"                words and tags mixed
+  python -m jobs.find run=runs/demo sentiment=negative      a metadata field and value
+  python -m jobs.find run=runs/demo "(VB (RB))"             a subtree of the syntax tree
+  python -m jobs.find run=runs/demo "set: good NN"          together in a sentence, in any order (itemsets)
+
+A prefix says what all words after it are, where that is not plain: "word: IN", "pos: JJ NN", "meta: corpus=imdb"
+(without meta: a word such as corpus=... sets the job's own key), "tree: (VB (RB))", "set: ...". Quotes hold together
+what has spaces: '"domain=social media"'.
+
+Neurons whose signature has the pattern itself come first, then those with one that contains it (in order, with gaps),
+each by LRC; only what stands out beyond chance counts. The first search of a run makes an index of its signatures,
+which jobs.mine renews; every other one takes under a second. --json prints the answer as JSON, and nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jobs.launch import Summary, launch
+from neuronsig.compose import is_setting
+from neuronsig.config import Config
+from neuronsig.errors import ConfigError
+from neuronsig.find.home import identity, index_file, local_record
+from neuronsig.find.search import Answer, search
+from neuronsig.progress import say, show_table
+
+
+def run(config: Config) -> Summary:
+    """Answer `config.find.pattern` on the terminal."""
+    answer = find(config)
+    layers = [layer for layer in answer.layers if layer.responding]
+    if answer.hits:
+        show_table(f"Neurons that respond to {answer.query.text!r}", COLUMNS, [_row(hit) for hit in answer.hits])
+        show_table(
+            "By layer",
+            ("layer", "respond", "to exactly this", "of"),
+            [(_layer(c.site, c.layer), c.responding, c.exact, c.neurons) for c in layers],
+        )
+    for note in answer.notes:
+        say(f"note: {note}")
+    return {
+        "neurons that respond": f"{answer.neurons:,} of {sum(layer.neurons for layer in answer.layers):,}",
+        "to exactly this": answer.exact,
+        "shown": len(answer.hits),
+    }
+
+
+def run_as_json(config: Config) -> Summary:
+    """Print the answer as one JSON object."""
+    answer = find(config)
+    hits = []
+    for hit in answer.hits:
+        row = {"neuron": str(hit.neuron), **dataclasses.asdict(hit.neuron), **dataclasses.asdict(hit)}
+        hits.append({**row, "neuron": str(hit.neuron), "share": hit.share, "reference": hit.reference})
+    layers = [dataclasses.asdict(layer) for layer in answer.layers]
+    totals = {"pattern": answer.query.text, "neurons": answer.neurons, "exact": answer.exact}
+    print(json.dumps({**totals, "notes": answer.notes, "layers": layers, "hits": hits}, indent=1))  # noqa: T201
+    return {}
+
+
+def find(config: Config) -> Answer:
+    """Search the run's index, which is made first where it is not there."""
+    if not config.find.pattern.strip():
+        raise ConfigError('no pattern is given; write one as in python -m jobs.find run=... "not only but"')
+    return search(_index(config.run, config.model.name), config.find.pattern, config.find.show)
+
+
+def _index(run: str, model: str) -> Path:
+    name = identity(local_record(run), model)
+    if name is not None and (file := index_file(run, model, name)).exists():
+        return file
+    # Only here are the tables' readers imported: they take longer than the search.
+    from neuronsig.find.make import ensure_index
+
+    return ensure_index(run, model)
+
+
+COLUMNS = ("neuron", "pattern", "kind", "neuron's", "reference", "ratio", "LRC")
+
+
+def _row(hit: Any) -> tuple[object, ...]:
+    reference = hit.reference
+    ratio = f"×{hit.share / reference:,.1f}" if reference else "only" if reference == 0 else ""
+    return (
+        str(hit.neuron),
+        hit.pattern if hit.exact else f"{hit.pattern} (contains it)",
+        hit.kind.replace("_", " "),
+        f"{hit.f1:,} of {hit.n1:,} {100 * hit.share:.1f}%",
+        "" if reference is None else f"{100 * reference:.2f}%",
+        ratio,
+        f"{hit.lrc:.2f}",
+    )
+
+
+def _layer(site: str, layer: int) -> str:
+    return ("" if site == "hidden" else f"{site}:") + f"L{layer}"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Entry point: words that set no key are the pattern."""
+    words = [word for word in argv if word != "--json"]
+    settings = [word for word in words if word.startswith(("-", "~")) or is_setting(word)]
+    pattern = " ".join(word for word in words if word not in settings)
+    if pattern:
+        settings.append(f"find.pattern={pattern}")
+    as_json = len(words) < len(argv)
+    job = run_as_json if as_json else run
+    return launch(job, ("model", "find"), [*settings, *["--brief"] * as_json])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,163 @@
+"""A pattern as it is typed, and as items that the index knows.
+
+    not only but                        words in this order, whatever stands between them
+    JJ NN                               tags: what the run's tagger calls so, in capitals as it writes them
+    not JJ                              both
+    sentiment=negative                  a metadata field and its value
+    (VB (RB))                           a subtree in brackets; labels are tags or words
+    set: good JJ sentiment=negative     together in a sentence, in any order
+
+`word:`, `pos:`, `meta:`, `tree:` and `set:` say what all that follows is. A value or word with spaces stands in
+quotes: "domain=social media".
+
+An item is a string of its class and its name: `w:not`, `p:JJ`, `m:sentiment=negative`, and `t:VB` for a node's label.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
+from neuronsig.errors import ConfigError
+from neuronsig.miners.brackets import Node, brackets, nodes_of
+
+WORD, TAG, VALUE, LABEL = "w:", "p:", "m:", "t:"
+PREFIXES = {"word": WORD, "words": WORD, "pos": TAG, "tag": TAG, "meta": VALUE, "tree": LABEL, "set": ""}
+SEQUENCE, SET, TREE = "sequence", "set", "tree"
+_TOKEN = re.compile(r'(?:(word|words|pos|tag|meta|tree|set):)?(?:"([^"]*)"|([^\s"]+))?')
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is looked for: `items` in order (a sequence, a set) or the nodes of a tree in preorder."""
+
+    text: str
+    form: str
+    items: tuple[str, ...]
+    nodes: tuple[Node, ...] = ()
+
+
+def parse(text: str, tags: Container[str]) -> Query:
+    """Read a pattern; `tags` are the run's. Raises ConfigError and InputError, one line, when it is malformed."""
+    stripped = text.strip()
+    if stripped.startswith(("tree:", "(")):
+        return _tree(text, stripped.removeprefix("tree:").strip())
+    items: list[str] = []
+    form, of = SEQUENCE, ""
+    for prefix, token in _tokens(stripped):
+        if prefix == "set":
+            form, of = SET, ""
+        elif prefix == "tree":
+            raise ConfigError(f"pattern {text!r}: tree: stands at the beginning, before a tree alone")
+        elif prefix:
+            of = PREFIXES[prefix]
+        if token:
+            items.append(_item(text, token, of, tags))
+        elif token is not None:
+            raise ConfigError(f"pattern {text!r}: empty quotes; write a word, a tag or field=value between them")
+    if not items:
+        raise ConfigError(f'pattern {text!r} is empty; give one as in python -m jobs.find run=... "not only but"')
+    if len(items) > 1 and any(item.startswith(VALUE) for item in items):
+        form = SET  # metadata has no place among the words
+    return Query(stripped, form, tuple(sorted(set(items))) if form == SET else tuple(items))
+
+
+def _tokens(text: str) -> list[tuple[str, str | None]]:
+    found: list[tuple[str, str | None]] = []
+    place = 0
+    while place < len(text):
+        if text[place].isspace():
+            place += 1
+            continue
+        match = _TOKEN.match(text, place)
+        if match is None or match.end() == place:
+            raise ConfigError(f'pattern {text!r}, character {place + 1}: a quote is not closed; close it with "')
+        prefix, quoted, plain = match.groups()
+        found.append((prefix or "", quoted if quoted is not None else plain))
+        place = match.end()
+    return found
+
+
+def _item(text: str, token: str, of: str, tags: Container[str]) -> str:
+    if of == WORD:
+        return WORD + token.lower()
+    if of == TAG:
+        return TAG + token
+    name, equals, value = token.partition("=")
+    if of == VALUE or (equals and name and value):
+        if not (name and value):
+            raise ConfigError(f"pattern {text!r}: {token!r} is not of the form field=value, as in sentiment=negative")
+        return f"{VALUE}{name}={value}"
+    if token in tags and any(map(str.isalpha, token)):
+        return TAG + token
+    return WORD + token.lower()
+
+
+def _tree(text: str, bracketed: str) -> Query:
+    if not bracketed:
+        raise ConfigError(f"pattern {text!r}: no tree follows; write one as in tree:(VB (RB))")
+    nodes = nodes_of(bracketed)
+    return Query(bracketed, TREE, tuple(LABEL + label for _, label in nodes), nodes)
+
+
+def items_of(kind: str, pattern: Sequence[str], tags: Container[str]) -> tuple[str, ...]:
+    """The items of a row of SIGNATURES, in its order; those of a subtree are its nodes' labels."""
+    if kind in ("words", "word_sequence"):
+        return tuple(WORD + word for word in pattern)
+    if kind in ("pos", "pos_sequence"):
+        return tuple(TAG + tag for tag in pattern)
+    if kind == "metadata":
+        return (VALUE + "=".join(pattern),)
+    if kind == "subtree":
+        return tuple(LABEL + label for _, label in nodes_of(pattern[0]))
+    return tuple(_named(item, kind, tags) for item in pattern)
+
+
+def _named(item: str, kind: str, tags: Container[str]) -> str:
+    """An item of an itemset or a mixed sequence: `word=the`, `pos=NN`, `domain=book`, or a word or tag as it is."""
+    for prefix, of in (("word=", WORD), ("pos=", TAG)):
+        if item.startswith(prefix) and len(item) > len(prefix):
+            return of + item[len(prefix) :]
+    if kind == "itemset" and "=" in item:
+        return VALUE + item
+    return (TAG if item in tags and any(map(str.isalpha, item)) else WORD) + item
+
+
+def shown(item: str) -> str:
+    """An item as it is read: without its class."""
+    return item[2:]
+
+
+def same_tree(nodes: Sequence[Node], pattern: str) -> bool:
+    """Whether a row's bracketed subtree is this tree."""
+    return brackets(nodes) == pattern
+
+
+def tree_within(large: Sequence[Node], small: Sequence[Node]) -> bool:
+    """Whether a tree holds another as an induced ordered subtree: parents to parents, children in their order."""
+    below, inside = _children(large), _children(small)
+
+    def at(node: int, wanted: int) -> bool:
+        if large[node][1] != small[wanted][1]:
+            return False
+        rest = iter(below[node])
+        return all(any(at(child, needed) for child in rest) for needed in inside[wanted])
+
+    return any(at(node, 0) for node in range(len(large)))
+
+
+def _children(nodes: Sequence[Node]) -> list[list[int]]:
+    children: list[list[int]] = [[] for _ in nodes]
+    last: dict[int, int] = {}
+    for number, (depth, _) in enumerate(nodes):
+        if depth:
+            children[last[depth - 1]].append(number)
+        last[depth] = number
+    return children
+
+
+def in_order(large: Sequence[str], small: Sequence[str]) -> bool:
+    """Whether the items stand in the pattern in this order, with others between them or not."""
+    rest = iter(large)
+    return all(item in rest for item in small)
