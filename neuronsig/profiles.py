@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsig.matching import Strata
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.statistics import g2, information, keyness_order, log_ratio, lrc
 
@@ -54,6 +55,14 @@ class Dictionary:
     tag_sentences: NDArray[np.int64]  # (n_tags,) sentences that hold the tag
     n_sentences: int
     n_tokens: int
+    strata: Strata = field(default_factory=lambda: Strata(np.zeros(0, np.int64)))
+    domains: list[str] = field(default_factory=list)  # by their number in strata
+    stratum_sentences: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(strata,) sentences of each stratum."""
+
+    def __post_init__(self) -> None:
+        if not len(self.stratum_sentences):
+            self.stratum_sentences = np.array([self.n_sentences], np.int64)
 
     @property
     def n_items(self) -> int:
