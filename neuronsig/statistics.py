@@ -2,14 +2,17 @@
 
 f1 of n1 units carry it among the neuron's top sentences, f2 of n2 in the reference, which is the corpus *minus*
 the neuron's sentences. Units are sentences for words, sequences, itemsets and metadata, tokens for POS tags.
-Every function takes arrays (or scalars) of counts that broadcast, and returns float64.
+Every function takes arrays (or scalars) of counts that broadcast, and returns float64. Counts of a matched reference
+(`neuronsig.matching`: share x effective size, effective size) need not be whole numbers.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainccinv, betaincinv, xlogy
+from scipy.special import betainc, betaincc, betainccinv, betaincinv, ndtri, xlogy
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -55,6 +58,78 @@ def lrc(f1: ArrayLike, n1: ArrayLike, f2: ArrayLike, n2: ArrayLike, tests: float
     high = betainccinv(f1[less] + 1.0, f2[less], tail)
     result[less] = np.minimum(_odds_ratio(high, n1[less], n2[less]), 0.0)
     return result
+
+
+def p_value(f1: ArrayLike, n1: ArrayLike, f2: ArrayLike, n2: ArrayLike) -> Floats:
+    """Two-sided p of the conditional Poisson test that LRC's interval inverts; 1 where nothing can be said.
+
+    Twice the smaller tail of f1 among f1 + f2, each of which is the neuron's with probability n1 / (n1 + n2).
+    """
+    f1, n1, f2, n2 = _counts(f1, n1, f2, n2)
+    known = (n1 > 0) & (n2 > 0) & (f1 + f2 > 0)
+    result = np.ones(f1.shape)
+    f1, n1, f2, n2 = f1[known], n1[known], f2[known], n2[known]
+    share = n1 / (n1 + n2)
+    many = np.where(f1 > 0, betainc(np.maximum(f1, 1e-9), f2 + 1.0, share), 1.0)  # P(X >= f1)
+    few = np.where(f2 > 0, betaincc(f1 + 1.0, np.maximum(f2, 1e-9), share), 1.0)  # P(X <= f1)
+    result[known] = np.minimum(2.0 * np.minimum(many, few), 1.0)
+    return result
+
+
+GRID = 64
+"""Bins a decade of p-values: a q looked up is at most 10 ** (1 / GRID) = 1.037 times the exact one."""
+
+DECADES = 60
+"""p-values of 10 ** -DECADES and less share a bin."""
+
+
+@dataclass
+class PValueCounts:
+    """p-values of many tests counted on a logarithmic grid, so that no one sorts them: mergeable in any order.
+
+    Bin i holds 10 ** (-(i + 1) / GRID) < p <= 10 ** (-i / GRID); the last one all that are smaller.
+    """
+
+    bins: Integers = field(default_factory=lambda: np.zeros(GRID * DECADES + 1, np.int64))
+
+    def add(self, p: NDArray[np.floating]) -> None:
+        """Count some p-values."""
+        self.bins += np.bincount(_grid_bin(p), minlength=len(self.bins))
+
+    def merge(self, other: PValueCounts) -> None:
+        """Count all that `other` has counted."""
+        self.bins += other.bins
+
+    def q(self, p: ArrayLike, tests: float) -> Floats:
+        """The false-discovery rate at which each p is a discovery (Benjamini and Hochberg 1995), 0 to 1.
+
+        `tests` is the number of hypotheses, those whose p was never calculated included: they count as not found.
+        A p is taken at its bin's upper edge, so q is never below the exact one.
+        """
+        upper = 10.0 ** (-np.arange(len(self.bins)) / GRID)
+        found = np.cumsum(self.bins[::-1])[::-1]  # p-values up to each bin's upper edge
+        rate = np.minimum(upper * tests / np.maximum(found, 1), 1.0)
+        return np.asarray(np.minimum.accumulate(rate)[_grid_bin(np.atleast_1d(np.asarray(p, float)))])
+
+
+def _grid_bin(p: NDArray[np.floating]) -> Integers:
+    with np.errstate(divide="ignore"):
+        place = np.floor(-np.log10(p) * GRID)
+    return np.clip(place, 0, GRID * DECADES).astype(np.int64)
+
+
+def lift(
+    f1: ArrayLike, part1: ArrayLike, f2: ArrayLike, part2: ArrayLike, alpha: ArrayLike = 0.05
+) -> tuple[Floats, Floats]:
+    """What a pattern adds to a part of it: (log2 ratio, lower confidence limit of it at two-sided level `alpha`).
+
+    The pattern's share of the units with its part, f1 of part1 here against f2 of part2 in the reference. Every
+    f is one of part, so the interval is Katz's for a ratio of proportions (Katz et al. 1978), with a half added.
+    """
+    f1, part1, f2, part2 = (value + 0.5 for value in _counts(f1, part1, f2, part2))
+    ratio = np.log2(f1 / part1) - np.log2(f2 / part2)
+    spread = np.sqrt(np.maximum(1 / f1 - 1 / part1 + 1 / f2 - 1 / part2, 0.0)) / np.log(2.0)
+    return ratio, ratio + ndtri(np.asarray(alpha, float) / 2.0) * spread
 
 
 def binary_divergence(p1: ArrayLike, p2: ArrayLike) -> Floats:
