@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuronsig.matching import Strata
 from neuronsig.neuron import SITES, Neuron
-from neuronsig.statistics import g2, information, keyness_order, log_ratio, lrc
+from neuronsig.statistics import g2, information, keyness_order, log_ratio, lrc, p_value
 
 OTHER = "(other)"
 """The metadata value that stands for all values of a field that are too rare to be items."""
@@ -59,6 +59,7 @@ class Dictionary:
     domains: list[str] = field(default_factory=list)  # by their number in strata
     stratum_sentences: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """(strata,) sentences of each stratum."""
+    n_trees: int = 0  # sentences with a dependency tree
 
     def __post_init__(self) -> None:
         if not len(self.stratum_sentences):
@@ -187,7 +188,8 @@ def finish_profile(
             lead = (float(bits[best]), prefix + "=".join(name(int(found["code"][best]))))
         for rank, j in enumerate(range(min(kept, len(found["code"])))):
             cells = {key: column[j].item() for key, column in found.items() if key != "code"}
-            signatures.append({"kind": kind, "pattern": name(int(found["code"][j])), **cells, "rank": rank})
+            named = {"kind": kind, "pattern": name(int(found["code"][j])), "rank": rank, "explained_by": None}
+            signatures.append(named | cells)
     shares = pos_shares(dictionary.tags, by_tag)
     return {
         "site": neuron.site,
@@ -217,7 +219,8 @@ def _evidence(
         code = code[f1[code] * n2 > f2[code] * n1]
     f1, f2 = f1[code], f2[code]
     ratio, evidence = log_ratio(f1, n1, f2, n2), g2(f1, n1, f2, n2)
-    limit = lrc(f1, n1, f2, n2, tests=len(corpus) * rules.neurons, alpha=rules.alpha)
+    tests = len(corpus) * rules.neurons
+    limit = lrc(f1, n1, f2, n2, tests=tests, alpha=rules.alpha)
     order = keyness_order(f1, ratio, limit, evidence)
     columns: dict[str, NDArray[Any]] = {
         "code": code,
@@ -226,7 +229,8 @@ def _evidence(
         "f2": f2,
         "n2": np.full_like(f1, n2),
     }
-    columns |= {"log_ratio": ratio, "lrc": limit, "g2": evidence}
+    columns |= {"matched": f2 / max(n2, 1), "log_ratio": ratio, "lrc": limit, "g2": evidence}
+    columns["q"] = np.minimum(p_value(f1, n1, f2, n2) * tests, 1.0)
     return {name: column[order] for name, column in columns.items()}
 
 

@@ -52,10 +52,13 @@ SIGNATURES = pa.schema(
         ("n1", pa.int64()),
         ("f2", pa.int64()),
         ("n2", pa.int64()),
+        ("matched", pa.float64()),
         ("log_ratio", pa.float64()),
         ("lrc", pa.float64()),
         ("g2", pa.float64()),
+        ("q", pa.float64()),
         ("rank", pa.int32()),
+        ("explained_by", pa.list_(pa.string())),
     ]
 )
 

@@ -221,6 +221,7 @@ def _abstract(
         for rank, (pattern, f1, f2, ratio, lrc) in enumerate(found[:30]):
             counts = {"f1": f1, "n1": n1, "f2": f2, "n2": n2}
             statistics = {"log_ratio": ratio, "lrc": lrc, "g2": abs(ratio) * f1, "rank": rank}
+            statistics |= {"matched": f2 / n2, "q": 2.0 ** -min(abs(lrc) * f1, 60), "explained_by": None}
             made.signatures.append({**key, "kind": kind, "pattern": pattern, **counts, **statistics})
     lengths = [len(row["tokens"]) for row in top]
     tags = Counter(tag[0] for row in top for tag in row["pos"])

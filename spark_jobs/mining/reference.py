@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from neuronsig.config import MiningConfig
 from neuronsig.patterns import Pattern, PatternTrie, closed, count_patterns
 from neuronsig.profiles import Dictionary, neuron_of
-from neuronsig.statistics import g2, keyness_order, log_ratio, lrc
+from neuronsig.statistics import g2, keyness_order, log_ratio, lrc, p_value
 from neuronsig.storage import read_parquet, written
 from neuronsig.tables import SIGNATURES
 from spark_jobs.mining.encode import read_binary
@@ -184,10 +184,13 @@ def judge_rows(
         "n1": n1,
         "f2": f2[kept],
         "n2": n2,
+        "matched": f2[kept] / max(n2, 1),
         "log_ratio": ratio[kept],
         "lrc": limit[kept],
         "g2": evidence[kept],
+        "q": np.minimum(p_value(f1, n1, f2, n2) * tests, 1.0)[kept],
         "rank": place[kept],
+        "explained_by": None,
     }
     return pd.DataFrame(columns)[SIGNATURES.names]
 
