@@ -44,11 +44,15 @@ class PatternTrie:
     def build(cls, patterns: Sequence[Pattern]) -> PatternTrie:
         """The trie of distinct, non-empty patterns; counts come in the order given."""
         lengths = np.fromiter((len(p) for p in patterns), np.int64, len(patterns))
-        flat = np.fromiter((item for p in patterns for item in p), np.int64, int(lengths.sum()))
+        return cls.of(np.fromiter((item for p in patterns for item in p), np.int64, int(lengths.sum())), lengths)
+
+    @classmethod
+    def of(cls, flat: Codes, lengths: Codes) -> PatternTrie:
+        """The trie of patterns that stand one after the other in `flat`."""
         codes, local = np.unique(flat, return_inverse=True)
-        trie = cls(alphabet=max(len(codes), 1), codes=codes, size=len(patterns))
-        starts = np.concatenate(([0], np.cumsum(lengths)[:-1])) if len(patterns) else np.zeros(0, np.int64)
-        parents = np.zeros(len(patterns), np.int64)
+        trie = cls(alphabet=max(len(codes), 1), codes=codes, size=len(lengths))
+        starts = np.cumsum(lengths) - lengths
+        parents = np.zeros(len(lengths), np.int64)
         for depth in range(int(lengths.max(initial=0))):
             alive = np.flatnonzero(lengths > depth)
             keys = parents[alive] * trie.alphabet + local[starts[alive] + depth]

@@ -31,10 +31,19 @@ class CountingTrie:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         """Raises ValueError when two patterns are equal, one is empty, or an item is negative."""
-        distinct = set(patterns)
-        if len(distinct) < len(patterns) or min((min(p, default=-1) for p in distinct), default=0) < 0:
+        self._grow(PatternTrie.build(patterns))
+
+    @classmethod
+    def of(cls, items: NDArray[np.integer], offsets: NDArray[np.integer]) -> CountingTrie:
+        """The trie of patterns given flat: pattern i is `items[offsets[i]:offsets[i + 1]]`. Raises as the other."""
+        made = cls.__new__(cls)
+        made._grow(PatternTrie.of(np.asarray(items, np.int64), np.diff(np.asarray(offsets, np.int64))))
+        return made
+
+    def _grow(self, trie: PatternTrie) -> None:
+        ended = sum(int((ends >= 0).sum()) for ends in trie.ends)
+        if ended < trie.size or trie.codes.min(initial=0) < 0:
             raise ValueError("patterns to count must be distinct, not empty, and of items of 0 or more")
-        trie = PatternTrie.build(patterns)
         self.codes, self.size = trie.codes, trie.size
         self.first, self.item = np.ones(1, np.int64), np.zeros(1, np.int64)
         self.ends = np.full(1, -1, np.int64)
@@ -51,9 +60,9 @@ class CountingTrie:
         self.first[len(self.first) - before :] = len(self.item)
         self.first = np.append(self.first, len(self.item))
 
-    def counts(self, nodes: Codes) -> Codes:
-        """The counts of all nodes as counts of the patterns, in the order given."""
-        found = np.zeros(self.size, np.int64)
+    def counts(self, nodes: NDArray[np.integer]) -> Codes:
+        """The counts of all nodes, (nodes, ...), as counts of the patterns in the order given, (patterns, ...)."""
+        found = np.zeros((self.size, *nodes.shape[1:]), np.int64)
         last = self.ends >= 0
         found[self.ends[last]] = nodes[last]
         return found
@@ -65,31 +74,36 @@ def count_sequences(
     offsets: NDArray[np.integer],
     limits: Limits | None = None,
     positions: NDArray[np.integer] | None = None,
+    strata: NDArray[np.integer] | None = None,
+    n_strata: int = 1,
 ) -> Codes:
     """In how many sentences each pattern occurs within `max_gap` and `max_window`: int64 (patterns,).
 
-    Sentences are given as to `frequent_sequences`; other limits do not matter here.
+    Sentences are given as to `frequent_sequences`; other limits do not matter here. With `strata` (sentences,), codes
+    below `n_strata`, the sentences of each stratum are counted: int64 (patterns, n_strata).
     """
     items = np.array(items, np.int64)
     positions = np.arange(len(items)) if positions is None else np.array(positions, np.int64)
     number = np.full(max(int(items.max(initial=0)), int(trie.codes.max(initial=0))) + 1, -1, np.int32)
     number[trie.codes] = np.arange(len(trie.codes))
     _, gap, window, _ = kernel_limits(limits or Limits())
-    nodes = np.zeros(len(trie.item), np.int64)
+    of, nodes = _by_stratum(trie, len(offsets) - 1, strata, n_strata)
     for start, stop in _blocks(offsets):
         bounds = np.array(offsets[start : stop + 1], np.int64)
         kept = keep_items(items, bounds, positions, number)
-        nodes += walk_sequences(*kept, trie.first, trie.item, len(trie.codes), gap, window)
-    return trie.counts(nodes)
+        walk_sequences(*kept, of[start:stop], trie.first, trie.item, len(trie.codes), gap, window, nodes)
+    return trie.counts(nodes[:, 0] if strata is None else nodes)
 
 
-def count_subtrees(trie: CountingTrie, forest: Forest) -> Codes:
-    """In how many sentences each subtree occurs: int64 (patterns,).
+def count_subtrees(
+    trie: CountingTrie, forest: Forest, strata: NDArray[np.integer] | None = None, n_strata: int = 1
+) -> Codes:
+    """In how many sentences each subtree occurs: int64 (patterns,), or (patterns, n_strata) as `count_sequences`.
 
     A pattern's items are its nodes in preorder, each `depth * forest.n_labels + label`, as `frequent_subtrees` gives
     them and `subtree_items` makes them of a bracketed string.
     """
-    nodes = np.zeros(len(trie.item), np.int64)
+    of, nodes = _by_stratum(trie, len(forest), strata, n_strata)
     labels = np.unique(trie.codes % forest.n_labels)
     depth, label = np.divmod(trie.codes, forest.n_labels)
     # Nodes of the trie by the forest's kept labels; what stands for the root is never looked at.
@@ -97,11 +111,19 @@ def count_subtrees(trie: CountingTrie, forest: Forest) -> Codes:
     deepest = int(depth.max(initial=0))
     kept = numbered(forest, labels)
     for start, stop in _blocks(forest.bounds):
-        nodes += walk_subtrees(
+        walk_subtrees(
             *(kept, forest.parent, forest.first, forest.last, forest.bounds[start : stop + 1].copy()),
-            *(deepest, len(labels), trie.first, item),
+            *(of[start:stop], deepest, len(labels), trie.first, item, nodes),
         )
-    return trie.counts(nodes)
+    return trie.counts(nodes[:, 0] if strata is None else nodes)
+
+
+def _by_stratum(
+    trie: CountingTrie, sentences: int, strata: NDArray[np.integer] | None, n_strata: int
+) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    """The stratum of every sentence, and room for the counts of all nodes by stratum."""
+    of = np.zeros(max(sentences, 0), np.int16) if strata is None else np.array(strata, np.int16)
+    return of, np.zeros((len(trie.item), n_strata if strata is not None else 1), np.int32)
 
 
 def _blocks(offsets: NDArray[np.integer]) -> Iterator[tuple[int, int]]:
@@ -115,13 +137,15 @@ def _blocks(offsets: NDArray[np.integer]) -> Iterator[tuple[int, int]]:
 
 
 @compiled
-def walk_sequences(items, at, after, bounds, first_child, item, alphabet, max_gap, max_window):  # type: ignore[no-untyped-def]
-    """In how many sentences each node of the trie occurs: int64 (nodes,); tasks and states as in `mine_sequences`."""
+def walk_sequences(items, at, after, bounds, of, first_child, item, alphabet, max_gap, max_window, found):  # type: ignore[no-untyped-def]
+    """Add to `found` (nodes, strata) the sentences in which each node of the trie occurs; `of` is their stratum.
+
+    Tasks and states are as in `mine_sequences`.
+    """
     free = max_gap == FAR and max_window == FAR
     sentence = np.empty(len(items), np.int32)
     for s in range(len(bounds) - 1):
         sentence[bounds[s] : bounds[s + 1]] = s
-    found = np.zeros(len(item), np.int64)
     ends, begins = np.empty(2 * len(items) + 1, np.int32), np.empty(2 * len(items) + 1, np.int32)
     tasks = np.empty((ROOM, 3), np.int64)  # node, lo, hi
     tasks[0, 0], tasks[0, 1], tasks[0, 2] = 0, 0, len(bounds) - 1
@@ -166,7 +190,7 @@ def walk_sequences(items, at, after, bounds, first_child, item, alphabet, max_ga
                     seen[c] = group
                     if not placing:
                         states[c] += new or not free
-                        found[c] += new
+                        found[c, of[s]] += new
                     elif slot[c] >= 0 and (new or not free):
                         ends[slot[c]] = i
                         begins[slot[c]] = i if root else begin
@@ -189,17 +213,15 @@ def walk_sequences(items, at, after, bounds, first_child, item, alphabet, max_ga
                 ends, begins = grow(ends, needed), grow(begins, needed)
         for c in children:
             child[item[c]] = -1
-    return found
 
 
 @compiled
-def walk_subtrees(labels, parent_of, first, last, bounds, deepest, n_labels, first_child, item):  # type: ignore[no-untyped-def]
-    """In how many sentences each node of the trie occurs: int64 (nodes,); occurrences as in `mine_subtrees`."""
+def walk_subtrees(labels, parent_of, first, last, bounds, of, deepest, n_labels, first_child, item, found):  # type: ignore[no-untyped-def]
+    """As `walk_sequences`, for subtrees; occurrences are as in `mine_subtrees`."""
     offset, n = bounds[0], bounds[-1] - bounds[0]
     sentence = np.empty(n, np.int32)
     for s in range(len(bounds) - 1):
         sentence[bounds[s] - offset : bounds[s + 1] - offset] = s
-    found = np.zeros(len(item), np.int64)
     ends = np.empty(2 * n + 1, np.int64)
     tasks = np.empty((ROOM, 3), np.int64)  # node, lo, hi
     tasks[0, 0], tasks[0, 1], tasks[0, 2] = 0, offset, offset + n
@@ -252,7 +274,7 @@ def walk_subtrees(labels, parent_of, first, last, bounds, deepest, n_labels, fir
                                 slot[c] += 1
                         else:
                             states[c] += 1
-                            found[c] += seen[c] != group
+                            found[c, of[before]] += seen[c] != group
                             seen[c] = group
             if placing:
                 break
@@ -272,4 +294,3 @@ def walk_subtrees(labels, parent_of, first, last, bounds, deepest, n_labels, fir
                 ends = grow(ends, needed)
         for c in children:
             child[item[c]] = -1
-    return found
