@@ -15,8 +15,8 @@ A prefix says what all words after it are, where that is not plain: "word: IN", 
 what has spaces: '"domain=social media"'.
 
 Neurons whose signature has the pattern itself come first, then those with one that contains it (in order, with gaps),
-each by LRC; only what stands out beyond chance counts. The first search of a run makes an index of its signatures,
-which jobs.mine renews; every other one takes under a second. --json prints the answer as JSON, and nothing else.
+each by LRC; only what stands out beyond chance counts. The first search after jobs.mine makes an index of the
+signatures (RUN/work/find, or the user's cache folder for a run on a store); every other one takes under a second. --json prints the answer as JSON, and nothing else.
 """
 
 from __future__ import annotations
@@ -35,14 +35,17 @@ from neuronsig.errors import ConfigError
 from neuronsig.find.home import identity, index_file, local_record
 from neuronsig.find.search import Answer, search
 from neuronsig.progress import say, show_table
+from neuronsig.summary import percent
 
 
 def run(config: Config) -> Summary:
     """Answer `config.find.pattern` on the terminal."""
     answer = find(config)
     layers = [layer for layer in answer.layers if layer.responding]
+    for exact, what in ((True, "Neurons that respond to"), (False, "Neurons that respond to a pattern that contains")):
+        if rows := [_row(hit) for hit in answer.hits if hit.exact == exact]:
+            show_table(f"{what} {answer.query.text!r}", COLUMNS, rows)
     if answer.hits:
-        show_table(f"Neurons that respond to {answer.query.text!r}", COLUMNS, [_row(hit) for hit in answer.hits])
         show_table(
             "By layer",
             ("layer", "respond", "to exactly this", "of"),
@@ -87,7 +90,16 @@ def _index(run: str, model: str) -> Path:
     return ensure_index(run, model)
 
 
-COLUMNS = ("neuron", "pattern", "kind", "neuron's", "reference", "ratio", "LRC")
+COLUMNS = ("neuron", "pattern", "kind", "of its sentences", "reference", "ratio", "LRC")
+KINDS = {
+    "words": "word",
+    "word_sequence": "words",
+    "pos": "tag",
+    "pos_sequence": "tags",
+    "mixed_sequence": "mixed",
+    "itemset": "set",
+    "subtree": "tree",
+}
 
 
 def _row(hit: Any) -> tuple[object, ...]:
@@ -95,10 +107,10 @@ def _row(hit: Any) -> tuple[object, ...]:
     ratio = f"×{hit.share / reference:,.1f}" if reference else "only" if reference == 0 else ""
     return (
         str(hit.neuron),
-        hit.pattern if hit.exact else f"{hit.pattern} (contains it)",
-        hit.kind.replace("_", " "),
-        f"{hit.f1:,} of {hit.n1:,} {100 * hit.share:.1f}%",
-        "" if reference is None else f"{100 * reference:.2f}%",
+        hit.pattern,
+        KINDS.get(hit.kind, hit.kind),
+        f"{percent(hit.share)} ({hit.f1:,}/{hit.n1:,})",
+        "" if reference is None else percent(reference),
         ratio,
         f"{hit.lrc:.2f}",
     )

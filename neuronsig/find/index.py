@@ -27,11 +27,10 @@ import pyarrow as pa
 from neuronsig.errors import InputError
 from neuronsig.find.query import items_of
 from neuronsig.miners.brackets import brackets, nodes_of
-from neuronsig.neuron import Neuron
 from neuronsig.storage import parquet_file, reason
 from neuronsig.tables import SIGNATURES, check_table, table_files
 
-BATCH = 65_536
+BATCH = 16_384
 CACHE_KIB = 65_536
 """Memory SQLite uses for pages, and for each of its sorts, before it goes to the disk."""
 SEPARATOR = "\x1f"

@@ -203,18 +203,20 @@ def _layers(names: dict[int, Neuron], best: dict[int, tuple[int, float, int, int
     return tuple(LayerCount(*key, *row) for key, row in sorted(counted.items()))
 
 
+def _able(query: Query) -> tuple[str, ...]:
+    """The kind of pattern that such a query of several parts is answered from."""
+    if query.form != SEQUENCE:
+        return ("subtree",) if query.form == TREE else ("itemset",)
+    if len(query.items) == 1:
+        return ()
+    classes = {item[:2] for item in query.items}
+    return ("mixed_sequence",) if len(classes) > 1 else ("word_sequence" if classes == {"w:"} else "pos_sequence",)
+
+
 def _notes(query: Query, facts: dict[str, Any], kinds: dict[str, int], neurons: int) -> list[str]:
     """Which kinds of pattern could answer, but were mined for some of the neurons only, or not at all."""
     by_kind = facts["neurons by kind"]
-    able = {TREE: ("subtree",), SET: ("itemset",)}.get(query.form)
-    if able is None:
-        classes = {item[:2] for item in query.items}
-        if len(query.items) == 1:
-            able = ()
-        elif len(classes) > 1:
-            able = ("mixed_sequence",)
-        else:
-            able = ("word_sequence",) if classes == {"w:"} else ("pos_sequence",)
+    able = _able(query)
     notes = []
     for kind in able:
         of = by_kind.get(kind, 0)

@@ -1,0 +1,113 @@
+"""How a typed pattern is read, and when a tree or a sequence contains another."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+
+from neuronsig.errors import NeuronsigError
+from neuronsig.find.query import SEQUENCE, SET, TREE, in_order, items_of, parse, tree_within
+from neuronsig.miners.brackets import nodes_of
+from neuronsig.miners.reference import subtrees_of
+
+TAGS = {"NN", "JJ", "RB", "VB", "IN", ",", "PRP$"}
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "items"),
+    [
+        ("not only but", SEQUENCE, ("w:not", "w:only", "w:but")),
+        ("Not Only", SEQUENCE, ("w:not", "w:only")),
+        ("JJ NN", SEQUENCE, ("p:JJ", "p:NN")),
+        ("nn", SEQUENCE, ("w:nn",)),
+        ("not JJ", SEQUENCE, ("w:not", "p:JJ")),
+        ("word: IN", SEQUENCE, ("w:in",)),
+        ("word:IN pos:NN", SEQUENCE, ("w:in", "p:NN")),
+        (",", SEQUENCE, ("w:,",)),
+        ("pos:,", SEQUENCE, ("p:,",)),
+        ("PRP$", SEQUENCE, ("p:PRP$",)),
+        ("the the", SEQUENCE, ("w:the", "w:the")),
+        ("sentiment=negative", SEQUENCE, ("m:sentiment=negative",)),
+        ('"domain=social media"', SEQUENCE, ("m:domain=social media",)),
+        ("meta:corpus=imdb", SEQUENCE, ("m:corpus=imdb",)),
+        ("word:a=b", SEQUENCE, ("w:a=b",)),
+        ("=", SEQUENCE, ("w:=",)),
+        ("set: good NN", SET, ("p:NN", "w:good")),
+        ("good sentiment=negative", SET, ("m:sentiment=negative", "w:good")),
+        ("(VB (RB))", TREE, ("t:VB", "t:RB")),
+        ("tree: (VB (not))", TREE, ("t:VB", "t:not")),
+        ("http://x :", SEQUENCE, ("w:http://x", "w::")),
+    ],
+)
+def test_what_a_pattern_means(text: str, form: str, items: tuple[str, ...]) -> None:
+    query = parse(text, TAGS)
+    assert (query.form, query.items) == (form, items)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("pos:", "is empty"),
+        ('not "only', "quote is not closed"),
+        ('""', "empty quotes"),
+        ("meta: negative", "field=value"),
+        ("meta: =x", "field=value"),
+        ("(VB (RB)", "')' missing"),
+        ("(VB) (RB)", "second tree"),
+        ("tree:", "no tree follows"),
+        ("not tree: (VB)", "at the beginning"),
+    ],
+)
+def test_a_malformed_pattern_is_one_line_that_says_what_is_wrong(text: str, said: str) -> None:
+    with pytest.raises(NeuronsigError) as error:
+        parse(text, TAGS)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_items_of_each_kind_of_row() -> None:
+    assert items_of("words", ["don't"], TAGS) == ("w:don't",)
+    assert items_of("pos_sequence", ["JJ", "NN"], TAGS) == ("p:JJ", "p:NN")
+    assert items_of("metadata", ["domain", "a = b"], TAGS) == ("m:domain=a = b",)
+    assert items_of("itemset", ["word==", "pos=NN", "topic=earn"], TAGS) == ("w:=", "p:NN", "m:topic=earn")
+    assert items_of("mixed_sequence", ["not", "JJ", "word=in", ","], TAGS) == ("w:not", "p:JJ", "w:in", "w:,")
+    assert items_of("subtree", ["(VB (RB) (NN))"], TAGS) == ("t:VB", "t:RB", "t:NN")
+
+
+def test_a_sequence_contains_what_stands_in_it_in_order() -> None:
+    assert in_order("abc", "ac")
+    assert not in_order("abc", "ca")
+    assert not in_order("ab", "aa")
+
+
+def test_a_tree_contains_exactly_its_induced_ordered_subtrees() -> None:
+    draw = random.Random(0)
+
+    def tree(size: int) -> tuple[tuple[int, str], ...]:
+        depths = [0]
+        for _ in range(size - 1):
+            depths.append(draw.randint(1, depths[-1] + 1))
+        return tuple((depth, draw.choice("ab")) for depth in depths)
+
+    trees = [tree(draw.randint(1, 5)) for _ in range(40)]
+    within = 0
+    for large, small in itertools.product(trees, trees):
+        parents, last = [], {-1: -1}
+        for number, (depth, label) in enumerate(large):
+            parents.append((last[depth - 1], label))
+            last[depth] = number
+        expected = small in subtrees_of(parents, len(small))  # type: ignore[comparison-overlap, arg-type]
+        assert tree_within(large, small) == expected
+        within += expected
+    assert 40 < within < 1600
+
+
+def test_children_of_a_tree_may_be_left_out_but_not_turned() -> None:
+    large = nodes_of("(VB (RB) (NN (DT)) (PP))")
+    assert tree_within(large, nodes_of("(VB (RB) (PP))"))
+    assert tree_within(large, nodes_of("(NN (DT))"))
+    assert not tree_within(large, nodes_of("(VB (PP) (RB))"))
+    assert not tree_within(large, nodes_of("(VB (DT))"))
