@@ -6,6 +6,10 @@ Encoded rows hold bytes, not arrays: Spark copies them in one go, and numpy read
     words   binary   int32 codes of the lower-cased words in text order; -1 for a word rarer than `min_count`
     items   binary   int32 codes of the distinct words and the metadata values, ascending
     tags    binary   uint8 codes of the POS tags in text order
+    heads   binary   int16 1-based heads in text order; empty for a sentence without a tree
+    stratum smallint code of neuronsig.matching.Strata: what the reference is matched in
+
+Sentences that are held out (neuronsig.holdout) are in no row and no count.
 
 A word in fewer than `min_count` sentences of the corpus cannot be in `min_count` sentences of a neuron, so leaving
 it out changes no result.
@@ -27,13 +31,15 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from neuronsig.errors import InputError
+from neuronsig.holdout import is_held_out
+from neuronsig.matching import Strata
 from neuronsig.profiles import MAX_TAGS, OTHER, Dictionary
 from neuronsig.storage import atomic_write, read_parquet, remove
 from spark_jobs.paths import uri
 
 COUNTS = "kind string, field string, item string, sentences bigint, tokens bigint"
-ENCODED = "sentence_id bigint, words binary, items binary, tags binary"
-COLUMNS = ("sentence_id", "domain", "tokens", "pos", "metadata")
+ENCODED = "sentence_id bigint, words binary, items binary, tags binary, heads binary, stratum smallint"
+COLUMNS = ("sentence_id", "domain", "tokens", "pos", "heads", "metadata")
 
 
 def encode_sentences(
@@ -43,9 +49,12 @@ def encode_sentences(
     min_count: int,
     metadata_skip: list[str],
     metadata_max_values: int,
+    holdout: float = 0.0,
+    match: str = "length",
 ) -> Dictionary:
     """Write `folder/dictionary.parquet` and `folder/sentences/` unless they are there, and return the dictionary.
 
+    `holdout` is the share of sentences that are left out, `match` what strata are made of (neuronsig.matching).
     Metadata items are `domain` and every field but those of `metadata_skip`; of a field, the `metadata_max_values`
     values with most sentences that occur in `min_count` sentences or more are items of their own, and all others
     together are the value OTHER. Raises InputError when the table is empty or has more than 256 tags.
@@ -55,31 +64,39 @@ def encode_sentences(
     if not listed.exists():
         counted = folder / "counts"
         if not (counted / "_SUCCESS").exists():
-            _count(source, min_count, metadata_skip, metadata_max_values).write.mode("overwrite").parquet(uri(counted))
+            _count(source, min_count, metadata_skip, metadata_max_values, holdout).write.mode("overwrite").parquet(
+                uri(counted)
+            )
         _write_dictionary(read_parquet(counted), listed, sentences)
         remove(counted)
-    dictionary = read_dictionary(listed)
+    dictionary = read_dictionary(listed, match)
     if not (encoded / "_SUCCESS").exists():
         shared = session.sparkContext.broadcast(dictionary)
 
         def encode(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             encoder = Encoder(shared.value, metadata_skip)
             for batch in batches:
-                yield encoder.encode(batch)
+                yield encoder.encode(used(batch, holdout))
 
         source.mapInArrow(encode, ENCODED).write.mode("overwrite").parquet(uri(encoded))
         shared.unpersist()
     return dictionary
 
 
-def _count(source: DataFrame, min_count: int, skip: list[str], max_values: int) -> DataFrame:
-    """Rows of COUNTS for kinds word, tag, metadata and total; rare words and values left out or put under OTHER."""
+def used(batch: pa.RecordBatch, holdout: float) -> pa.RecordBatch:
+    """The sentences of a batch that are not held out."""
+    out = is_held_out(batch.column("sentence_id").to_numpy(), holdout)
+    return batch.filter(pa.array(~out)) if out.any() else batch
+
+
+def _count(source: DataFrame, min_count: int, skip: list[str], max_values: int, holdout: float) -> DataFrame:
+    """Rows of COUNTS, kinds as `count_batch` gives them; rare words and values left out or put under OTHER."""
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield count_batch(batch, skip)
+            yield count_batch(used(batch, holdout), skip)
 
-    partial = source.drop("sentence_id").mapInArrow(count, COUNTS)
+    partial = source.mapInArrow(count, COUNTS)
     counted = partial.groupBy("kind", "field", "item").agg(
         F.sum("sentences").alias("sentences"), F.sum("tokens").alias("tokens")
     )
@@ -97,13 +114,21 @@ def _count(source: DataFrame, min_count: int, skip: list[str], max_values: int) 
 
 
 def count_batch(batch: pa.RecordBatch, skip: list[str]) -> pa.RecordBatch:
-    """Counts of one batch: in how many of its sentences, and how often, each word, tag and metadata value occurs."""
+    """Counts of one batch: in how many of its sentences, and how often, each word, tag and metadata value occurs.
+
+    Kind `length` counts the sentences of a domain (field) with so many words (item), `tree` those with a tree.
+    """
     n = batch.num_rows
     tags = _flat(batch.column("pos"))
+    words = _lengths(batch.column("tokens"))
+    domains = batch.column("domain").fill_null("")
+    by_length = pc.binary_join_element_wise(domains, pa.array(words).cast(pa.string()), "\t")
     parts = [
         _occurrences("word", *_flat(batch.column("tokens"), lower=True), n),
         _occurrences("tag", *tags, n),
         _occurrences("metadata", *_metadata(batch, skip), n),
+        _occurrences("length", by_length, np.arange(n), n),
+        [("tree", "", "", int(_has_tree(batch).sum()), 0)],
         [("total", "", "", n, len(tags[0]))],
     ]
     columns = list(zip(*(row for part in parts for row in part), strict=True))
@@ -119,15 +144,30 @@ def _occurrences(kind: str, values: pa.Array, row: NDArray[np.int64], n: int) ->
     tokens = np.bincount(code, minlength=len(names))
     distinct = np.unique(code * n + row) // max(n, 1)
     sentences = np.bincount(distinct, minlength=len(names))
-    split = [name.split("\t", 1) if kind == "metadata" else ("", name) for name in names]
+    split = [name.split("\t", 1) if kind in ("metadata", "length") else ("", name) for name in names]
     return [(kind, f, item, int(s), int(t)) for (f, item), s, t in zip(split, sentences, tokens, strict=True)]
 
 
 def _flat(column: pa.Array, lower: bool = False) -> tuple[pa.Array, NDArray[np.int64]]:
     """All strings of a list column, and the row each is in."""
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    lengths = _lengths(column)
     values = column.flatten()
     return (pc.utf8_lower(values) if lower else values), np.repeat(np.arange(len(column)), lengths)
+
+
+def _lengths(column: pa.Array) -> NDArray[np.int64]:
+    return pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _has_tree(batch: pa.RecordBatch) -> NDArray[np.bool_]:
+    """Which sentences have a head for every word, and every head in its place: bool (rows,)."""
+    heads, row = _flat(batch.column("heads"))
+    lengths = _lengths(batch.column("heads"))
+    value = heads.fill_null(-1).to_numpy(zero_copy_only=False)
+    bad = (value < 0) | (value > lengths[row])
+    fits = (lengths == _lengths(batch.column("pos"))) & (lengths > 0) & (lengths <= np.iinfo(np.int16).max)
+    fits[row[bad]] = False
+    return fits
 
 
 def _metadata(batch: pa.RecordBatch, skip: list[str]) -> tuple[pa.Array, NDArray[np.int64]]:
@@ -163,7 +203,7 @@ def _write_dictionary(counts: pa.Table, path: Path, sentences: Path) -> None:
     atomic_write(path, stream.getvalue())
 
 
-def read_dictionary(path: Path) -> Dictionary:
+def read_dictionary(path: Path, match: str = "length") -> Dictionary:
     """The dictionary as `encode_sentences` wrote it; row order within a kind is the code."""
     table = read_parquet(path)
 
@@ -173,6 +213,13 @@ def read_dictionary(path: Path) -> Dictionary:
         return {"field": rows["field"].to_pylist(), "item": rows["item"].to_pylist(), **numbers}
 
     words, tags, values, total = part("word"), part("tag"), part("metadata"), part("total")
+    lengths = part("length")
+    domains = sorted(set(lengths["field"]))
+    number = np.array([domains.index(name) for name in lengths["field"]], np.int64)
+    size = np.array([int(item) for item in lengths["item"]], np.int64)
+    histogram = np.bincount(size, weights=lengths["sentences"]).astype(np.int64)
+    strata = Strata.build(match, histogram, len(domains))
+    held = np.bincount(strata.codes(size, number), weights=lengths["sentences"], minlength=strata.size)
     return Dictionary(
         words=words["item"],
         word_sentences=words["sentences"],
@@ -183,6 +230,10 @@ def read_dictionary(path: Path) -> Dictionary:
         tag_sentences=tags["sentences"],
         n_sentences=int(total["sentences"][0]),
         n_tokens=int(total["tokens"][0]),
+        strata=strata,
+        domains=domains,
+        stratum_sentences=held.astype(np.int64),
+        n_trees=int(part("tree")["sentences"].sum()),
     )
 
 
@@ -194,6 +245,8 @@ class Encoder:
         self.words = {word: code for code, word in enumerate(dictionary.words)}
         self.tags = {tag: code for code, tag in enumerate(dictionary.tags)}
         first = len(dictionary.words)
+        self.strata = dictionary.strata
+        self.domains = {name: number for number, name in enumerate(dictionary.domains)}
         self.values = {f"{name}\t{value}": first + i for i, (name, value) in enumerate(dictionary.metadata)}
 
     def encode(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -207,14 +260,22 @@ class Encoder:
         items = _look_up(values, self.values, self._other)
         known = words >= 0
         width = len(self.words) + len(self.values) + 1
+        domain = _look_up(batch.column("domain").fill_null(""), self.domains)
+        heads, head_row = _flat(batch.column("heads"))
+        trees = _has_tree(batch)
         keys = np.unique(np.concatenate((word_row[known] * width + words[known], value_row * width + items)))
         arrays = [
             batch.column("sentence_id"),
             binary_column(words.astype(np.int32), np.bincount(word_row, minlength=n)),
             binary_column((keys % width).astype(np.int32), np.bincount(keys // width, minlength=n)),
             binary_column(tags.astype(np.uint8), np.bincount(tag_row, minlength=n)),
+            binary_column(
+                heads.filter(pa.array(trees[head_row])).to_numpy(zero_copy_only=False).astype(np.int16),
+                np.where(trees, _lengths(batch.column("heads")), 0),
+            ),
+            pa.array(self.strata.codes(_lengths(batch.column("tokens")), domain)),
         ]
-        return pa.RecordBatch.from_arrays(arrays, ["sentence_id", "words", "items", "tags"])
+        return pa.RecordBatch.from_arrays(arrays, ["sentence_id", "words", "items", "tags", "heads", "stratum"])
 
     def _other(self, name: str) -> int:
         return self.values[f"{name.split(chr(9), 1)[0]}\t{OTHER}"]
