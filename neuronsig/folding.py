@@ -144,7 +144,7 @@ def has_subtree(whole: Sequence[tuple[int, int]], part: Sequence[tuple[int, int]
 
 @dataclass
 class Folded:
-    """`kept`: the unexplained patterns in order, as many as were wanted; `explained_by` (patterns,): a kept one or -1.
+    """`kept`: the unexplained patterns in order, as many as were wanted; `explained_by` (patterns,): another one or -1.
 
     Of patterns after the last kept one only those in `more` were looked at.
     """
@@ -154,17 +154,26 @@ class Folded:
 
 
 def fold(
-    order: Codes, telling: NDArray[np.bool_], items: PatternItems, counts: Counts, wanted: int, more: Codes
+    order: Codes,
+    telling: NDArray[np.bool_],
+    items: PatternItems,
+    counts: Counts,
+    wanted: int,
+    more: Codes,
+    shortest: int = 1,
 ) -> Folded:
     """Walk the patterns from the strongest (`order`, all patterns) until `wanted` unexplained ones are found.
 
     Only `telling` patterns, those beyond chance, explain or are explained; `more` are patterns whose explanation is
-    wanted wherever they stand in the order.
+    wanted wherever they stand in the order. Patterns under `shortest` items explain longer ones, when they are single
+    items, but are neither kept nor explained: they are reported elsewhere.
     """
     explained = np.full(len(order), -1, np.int64)
-    walk = order[telling[order]]
     place = np.full(len(order), len(order), np.int64)
-    place[walk] = np.arange(len(walk))
+    ranked = order[telling[order]]
+    place[ranked] = np.arange(len(ranked))
+    walk = ranked[items.lengths[ranked] >= shortest]
+    single = _singles(items, ranked) if shortest > 1 else np.zeros(0, np.int64)
     kept: list[int] = []
 
     def mark(rows: Codes, by: int) -> None:
@@ -175,9 +184,20 @@ def fold(
         alike = rows[counts.same(rows, by)]
         explained[alike[items.overlap(alike, by)]] = by
 
+    def mark_by_singles(rows: Codes) -> None:
+        codes = items.items[rows]  # (rows, longest)
+        part = np.where((codes >= 0) & (codes < len(single)), single[np.clip(codes, 0, len(single) - 1)], -1)
+        row, column = np.nonzero((part >= 0) & (place[part] < place[rows][:, None]))
+        whole, by = rows[row], part[row, column]
+        found = np.flatnonzero(counts.part_explains(whole, by))
+        found = found[np.argsort(-place[by[found]], kind="stable")]  # of several the strongest is written last
+        explained[whole[found]] = by[found]
+
     looked = 0
     while looked < len(walk) and len(kept) < wanted:
         block = walk[looked : looked + BLOCK]
+        if len(single):
+            mark_by_singles(block)
         for by in kept:
             mark(block, by)
         for i, pattern in enumerate(block):
@@ -188,8 +208,19 @@ def fold(
             if len(kept) == wanted:
                 break
             mark(block[i + 1 :], int(pattern))
-    rest = more[(place[more] >= looked) & telling[more]]
+    explained[walk[looked:]] = -1
+    rest = more[np.isin(more, walk[looked:])]
+    if len(single):
+        mark_by_singles(rest)
     for by in kept:
         mark(rest, by)
-    explained[walk[looked:]] = np.where(np.isin(walk[looked:], rest), explained[walk[looked:]], -1)
     return Folded(np.array(kept, np.int64), explained)
+
+
+def _singles(items: PatternItems, ranked: Codes) -> Codes:
+    """The pattern that is the item alone, by item; -1 where it is not among `ranked`."""
+    alone = ranked[items.lengths[ranked] == 1]
+    codes = items.items[alone, 0]
+    single = np.full(int(codes.max(initial=-1)) + 1, -1, np.int64)
+    single[codes] = alone
+    return single

@@ -22,7 +22,10 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NeuronPatterns:
-    """One neuron's patterns of a kind, and their sentences by stratum (neuronsig.matching)."""
+    """One neuron's patterns of a kind, and their sentences by stratum (neuronsig.matching).
+
+    Give the single items too: they make no rows, because profiles list them, but they explain what is longer.
+    """
 
     items: NDArray[np.integer]  # flat; pattern i is items[offsets[i] : offsets[i + 1]], an itemset's are ascending
     offsets: NDArray[np.integer]  # (patterns + 1,)
@@ -51,6 +54,8 @@ class JudgeRules:
     last of them, as many again at most."""
     frequent_kept: int
     """The most frequent patterns besides, as P1 Table 2 lists them."""
+    shortest: int = 2
+    """Items of a pattern that makes a row; shorter ones only explain."""
 
 
 def p_values(patterns: NeuronPatterns) -> NDArray[np.float64]:
@@ -63,9 +68,9 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
     """The columns of a neuron's rows of SIGNATURES (without its key and kind), strongest LRC first.
 
     `pattern` is the number of the pattern among those given, `explained_by` the number of another one or -1; the
-    caller writes both in words. `rank` is the place among all the neuron's patterns of the kind, so its gaps show how
-    many were passed over. log_ratio, lrc, g2 and q are of f1 of n1 against the share `matched` of Kish's effective
-    reference. Ties go to the pattern given first: give them in lexicographic order.
+    caller writes both in words. `rank` is the place among all the neuron's patterns of `shortest` items or more, so
+    its gaps show how many were passed over. log_ratio, lrc, g2 and q are of f1 of n1 against the share `matched` of
+    Kish's effective reference. Ties go to the pattern given first: give them in lexicographic order.
     """
     matched = patterns.matched()
     f1, n1 = patterns.f1.sum(axis=1).astype(np.int64), int(patterns.n1.sum())
@@ -73,12 +78,13 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
     ratio, evidence = log_ratio(*table), g2(*table)
     limit = lrc(*table, tests=rules.tests, alpha=rules.alpha)
     order = keyness_order(f1, ratio, limit, evidence)
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    often = np.lexsort((place, -f1))[: rules.frequent_kept]
     counts = Counts(f1.astype(np.float64), n1, matched.equivalent, matched.size, rules.alpha)
     items = PatternItems(patterns.items, patterns.offsets, patterns.labels)
-    folded = fold(order, limit > 0, items, counts, rules.patterns_kept, often)
+    rows = order[items.lengths[order] >= rules.shortest]
+    place = np.full(len(order), -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    often = rows[np.argsort(-f1[rows], kind="stable")][: rules.frequent_kept]
+    folded = fold(order, limit > 0, items, counts, rules.patterns_kept, often, rules.shortest)
     explained = np.flatnonzero(folded.explained_by >= 0)
     explained = explained[np.argsort(place[explained])][: rules.patterns_kept]
     kept = np.union1d(np.union1d(folded.kept, often), explained)

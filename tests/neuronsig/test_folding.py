@@ -17,16 +17,19 @@ def slow_part(part, whole):
     return len(part) < len(whole) and any(c == part for c in itertools.combinations(whole, len(part)))
 
 
-def slow_fold(order, telling, patterns, f1, n1, f2, n2, alpha, wanted):
+def slow_fold(order, telling, patterns, f1, n1, f2, n2, alpha, wanted, shortest):
     """(kept, explained_by) of every telling pattern, one comparison at a time."""
-    level, kept, explained = alpha / len(patterns), [], {}
+    level, kept, explained, singles = alpha / len(patterns), [], {}, []
     chance = lambda *table: lift(*table, level)[1][0] <= 0  # noqa: E731
     for i in order:
         if not telling[i]:
             continue
+        if len(patterns[i]) < shortest:
+            singles += [i] * (len(patterns[i]) == 1)
+            continue
         if len(kept) == wanted:
             break
-        for j in kept:
+        for j in singles + kept:
             if slow_part(patterns[j], patterns[i]):
                 table = (f1[i], f1[j], f2[i], f2[j])
                 accounted = lift(*table)[0][0] < LEAST_LIFT or chance(*table)
@@ -35,7 +38,11 @@ def slow_fold(order, telling, patterns, f1, n1, f2, n2, alpha, wanted):
                 accounted = log_ratio(*table)[0] < LEAST_LIFT or chance(*table)
             else:
                 accounted = False
-            near = abs(f1[i] - f1[j]) <= SAME * f1[j] and abs(f2[i] - f2[j]) <= SAME * f2[j]
+            near = (
+                len(patterns[j]) >= shortest
+                and abs(f1[i] - f1[j]) <= SAME * f1[j]
+                and abs(f2[i] - f2[j]) <= SAME * f2[j]
+            )
             if accounted or (near and set(patterns[i]) & set(patterns[j])):
                 explained[i] = j
                 break
@@ -49,8 +56,9 @@ def items_of(patterns, labels=0):
     return PatternItems(flat, np.cumsum([0, *map(len, patterns)]), labels)
 
 
+@pytest.mark.parametrize("shortest", [1, 2, 3])
 @pytest.mark.parametrize("block", [3, 512])
-def test_the_walk_equals_its_definition_on_random_patterns(monkeypatch, block):
+def test_the_walk_equals_its_definition_on_random_patterns(monkeypatch, block, shortest):
     monkeypatch.setattr(folding, "BLOCK", block)
     rng = np.random.default_rng(7)
     reasons = set()
@@ -60,12 +68,13 @@ def test_the_walk_equals_its_definition_on_random_patterns(monkeypatch, block):
         f2 = np.array([rng.choice([3.5, 40.0, 300.0]) / len(p) for p in patterns])
         order, telling = rng.permutation(len(patterns)), rng.random(len(patterns)) < 0.9
         wanted = int(rng.choice([4, 100]))
-        found = fold(order, telling, items_of(patterns), Counts(f1, 1000, f2, 9000.0, 0.05), wanted, np.zeros(0, int))
-        kept, explained = slow_fold(order, telling, patterns, f1, 1000, f2, 9000.0, 0.05, wanted)
+        counts = Counts(f1, 1000, f2, 9000.0, 0.05)
+        found = fold(order, telling, items_of(patterns), counts, wanted, np.zeros(0, int), shortest)
+        kept, explained = slow_fold(order, telling, patterns, f1, 1000, f2, 9000.0, 0.05, wanted, shortest)
         assert found.kept.tolist() == kept
         assert {i: j for i, j in enumerate(found.explained_by.tolist()) if j >= 0} == explained
         reasons |= {np.sign(len(patterns[i]) - len(patterns[j])) for i, j in explained.items()}
-    assert reasons == {-1, 0, 1}
+    assert reasons == ({0, 1} if shortest == 3 else {-1, 0, 1})
 
 
 def test_not_only_but_is_explained_by_not_only_unless_but_selects_further():
@@ -77,6 +86,13 @@ def test_not_only_but_is_explained_by_not_only_unless_but_selects_further():
     assert fold(order, telling, items_of(patterns), same, 9, none).explained_by.tolist() == [-1, 0]
     assert fold(order, telling, items_of(patterns), more, 9, none).explained_by.tolist() == [-1, -1]
     assert fold(order, telling, items_of(patterns), few, 9, none).explained_by.tolist() == [-1, 0]  # within chance
+
+
+def test_a_single_word_explains_its_sequences_and_takes_no_place():
+    patterns = [(1,), (1, 2), (3, 1), (4, 5)]  # united, united states, the united, dear sir
+    counts = Counts(np.array([900.0, 800, 600, 500]), 10_000, np.array([300.0, 30, 200, 50]), 300_000)
+    found = fold(np.arange(4), np.ones(4, bool), items_of(patterns), counts, 9, np.zeros(0, int), shortest=2)
+    assert (found.kept.tolist(), found.explained_by.tolist()) == ([1, 3], [-1, -1, 0, -1])
 
 
 def test_a_part_that_owes_all_to_the_whole_is_explained_by_it():

@@ -7,7 +7,7 @@ from neuronsig.judging import JudgeRules, NeuronPatterns, judge, p_values
 from neuronsig.matching import match_reference
 from neuronsig.statistics import PValueCounts, g2, log_ratio, lrc
 
-RULES = JudgeRules(tests=1000, alpha=0.05, patterns_kept=2, frequent_kept=1)
+RULES = JudgeRules(tests=1000, alpha=0.05, patterns_kept=2, frequent_kept=1, shortest=1)
 
 
 def patterns_of(rows, n1=(600, 400), total=(50_000, 10_000)):
@@ -62,6 +62,15 @@ def test_an_explained_pattern_leaves_its_place_to_the_next_and_says_by_what():
     found = judged(patterns_of([STRONG, whole, SECOND]))
     assert found["pattern"] == [0, 1, 2]
     assert found["explained_by"] == [-1, 0, -1]
+
+
+def test_single_items_explain_but_make_no_rows_and_take_no_rank():
+    alone, pair = ((7,), (100, 60), (500, 200)), ((7, 8), (60, 40), (300, 140))
+    rules = JudgeRules(tests=1000, alpha=0.05, patterns_kept=2, frequent_kept=1)
+    found = judged(patterns_of([alone, pair, STRONG]), rules)
+    assert found["pattern"] == [2, 1]
+    assert found["rank"] == [0, 1]
+    assert found["explained_by"] == [-1, 0]
 
 
 def test_q_of_a_discovery_is_small_and_of_chance_is_not():
