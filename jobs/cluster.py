@@ -3,8 +3,10 @@
 Reads RUN/sentences (jobs.annotate), RUN/topk/<model> (jobs.collect) and RUN/profiles/<model> (jobs.mine). fastText
 gives words vectors, sentences the mean of their words', neurons the mean of their top sentences'. Neurons are
 clustered by faiss k-means, each site by itself, with as many clusters as layers, compared with the layers by the
-Hungarian algorithm, and laid out by t-SNE. Writes RUN/neurons/<model> (the profiles with typical sentence, vector,
-cluster and position) and RUN/analysis/<model> (clusters.json, layers_by_cluster.csv, figures as .png and .svg).
+Hungarian algorithm, and laid out by t-SNE. Each neuron's sentences (analysis.facet_sentences of them) are clustered
+too: a neuron that answers to two things has two facets. Writes RUN/neurons/<model> (the profiles with typical
+sentence, facets, vector, cluster and position) and RUN/analysis/<model> (clusters.json, layers_by_cluster.csv,
+figures as .png and .svg).
 
 Example:  python -m jobs.cluster run=runs/demo model=minilm
           python -m jobs.cluster run=runs/demo analysis.vectors=crawl-300d-2M-subword.bin overwrite=true
@@ -32,10 +34,11 @@ from neuronsig.figures.gallery import draw_all
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.progress import show_table, task
 from neuronsig.rundir import RunDirectory, fingerprint_of
-from neuronsig.storage import absolute, atomic_write, is_whole, list_files, read_parquet, written_folder
+from neuronsig.storage import absolute, atomic_write, is_whole, list_files, read_parquet, remove, written_folder
 from neuronsig.tables import FACETS, NEURONS, PROFILES, SENTENCES, TOPK, check_table, read_table, table_files
 from neuronsig_ray.clusters import check_clusters, kmeans, tsne
 from neuronsig_ray.embeddings import TRAIN, check_vectors, read_vectors, save_vectors, train
+from neuronsig_ray.facets import FacetColumns, Settings, neuron_facets
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.vectors import TopLists, WordSource, neuron_vectors, read_top_lists, typical_sentences
 
@@ -53,7 +56,7 @@ def run(config: Config) -> Summary:
     check_table(run.topk(name), TOPK)
     check_table(run.profiles(name), PROFILES)
     words_plan = _words_plan(config.analysis, inputs["annotate"])
-    chosen = ("clusters", "restarts", "perplexity", "seed")
+    chosen = ("clusters", "restarts", "perplexity", "facets", "facet_sentences", "facet_floor", "seed")
     plan = {"inputs": inputs, "words": words_plan, **{key: getattr(config.analysis, key) for key in chosen}}
     # The folder holds other jobs' results too.
     drawn = [file for file in list_files(run.analysis(name)) if "_by_" in file.stem or file.stem == "corpora"]
@@ -123,6 +126,7 @@ def _cluster(
         means = sums.means()  # (neurons, d) float64
         with task("typical sentences", len(files), "files") as t:
             typical = typical_sentences(files, lists, means, words, t.advance)
+        facets = _facets(config, run, words, lists)
     vectors = means.astype(np.float32)
     sites = np.array([neuron.site for neuron in lists.neurons])
     layers = np.array([neuron.layer for neuron in lists.neurons])
@@ -143,8 +147,8 @@ def _cluster(
             t.advance()
     columns = {
         "typical_sentence_id": pa.array(typical.sentence_ids(), pa.int64()),
-        "facets": pa.nulls(len(vectors), FACETS),
-        "silhouette": pa.nulls(len(vectors), pa.float64()),
+        "facets": pa.array(facets.facets, FACETS),
+        "silhouette": pa.array(facets.silhouette, pa.float64()),
         "vector": _lists(vectors),
         "cluster": pa.array(clusters),
         "tsne": _lists(places),
@@ -160,6 +164,7 @@ def _cluster(
         "sentences in a list": sums.sentences,
         "sentences without a vector": sums.without_vector,
         "neurons without a vector": int((sums.counts == 0).sum()),
+        "neurons by number of facets": {str(n): count for n, count in sorted(Counter(map(len, facets.facets)).items())},
         "clusters": first,
     }
     for site, agreed in found.items():
@@ -174,6 +179,20 @@ def _cluster(
     with task("figures", None, "figures") as t:
         draw_all(neurons, found, table, name, folder, t.advance)
     return counts
+
+
+def _facets(config: Config, run: RunDirectory, words: WordSource, lists: TopLists) -> FacetColumns:
+    """What each neuron's sentences fall into; the sentences' vectors are kept on the disk meanwhile."""
+    files = table_files(run.sentences)
+    folder = run.work("facets", config.model.name)
+    remove(folder)
+    reading = task("vectors of the sentences that facets are looked for in", len(files), "files")
+    with reading as read, task("facets", len(lists.neurons), "neurons") as t:
+        total = check_table(run.sentences, SENTENCES)
+        settings = Settings.of(config.analysis)
+        found = neuron_facets(files, total, lists, words, folder, settings, read.advance, t.advance)
+    remove(folder)
+    return found
 
 
 def _profiles_of(profiles: pa.Table, lists: TopLists, directory: Path) -> pa.Table:

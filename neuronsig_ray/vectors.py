@@ -68,7 +68,7 @@ def neuron_vectors(
     files: Sequence[Path], lists: TopLists, words: WordSource, done: Callable[[int], None] | None = None
 ) -> NeuronSums:
     """First pass: the sums whose `means()` are the neuron vectors. `done` counts files."""
-    vectors = _opened(words)
+    vectors = opened_words(words)
     total = NeuronSums(len(lists.neurons), vectors.dimension, lists.k, vectors.largest)
     for part in _over_files(_sum_file, files, lists, (words, lists.k), done):
         total.merge(part)
@@ -105,12 +105,13 @@ def _over_files(
             continue
         pending.append(work.remote(absolute(file), piece, *fixed))
         while len(pending) >= limit:
-            yield _first_of(pending, done)
+            yield first_of(pending, done)
     while pending:
-        yield _first_of(pending, done)
+        yield first_of(pending, done)
 
 
-def _first_of(pending: list[Any], done: Callable[[int], None] | None) -> Any:
+def first_of(pending: list[Any], done: Callable[[int], None] | None = None) -> Any:
+    """The result of the first task that ends, which is taken off the list."""
     ready, rest = ray.wait(pending, num_returns=1)
     pending[:] = rest
     result = ray.get(ready[0])
@@ -121,7 +122,7 @@ def _first_of(pending: list[Any], done: Callable[[int], None] | None) -> Any:
 
 @ray.remote(num_cpus=1)
 def _sum_file(file: str, membership: Membership, words: WordSource, k: int) -> NeuronSums:
-    vectors = _opened(words)
+    vectors = opened_words(words)
     sums = NeuronSums(membership.n_neurons, vectors.dimension, k, vectors.largest)
     for block in _blocks(file, membership, vectors):
         sums.add(block, membership)
@@ -131,7 +132,7 @@ def _sum_file(file: str, membership: Membership, words: WordSource, k: int) -> N
 @ray.remote(num_cpus=1)
 def _nearest_in_file(file: str, membership: Membership, words: WordSource, directions: Doubles) -> TypicalSentences:
     nearest = TypicalSentences(membership.n_neurons)
-    for block in _blocks(file, membership, _opened(words)):
+    for block in _blocks(file, membership, opened_words(words)):
         nearest.add(block, membership, directions)
     return nearest
 
@@ -143,7 +144,8 @@ def _blocks(file: str, membership: Membership, vectors: GensimVectors) -> Iterat
 
 
 @lru_cache(maxsize=2)
-def _opened(words: WordSource) -> GensimVectors:
+def opened_words(words: WordSource) -> GensimVectors:
+    """The word vectors, opened once a process."""
     return open_vectors(words.folder, words.lower)
 
 
