@@ -1,14 +1,18 @@
-"""Signatures of every neuron: what its top sentences have that the rest of the corpus has not (P1 3.2, 4.3).
+"""Signatures of every neuron: what its top sentences have that the rest of the corpus has not (P1 3.2, 4.3; P2).
 
 Reads topk/<model>/ and sentences/; writes profiles/<model>/ (one row a neuron: lengths, POS shares, selectivity,
-metadata) and signatures/<model>/ (words, POS tags and metadata values of all neurons by keyness; word sequences, POS
-sequences and itemsets of the neurons mined). All neurons are profiled in one Spark pass. Spark MLlib's PrefixSpan and
-FPGrowth then mine the neurons named in mining.neurons, those of mining.layers, and the mining.selective ones with the
-most telling single item; their patterns are counted exactly in the rest of the corpus. The same command again does
-only what is missing; other neurons need overwrite=true, which keeps the results of those mined before.
+metadata) and signatures/<model>/ (words, POS tags and metadata values by keyness; sequences of words, of tags and of
+both, itemsets, and subtrees of the dependency trees). All neurons are mined, unless mining.neurons, mining.layers or
+mining.selective name some; mining.kinds are the kinds of patterns. Every pattern is counted exactly in the rest of the
+corpus, matched in length, without the share of sentences that is held out (mining.holdout) to judge signatures on.
+
+mining.engine=grouped mines each neuron as one group on Spark's executors. mining=mllib takes Spark MLlib's PrefixSpan
+and FPGrowth, and the kinds that these know. The same command again does only what is missing, by batches of neurons;
+other neurons need overwrite=true, which keeps the results of those mined before.
 
     python -m jobs.mine run=runs/demo
-    python -m jobs.mine run=runs/demo mining.neurons=[L4/U123,L6/U7] mining.selective=0 overwrite=true
+    python -m jobs.mine run=runs/six mining.layers=[5,6] mining.kinds=[word_sequence,itemset]
+    python -m jobs.mine run=runs/demo mining=mllib mining.neurons=[L4/U123,L6/U7] overwrite=true
 """
 
 from __future__ import annotations
@@ -23,8 +27,10 @@ from neuronsig.rundir import RunDirectory, fingerprint_of
 from neuronsig.tables import SENTENCES, TOPK, check_table
 
 SECTIONS = ("model", "mining", "spark")
-ENCODING = ("min_count", "metadata_skip", "metadata_max_values")
-SELECTION = ("neurons", "layers", "selective", "patterns_kept", "frequent_kept", "concurrency")
+ENCODING = ("min_count", "metadata_skip", "metadata_max_values", "holdout", "match")
+HOW = ("concurrency", "batch_neurons")
+"""Settings that do not change what is found."""
+SELECTION = ("neurons", "layers", "selective", "signs", "patterns_kept", "frequent_kept", *HOW)
 
 
 def run(config: Config) -> Summary:
@@ -36,7 +42,7 @@ def run(config: Config) -> Summary:
         "annotate": directory.fingerprint("annotate", needed_by),
         f"collect/{model}": directory.fingerprint(f"collect/{model}", needed_by),
     }
-    settings = {key: value for key, value in as_plan(config.mining).items() if key != "concurrency"}
+    settings = {key: value for key, value in as_plan(config.mining).items() if key not in HOW}
     outputs = [directory.signatures(model), directory.profiles(model)]
     plan = {"inputs": inputs, "mining": settings}
     with directory.stage(f"mine/{model}", plan, outputs, stage_config(config, SECTIONS), config.overwrite) as stage:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,6 @@ from neuronsig.miners.trees import Forest, forest
 from neuronsig.profiles import OTHER, Dictionary
 
 __all__ = ["KINDS", "KindCounter", "Sentences", "itemset_items", "limits_of", "mine_kind", "pattern_names"]
-
-SHORTEST = 2
-"""Items of the shortest pattern: single words, tags and metadata values are in the profiles."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Sentences:
 
     def forest(self, dictionary: Dictionary, labels: str) -> Forest:
         """The dependency trees, labelled with tags (pos) or words."""
-        label = self.tags if labels == "pos" else self.words
+        label: NDArray[np.integer] = self.tags if labels == "pos" else self.words
         there = np.diff(self.head_offsets) > 0
         if not there.all():
             label = label[np.repeat(there, np.diff(self.offsets))]
@@ -92,7 +90,6 @@ def limits_of(kind: str, mining: MiningConfig) -> Limits:
     if kind.endswith("_sequence"):
         gap, window = getattr(mining, f"{part}_max_gap"), getattr(mining, f"{part}_max_window")
     return Limits(
-        min_length=min(SHORTEST, getattr(mining, longest)),
         max_length=getattr(mining, longest),
         max_gap=None if gap < 0 else gap,
         max_window=window or None,
@@ -109,7 +106,7 @@ def least_support(kind: str, sentences: int, mining: MiningConfig) -> int:
 
 
 def mine_kind(kind: str, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig) -> Patterns:
-    """The frequent patterns of two items or more in one neuron's sentences."""
+    """The frequent patterns in one neuron's sentences, single items included: judging folds longer ones by them."""
     least = least_support(kind, len(sentences), mining)
     limits = limits_of(kind, mining)
     if kind == "subtree":
@@ -122,11 +119,12 @@ def mine_kind(kind: str, sentences: Sentences, dictionary: Dictionary, mining: M
         items, offsets, positions = sentences.stacked(dictionary)
         found = frequent_sequences(items, offsets, least, limits, positions)
         words = np.add.reduceat(found.items < dictionary.n_items, found.offsets[:-1]) if len(found) else np.zeros(0)
-        return subset(found, (words > 0) & (words < np.diff(found.offsets)))
+        lengths = np.diff(found.offsets)
+        found = subset(found, (lengths == 1) | ((words > 0) & (words < lengths)))
     else:
-        items = sentences.words if kind == "word_sequence" else sentences.tags
-        found = frequent_sequences(items, sentences.offsets, least, limits)
-    return subset(found, np.diff(found.offsets) >= SHORTEST)
+        flat = sentences.words if kind == "word_sequence" else sentences.tags
+        found = frequent_sequences(flat, sentences.offsets, least, limits)
+    return found
 
 
 def subset(patterns: Patterns, keep: NDArray[np.bool_]) -> Patterns:
@@ -189,7 +187,7 @@ class KindCounter:
 
     def count(self, sentences: Sentences) -> Codes:
         """int64 (patterns, n_strata): sentences of each stratum that hold the pattern."""
-        strata = {"strata": sentences.strata, "n_strata": self.n_strata}
+        strata: dict[str, Any] = {"strata": sentences.strata, "n_strata": self.n_strata}
         if self.kind == "subtree":
             return count_subtrees(self.trie, sentences.forest(self.dictionary, self.labels), **strata)
         if self.kind == "itemset":
@@ -197,8 +195,8 @@ class KindCounter:
         if self.kind == "mixed_sequence":
             items, offsets, positions = sentences.stacked(self.dictionary)
             return count_sequences(self.trie, items, offsets, self.limits, positions, **strata)
-        items = sentences.words if self.kind == "word_sequence" else sentences.tags
-        return count_sequences(self.trie, items, sentences.offsets, self.limits, **strata)
+        flat = sentences.words if self.kind == "word_sequence" else sentences.tags
+        return count_sequences(self.trie, flat, sentences.offsets, self.limits, **strata)
 
     def _ranked(self, sentences: Sentences) -> tuple[Codes, Codes]:
         """Transactions of the items that occur in patterns, by rank."""

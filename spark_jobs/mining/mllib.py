@@ -1,227 +1,199 @@
 """Frequent patterns of single neurons by Spark MLlib: PrefixSpan over words and POS tags, FPGrowth over itemsets.
 
 Each neuron is one small MLlib run in one partition, several at once from a thread pool. Tagging items by neuron and
-mining all neurons in one run would be quadratic: PrefixSpan's cost is sequences times frequent items. A neuron's
-result is written once, with Spark's `_SUCCESS` as its marker, so that the same command again mines only the rest.
+mining all neurons in one run would be quadratic: PrefixSpan's cost is sequences times frequent items.
+
+What MLlib finds is folded and counted by stratum as the grouped engine does it, so that both write the same tables.
+MLlib has no bound of its output, so `pattern_limit` is applied to what it found. Of itemsets it has no limit of size
+either: where a neuron's sentences could hold more than ITEMSET_BOUND of them the support is raised before, and the
+patterns are fewer than the grouped engine's, which the counts of the job tell.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark import inheritable_thread_target
 from pyspark.ml.fpm import FPGrowth, PrefixSpan
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from neuronsig.config import MiningConfig
+from neuronsig.config import MLLIB_KINDS, MiningConfig
+from neuronsig.miners.found import Patterns, PrefixTree, one_item_less, raise_support, select, sentence_support
+from neuronsig.miners.kinds import Sentences, itemset_items, least_support, limits_of
 from neuronsig.patterns import subsequence_bound
-from neuronsig.profiles import OTHER, Dictionary, neuron_of
-from neuronsig.progress import task
+from neuronsig.profiles import Dictionary, neuron_of
 from neuronsig.rundir import remove
-from spark_jobs.mining.profiles import join_sentences
+from spark_jobs.mining.batches import EVERY, PATTERNS
+from spark_jobs.mining.grouped import COLUMNS, counted_rows, pattern_rows, read_sentences
+from spark_jobs.mining.lists import join_lists
 from spark_jobs.paths import uri
 
-KINDS = ("word_sequence", "pos_sequence", "itemset")
-PATTERNS_DDL = "neuron bigint, kind string, items array<int>, f1 bigint"
-INPUT_DDL = "n bigint, words array<int>, tags array<int>, items array<int>, " + ", ".join(
-    f"{kind}_min bigint, {kind}_raised boolean" for kind in KINDS
-)
-BATCH_NEURONS = 64
-"""Neurons whose sentences are joined and written together before they are mined."""
+FOUND = "neuron bigint, kind string, items array<int>, f1 bigint, least bigint"
+"""What MLlib found, of all lengths; `least` is the support it was asked for."""
 
+INPUT = "n bigint, words array<int>, tags array<int>, items array<int>, " + ", ".join(
+    f"{k}_least bigint" for k in MLLIB_KINDS
+)
+
+ITEMSET_BOUND = 100_000_000
 SUPPORT_STEP = 1.2
 
 
-@dataclass
-class Prepared:
-    """One kind's rows of a neuron, cut to the items that can be in a frequent pattern."""
-
-    flat: NDArray[np.int64]
-    row: NDArray[np.int64]
-    min_count: int  # 0 when nothing can be frequent
-    raised: bool
-
-
-def mine_neurons(
-    topk: DataFrame,
+def mine_mllib(
+    lists: DataFrame,
     encoded: DataFrame,
     dictionary: Dictionary,
-    neurons: Mapping[int, int],
     mining: MiningConfig,
+    codes: Sequence[int],
     folder: Path,
-) -> dict[str, int]:
-    """Mine the neurons (code -> sentences) whose result is not in `folder/patterns` yet; returns counts by reason."""
-    session = topk.sparkSession
-    missing = [code for code in neurons if not (pattern_folder(folder, code) / "_SUCCESS").exists()]
-    threads = mining.concurrency or session.sparkContext.defaultParallelism
-    with task("mining patterns", len(neurons), "neurons") as progress:
-        progress.advance(len(neurons) - len(missing))
-        for start in range(0, len(missing), BATCH_NEURONS):
-            batch = missing[start : start + BATCH_NEURONS]
-            inputs = folder / "inputs"
-            wanted = topk.where(F.col("neuron").isin(batch))
-            joined = join_sentences(wanted, encoded, dictionary.n_sentences, "words", "items", "tags")
-            prepared = prepare(joined, dictionary, mining)
-            partitions = min(len(batch), 4 * threads)
-            prepared.repartition(partitions, "neuron").write.mode("overwrite").partitionBy("neuron").parquet(
-                uri(inputs)
-            )
-            with ThreadPoolExecutor(threads) as pool:
-                work = inheritable_thread_target(_mine_in_pool)
-                futures = {pool.submit(work, session, folder, code, mining): code for code in batch}
-                try:
-                    for future in as_completed(futures):
-                        future.result()
-                        progress.advance(1, str(neuron_of(futures[future])))
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-            remove(inputs)
-    return {"mined now": len(missing), "mined before": len(neurons) - len(missing)}
+) -> None:
+    """Write the rows of PATTERNS of a batch of neurons; what lies beside `folder` in between is removed."""
+    session = lists.sparkSession
+    context = session.sparkContext
+    shared = context.broadcast((dictionary, mining))
+    work = folder.with_name(f".{folder.name}")
+    threads = mining.concurrency or context.defaultParallelism
+    joined = join_lists(lists, encoded, *COLUMNS)
+
+    def prepare(key: tuple[Any, ...], rows: pd.DataFrame) -> pd.DataFrame:
+        dictionary, mining = shared.value
+        return pd.DataFrame({"neuron": key[0]} | prepare_columns(_sentences(rows), dictionary, mining))
+
+    prepared = joined.groupBy("neuron").applyInPandas(prepare, f"neuron bigint, {INPUT}")
+    prepared.repartition(min(len(codes), 4 * threads), "neuron").write.mode("overwrite").partitionBy("neuron").parquet(
+        uri(work / "inputs")
+    )
+    with ThreadPoolExecutor(threads) as pool:
+        task = inheritable_thread_target(_mine_in_pool)
+        futures = [pool.submit(task, session, work, code, mining) for code in codes]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+    def finish(key: tuple[Any, ...], found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+        dictionary, mining = shared.value
+        sentences = _sentences(rows)
+        n_strata = dictionary.strata.size
+        empty = np.zeros(0, np.int32), np.array([0, 0])
+        batches = [pattern_rows(key[0], EVERY, *empty, sentences.by_stratum(n_strata)[None, :], raised=False)]
+        for kind in mining.kinds:
+            patterns = select_found(kind, found[found["kind"] == kind], len(sentences), mining)
+            batches.append(counted_rows(key[0], kind, patterns, sentences, dictionary, mining))
+        return pa.Table.from_batches(batches).to_pandas()
+
+    found = session.read.schema(FOUND).parquet(*[uri(found_folder(work, code)) for code in codes])
+    both = found.groupBy("neuron").cogroup(joined.groupBy("neuron"))
+    both.applyInPandas(finish, PATTERNS).write.mode("overwrite").parquet(uri(folder))
+    remove(work)
+    shared.unpersist()
 
 
-def pattern_folder(folder: Path, code: int) -> Path:
-    """Where the raw patterns of one neuron are written."""
-    return folder / "patterns" / neuron_of(code).slug
+def found_folder(work: Path, code: int) -> Path:
+    """Where one neuron's patterns are written."""
+    return work / "found" / neuron_of(code).slug
 
 
-def _mine_in_pool(session: SparkSession, folder: Path, code: int, mining: MiningConfig) -> None:
+def _sentences(rows: pd.DataFrame) -> Sentences:
+    return read_sentences(pa.Table.from_pandas(rows[list(COLUMNS)], preserve_index=False).combine_chunks())
+
+
+def _mine_in_pool(session: SparkSession, work: Path, code: int, mining: MiningConfig) -> None:
     session.sparkContext.setLocalProperty("spark.scheduler.pool", neuron_of(code).slug)
-    rows = session.read.schema(INPUT_DDL).parquet(uri(folder / "inputs" / f"neuron={code}")).coalesce(1)
+    rows = session.read.schema(INPUT).parquet(uri(work / "inputs" / f"neuron={code}")).coalesce(1)
     first = rows.drop("words", "tags", "items").first()
     assert first is not None
     patterns = mine_rows(rows, first, mining).withColumn("neuron", F.lit(code).cast("bigint"))
-    raised = [kind for kind in KINDS if first[f"{kind}_raised"]]
-    patterns = patterns.withColumn("raised", F.array(*map(F.lit, raised)).cast("array<string>"))
-    patterns.write.mode("overwrite").parquet(uri(pattern_folder(folder, code)))
+    patterns.write.mode("overwrite").parquet(uri(found_folder(work, code)))
 
 
 def mine_rows(rows: DataFrame, first: Row, mining: MiningConfig) -> DataFrame:
-    """(kind, items, f1) of the frequent patterns of two items or more in one neuron's prepared rows; lazy.
-
-    Itemsets have their items ascending. Items are codes; single words and tags are in the profiles.
-    """
+    """(kind, items, f1, least) of the frequent patterns in one neuron's prepared rows; lazy. Itemsets ascend."""
     n = first["n"]
-    found = rows.sparkSession.createDataFrame([], "kind string, items array<int>, f1 bigint").coalesce(1)
-    for kind, column, longest in (
-        ("word_sequence", "words", mining.word_max_length),
-        ("pos_sequence", "tags", mining.pos_max_length),
-    ):
-        if first[f"{kind}_min"] and longest >= 2:
-            # MLlib rounds minSupport * n up: half a sentence less makes the count exact.
-            miner = PrefixSpan(minSupport=(first[f"{kind}_min"] - 0.5) / n, maxPatternLength=longest)
+    found = rows.sparkSession.createDataFrame([], "kind string, items array<int>, f1 bigint, least bigint").coalesce(1)
+    for kind in mining.kinds:
+        least = first[f"{kind}_least"]
+        if not least:
+            continue
+        # MLlib rounds minSupport * n up: half a sentence less makes the count exact.
+        share = (least - 0.5) / n
+        longest = limits_of(kind, mining).max_length or 0
+        if kind == "itemset":
+            sets = FPGrowth(itemsCol="items", minSupport=share, numPartitions=1).fit(rows).freqItemsets
+            patterns = sets.where(F.size("items") <= longest).select(F.sort_array("items").alias("items"), "freq")
+        else:
+            column = "words" if kind == "word_sequence" else "tags"
             sequences = rows.select(F.transform(column, lambda item: F.array(item)).alias("sequence"))
-            patterns = miner.findFrequentSequentialPatterns(sequences).where(F.size("sequence") >= 2)
-            found = found.unionByName(
-                patterns.select(
-                    F.lit(kind).alias("kind"), F.flatten("sequence").alias("items"), F.col("freq").alias("f1")
-                )
-            )
-    if first["itemset_min"] and mining.itemset_max_size >= 2:
-        model = FPGrowth(itemsCol="items", minSupport=(first["itemset_min"] - 0.5) / n, numPartitions=1).fit(rows)
-        size = F.size("items")
-        patterns = model.freqItemsets.where((size >= 2) & (size <= mining.itemset_max_size))
-        found = found.unionByName(
-            patterns.select(
-                F.lit("itemset").alias("kind"), F.sort_array("items").alias("items"), F.col("freq").alias("f1")
-            )
-        )
+            miner = PrefixSpan(minSupport=share, maxPatternLength=longest)
+            patterns = miner.findFrequentSequentialPatterns(sequences)
+            patterns = patterns.select(F.flatten("sequence").alias("items"), "freq")
+        named = F.lit(kind).alias("kind"), "items", F.col("freq").alias("f1"), F.lit(least).alias("least")
+        found = found.unionByName(patterns.select(*named))
     return found
 
 
-def prepare(joined: DataFrame, dictionary: Dictionary, mining: MiningConfig) -> DataFrame:
-    """One row a sentence with what MLlib gets of it, and its neuron's absolute supports: `neuron` and INPUT_DDL."""
-    shared = joined.sparkSession.sparkContext.broadcast(dictionary)
+def select_found(kind: str, found: pd.DataFrame, sentences: int, mining: MiningConfig) -> Patterns:
+    """What the limits ask for of what MLlib found, as the miners do it."""
+    asked = least_support(kind, sentences, mining)
+    limits = limits_of(kind, mining)
+    rows = sorted(zip(map(tuple, found["items"]), found["f1"], strict=True))
+    number = {pattern: i for i, (pattern, _) in enumerate(rows)}
+    tree = PrefixTree(
+        np.array([number.get(pattern[:-1], -1) for pattern, _ in rows], np.int32),
+        np.array([pattern[-1] for pattern, _ in rows], np.int32),
+        np.array([f1 for _, f1 in rows], np.int32),
+    )
+    applied = int(found["least"].max()) if len(found) else asked
+    if limits.max_patterns and len(rows) > limits.max_patterns:
+        n, applied, _ = raise_support(tree.parent, tree.item, tree.support, len(rows), limits.max_patterns, applied)
+        tree = PrefixTree(tree.parent[:n], tree.item[:n], tree.support[:n])
+    return select(tree, one_item_less, limits, asked, applied)
 
-    def prepare_neuron(key: tuple[Any, ...], rows: pd.DataFrame) -> pd.DataFrame:
-        words, items, tags = (rows[name].tolist() for name in ("words", "items", "tags"))
-        return pd.DataFrame({"neuron": key[0]} | prepare_columns(words, items, tags, shared.value, mining))
 
-    return joined.groupBy("neuron").applyInPandas(prepare_neuron, f"neuron bigint, {INPUT_DDL}")
+def prepare_columns(sentences: Sentences, dictionary: Dictionary, mining: MiningConfig) -> dict[str, Any]:
+    """The columns of INPUT for one neuron's sentences, cut down to the items that can be in a frequent pattern.
 
-
-def prepare_columns(
-    words: Sequence[bytes], items: Sequence[bytes], tags: Sequence[bytes], dictionary: Dictionary, mining: MiningConfig
-) -> dict[str, Any]:
-    """The columns of INPUT_DDL for one neuron's encoded sentences.
-
-    Items of itemsets are words, metadata values and tags, each once for a sentence, without those in nearly all
-    sentences of the corpus (`itemset_max_share`), the value OTHER, and those no more frequent among the neuron's
-    sentences than in the corpus: what a neuron does not prefer multiplies its itemsets and describes none.
+    `<kind>_least` is the support to mine with, 0 where nothing can be frequent.
     """
-    n = len(words)
-    word_flat, word_row = _unpack(words, "<i4")
-    tag_flat, tag_row = _unpack(tags, "u1")
-    item_flat, item_row = _unpack(items, "<i4")
-    width = dictionary.n_items + len(dictionary.tags)
-    keys = np.unique(tag_row * width + tag_flat + dictionary.n_items)
-    everything = np.concatenate((item_row * width + item_flat, keys))
-    everything.sort()
-    allowed = _itemset_items(np.bincount(everything % width, minlength=width), n, dictionary, mining)
-    everything = everything[allowed[everything % width]]
-    found = {
-        "word_sequence": _cut(word_flat, word_row, n, mining.word_min_support, mining.word_max_length, mining),
-        "pos_sequence": _cut(tag_flat, tag_row, n, mining.pos_min_support, mining.pos_max_length, mining),
-        "itemset": _cut(everything % width, everything // width, n, mining.itemset_min_support, None, mining),
+    n = len(sentences)
+    items, item_offsets = sentences.transactions(dictionary)
+    allowed = itemset_items(np.bincount(items, minlength=dictionary.n_items), n, dictionary, mining)
+    sources = {
+        "word_sequence": (sentences.words, sentences.offsets),
+        "pos_sequence": (sentences.tags, sentences.offsets),
+        "itemset": (np.where(allowed[items], items, -1), item_offsets),
     }
     columns: dict[str, Any] = {"n": n}
-    for column, kind in zip(("words", "tags", "items"), KINDS, strict=True):
-        part = found[kind]
-        lengths = np.bincount(part.row, minlength=n)
-        columns[column] = np.split(part.flat.astype(np.int32), np.cumsum(lengths)[:-1])
-        columns |= {f"{kind}_min": part.min_count, f"{kind}_raised": part.raised}
+    for column, (kind, source) in zip(("words", "tags", "items"), sources.items(), strict=True):
+        wanted = kind in mining.kinds
+        least = least_support(kind, n, mining) if wanted else n + 1
+        flat, lengths, least = _cut(*source, least, ITEMSET_BOUND if kind == "itemset" and wanted else None)
+        columns[column] = np.split(flat.astype(np.int32), np.cumsum(lengths)[:-1])
+        columns[f"{kind}_least"] = least if len(flat) else 0
     return columns
 
 
-def _itemset_items(f1: NDArray[np.int64], n1: int, dictionary: Dictionary, mining: MiningConfig) -> NDArray[np.bool_]:
-    corpus = dictionary.item_sentences()
-    n = dictionary.n_sentences
-    allowed = corpus <= mining.itemset_max_share * n
-    if n > n1:
-        allowed &= f1 * (n - n1) > (corpus - f1) * n1
-    other = [value == OTHER for _, value in dictionary.metadata]
-    allowed[len(dictionary.words) : dictionary.n_items] &= ~np.array(other, bool)
-    return allowed
-
-
 def _cut(
-    flat: NDArray[np.int64],
-    row: NDArray[np.int64],
-    n: int,
-    share: float,
-    longest: int | None,
-    mining: MiningConfig,
-) -> Prepared:
-    """Drop the items below the support, and raise the support until the patterns' bound is within `pattern_limit`."""
-    keep = flat >= 0
-    flat, row = flat[keep].astype(np.int64), row[keep]
-    size = int(flat.max(initial=-1)) + 1
-    distinct = np.unique(row * max(size, 1) + flat) % max(size, 1)
-    support = np.bincount(distinct, minlength=size)
-    # The share is a decimal fraction: 0.07 * 100 sentences are 7, not the 8 that its binary image rounds up to.
-    first = min_count = max(math.ceil(share * n - 1e-9), mining.pattern_min_count, mining.min_count)
+    flat: NDArray[np.integer], offsets: NDArray[np.int64], least: int, bound: int | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """The items of that support, their number in each sentence, and the support, raised until the bound holds."""
+    flat = np.array(flat, np.int64)
+    support = sentence_support(flat, offsets, int(flat.max(initial=-1)) + 1)
+    row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     while True:
-        frequent = support[flat] >= min_count
-        lengths = np.bincount(row[frequent], minlength=n)
-        bound = subsequence_bound(lengths, longest or int(lengths.max(initial=0)), min_count)
-        if bound <= mining.pattern_limit:
-            break
-        min_count = math.ceil(min_count * SUPPORT_STEP)
-    enough = bool(frequent.any())
-    return Prepared(flat[frequent], row[frequent], min_count if enough else 0, min_count > first)
-
-
-def _unpack(cells: Sequence[bytes], dtype: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    size = np.dtype(dtype).itemsize
-    lengths = np.fromiter((len(cell) // size for cell in cells), np.int64, len(cells))
-    flat = np.frombuffer(b"".join(cells), dtype).astype(np.int64)
-    return flat, np.repeat(np.arange(len(cells)), lengths)
+        kept = (flat >= 0) & (support[flat] >= least) if len(support) else np.zeros(len(flat), bool)
+        lengths = np.bincount(row[kept], minlength=len(offsets) - 1)
+        if bound is None or subsequence_bound(lengths, int(lengths.max(initial=0)), least) <= bound:
+            return flat[kept], lengths, least
+        least = math.ceil(least * SUPPORT_STEP)

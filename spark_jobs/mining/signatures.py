@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +12,21 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
-from neuronsig.errors import ConfigError
+from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import Neuron
 from neuronsig.profiles import Dictionary, ProfileRules, most_selective, neuron_code, neuron_of
 from neuronsig.progress import task
 from neuronsig.rundir import fingerprint_of
 from neuronsig.storage import read_parquet, remove
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES, check_table
+from spark_jobs.mining.batches import EVERY, mine_batches, read_patterns
 from spark_jobs.mining.encode import encode_sentences
-from spark_jobs.mining.mllib import KINDS, mine_neurons, pattern_folder
-from spark_jobs.mining.profiles import count_neurons, neuron_column, profile_neurons, read_topk, require_sentences
-from spark_jobs.mining.reference import closed_patterns, count_reference, judge_patterns
+from spark_jobs.mining.grouped import mine_grouped
+from spark_jobs.mining.judged import gather, judge_patterns
+from spark_jobs.mining.lists import count_neurons, lists_of, neuron_column, read_topk, require_sentences
+from spark_jobs.mining.mllib import mine_mllib
+from spark_jobs.mining.profiles import profile_neurons
+from spark_jobs.mining.reference import count_reference
 from spark_jobs.paths import uri
 
 FILE_NEURONS = 1000
@@ -41,14 +46,18 @@ class MiningPaths:
 
 
 def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) -> dict[str, Any]:
-    """Make signatures/ and profiles/ of one model; returns counts by reason.
+    """Make signatures/ and profiles/ of one model; returns counts by reason, and the seconds of each part.
 
     Intermediate results that are there already are used, so an interrupted run goes on where it stopped. Raises
-    InputError for an empty top-K, and for sentences that are missing; ConfigError for neurons not in the run.
+    InputError for an empty top-K, for sentences that are missing, and for subtrees without trees; ConfigError for
+    neurons not in the run.
     """
+    clock = Stopwatch()
     topk = read_topk(session, paths.topk)
     neurons = count_neurons(topk, paths.topk)
     require_neurons(mining, list(neurons), paths.topk)
+    if "subtree" in mining.kinds:
+        require_trees(session, paths.sentences)
     with task("encoding sentences", unit="sentences") as progress:
         dictionary = encode_sentences(
             session,
@@ -57,19 +66,26 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
             mining.min_count,
             mining.metadata_skip,
             mining.metadata_max_values,
+            mining.holdout,
+            mining.match,
         )
         progress.update(dictionary.n_sentences)
     encoded = session.read.parquet(uri(paths.encoded / "sentences"))
+    clock.lap("encoding")
     profiles = _profiles(topk, encoded, dictionary, neurons, mining, paths)
-    chosen = choose_neurons(paths.work / "profiles", list(neurons), mining)
+    clock.lap("profiles")
+    chosen = choose_neurons(paths.work / "profiles", mining)
     mined = {neuron_code(neuron): neurons[neuron_code(neuron)] for neuron in chosen}
     counts = {
         "neurons profiled": len(neurons),
         "neurons mined": len(mined),
+        "sentences mined": dictionary.n_sentences,
         "words in the dictionary": len(dictionary.words),
         "metadata values": len(dictionary.metadata),
     }
-    patterns, pattern_counts = _patterns(topk, encoded, dictionary, mined, mining, paths)
+    if "subtree" in mining.kinds:
+        counts["sentences without a tree"] = dictionary.n_sentences - dictionary.n_trees
+    patterns, pattern_counts = _patterns(encoded, dictionary, mined, mining, paths, clock)
     counts |= pattern_counts
     with task("writing signatures", len(neurons), "neurons") as progress:
         rows = profiles.select("site", "layer", "unit", "sign", F.explode("signatures").alias("row"))
@@ -88,7 +104,32 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
         progress.update(len(neurons))
     counts["signature rows"] = check_table(paths.signatures, SIGNATURES)
     check_table(paths.profiles, PROFILES)
-    return counts
+    clock.lap("judging and writing")
+    return {**counts, "seconds": clock.laps}
+
+
+class Stopwatch:
+    """Wall seconds of consecutive parts."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """End a part, and begin the next."""
+        now = time.monotonic()
+        self.laps[name] = round(now - self._since, 1)
+        self._since = now
+
+
+def require_trees(session: SparkSession, sentences: Path) -> None:
+    """Raise InputError when no sentence has dependency heads."""
+    heads = session.read.parquet(uri(sentences)).select("heads").where(F.size("heads") > 0)
+    if not heads.limit(1).count():
+        raise InputError(
+            f"{sentences} column 'heads' is empty, and mining.kinds asks for subtrees; annotate with a dependency "
+            "parser (annotator.parser_model), or leave subtree out of mining.kinds"
+        )
 
 
 def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> None:
@@ -118,15 +159,20 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
         raise ConfigError(f"mining.neurons={name}: not in {topk}, which holds {bound}; choose one of those")
 
 
-def choose_neurons(profiles: Path, codes: Sequence[int], mining: MiningConfig) -> list[Neuron]:
-    """The neurons to mine: those named, those of the layers named, and the most selective ones; sorted."""
-    neurons = [neuron_of(code) for code in codes]
-    chosen = {Neuron.parse(name) for name in mining.neurons}
-    chosen |= {neuron for neuron in neurons if neuron.layer in mining.layers}
+def choose_neurons(profiles: Path, mining: MiningConfig) -> list[Neuron]:
+    """The neurons to mine, sorted: all, or those named, of the layers named, and the most selective ones.
+
+    Of either only those of `mining.signs`.
+    """
     rows = read_parquet(profiles, ["site", "layer", "unit", "sign", "lead_bits", "lead_item"]).to_pylist()
+    rows = [row for row in rows if row["sign"] in mining.signs or not mining.signs]
     found = [Neuron(r["site"], r["layer"], r["unit"], r["sign"]) for r in rows]
-    bits, leads = [r["lead_bits"] for r in rows], [r["lead_item"] for r in rows]
-    chosen |= set(most_selective(found, bits, leads, mining.selective))
+    chosen = set(found)
+    if mining.neurons or mining.layers or mining.selective:
+        named = {Neuron.parse(name) for name in mining.neurons}
+        bits, leads = [r["lead_bits"] for r in rows], [r["lead_item"] for r in rows]
+        selective = set(most_selective(found, bits, leads, mining.selective))
+        chosen = {neuron for neuron in found if neuron in named or neuron.layer in mining.layers or neuron in selective}
     return sorted(chosen, key=neuron_code)
 
 
@@ -140,7 +186,7 @@ def _profiles(
 ) -> DataFrame:
     folder = paths.work / "profiles"
     if not (folder / "_SUCCESS").exists():
-        require_sentences(topk, encoded, dictionary.n_sentences, paths.topk, paths.sentences)
+        require_sentences(topk, paths.sentences, dictionary.n_sentences, paths.topk)
         rules = ProfileRules(mining.words_kept, mining.min_count, mining.alpha, len(neurons))
         with task("profiling", len(neurons), "neurons") as progress:
             found = profile_neurons(topk, encoded, dictionary, neurons, rules)
@@ -150,40 +196,53 @@ def _profiles(
 
 
 def _patterns(
-    topk: DataFrame,
     encoded: DataFrame,
     dictionary: Dictionary,
     mined: Mapping[int, int],
     mining: MiningConfig,
     paths: MiningPaths,
+    clock: Stopwatch,
 ) -> tuple[DataFrame | None, dict[str, Any]]:
-    if not mined:
+    if not mined or not mining.kinds:
         return None, {}
-    session = topk.sparkSession
-    mine_neurons(topk, encoded, dictionary, mined, mining, paths.work)
+    session = encoded.sparkSession
+    batches = paths.work / "patterns"
+
+    def mine(codes: list[int], folder: Path) -> None:
+        lists = lists_of(session, paths.topk, codes)
+        if mining.engine == "mllib":
+            mine_mllib(lists, encoded, dictionary, mining, codes, folder)
+        else:
+            mine_grouped(lists, encoded, dictionary, mining, sum(mined[code] for code in codes), folder)
+
+    mine_batches(batches, list(mined), mining.batch_neurons, mine)
+    clock.lap("mining")
+    raw = read_patterns(session, batches, list(mined))
     folder = paths.work / "judged" / fingerprint_of(sorted(mined))
-    raw = session.read.parquet(*[uri(pattern_folder(paths.work, code)) for code in mined])
-    with task("counting patterns in the corpus", unit="patterns") as progress:
-        closed_folder = folder / "closed"
-        if not (closed_folder / "_SUCCESS").exists():
-            closed_patterns(raw.drop("raised")).write.mode("overwrite").parquet(uri(closed_folder))
-        kept = session.read.parquet(uri(closed_folder))
-        tests = _by_kind(kept)
-        counted = count_reference(kept, encoded, dictionary, folder)
-        progress.update(sum(tests.values()))
-    found = _by_kind(raw)
-    raised = raw.select("neuron", F.explode("raised").alias("kind")).distinct()
+    counted, distinct = count_reference(raw, encoded, dictionary, mining, folder)
+    clock.lap("counting in the corpus")
+    if counted is None:
+        return None, {"patterns mined": {}}
+    with task("gathering counts", len(mined), "neurons") as progress:
+        gathered = gather(raw, counted, len(mined), folder / "gathered")
+        progress.update(len(mined))
+    longer = raw.where((F.col("kind") != EVERY) & (F.length("items") > 4))
+    by_kind = longer.groupBy("kind").agg(
+        F.count("*").alias("patterns"),
+        F.countDistinct(F.when(F.col("raised"), F.col("neuron"))).alias("raised"),
+    )
+    found = {row["kind"]: row for row in by_kind.collect()}
+    kinds = [kind for kind in mining.kinds if kind in found]
     counts = {
-        "patterns mined": found,
-        "patterns dropped, a longer one has the same sentences": {k: found[k] - tests.get(k, 0) for k in found},
-        "supports raised, too many patterns possible": _by_kind(raised),
+        "patterns mined": {kind: found[kind]["patterns"] for kind in kinds},
+        "distinct patterns counted in the corpus": distinct,
+        "neurons with support raised, too many patterns": {
+            kind: found[kind]["raised"] for kind in kinds if found[kind]["raised"]
+        },
     }
-    return judge_patterns(kept, counted, dictionary, mined, tests, mining), counts
-
-
-def _by_kind(rows: DataFrame) -> dict[str, int]:
-    found = {row["kind"]: row["count"] for row in rows.groupBy("kind").count().collect()}
-    return {kind: found[kind] for kind in KINDS if kind in found}
+    clock.lap("gathering counts")
+    tests = {kind: len(mined) * distinct.get(kind, 0) for kind in mining.kinds}
+    return judge_patterns(gathered, dictionary, mining, tests), counts
 
 
 def _write(rows: DataFrame, files: int, order: Sequence[str], folder: Path) -> None:
