@@ -62,6 +62,9 @@ SIGNATURES = pa.schema(
     ]
 )
 
+_MEAN = ("low", "high", "reference", "effect")  # of a mean: 95 % interval, the reference's mean, Hedges' g
+_SHARE = ("share", "reference", "log_ratio", "low", "high")  # the reference is matched; interval of the log ratio
+
 # What mining knows of a neuron; the clustering job adds the fields of NEURONS and keeps these.
 PROFILES = pa.schema(
     [
@@ -70,9 +73,9 @@ PROFILES = pa.schema(
         ("n_tokens", pa.int64()),
         ("length_mean", pa.float64()),
         ("length_sd", pa.float64()),
-        ("noun_share", pa.float64()),
-        ("verb_share", pa.float64()),
-        ("adj_share", pa.float64()),
+        *((f"length_{part}", pa.float64()) for part in _MEAN),
+        *((f"{name}_{part}", pa.float64()) for name in ("position", "relative_position") for part in ("mean", *_MEAN)),
+        *((f"{name}_{part}", pa.float64()) for name in ("noun", "verb", "adj") for part in _SHARE),
         ("selectivity", pa.float64()),
         ("lead_item", pa.string()),
         ("lead_bits", pa.float64()),

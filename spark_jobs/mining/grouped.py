@@ -49,7 +49,7 @@ def mine_grouped(
     shared.unpersist()
 
 
-def by_neuron(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, Sentences]]:
+def by_neuron(batches: Iterable[pa.RecordBatch], columns: Sequence[str] = COLUMNS) -> Iterator[tuple[int, Sentences]]:
     """The sentences of every neuron of a partition; neurons in ascending order."""
     table = whole(batches)
     if table is None:
@@ -60,7 +60,7 @@ def by_neuron(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, Sentence
     starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
     for start, stop in zip(starts, [*starts[1:], len(codes)], strict=True):
         rows = table.take(pa.array(order[start:stop])).combine_chunks()
-        yield int(codes[start]), read_sentences(rows)
+        yield int(codes[start]), read_sentences(rows, columns)
 
 
 def read_sentences(rows: pa.Table | pa.RecordBatch, columns: Sequence[str] = COLUMNS) -> Sentences:

@@ -1,38 +1,47 @@
-"""Profiles of all neurons in one Spark pass: top-K rows joined with encoded sentences, counted neuron by neuron."""
+"""Profiles of all neurons in one Spark pass: top-K rows joined with encoded sentences, a group a neuron."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from neuronsig.profiles import Dictionary, ProfileCounts, ProfileRules, finish_profile, neuron_of
+from neuronsig.moments import Places
+from neuronsig.profiles import Dictionary, neuron_of
+from neuronsig.profiling import Corpus, ProfileRules, profile_neuron
+from neuronsig.statistics import PValueCounts
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
-from spark_jobs.mining.encode import read_binary
+from spark_jobs.mining.corpus import COLUMNS
+from spark_jobs.mining.grouped import PARTITION_ROWS, by_neuron
 from spark_jobs.mining.lists import BROADCAST_SENTENCES
-
-COUNTER_CELLS = 1 << 22
-"""Counters that the neurons of one partition may need (8 bytes each): it decides the number of partitions."""
-
-PARTITION_ROWS = 400_000
-"""Top-K rows of one partition, at most about: it decides the number of partitions."""
 
 _KEY = {name for name, _ in NEURON_KEY}
 _PROFILE = [field for field in PROFILES if field.name != "mined"]
 _SIGNATURE = [field for field in SIGNATURES if field.name not in _KEY]
-FINISHED = pa.schema([*_PROFILE, ("signatures", pa.list_(pa.struct(_SIGNATURE)))])
+_TESTED = pa.list_(pa.struct([("kind", pa.string()), ("bin", pa.int32()), ("n", pa.int64())]))
+FINISHED = pa.schema([*_PROFILE, ("signatures", pa.list_(pa.struct(_SIGNATURE))), ("tested", _TESTED)])
 
 NEURON_DDL = "site string, layer smallint, unit int, sign tinyint"
 SIGNATURE_DDL = (
     "kind: string, pattern: array<string>, f1: bigint, n1: bigint, f2: bigint, n2: bigint, "
     "matched: double, log_ratio: double, lrc: double, g2: double, q: double, rank: int, explained_by: array<string>"
 )
+SIGNATURES_DDL = f"{NEURON_DDL}, {SIGNATURE_DDL.replace(':', '')}"
+
+
+def _ddl(field: pa.Field) -> str:
+    names = {pa.int64(): "bigint", pa.float64(): "double", pa.string(): "string"}
+    return f"{field.name} {names[field.type]}"
+
+
+_PLAIN = [field for field in _PROFILE if field.name not in _KEY | {"metadata_profile"}]
 FINISHED_DDL = (
-    f"{NEURON_DDL}, n_sentences bigint, n_tokens bigint, length_mean double, length_sd double, noun_share double, "
-    "verb_share double, adj_share double, selectivity double, lead_item string, lead_bits double, "
-    f"metadata_profile map<string, map<string, bigint>>, signatures array<struct<{SIGNATURE_DDL}>>"
+    f"{NEURON_DDL}, {', '.join(map(_ddl, _PLAIN))}, metadata_profile map<string, map<string, bigint>>, "
+    f"signatures array<struct<{SIGNATURE_DDL}>>, tested array<struct<kind: string, bin: int, n: bigint>>"
 )
 
 
@@ -44,28 +53,54 @@ def join_sentences(topk: DataFrame, encoded: DataFrame, n_sentences: int, *colum
 
 
 def profile_neurons(
-    topk: DataFrame, encoded: DataFrame, dictionary: Dictionary, neurons: dict[int, int], rules: ProfileRules
+    topk: DataFrame,
+    encoded: DataFrame,
+    corpus: Corpus,
+    neurons: Mapping[int, int],
+    places: Mapping[int, Places],
+    rules: ProfileRules,
 ) -> DataFrame:
-    """One row a neuron: PROFILES without `mined`, and the word, POS and metadata rows of SIGNATURES, nested."""
-    session = topk.sparkSession
-    partitions = max(
-        int(session.conf.get("spark.sql.shuffle.partitions", "8") or 8),
-        -(-len(neurons) * dictionary.n_items // COUNTER_CELLS),
-        -(-sum(neurons.values()) // PARTITION_ROWS),
-    )
-    shared = session.sparkContext.broadcast(dictionary)
+    """One row a neuron: PROFILES without `mined`, nested under `signatures` its word, POS and metadata rows of
+    SIGNATURES, whose `q` is p, and under `tested` its p-values of each kind by bin of PValueCounts."""
+    context = topk.sparkSession.sparkContext
+    shared = context.broadcast((corpus, dict(places)))
+    partitions = max(context.defaultParallelism, -(-sum(neurons.values()) // PARTITION_ROWS))
 
     def profile(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        counts = ProfileCounts(shared.value.n_items)
-        for batch in batches:
-            items, item_lengths = read_binary(batch.column("items"), "<i4")
-            tags, lengths = read_binary(batch.column("tags"), "u1")
-            counts.add(batch.column("neuron").to_numpy(), items, item_lengths, tags, lengths)
-        counts.flush()
-        for code, row in sorted(counts.rows.items()):
-            finished = finish_profile(neuron_of(code), row, counts, shared.value, rules)
-            finished["metadata_profile"] = [(k, list(v.items())) for k, v in finished["metadata_profile"].items()]
-            yield pa.RecordBatch.from_pylist([finished], schema=FINISHED)
+        corpus, places = shared.value
+        for code, sentences in by_neuron(batches, COLUMNS):
+            found = profile_neuron(neuron_of(code), sentences, places[code], corpus, rules)
+            fields = [(name, list(values.items())) for name, values in found.row["metadata_profile"].items()]
+            tested = []
+            for kind, p in found.p_values.items():
+                counts = PValueCounts()
+                counts.add(p)
+                tested += [{"kind": kind, "bin": i, "n": counts.bins[i]} for i in np.flatnonzero(counts.bins)]
+            row = {**found.row, "metadata_profile": fields, "signatures": found.signatures, "tested": tested}
+            yield pa.RecordBatch.from_pylist([row], schema=FINISHED)
 
-    joined = join_sentences(topk, encoded, dictionary.n_sentences, "items", "tags")
+    joined = join_sentences(topk, encoded, corpus.dictionary.n_sentences, *COLUMNS)
     return joined.repartition(min(partitions, max(len(neurons), 1)), "neuron").mapInArrow(profile, FINISHED_DDL)
+
+
+def profile_signatures(profiles: DataFrame, dictionary: Dictionary, rules: ProfileRules) -> DataFrame:
+    """The rows of SIGNATURES that `profile_neurons` made, with the false-discovery rate over all neurons for `q`."""
+    seen: dict[str, PValueCounts] = {}
+    tested = profiles.select(F.explode("tested").alias("row")).select("row.*")
+    for row in tested.groupBy("kind", "bin").agg(F.sum("n").alias("n")).collect():
+        seen.setdefault(row["kind"], PValueCounts()).bins[row["bin"]] = row["n"]
+    tests = {kind: rules.tests(kind, dictionary) for kind in seen}
+
+    def look_up(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            table = pa.Table.from_batches([batch])
+            q = table["q"].to_numpy().copy()
+            for kind, counts in seen.items():
+                mine = pc.equal(table["kind"], kind).to_numpy()
+                q[mine] = counts.q(q[mine], tests[kind])
+            table = table.set_column(table.schema.get_field_index("q"), "q", pa.array(q))
+            yield from table.to_batches()
+
+    key = [name for name, _ in NEURON_KEY]
+    rows = profiles.select(*key, F.explode("signatures").alias("row")).select(*key, "row.*")
+    return rows.select(*SIGNATURES.names).mapInArrow(look_up, SIGNATURES_DDL)

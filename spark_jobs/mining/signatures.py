@@ -14,18 +14,20 @@ from pyspark.sql import functions as F
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import Neuron
-from neuronsig.profiles import Dictionary, ProfileRules, most_selective, neuron_code, neuron_of
+from neuronsig.profiles import Dictionary, most_selective, neuron_code, neuron_of
+from neuronsig.profiling import ProfileRules
 from neuronsig.progress import task
 from neuronsig.rundir import fingerprint_of
 from neuronsig.storage import read_parquet, remove
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES, check_table
 from spark_jobs.mining.batches import EVERY, mine_batches, read_patterns
+from spark_jobs.mining.corpus import count_corpus, places_of, read_places
 from spark_jobs.mining.encode import encode_sentences
 from spark_jobs.mining.grouped import mine_grouped
 from spark_jobs.mining.judged import gather, judge_patterns
 from spark_jobs.mining.lists import count_neurons, lists_of, neuron_column, read_topk, require_sentences
 from spark_jobs.mining.mllib import mine_mllib
-from spark_jobs.mining.profiles import profile_neurons
+from spark_jobs.mining.profiles import profile_neurons, profile_signatures
 from spark_jobs.mining.reference import count_reference
 from spark_jobs.paths import uri
 
@@ -88,8 +90,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     patterns, pattern_counts = _patterns(encoded, dictionary, mined, mining, paths, clock)
     counts |= pattern_counts
     with task("writing signatures", len(neurons), "neurons") as progress:
-        rows = profiles.select("site", "layer", "unit", "sign", F.explode("signatures").alias("row"))
-        rows = rows.select("site", "layer", "unit", "sign", "row.*")
+        rows = profile_signatures(profiles, dictionary, _rules(mining, neurons))
         if patterns is not None:
             rows = rows.unionByName(patterns)
         key = [name for name, _ in NEURON_KEY]
@@ -187,12 +188,20 @@ def _profiles(
     folder = paths.work / "profiles"
     if not (folder / "_SUCCESS").exists():
         require_sentences(topk, paths.sentences, dictionary.n_sentences, paths.topk)
-        rules = ProfileRules(mining.words_kept, mining.min_count, mining.alpha, len(neurons))
+        with task("counting words in the corpus", unit="sentences") as progress:
+            places = read_places(topk.sparkSession, paths.sentences, mining.holdout)
+            corpus = count_corpus(encoded, places, dictionary, paths.encoded / "strata")
+            progress.update(dictionary.n_sentences)
         with task("profiling", len(neurons), "neurons") as progress:
-            found = profile_neurons(topk, encoded, dictionary, neurons, rules)
+            stand = places_of(topk, places, dictionary.n_sentences)
+            found = profile_neurons(topk, encoded, corpus, neurons, stand, _rules(mining, neurons))
             found.write.mode("overwrite").parquet(uri(folder))
             progress.update(len(neurons))
     return topk.sparkSession.read.parquet(uri(folder))
+
+
+def _rules(mining: MiningConfig, neurons: Mapping[int, int]) -> ProfileRules:
+    return ProfileRules(mining.words_kept, mining.min_count, mining.alpha, len(neurons))
 
 
 def _patterns(

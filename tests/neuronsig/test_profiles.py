@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from neuronsig import profiles
 from neuronsig.neuron import Neuron
 from neuronsig.profiles import (
     OTHER,
-    ProfileCounts,
     metadata_profile,
     most_selective,
     neuron_code,
@@ -29,35 +27,6 @@ def test_neuron_codes_come_back_and_sort_as_neurons_do():
     codes = [neuron_code(neuron) for neuron in neurons]
     assert [neuron_of(code) for code in codes] == neurons
     assert codes == sorted(codes)
-
-
-@pytest.mark.parametrize("cuts", [[], [1], [3, 4, 9], range(1, 12)], ids=["whole", "two", "uneven", "rows"])
-def test_counts_do_not_depend_on_how_the_rows_are_cut_and_mixed(monkeypatch, cuts):
-    monkeypatch.setattr(profiles, "FLUSH", 7)
-    rng = np.random.default_rng(4)
-    codes = rng.choice([70, 3, 12], 12)
-    items = [np.unique(rng.integers(0, 6, 4)) for _ in codes]
-    tags = [rng.integers(0, 3, rng.integers(1, 5)).astype(np.uint8) for _ in codes]
-    counts = ProfileCounts(6)
-    for part in np.split(rng.permutation(12), list(cuts)):
-        if len(part):
-            counts.add(
-                codes[part],
-                np.concatenate([items[i] for i in part]),
-                np.array([len(items[i]) for i in part]),
-                np.concatenate([tags[i] for i in part]),
-                np.array([len(tags[i]) for i in part]),
-            )
-    counts.flush()
-    for code, row in counts.rows.items():
-        mine = np.flatnonzero(codes == code)
-        lengths = [len(tags[i]) for i in mine]
-        assert counts.sentences[row] == len(mine)
-        assert counts.tokens[row] == sum(lengths)
-        assert counts.squares[row] == sum(n * n for n in lengths)
-        assert counts.items[row].tolist() == [sum(item in items[i] for i in mine) for item in range(6)]
-        assert counts.tags[row, :3].tolist() == [sum((tags[i] == t).sum() for i in mine) for t in range(3)]
-    assert set(counts.rows) == set(codes.tolist())
 
 
 def test_selectivity_is_the_greatest_pos_share_against_the_corpus():
