@@ -1,0 +1,179 @@
+"""How good is each signature, without any language model as judge: does it tell which unseen sentences activate?
+
+Reads RUN/signatures/<model> and RUN/profiles/<model> (jobs.mine), the sentences that mining left out (mining.holdout)
+from RUN/sentences and RUN/tokenized, and the model. Scores those sentences for every neuron; its positives are the
+top fraction of them, as large as its list is in the corpus. The signature then ranks them as a classifier that has
+never seen them (neuronsig.evaluation.classifier says how), beside its words alone, the lengths alone, and the signature
+of another neuron of the layer. Writes RUN/evaluation/<model>, one row a neuron: average precision and AUROC with 95 %
+limits, and RUN/analysis/<model>/evaluation.csv and .png by layer. The same command again does only what is missing.
+
+Example:  python -m jobs.evaluate run=runs/demo model=minilm
+
+The null: the same on a model whose weights are random, where signatures should tell little (P1 4.1); the commands are
+those of jobs.reinitialise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from jobs.launch import Summary, launch, stage_config
+from jobs.verify import Subject, subject_of
+from neuronsig.commits import all_committed, committed, sweep
+from neuronsig.config import Config, as_plan
+from neuronsig.errors import InputError
+from neuronsig.evaluation.layers import COLUMNS, by_layer
+from neuronsig.figures.evaluation import evaluation_by_layer
+from neuronsig.figures.style import save
+from neuronsig.heartbeat import beats
+from neuronsig.progress import polled, show_table, task
+from neuronsig.rundir import RunDirectory, Stage
+from neuronsig.storage import absolute, location, remove, written
+from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES, check_table, read_table
+from neuronsig_ray.collect import score_shards
+from neuronsig_ray.evaluate import Evaluation, held_out_table, judge_blocks, scored_text
+from neuronsig_ray.heldout import HeldOutJob, HeldOutReplica, blocks_of
+from neuronsig_ray.prepare import machine_of
+from neuronsig_ray.session import ray_session, replica_pool, resources
+
+SECTIONS = ("model", "evaluation", "ray")
+SENTENCES_AT_LEAST = 100
+LARGEST_FRACTION = 0.5
+
+
+def run(config: Config) -> Summary:
+    run, name = RunDirectory.existing(config.run), config.model.name
+    stages = ("annotate", f"collect/{name}", f"mine/{name}")
+    inputs = {stage: run.fingerprint(stage, "jobs.evaluate") for stage in stages}
+    mining = (run.stage_record(f"mine/{name}") or {})["plan"]["mining"]
+    subject, made = subject_of(config)
+    if made.wrong:
+        raise InputError(f"{made.name}: {made.first}; give the model=... that was collected with")
+    share, fraction = held_out_share(config, subject, mining), positive_fraction(config, subject)
+    plan = {"inputs": inputs, "evaluation": as_plan(config.evaluation)}
+    folder = run.evaluation(name)
+    # Nothing is lost by making it again, so another plan is no reason to refuse.
+    with run.stage(f"evaluate/{name}", plan, [folder], stage_config(config, SECTIONS), overwrite=True) as stage:
+        if not stage.done:
+            check_table(run.signatures(name), SIGNATURES)
+            check_table(run.profiles(name), PROFILES)
+            _evaluate(config, subject, stage, mining, share, fraction)
+    return {**stage.counts, "table": str(folder)}
+
+
+def held_out_share(config: Config, subject: Subject, mining: Mapping[str, Any]) -> float:
+    """Share of the sentences that are scored: those held out, and of them no more than evaluation.max_sentences.
+
+    Raises InputError when mining has held out none, or too few.
+    """
+    held, size = float(mining.get("holdout", 0.0)), subject.job.sentences
+    if not held:
+        raise InputError(
+            f"mine/{config.model.name} in run={config.run} was made from all sentences, and none is left to judge its "
+            "signatures on; run python -m jobs.mine mining.holdout=0.05 overwrite=true first"
+        )
+    if held * size < SENTENCES_AT_LEAST:
+        raise InputError(
+            f"mining.holdout={held} of {size:,} sentences leaves {held * size:.0f} to judge signatures on, "
+            f"{SENTENCES_AT_LEAST} are needed; mine with a larger mining.holdout, or more text"
+        )
+    return min(held, config.evaluation.max_sentences / size)
+
+
+def positive_fraction(config: Config, subject: Subject) -> float:
+    """Share of the held-out sentences that are a neuron's positives. Raises InputError when lists hold too much."""
+    fraction = config.evaluation.fraction or subject.job.kept / subject.job.sentences
+    if fraction > LARGEST_FRACTION:
+        raise InputError(
+            f"collect.k={subject.job.k} keeps {fraction:.0%} of {subject.job.sentences:,} sentences in every list, "
+            f"which tells little; set evaluation.fraction, at most {LARGEST_FRACTION}"
+        )
+    return fraction
+
+
+def _evaluate(
+    config: Config, subject: Subject, stage: Stage, mining: Mapping[str, Any], share: float, fraction: float
+) -> None:
+    run, name = subject.run, config.model.name
+    work = run.work("evaluate", name)
+    # Scores are those of the collection: other signatures of the same neurons are judged on them again.
+    scored = f"{stage.plan['inputs'][f'collect/{name}']} {share!r}"
+    with ray_session(config.ray):
+        job = _score(config, subject, work, scored, share)
+        with task("reading held-out sentences", None, "files") as bar:
+            table = held_out_table(run.sentences, share, bar.advance)
+        shards = [committed(job.marker(shard.index), job.fingerprint) for shard in job.shards]
+        files = tuple(absolute(location(job.commits) / shard["file"]) for shard in shards if shard)
+        text = scored_text(table, files)
+        evaluation = Evaluation(
+            signatures=absolute(run.signatures(name)),
+            profiles=absolute(run.profiles(name)),
+            scores=files,
+            evaluation=absolute(run.evaluation(name)),
+            markers=absolute(work / "judged"),
+            fingerprint=stage.fingerprint,
+            mining=mining,
+            positives=max(config.evaluation.least_positives, round(fraction * len(text))),
+            seed=config.evaluation.seed,
+        )
+        blocks = blocks_of(job)
+        with task("judging signatures", job.rows, "neurons") as bar:
+            judge_blocks(evaluation, blocks, text, resources(config.ray).cpus, bar.advance)
+    markers = [marker for marker in all_committed(map(evaluation.marker, blocks), stage.fingerprint) if marker]
+    sweep(run.evaluation(name), [marker["file"].split("/")[-1] for marker in markers])
+    found = read_table(run.evaluation(name), EVALUATION)
+    stage.counts = {
+        "neurons": found.num_rows,
+        "held-out sentences": len(text),
+        "positives of a neuron": evaluation.positives,
+        "neurons without a pattern that votes": found["patterns"].to_pylist().count(0),
+        **_tell(found, run, name),
+    }
+    remove(work)
+
+
+def _score(config: Config, subject: Subject, work: Path, fingerprint: str, share: float) -> HeldOutJob:
+    """Score the held-out sentences of the shards that are not scored yet."""
+    pool = replica_pool(config.ray, resources(config.ray), len(subject.job.shards))
+    as_made = dataclasses.replace(config.collect, dtype=subject.job.dtype)
+    device = machine_of(dataclasses.replace(config, collect=as_made), pool).device
+    # Ranks are asked for, not bits: any device may score.
+    here = dataclasses.replace(subject.job, device=device.device, device_name="", threads=pool.cpus)
+    job = HeldOutJob.of(here, share, absolute(work / "scores"), fingerprint)
+    expected = round(share * job.sentences)
+    subject.run.require_space(4 * job.rows * expected)
+    pending = [s.index for s in job.shards if committed(job.marker(s.index), fingerprint) is None]
+    done = 0
+    with task("scoring held-out sentences", expected, "sentences") as bar:
+
+        def on_row(row: dict[str, Any]) -> None:
+            nonlocal done
+            done += row["sentences"]
+            bar.update(min(done, expected))
+
+        with polled(lambda: bar.update(min(expected, done + beats(location(job.commits))["sentences"]))):
+            if pending:
+                score_shards(job, pending, pool, on_row, HeldOutReplica)
+    return job
+
+
+def _tell(found: pa.Table, run: RunDirectory, name: str) -> dict[str, Any]:
+    """Show what the table says by layer, write it and its picture; returns the shares of all neurons."""
+    rows = by_layer(found)
+    show_table("Signatures on unseen sentences", COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
+    with written(run.analysis(name, "evaluation.csv")) as path:
+        pyarrow.csv.write_csv(pa.Table.from_pylist(rows), path)
+    save(evaluation_by_layer(found, f"Source: {name}, run {run.root.name}"), run.analysis(name), "evaluation")
+    shares = {"> chance": "better than chance", "> words": "than their words", "> other's": "than another neuron's"}
+    return {"share of signatures": {title: round(rows[-1][key] or 0.0, 4) for key, title in shares.items()}}
+
+
+if __name__ == "__main__":
+    sys.exit(launch(run, SECTIONS))

@@ -1,0 +1,164 @@
+"""A signature as a classifier: how many bits its patterns and the length give a sentence.
+
+Nothing is fitted. A pattern votes with its LRC, in bits, when that is above 0 and no part of it explains it. Words add
+up. Patterns of another kind mostly overlap (the same words in longer and shorter pieces), so that of each kind the
+strongest one in the sentence counts alone. Tags are counted by token in signatures: a sentence gets their mean over
+its tokens. Length gives the log-likelihood ratio of two gamma distributions, the profile's and all sentences', each
+with its mean and standard deviation. The sum is the score.
+
+Of the rules tried on MiniLM and the six corpora, adding up the votes of all kinds was worse, as was letting
+overlapping patterns of different kinds count once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import gamma
+
+from neuronsig.errors import InputError
+from neuronsig.evaluation.matching import MAX_NODES, Postings, sequence_postings, set_postings, subtree_postings
+from neuronsig.evaluation.text import Text
+from neuronsig.miners.brackets import bracket_label, nodes_of
+
+Floats = NDArray[np.float64]
+WORDS, TAGS, METADATA, ITEMSET, SUBTREE = "words", "pos", "metadata", "itemset", "subtree"
+LENGTH = "length"
+SEQUENCES = {"word_sequence": "word", "pos_sequence": "pos", "mixed_sequence": "mixed"}
+"""Kinds of sequences, and how their limits are called in MiningConfig."""
+
+LEAST_SD = 0.5
+"""Words: a neuron whose sentences are all of one length does not rule out the next one."""
+
+
+@dataclass(frozen=True)
+class Vote:
+    """A pattern of a signature and its bits."""
+
+    kind: str
+    pattern: tuple[str, ...]
+    bits: float
+
+
+def votes_of(rows: Iterable[Mapping[str, Any]]) -> list[Vote]:
+    """The votes of a neuron's rows of SIGNATURES (kind, pattern, lrc, explained_by), strongest first.
+
+    A single item votes in its own kind alone: words, pos or metadata.
+    """
+    single = (WORDS, TAGS, METADATA, SUBTREE)
+    found = {
+        (row["kind"], tuple(row["pattern"])): float(row["lrc"])
+        for row in rows
+        if row["lrc"] > 0 and not row["explained_by"] and (len(row["pattern"]) > 1 or row["kind"] in single)
+    }
+    votes = [Vote(kind, pattern, bits) for (kind, pattern), bits in found.items()]
+    return sorted(votes, key=lambda vote: (-vote.bits, vote.kind, vote.pattern))
+
+
+class Matches:
+    """Which sentences of a text hold the patterns of many signatures; every distinct pattern is looked for once.
+
+    `mining` are the settings that the patterns were mined with: gaps and windows of sequences, labels of subtrees. A
+    pattern was frequent within its limits, so only within them does it count.
+    """
+
+    def __init__(self, votes: Iterable[Vote], text: Text, mining: Mapping[str, Any]) -> None:
+        """Raises InputError for a kind that is unknown, and for a malformed subtree."""
+        self.text = text
+        self._labels = _labels(text, str(mining.get("subtree_labels", "pos")))
+        distinct: dict[str, dict[tuple[str, ...], int]] = {}
+        for vote in votes:
+            of_kind = distinct.setdefault(vote.kind, {})
+            of_kind.setdefault(vote.pattern, len(of_kind))
+        self._number = distinct
+        self._postings = {kind: self._find(kind, list(of), mining) for kind, of in distinct.items()}
+
+    def sentences(self, vote: Vote) -> NDArray[np.int32]:
+        """Places in the text of the sentences with a pattern, ascending."""
+        return self._postings[vote.kind].of(self._number[vote.kind][vote.pattern])
+
+    def _find(self, kind: str, patterns: Sequence[tuple[str, ...]], mining: Mapping[str, Any]) -> Postings:
+        text = self.text
+        if kind == SUBTREE:
+            trees = [[(depth, self._labels.get(label, -1)) for depth, label in nodes_of(p[0])] for p in patterns]
+            trees = [tree if len(tree) <= MAX_NODES else [(0, -1)] for tree in trees]
+            return subtree_postings(trees, text.trees, text.word_codes, text.tag_codes, text.n_codes)
+        coded = [codes_of(kind, pattern, text) for pattern in patterns]
+        if kind in SEQUENCES:
+            return sequence_postings(coded, text.token_items, text.n_codes, *limits_of(kind, mining))
+        return set_postings(coded, text.sets, text.n_codes)
+
+
+def codes_of(kind: str, pattern: Sequence[str], text: Text) -> list[int]:
+    """A pattern's codes in a text, -1 for an item that no sentence has. Raises InputError for an unknown kind."""
+    if kind in (WORDS, "word_sequence"):
+        return [text.code(item, "words") for item in pattern]
+    if kind in (TAGS, "pos_sequence"):
+        return [text.code(item, "tags") for item in pattern]
+    if kind == METADATA:
+        return [text.code("=".join(pattern), "metadata")]
+    if kind in (ITEMSET, "mixed_sequence"):
+        return [_named(item, text) for item in pattern]
+    raise InputError(f"signatures/: kind {kind!r} is unknown; was it written by another version?")
+
+
+def limits_of(kind: str, mining: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Gap and window that sequences of a kind were mined with, None for no limit."""
+    gap, window = (mining.get(f"{SEQUENCES[kind]}_max_{name}") for name in ("gap", "window"))
+    return (None if gap is None or gap < 0 else int(gap)), (int(window) if window else None)
+
+
+def bits_by_kind(votes: Sequence[Vote], matches: Matches) -> dict[str, Floats]:
+    """Bits (sentences,) that the votes of each kind give each sentence."""
+    n = len(matches.text)
+    bits: dict[str, Floats] = {vote.kind: np.zeros(n) for vote in votes}
+    for vote in reversed(votes):  # the strongest is written last
+        found = bits[vote.kind]
+        if vote.kind == WORDS:
+            found[matches.sentences(vote)] += vote.bits
+        elif vote.kind != TAGS:
+            found[matches.sentences(vote)] = vote.bits
+    if TAGS in bits:
+        bits[TAGS] = _mean_over_tokens(votes, matches.text)
+    return bits
+
+
+def length_bits(text: Text, mean: float, sd: float) -> Floats:
+    """log2 of how much likelier each sentence's length (n,) is among those of a profile than among all of the text."""
+    lengths = text.lengths.astype(np.float64)
+    logs = []
+    for centre, spread in ((mean, sd), (lengths.mean(), lengths.std())):
+        shape = (max(centre, LEAST_SD) / max(spread, LEAST_SD)) ** 2
+        logs.append(gamma.logpdf(np.maximum(lengths, LEAST_SD), shape, scale=max(centre, LEAST_SD) / shape))
+    return np.asarray((logs[0] - logs[1]) / np.log(2.0))
+
+
+def _mean_over_tokens(votes: Sequence[Vote], text: Text) -> Floats:
+    by_tag = np.zeros(len(text.tags))
+    for vote in votes:
+        if vote.kind == TAGS and vote.pattern[0] in text.tags:
+            by_tag[text.tags[vote.pattern[0]]] = vote.bits
+    total = np.concatenate(([0.0], np.cumsum(by_tag[text.tag_codes - len(text.words)])))
+    return np.diff(total[text.offsets]) / np.maximum(text.lengths, 1)
+
+
+def _named(item: str, text: Text) -> int:
+    """An item of an itemset or a mixed sequence: `word=the`, `pos=NN`, `domain=book`, or a tag or word as it is."""
+    field, equals, name = item.partition("=")
+    if equals and field == "word":
+        return text.code(name, "words")
+    if equals and field == "pos":
+        return text.code(name, "tags")
+    if equals and field:
+        return text.code(item, "metadata")
+    return text.code(item, "tags" if item in text.tags else "words")
+
+
+def _labels(text: Text, layer: str) -> dict[str, int]:
+    """The code of every label that a node can have."""
+    names = text.words if layer == "words" else text.tags
+    return {bracket_label(name): text.code(name, "words" if layer == "words" else "tags") for name in names}

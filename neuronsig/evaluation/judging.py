@@ -1,0 +1,124 @@
+"""A block of neurons judged: every signature against its words, the length, another neuron's signature, and chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsig.errors import InputError
+from neuronsig.evaluation.classifier import LENGTH, WORDS, Matches, Vote, bits_by_kind, length_bits
+from neuronsig.evaluation.ranking import judge, spearman
+from neuronsig.evaluation.text import Text
+from neuronsig.neuron import Neuron
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a neuron's signature votes with: its patterns, strongest first, and the lengths of its sentences."""
+
+    votes: tuple[Vote, ...]
+    length_mean: float
+    length_sd: float
+
+
+def judge_block(
+    neurons: Sequence[Neuron],
+    signatures: Mapping[Neuron, Signature],
+    scores: NDArray[np.float32],
+    text: Text,
+    mining: Mapping[str, Any],
+    positives: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Rows of EVALUATION for neurons of one site, layer and sign; scores (sentences, neurons) of the text's sentences.
+
+    A neuron's positives are its `positives` best sentences, of equal ones those of lower id. Raises InputError when
+    these are not fewer than the sentences.
+    """
+    if not 0 < positives < len(text):
+        raise InputError(f"{positives} positives of {len(text)} held-out sentences: both kinds are needed")
+    matches = Matches((vote for neuron in neurons for vote in signatures[neuron].votes), text, mining)
+    total = np.empty((len(neurons), len(text)), np.float32)
+    for row, neuron in enumerate(neurons):
+        total[row] = sum(_bits(signatures[neuron], matches).values())
+    others = partners(neurons, seed)
+    rows = []
+    for row, neuron in enumerate(neurons):
+        other = others[row]
+        random = None if other is None else total[other]
+        # Made again: those of all neurons would not fit in the memory that the scores take.
+        by_kind = _bits(signatures[neuron], matches)
+        compared = judge_neuron(scores[:, row], total[row], by_kind, random, positives)
+        unit = None if other is None else neurons[other].unit
+        key = {"site": neuron.site, "layer": neuron.layer, "unit": neuron.unit, "sign": neuron.sign}
+        rows.append({**key, "patterns": len(signatures[neuron].votes), "random_unit": unit, **compared})
+    return rows
+
+
+def judge_neuron(
+    activations: NDArray[np.float32],
+    score: NDArray[np.floating],
+    by_kind: Mapping[str, NDArray[np.floating]],
+    random: NDArray[np.floating] | None,
+    positives: int,
+) -> dict[str, Any]:
+    """The measured columns of EVALUATION for one neuron; activations, score and the rest (sentences,)."""
+    n = len(activations)
+    best = np.argsort(-activations, kind="stable")[:positives]
+    positive = np.zeros(n, bool)
+    positive[best] = True
+    whole = judge(score, positive)
+    kinds = {kind: judge(found, positive) for kind, found in by_kind.items()}
+    nothing = judge(np.zeros(n), positive)
+    words, length = kinds.get(WORDS, nothing), kinds[LENGTH]
+    ap_low, ap_high = whole.ap.limits()
+    auroc_low, auroc_high = whole.auroc.limits()
+    over_words, over_words_low = whole.ap.over(words.ap)
+    found = {
+        "sentences": n,
+        "positives": positives,
+        "threshold": float(activations[best[-1]]),
+        "chance": positives / n,
+        "ap": whole.ap.value,
+        "ap_low": ap_low,
+        "ap_high": ap_high,
+        "auroc": whole.auroc.value,
+        "auroc_low": auroc_low,
+        "auroc_high": auroc_high,
+        "words_ap": words.ap.value,
+        "words_auroc": words.auroc.value,
+        "length_ap": length.ap.value,
+        "length_auroc": length.auroc.value,
+        "over_words": over_words,
+        "over_words_low": over_words_low,
+        "correlation": spearman(score, activations),
+        "beats_chance": ap_low > positives / n,
+        "beats_words": over_words_low > 0,
+        "kind_ap": [(kind, of.ap.value) for kind, of in sorted(kinds.items())],
+    }
+    if random is None:
+        return found
+    other = judge(random, positive)
+    more, low = whole.ap.over(other.ap)
+    compared = {"random_ap": other.ap.value, "random_auroc": other.auroc.value}
+    return found | compared | {"over_random": more, "over_random_low": low, "beats_random": low > 0}
+
+
+def partners(neurons: Sequence[Neuron], seed: int) -> list[int | None]:
+    """For each neuron the place of another one, drawn by seed; None where there is no other."""
+    if len(neurons) < 2:
+        return [None] * len(neurons)
+    first = neurons[0]
+    random = np.random.default_rng([seed, first.layer, first.unit, first.sign + 1])
+    steps = random.integers(1, len(neurons), len(neurons))
+    return [int(place) for place in (np.arange(len(neurons)) + steps) % len(neurons)]
+
+
+def _bits(signature: Signature, matches: Matches) -> dict[str, NDArray[np.float64]]:
+    """Bits (sentences,) that each kind of pattern, and the length, give each sentence."""
+    bits = bits_by_kind(signature.votes, matches)
+    return bits | {LENGTH: length_bits(matches.text, signature.length_mean, signature.length_sd)}

@@ -1,0 +1,123 @@
+"""Average precision and AUROC of a ranking, exact with ties, and how far another sample might move them.
+
+Both are averages over sentences, so each sentence has an influence on them: the derivative by its weight (infinitesimal
+jackknife, Efron 1982). The sum of the squared influences is the variance; for AUROC it is DeLong's (1988), with
+mid-ranks (Sun and Xu 2014). Two rankings of the same sentences are compared by the difference of their influences, as
+DeLong's test does. The number of positives is given by construction, so influences are centred within each class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
+from scipy.stats import rankdata
+
+Floats = NDArray[np.float64]
+
+Z = 1.959963984540054
+"""Standard errors from an estimate to its 95 % limits."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measure from 0 to 1 of one ranking, and the influence of each sentence on it, (n,)."""
+
+    value: float
+    influence: Floats
+
+    @property
+    def error(self) -> float:
+        """Standard error."""
+        return float(np.sqrt(np.sum(self.influence**2)))
+
+    def limits(self) -> tuple[float, float]:
+        """95 % limits, on the scale of the logit, so that they stay within 0 and 1 (Boyd, Eng and Page 2013)."""
+        if not 0 < self.value < 1:
+            return self.value, self.value
+        reach = Z * self.error / (self.value * (1 - self.value))
+        centre = float(logit(self.value))
+        return float(expit(centre - reach)), float(expit(centre + reach))
+
+    def over(self, other: Estimate) -> tuple[float, float]:
+        """How much higher this one is than that of another ranking of the same sentences, and the lower 95 % limit."""
+        more = self.value - other.value
+        return more, more - Z * float(np.sqrt(np.sum((self.influence - other.influence) ** 2)))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How well one ranking puts the positives first."""
+
+    ap: Estimate
+    auroc: Estimate
+
+
+def judge(scores: ArrayLike, positive: ArrayLike) -> Judged:
+    """Average precision and AUROC of scores (n,), the higher the sooner, for `positive` (n,) bool.
+
+    Average precision is the mean, over positives, of the precision among all sentences with at least their score;
+    sentences with equal scores come in together. Raises ValueError unless there are positives and negatives.
+    """
+    scores, positive = np.asarray(scores, np.float64), np.asarray(positive, bool)
+    p = int(positive.sum())
+    n = len(positive) - p
+    if not p or not n:
+        raise ValueError(f"{p} positives and {n} negatives: both are needed")
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # (groups,) the last of each equal score
+    group = np.empty(len(scores), np.int64)
+    group[order] = np.repeat(np.arange(len(last)), np.diff(last, prepend=-1))
+    hits = np.cumsum(positive[order])[last].astype(np.float64)  # (groups,) positives with at least this score
+    misses = last + 1 - hits
+    new_hits, new_misses = np.diff(hits, prepend=0.0), np.diff(misses, prepend=0.0)
+
+    precision = hits / (last + 1)
+    ap = float(new_hits @ precision) / p
+    # What one more hit, or miss, at this score or above changes in the precision of each group.
+    gain = _from_here_on(new_hits * misses / (last + 1.0) ** 2)
+    loss = _from_here_on(new_hits * hits / (last + 1.0) ** 2)
+    by_group = np.where(positive, (precision + gain)[group] - ap, -loss[group]) / p
+
+    # Of the other class, the share that this one is on the right side of; ties count one half.
+    lower = (n - misses + new_misses / 2) / n  # (groups,)
+    higher = (hits - new_hits / 2) / p
+    right = np.where(positive, lower[group], higher[group])
+    auroc = float(new_hits @ lower) / p
+    return Judged(
+        Estimate(ap, _centred(by_group, positive)),
+        Estimate(auroc, _centred(right / np.where(positive, p, n), positive)),
+    )
+
+
+def spearman(first: ArrayLike, second: ArrayLike) -> float:
+    """Rank correlation with mid-ranks; 0 where one of both is constant."""
+    a, b = (rankdata(values) - (np.size(values) + 1) / 2 for values in (first, second))
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size else 0.0
+
+
+def judge_slowly(scores: Sequence[float], positive: Sequence[bool]) -> tuple[float, float]:
+    """The definitions, sentence by sentence: (average precision, AUROC); what `judge` must equal."""
+    hits = [s for s, p in zip(scores, positive, strict=True) if p]
+    misses = [s for s, p in zip(scores, positive, strict=True) if not p]
+    precision = [sum(h >= s for h in hits) / sum(x >= s for x in scores) for s in hits]
+    pairs = [(h > m) + 0.5 * (h == m) for h in hits for m in misses]
+    return sum(precision) / len(hits), sum(pairs) / len(pairs)
+
+
+def _from_here_on(values: Floats) -> Floats:
+    return np.cumsum(values[::-1])[::-1]
+
+
+def _centred(influence: Floats, positive: NDArray[np.bool_]) -> Floats:
+    """Influences within each class around their mean, and for a class drawn anew, not known (n / (n - 1))."""
+    found = np.empty_like(influence)
+    for kind in (positive, ~positive):
+        size = int(kind.sum())
+        found[kind] = (influence[kind] - influence[kind].mean()) * np.sqrt(size / max(size - 1, 1))
+    return found
