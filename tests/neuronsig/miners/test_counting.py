@@ -82,6 +82,36 @@ def test_what_a_miner_finds_is_counted_alike():
     assert count_subtrees(CountingTrie(list(found)), trees).tolist() == found.supports.tolist()
 
 
+@pytest.mark.parametrize("block", [8, 1 << 18])
+def test_every_stratum_is_counted_as_if_it_were_alone(monkeypatch, block):
+    monkeypatch.setattr(counting, "BLOCK_ITEMS", block)
+    rng = np.random.default_rng(4)
+    sentences = [rng.integers(0, 4, rng.integers(0, 9)) for _ in range(60)]
+    trees = [[(rng.integers(-1, i), rng.integers(0, 3)) if i else (-1, 0) for i in range(6)] for _ in sentences]
+    strata = rng.integers(0, 3, 60)
+    trie = CountingTrie(sorted({tuple(rng.integers(0, 4, rng.integers(1, 4)).tolist()) for _ in range(40)}))
+    subtrees = CountingTrie(list(frequent_subtrees(as_forest(trees), 3, Limits(max_length=3))))
+    limits = Limits(max_gap=1)
+    by_stratum = count_sequences(trie, *encode(sentences), limits, strata=strata, n_strata=4)
+    trees_by_stratum = count_subtrees(subtrees, as_forest(trees), strata, 4)
+    for stratum in range(4):
+        alone = [i for i in range(60) if strata[i] == stratum]
+        expected = count_sequences(trie, *encode([sentences[i] for i in alone]), limits)
+        assert by_stratum[:, stratum].tolist() == expected.tolist()
+        expected = count_subtrees(subtrees, as_forest([trees[i] for i in alone]))
+        assert trees_by_stratum[:, stratum].tolist() == expected.tolist()
+    assert (by_stratum[:, :3].sum(axis=0) > 0).all()
+
+
+def test_flat_patterns_make_the_same_trie():
+    wanted = [(3, 1), (2,), (3, 1, 2), (1, 1)]
+    one, other = CountingTrie(wanted), CountingTrie.of(np.array([3, 1, 2, 3, 1, 2, 1, 1]), np.array([0, 2, 3, 6, 8]))
+    for name in ("first", "item", "ends", "codes"):
+        assert getattr(one, name).tolist() == getattr(other, name).tolist()
+    with pytest.raises(ValueError, match="distinct, not empty"):
+        CountingTrie.of(np.array([1, 1]), np.array([0, 1, 2]))
+
+
 def test_with_free_gaps_both_counters_agree():
     rng = np.random.default_rng(1)
     sentences = [rng.integers(-1, 9, rng.integers(0, 12)) for _ in range(100)]
