@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.folding import Counts, PatternItems, fold
+from neuronsig.folding import Counts, fold
 from neuronsig.matching import Matched, match_reference
+from neuronsig.pattern_items import PatternItems
 from neuronsig.statistics import PValueCounts, g2, keyness_order, log_ratio, lrc, p_value
 
 Codes = NDArray[np.int64]
