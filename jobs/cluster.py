@@ -56,7 +56,7 @@ def run(config: Config) -> Summary:
     check_table(run.topk(name), TOPK)
     check_table(run.profiles(name), PROFILES)
     words_plan = _words_plan(config.analysis, inputs["annotate"])
-    chosen = ("clusters", "restarts", "perplexity", "facets", "facet_sentences", "facet_floor", "seed")
+    chosen = ("clusters", "restarts", "perplexity", "facets", "facet_sentences", "facet_margin", "seed")
     plan = {"inputs": inputs, "words": words_plan, **{key: getattr(config.analysis, key) for key in chosen}}
     # The folder holds other jobs' results too.
     drawn = [file for file in list_files(run.analysis(name)) if "_by_" in file.stem or file.stem == "corpora"]
@@ -161,6 +161,7 @@ def _cluster(
         pq.write_table(neurons, path / "part-00000.parquet", compression="zstd")
     counts: dict[str, Any] = {
         "neurons": len(lists.neurons),
+        "silhouette of random sentences, at most": round(facets.by_chance, 3),
         "sentences in a list": sums.sentences,
         "sentences without a vector": sums.without_vector,
         "neurons without a vector": int((sums.counts == 0).sum()),

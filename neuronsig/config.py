@@ -403,7 +403,9 @@ class AnalysisConfig:
     perplexity: float = option(30.0, "t-SNE's perplexity")
     facets: int = option(4, "facets that a neuron's sentences may fall into, at most; 1: none are looked for")
     facet_sentences: int = option(2000, "sentences of each neuron that facets are looked for in, at most")
-    facet_floor: float = option(0.1, "mean silhouette below which a neuron's sentences are one facet")
+    facet_margin: float = option(
+        0.02, "a neuron's sentences are facets where their mean silhouette is this much above that of random sentences"
+    )
     seed: int = option(0, "seed of vectors, clusters, facets and t-SNE")
 
     def check(self, key: str) -> None:
@@ -414,7 +416,7 @@ class AnalysisConfig:
         require(self.perplexity > 0, f"{key}.perplexity", self.perplexity, "above 0")
         require(1 <= self.facets <= 8, f"{key}.facets", self.facets, "from 1 to 8")
         require(self.facet_sentences >= 50, f"{key}.facet_sentences", self.facet_sentences, "50 or more sentences")
-        require(0 < self.facet_floor < 1, f"{key}.facet_floor", self.facet_floor, "above 0 and below 1")
+        require(0 <= self.facet_margin < 1, f"{key}.facet_margin", self.facet_margin, "0 or more, and below 1")
         require(0 <= self.seed < 2**31, f"{key}.seed", self.seed, "0 or more, and below 2^31")
 
 

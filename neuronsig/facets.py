@@ -2,8 +2,9 @@
 
 Vectors are compared by their direction after the corpus's mean is taken off (Arora et al. 2017): what all sentences
 share tells none from another. Spherical k-means is tried with two clusters and more; the number with the highest mean
-silhouette (Rousseeuw 1987) is taken, and one facet where none reaches the floor. So a neuron that answers to one
-thing has one facet, and one that answers to two unrelated things says so.
+silhouette (Rousseeuw 1987) is taken, and one facet where none reaches the floor, which is what random sentences of
+the corpus reach, and a margin. So a neuron has facets where its sentences fall apart more clearly than any sentences
+do, and one that answers to two unrelated things says so.
 
 Everything is a function of the neuron's own sentences and a seed: the same for any cut into blocks.
 """
@@ -24,7 +25,7 @@ FEWEST = 50
 """Sentences with a vector below which nothing is split."""
 LEAST_SHARE = 0.05
 """A split with a smaller facet is no split: a handful of odd sentences is not a thing that the neuron answers to."""
-RESTARTS, ITERATIONS = 4, 25
+RESTARTS, ITERATIONS = 3, 25
 SILHOUETTE_SENTENCES = 500
 WORDS, WORD_COUNT, WORD_SHARE = 8, 5, 0.02
 

@@ -28,7 +28,9 @@ from neuronsig_ray.vectors import BLOCK_SENTENCES, TopLists, WordSource, first_o
 CORPUS_SENTENCES = 200_000
 """Sentences of the corpus whose words and mean vector the facets are compared with."""
 BLOCK_NEURONS = 24
-_SEED = 0x666163657473
+RANDOM_SETS = 16
+"""Sets of random sentences, each as many as a neuron's, whose silhouettes are what chance gives."""
+_SEED, _CHANCE = 0x666163657473, 0x6368616E6365
 
 
 @dataclass(frozen=True)
@@ -37,20 +39,24 @@ class Settings:
 
     most: int
     sentences: int
-    floor: float
+    margin: float
     seed: int
 
     @classmethod
     def of(cls, config: AnalysisConfig) -> Settings:
-        return cls(config.facets, config.facet_sentences, config.facet_floor, config.seed)
+        return cls(config.facets, config.facet_sentences, config.facet_margin, config.seed)
 
 
 @dataclass(frozen=True)
 class FacetColumns:
-    """The columns `facets` and `silhouette` of NEURONS, in the order of the lists' neurons."""
+    """The columns `facets` and `silhouette` of NEURONS, in the order of the lists' neurons.
+
+    `by_chance` is the highest silhouette of a set of random sentences; NaN where the corpus is too small for one.
+    """
 
     facets: list[list[dict[str, Any]]]
     silhouette: list[float | None]
+    by_chance: float
 
 
 def sampled(lists: TopLists, most: int) -> Membership:
@@ -81,12 +87,13 @@ def neuron_facets(
     The same to the bit on the same machine for any cut into tasks.
     """
     sample = sampled(lists, settings.sentences)
-    share = min(1.0, CORPUS_SENTENCES / max(total, 1))
-    corpus, mean = _prepare(files, sample, share, words, folder, read)
+    corpus, mean, drawn = _prepare(files, sample, _Draw.of(total, settings), words, folder, read)
     order = np.argsort(sample.neurons, kind="stable")
     bounds = np.searchsorted(sample.neurons[order], np.arange(sample.n_neurons + 1))
     ids = sample.sentence_ids[order]
-    shared = ray.put((corpus, mean, settings))
+    by_chance = ray.get(_chance.remote(absolute(folder), drawn, mean, settings))
+    floor = settings.margin + (0.0 if np.isnan(by_chance) else by_chance)
+    shared = ray.put((corpus, mean, settings, floor))
     blocks = range(0, len(lists.neurons), BLOCK_NEURONS)
     found: dict[int, list[tuple[list[dict[str, Any]], float | None]]] = {}
     pending: list[Any] = []
@@ -100,7 +107,7 @@ def neuron_facets(
     while pending:
         _take(pending, found, done)
     rows = [row for first in blocks for row in found[first]]
-    return FacetColumns([facets for facets, _ in rows], [value for _, value in rows])
+    return FacetColumns([facets for facets, _ in rows], [value for _, value in rows], by_chance)
 
 
 def _take(pending: list[Any], found: dict[int, Any], done: Callable[[int], None] | None) -> None:
@@ -110,15 +117,32 @@ def _take(pending: list[Any], found: dict[int, Any], done: Callable[[int], None]
         done(len(rows))
 
 
+@dataclass(frozen=True)
+class _Draw:
+    """Which sentences of the corpus are drawn, by a hash of the id.
+
+    `share` of them for the words and the mean; `sets` random sets of the share `each`.
+    """
+
+    share: float
+    sets: int
+    each: float
+
+    @classmethod
+    def of(cls, total: int, settings: Settings) -> _Draw:
+        each = min(1.0, settings.sentences / max(total, 1))
+        return cls(min(1.0, CORPUS_SENTENCES / max(total, 1)), max(1, min(RANDOM_SETS, int(1 / each))), each)
+
+
 def _prepare(
     files: Sequence[Path],
     sample: Membership,
-    share: float,
+    draw: _Draw,
     words: WordSource,
     folder: Path,
     read: Callable[[int], None] | None,
-) -> tuple[CorpusWords, Doubles]:
-    """Write the folder; returns the words and the mean vector of the corpus's sample."""
+) -> tuple[CorpusWords, Doubles, list[Ints]]:
+    """Write the folder; returns the words and the mean vector of the corpus's sample, and the random sets."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = ray.put(np.unique(sample.sentence_ids))
     limit = max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
@@ -126,30 +150,37 @@ def _prepare(
     pending: list[Any] = []
     for number, file in enumerate(files):
         target = folder / f"part-{number:05d}.arrow"
-        pending.append(_read_file.remote(number, absolute(file), absolute(target), wanted, share, words))
+        pending.append(_read_file.remote(number, absolute(file), absolute(target), wanted, draw, words))
         while len(pending) >= limit or (number + 1 == len(files) and pending):
             key, *part = first_of(pending)
             parts[key] = part
             if read:
                 read(1)
     ordered = [parts[number] for number in range(len(files))]
-    counts = pa.concat_tables([counted for counted, _, _, _ in ordered]).group_by("word").aggregate([("n", "sum")])
+    counts = pa.concat_tables([part[0] for part in ordered]).group_by("word").aggregate([("n", "sum")])
     counts = counts.sort_by("word")
     n, known = (sum(part[at] for part in ordered) for at in (1, 3))
-    mean = np.sum([sums for _, _, sums, _ in ordered], axis=0) / max(known, 1)
-    return CorpusWords(counts["word"].combine_chunks(), counts["n_sum"].to_numpy().astype(np.int64), n), mean
+    mean = np.sum([part[2] for part in ordered], axis=0) / max(known, 1)
+    ids = np.concatenate([part[4] for part in ordered])
+    place = (uniform(ids, _CHANCE) // draw.each).astype(np.int64)
+    drawn = [np.sort(ids[place == number]) for number in range(draw.sets)]
+    return CorpusWords(counts["word"].combine_chunks(), counts["n_sum"].to_numpy().astype(np.int64), n), mean, drawn
 
 
 @ray.remote(num_cpus=1)
 def _read_file(
-    number: int, file: str, target: str, wanted: Ints, share: float, words: WordSource
-) -> tuple[int, pa.Table, int, Doubles, int]:
-    """Vectors and words of the sentences wanted, written to `target`; words, mean and size of the corpus's sample."""
+    number: int, file: str, target: str, wanted: Ints, draw: _Draw, words: WordSource
+) -> tuple[int, pa.Table, int, Doubles, int, Ints]:
+    """Write vectors and words of the sentences wanted and of the random sets.
+
+    Returns the words, size, summed vectors and sentences with a vector of the corpus's sample, and the sets' ids.
+    """
     vectors = opened_words(words)
     schema = pa.schema(
         [("sentence_id", pa.int64()), ("vector", pa.binary(2 * vectors.dimension)), ("words", pa.list_(pa.string()))]
     )
-    counts: list[pa.Table] = []
+    counts = [pa.table({"word": pa.array([], pa.string()), "n": pa.array([], pa.int64())})]
+    random = [np.zeros(0, np.int64)]
     sums, known, n = np.zeros(vectors.dimension), 0, 0
     store = location(target)
     with store.open("wb") as stream, pa.ipc.new_file(stream, schema) as writer:
@@ -157,7 +188,10 @@ def _read_file(
             ids, tokens = batch.column("sentence_id").to_numpy(), batch.column("tokens")
             place = np.minimum(np.searchsorted(wanted, ids), max(len(wanted) - 1, 0))
             own = wanted[place] == ids if len(wanted) else np.zeros(len(ids), bool)
-            drawn = uniform(ids, _SEED) < share
+            by_chance = uniform(ids, _CHANCE) < draw.sets * draw.each
+            random.append(ids[by_chance])
+            own |= by_chance
+            drawn = uniform(ids, _SEED) < draw.share
             if drawn.any():
                 counted, added, with_vector = _corpus_part(tokens.filter(pa.array(drawn)), vectors)
                 counts.append(counted)
@@ -168,13 +202,8 @@ def _read_file(
                 raw = pa.py_buffer(np.ascontiguousarray(means.astype(np.float16)).tobytes())
                 column = pa.Array.from_buffers(schema.field("vector").type, len(means), [None, raw])
                 writer.write_batch(pa.record_batch([pa.array(ids[own]), column, _lowered(kept)], schema=schema))
-    counted = (
-        pa.concat_tables(counts)
-        if counts
-        else pa.table({"word": pa.array([], pa.string()), "n": pa.array([], pa.int64())})
-    )
-    counted = counted.group_by("word").aggregate([("n", "sum")]).rename_columns(["word", "n"])
-    return number, counted, n, sums, known
+    counted = pa.concat_tables(counts).group_by("word").aggregate([("n", "sum")]).rename_columns(["word", "n"])
+    return number, counted, n, sums, known, np.concatenate(random)
 
 
 def _corpus_part(tokens: pa.Array, vectors: Any) -> tuple[pa.Table, Doubles, int]:
@@ -220,20 +249,31 @@ def _sentences(folder: str) -> _Sentences:
 
 
 @ray.remote(num_cpus=1)
+def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, settings: Settings) -> float:
+    """The highest silhouette of a split of random sentences."""
+    found = []
+    for number, ids in enumerate(drawn):
+        if len(ids):
+            vectors, _ = _sentences(folder).of(ids)
+            found.append(find_facets(vectors, mean, settings.most, 2.0, (settings.seed, number)).silhouette)
+    return max((value for value in found if not np.isnan(value)), default=float("nan"))
+
+
+@ray.remote(num_cpus=1)
 def _block(
     folder: str,
     first: int,
     neurons: Sequence[Neuron],
     ids: Sequence[Ints],
-    shared: tuple[CorpusWords, Doubles, Settings],
+    shared: tuple[CorpusWords, Doubles, Settings, float],
 ) -> tuple[int, list[tuple[list[dict[str, Any]], float | None]]]:
-    corpus, mean, settings = shared
+    corpus, mean, settings, floor = shared
     found = []
     for neuron, own in zip(neurons, ids, strict=True):
         hashed = own[np.argsort(uniform(own, _SEED), kind="stable")]
         vectors, words = _sentences(folder).of(hashed)
         seed = (settings.seed, SITES.index(neuron.site), neuron.layer, neuron.unit, int(neuron.sign > 0))
-        facets = find_facets(vectors, mean, settings.most, settings.floor, seed)
+        facets = find_facets(vectors, mean, settings.most, floor, seed)
         n = sum(len(facet.rows) for facet in facets.facets)
         rows = [
             {
