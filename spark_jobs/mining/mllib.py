@@ -91,7 +91,8 @@ def mine_mllib(
         for kind in mining.kinds:
             patterns = select_found(kind, found[found["kind"] == kind], len(sentences), mining)
             batches.append(counted_rows(key[0], kind, patterns, sentences, dictionary, mining))
-        return pa.Table.from_batches(batches).to_pandas()
+        # pandas' own strings may be Arrow's in chunks, which Spark does not take.
+        return pa.Table.from_batches(batches).to_pandas().astype({"kind": object})
 
     found = session.read.schema(FOUND).parquet(*[uri(found_folder(work, code)) for code in codes])
     both = found.groupBy("neuron").cogroup(joined.groupBy("neuron"))

@@ -76,7 +76,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     clock.lap("encoding")
     profiles = _profiles(topk, encoded, dictionary, neurons, mining, paths)
     clock.lap("profiles")
-    chosen = choose_neurons(paths.work / "profiles", mining)
+    chosen = choose_neurons(paths.work / "profiles", mining) if mining.kinds else []
     mined = {neuron_code(neuron): neurons[neuron_code(neuron)] for neuron in chosen}
     counts = {
         "neurons profiled": len(neurons),
@@ -138,6 +138,12 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
     known = set(codes)
     neurons = [neuron_of(code) for code in codes]
     layers = sorted({neuron.layer for neuron in neurons})
+    signs = sorted({neuron.sign for neuron in neurons}, reverse=True)
+    for sign in mining.signs:
+        if sign not in signs:
+            raise ConfigError(
+                f"mining.signs={mining.signs}: {topk} holds signs {signs}; choose of those, or collect both"
+            )
     for layer in mining.layers:
         if layer not in layers:
             raise ConfigError(
@@ -146,6 +152,10 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
             )
     for name in mining.neurons:
         neuron = Neuron.parse(name)
+        if mining.signs and neuron.sign not in mining.signs:
+            raise ConfigError(
+                f"mining.neurons={name}: its sign is not in mining.signs={mining.signs}; change one of both"
+            )
         if neuron_code(neuron) in known:
             continue
         same_site = [n for n in neurons if n.site == neuron.site]
@@ -212,7 +222,7 @@ def _patterns(
     paths: MiningPaths,
     clock: Stopwatch,
 ) -> tuple[DataFrame | None, dict[str, Any]]:
-    if not mined or not mining.kinds:
+    if not mined:
         return None, {}
     session = encoded.sparkSession
     batches = paths.work / "patterns"

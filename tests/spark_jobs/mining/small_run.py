@@ -40,7 +40,7 @@ def sentence(sentence_id: int, words: str, tags: str = "", domain: str = "book",
         "text": words,
         "tokens": tokens,
         "pos": pos,
-        "heads": [0] * len(tokens),
+        "heads": list(range(len(tokens))),  # every word under the one before it
         "metadata": [(name, value.split(",")) for name, value in metadata.items()],
     }
 

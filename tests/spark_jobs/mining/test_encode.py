@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.errors import InputError
+from neuronsig.holdout import is_held_out
 from neuronsig.profiles import OTHER
 from spark_jobs.mining.encode import encode_sentences, read_binary
 from tests.spark_jobs.mining.small_run import random_sentences, sentence, write_run
@@ -18,11 +19,12 @@ def encode(spark, run, **changes):
     return encode_sentences(spark, run.sentences, run.work("encoded"), **settings)
 
 
-def decoded(run):
-    """sentence_id -> (words, items, tags) as lists of codes."""
+def decoded(run, *names):
+    """sentence_id -> (words, items, tags), or other columns, as lists of codes."""
     table = pq.read_table(run.work("encoded", "sentences"), partitioning=None).combine_chunks()
     columns = []
-    for name, dtype in (("words", "<i4"), ("items", "<i4"), ("tags", "u1")):
+    types = {"words": "<i4", "items": "<i4", "tags": "u1", "heads": "<i2"}
+    for name, dtype in [(name, types[name]) for name in names or ("words", "items", "tags")]:
         flat, lengths = read_binary(pa.concat_arrays(table[name].chunks), dtype)
         columns.append([part.tolist() for part in np.split(flat, np.cumsum(lengths)[:-1])])
     return dict(sorted(zip(table["sentence_id"].to_pylist(), zip(*columns, strict=True), strict=True)))
@@ -64,6 +66,46 @@ def test_encoded_sentences_hold_words_in_order_and_items_once(spark, tmp_path):
         [word["the"], word["cat"], value["author", "w"], value["author", "x"], value["domain", "book"]]
     )
     assert found[3][1] == sorted([word["the"], word["cat"], value["domain", "news"]])
+
+
+def test_strata_are_counted_as_they_are_encoded(spark, tmp_path):
+    rows = random_sentences(900)
+    run = write_run(tmp_path, rows, {(1, 0): [0]})
+    dictionary = encode(spark, run, match="length_domain")
+    assert dictionary.domains == ["book", "news"]
+    assert dictionary.strata.domains == 2
+    assert dictionary.strata.bins > 3
+    table = pq.read_table(run.work("encoded", "sentences"), partitioning=None)
+    code = dict(zip(table["sentence_id"].to_pylist(), table["stratum"].to_pylist(), strict=True))
+    lengths = np.array([len(row["tokens"]) for row in rows])
+    domains = np.array([["book", "news"].index(row["domain"]) for row in rows])
+    expected = dictionary.strata.codes(lengths, domains).tolist()
+    assert [code[i] for i in range(900)] == expected
+    assert dictionary.stratum_sentences.tolist() == np.bincount(expected, minlength=dictionary.strata.size).tolist()
+    assert dictionary.stratum_sentences.min() > 0
+
+
+def test_held_out_sentences_are_in_no_row_and_no_count(spark, tmp_path):
+    rows = random_sentences(200)
+    run = write_run(tmp_path, rows, {(1, 0): [0]})
+    dictionary = encode(spark, run, holdout=0.3)
+    out = is_held_out(np.arange(200), 0.3)
+    kept = [row for row, left_out in zip(rows, out, strict=True) if not left_out]
+    assert 30 < out.sum() < 90
+    assert sorted(decoded(run)) == [row["sentence_id"] for row in kept]
+    assert dictionary.n_sentences == len(kept) == dictionary.stratum_sentences.sum() == dictionary.n_trees
+    words = Counter(word for row in kept for word in {token.lower() for token in row["tokens"]})
+    assert dict(zip(dictionary.words, dictionary.word_sentences.tolist(), strict=True)) == words
+
+
+def test_trees_are_kept_where_every_head_is_in_its_place(spark, tmp_path):
+    rows = [sentence(i, "the red dog") for i in range(6)]
+    for row, heads in zip(rows, ([2, 0, 2], None, [], [0, 1], [0, 1, 4], [0, 1, -1]), strict=True):
+        row["heads"] = heads
+    run = write_run(tmp_path, rows, {(1, 0): [0]})
+    dictionary = encode(spark, run)
+    assert [heads for (heads,) in decoded(run, "heads").values()] == [[2, 0, 2], [], [], [], [], []]
+    assert dictionary.n_trees == 1
 
 
 def test_rare_and_surplus_metadata_values_become_one_other(spark, tmp_path):
