@@ -76,7 +76,7 @@ def make_job(plan: ShardPlan, tokenized: Path, work: Path, model: str, k: int, *
         "k": k,
         "skip_prefix": 0,
         "skip_suffix": 0,
-        "batch_tokens": 16_384,
+        "batch_tokens": 4096,
         "threads": 1,
         "sentences": plan.sentences,
         "shards": tuple(plan.shards),
@@ -98,8 +98,9 @@ def collect(job: Job, table: str = "") -> dict[str, float]:
     if table:
         from neuronsig_ray.reduce import write_final
 
-        for position in range(len(job.groups)):
-            write_final(job, commits(job), table, position)
+        files = commits(job)
+        with ThreadPoolExecutor(job.threads or 1) as pool:
+            list(pool.map(lambda position: write_final(job, files, table, position), range(len(job.groups))))
     return {
         "seconds": time.monotonic() - clock,
         "reduce": time.monotonic() - scored,

@@ -52,6 +52,7 @@ from neuronsig.checkpoint import model_config
 from neuronsig.config import ModelConfig
 from neuronsig.shards import rectangles
 from neuronsig.topk import reference, unpack
+from neuronsig_ray.prepare import BATCH_TOKENS
 from neuronsig_ray.selection import ShardTopK
 
 Lists = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
@@ -203,7 +204,7 @@ def model_stream(folder: str, model: str, inputs: list[list[int]], rows: int, k:
     order = np.argsort(lengths, kind="stable")
     blocks, starts = [], [0]
     ids: list[npt.NDArray[np.int64]] = []
-    for start, stop, _ in rectangles(lengths[order], 16_384):
+    for start, stop, _ in rectangles(lengths[order], BATCH_TOKENS["cpu"]):
         chosen = order[start:stop]
         starts.append(starts[-1] + len(chosen))
         ids.append(chosen)

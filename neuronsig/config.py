@@ -158,7 +158,7 @@ class CollectConfig:
     special_tokens: bool = option(True, "whether pooling includes [CLS], [SEP] and the like")
     dtype: str = option("auto", "float32, bfloat16, or auto: bfloat16 where the hardware multiplies it natively")
     batch_tokens: int = option(
-        0, "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 16384 or 131072 (GPU)"
+        0, "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 4096 or 131072 (GPU)"
     )
     shard_sentences: int = option(131_072, "sentences of one shard, the unit of work and of commit")
     seed: int = option(0, "seed of the permutation that spreads the corpus over the shards")
@@ -381,7 +381,7 @@ class TriggersConfig:
 class ReinitialiseConfig:
     """The null model that `jobs.reinitialise` writes (P1 4.1)."""
 
-    output: str = option("", "folder the model is written to; empty: <name>-reinitialised below the run directory")
+    output: str = option("", "folder the model is written to; empty: RUN/models/<name>-reinitialised")
     seed: int = option(0, "seed of the random weights")
 
     def check(self, key: str) -> None:

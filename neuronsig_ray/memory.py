@@ -14,10 +14,26 @@ PROCESS = 1 << 30
 # (MiniLM in bfloat16, 99 shapes: 630 MiB kept with the default of 1024, 380 MiB with 32, at the same speed.)
 _KERNELS_KEPT = "32"
 
+# mallopt's M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_ARENA_MAX: one heap for all threads, from which all tensors come.
+_KEEP = ((-3, 1 << 30), (-1, (1 << 31) - 1), (-8, 1))
+
 
 def keep_few_kernels() -> None:
     """Bound oneDNN's cache; to be called before the first forward pass of the process."""
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS_KEPT)
+
+
+def reuse_blocks() -> None:
+    """Let freed tensors' memory serve the next ones; to be called before the process has other threads.
+
+    By default glibc asks the machine for every tensor above 128 KiB and gives it back, so that each layer of each
+    batch touches fresh pages: 1.3 to 1.9 times slower (MiniLM, bfloat16, 2 cores with AMX). `give_back` returns what
+    is free after each shard.
+    """
+    with suppress(OSError, AttributeError):  # not glibc
+        libc = ctypes.CDLL("libc.so.6")
+        for parameter, value in _KEEP:
+            libc.mallopt(ctypes.c_int(parameter), ctypes.c_int(value))
 
 
 def give_back() -> None:

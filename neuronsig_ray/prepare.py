@@ -24,7 +24,7 @@ from neuronsig_ray.sites import activation_bound, attention_kernel, groups_in, s
 from neuronsig_ray.stopping import in_plan
 
 # Tokens of a batch: beyond these a device is no faster (CPU: benchmarks/batch_tokens.py; GPU: not yet measured).
-BATCH_TOKENS = {"cpu": 16_384, "cuda": 131_072}
+BATCH_TOKENS = {"cpu": 4096, "cuda": 131_072}
 # Tokens of the shortest inputs that come in full batches.
 SHORTEST = 3
 

@@ -103,6 +103,14 @@ def base_group(job: Job, folder: Path, position: int) -> Keys:
     return keys[order]
 
 
+# Ids in the order of scores are random: packed to the bits they need they are small, and nothing compresses them.
+_ENCODING: dict[str, Any] = {
+    "use_dictionary": ["site", "layer", "unit", "sign"],
+    "column_encoding": {"rank": "DELTA_BINARY_PACKED", "sentence_id": "DELTA_BINARY_PACKED"},
+    "compression": {name: "none" if name == "sentence_id" else "zstd" for name in TOPK.names},
+}
+
+
 def base_ladder(job: Job, folder: Path) -> npt.NDArray[np.float32]:
     """What the lists of the finished table say of thresholds (neuronsig.ladder), (rows, ranks) float32."""
     groups = [rungs(*ragged(base_group(job, folder, position)), job.k) for position in range(len(job.groups))]
@@ -144,7 +152,7 @@ def write_final(
 
     def write(path: Path) -> dict[str, Any]:
         rows = 0
-        with pq.ParquetWriter(path, TOPK, compression="zstd", use_dictionary=["site", "unit"]) as writer:
+        with pq.ParquetWriter(path, TOPK, **_ENCODING) as writer:
             for table in topk_tables(job, group, keys):
                 writer.write_table(table, row_group_size=max(1, table.num_rows))
                 rows += table.num_rows

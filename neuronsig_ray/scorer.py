@@ -26,7 +26,7 @@ from neuronsig.shards import Shard, rectangles
 from neuronsig.storage import location, read_bytes
 from neuronsig.topk import Keys, ragged
 from neuronsig_ray.job import SHARD_TOPK, Group, Job
-from neuronsig_ray.memory import give_back, keep_few_kernels, peak_bytes
+from neuronsig_ray.memory import give_back, keep_few_kernels, peak_bytes, reuse_blocks
 from neuronsig_ray.model import InspectedModel
 from neuronsig_ray.selection import ShardTopK
 from neuronsig_ray.thresholds import SharedThresholds, in_job_order, write_ladder
@@ -88,6 +88,7 @@ class Replica:
 
     def __init__(self, job: Job, watch: Watch = lambda done: None) -> None:
         self.job, self.watch = job, watch
+        reuse_blocks()
         self._device = ThreadPoolExecutor(1, "scoring", torch.set_num_threads, (job.threads or 1,))
         self._sorters = ThreadPoolExecutor(job.threads or 1, "sorting")
         self._device.submit(self._load).result()
