@@ -14,7 +14,8 @@ class Evidence(NamedTuple):
 
     What n1 and n2 count is what mining counted: sentences for words, patterns and metadata, tokens for tags.
     `log_ratio` is log2 of the relative frequencies' ratio, `lrc` its conservative confidence limit (0: not
-    distinguishable from the reference).
+    distinguishable from the reference), both against `matched`, the share of the reference's sentences of the same
+    lengths (None: not known). `explained_by` is the pattern that this one says again.
     """
 
     kind: str
@@ -26,6 +27,9 @@ class Evidence(NamedTuple):
     log_ratio: float
     lrc: float
     g2: float = 0.0
+    matched: float | None = None
+    q: float = 1.0
+    explained_by: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -34,7 +38,9 @@ class Evidence(NamedTuple):
 
     @property
     def reference(self) -> float | None:
-        """Relative frequency in the reference, 0 to 1; None when there is no reference."""
+        """Relative frequency in the reference, matched where that is known, 0 to 1; None without a reference."""
+        if self.matched is not None:
+            return self.matched
         return self.f2 / self.n2 if self.n2 > 0 else None
 
     @property
@@ -89,6 +95,52 @@ class Share:
         return self.value / self.corpus if self.corpus else None
 
 
+class Effect(NamedTuple):
+    """How far a measure is from the reference: of shares log2 of the ratio, of means Hedges' g (standard deviations).
+
+    `low` and `high` are 95 % limits, of the log ratio of shares and of the mean itself; None: not known.
+    """
+
+    value: float | None
+    reference: float | None
+    effect: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class FacetView:
+    """One of the things that a neuron answers to: its share of the sentences, and the words that set it apart."""
+
+    share: float
+    words: tuple[str, ...]
+    typical: SentenceView | None = None
+
+
+@dataclass(frozen=True)
+class TriggerView:
+    """What carries the activation inside the top sentences (neuronsig.triggers.detectors says what detectors are)."""
+
+    detector: str
+    word: str = ""
+    word_share: float = 0.0
+    tag: str = ""
+    tag_share: float = 0.0
+    covered_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScoreView:
+    """How well the signature tells unseen sentences that activate the neuron from others (jobs.evaluate)."""
+
+    ap: float
+    chance: float
+    beats_chance: bool
+    beats_words: bool
+    words_ap: float = 0.0
+    auroc: float = 0.5
+
+
 @dataclass(frozen=True)
 class Link:
     """Another neuron worth a look from this one."""
@@ -104,7 +156,8 @@ class NeuronView:
 
     `evidence` holds the rows of `signatures/` by kind, ranked; `metadata` the whole distribution of each field,
     most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1; `mining_command` what mines the
-    neuron's patterns where they were not mined.
+    neuron's patterns where they were not mined. `effects` has the keys length, position, relative_position, noun, verb
+    and adj. Facets, trigger and score are None where the jobs that find them have not run.
     """
 
     neuron: Neuron
@@ -123,6 +176,10 @@ class NeuronView:
     cluster_size: int = 0
     similar: tuple[Link, ...] = field(default=())
     mining_command: str = ""
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+    facets: tuple[FacetView, ...] | None = None
+    trigger: TriggerView | None = None
+    score: ScoreView | None = None
 
     def of(self, kind: str) -> tuple[Evidence, ...]:
         """The ranked rows of one kind; empty when mining found or looked for none."""

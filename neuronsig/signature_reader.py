@@ -16,7 +16,7 @@ from neuronsig.errors import ConfigError, InputError
 from neuronsig.highlight import Signature
 from neuronsig.mining_command import mining_command
 from neuronsig.neuron import SITES, Neuron
-from neuronsig.neuron_view import Evidence, Link, NeuronView, SentenceView, Share
+from neuronsig.neuron_view import Effect, Evidence, Link, NeuronView, SentenceView, Share
 from neuronsig.profiles import most_selective
 from neuronsig.rundir import RunDirectory
 from neuronsig.storage import parquet_source, read_parquet
@@ -148,6 +148,7 @@ class SignatureReader:
             cluster_size=len(self.clusters.get(cluster, ())) if cluster is not None else 0,
             similar=similar,
             mining_command="" if row["mined"] else mining_command(self.run, self.model, neuron),
+            effects=effects_of(row),
         )
 
     def _is_current(self, stage: str, needed_by: str) -> bool:
@@ -173,12 +174,13 @@ class SignatureReader:
 
     def _evidence(self, neurons: Sequence[Neuron]) -> dict[Neuron, dict[str, tuple[Evidence, ...]]]:
         table = _scan(self.run.signatures(self.model), SIGNATURES.names, _neuron_filter(neurons)).sort_by("rank")
-        names = ("site", "layer", "unit", "sign", "kind", "pattern", "f1", "n1", "f2", "n2", "log_ratio", "lrc", "g2")
+        key = ("site", "layer", "unit", "sign")
+        cells = ("kind", "pattern", "f1", "n1", "f2", "n2", "log_ratio", "lrc", "g2", "matched", "q", "explained_by")
         wanted = {(n.site, n.layer, n.unit, n.sign): n for n in neurons}
         found: dict[Neuron, dict[str, list[Evidence]]] = {}
-        for row in zip(*(table[name].to_pylist() for name in names), strict=True):
+        for row in zip(*(table[name].to_pylist() for name in key + cells), strict=True):
             if (neuron := wanted.get(row[:4])) is not None:
-                evidence = Evidence(row[4], tuple(row[5]), *row[6:])
+                evidence = Evidence(*row[4:])._replace(pattern=tuple(row[5]), explained_by=tuple(row[-1] or ()))
                 found.setdefault(neuron, {}).setdefault(evidence.kind, []).append(evidence)
         return {neuron: {kind: tuple(rows) for kind, rows in kinds.items()} for neuron, kinds in found.items()}
 
@@ -276,6 +278,13 @@ def metadata_distribution(
             rows.append(known.get((name, value), bare))
         found[name] = tuple(sorted(rows, key=lambda row: (-row.f1, row.pattern)))
     return found
+
+
+def effects_of(row: Mapping[str, Any]) -> dict[str, Effect]:
+    """The effects of a row of PROFILES, by what was measured."""
+    means = dict.fromkeys(("length", "position", "relative_position"), ("mean", "reference", "effect", "low", "high"))
+    shares = dict.fromkeys(("noun", "verb", "adj"), ("share", "reference", "log_ratio", "low", "high"))
+    return {name: Effect(*(row[f"{name}_{part}"] for part in parts)) for name, parts in (means | shares).items()}
 
 
 def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
