@@ -105,7 +105,7 @@ def judge_blocks(
 def _judge(evaluation: Evaluation, block: Block, text: Text) -> None:
     ids, scores = read_block([location(file) for file in evaluation.scores], block)
     assert np.array_equal(ids, text.ids)
-    signatures = read_signatures(evaluation, block.neurons)
+    signatures = read_signatures(evaluation.signatures, evaluation.profiles, block.neurons)
     rows = judge_block(
         *(block.neurons, signatures, scores, text),
         *(evaluation.mining, evaluation.positives, evaluation.seed),
@@ -120,27 +120,28 @@ def _judge(evaluation: Evaluation, block: Block, text: Text) -> None:
     commit(data, evaluation.marker(block), evaluation.fingerprint, write)
 
 
-def read_signatures(evaluation: Evaluation, neurons: Sequence[Neuron]) -> dict[Neuron, Signature]:
-    """Signatures of neurons of one site, layer and sign. Raises InputError where a neuron has no profile."""
+def read_signatures(signatures: str, profiles: str, neurons: Sequence[Neuron]) -> dict[Neuron, Signature]:
+    """Signatures of neurons of one site, layer and sign, from the folders of both tables.
+
+    Raises InputError where a neuron has no profile.
+    """
     first = neurons[0]
     wanted = (ds.field("site") == first.site) & (ds.field("layer") == first.layer) & (ds.field("sign") == first.sign)
     units = [neuron.unit for neuron in neurons]
     wanted &= (ds.field("unit") >= min(units)) & (ds.field("unit") <= max(units))
     rows: dict[int, list[dict[str, Any]]] = {unit: [] for unit in units}
     kept = wanted & (ds.field("lrc") > 0)
-    for row in _scan(evaluation.signatures, ["unit", "kind", "pattern", "lrc", "explained_by"], kept, SIGNATURES):
+    for row in _scan(signatures, ["unit", "kind", "pattern", "lrc", "explained_by"], kept, SIGNATURES):
         rows[row["unit"]].append(row)
-    profiles = {
-        row["unit"]: row for row in _scan(evaluation.profiles, ["unit", "length_mean", "length_sd"], wanted, PROFILES)
-    }
-    absent = [neuron for neuron in neurons if neuron.unit not in profiles]
+    lengths = {row["unit"]: row for row in _scan(profiles, ["unit", "length_mean", "length_sd"], wanted, PROFILES)}
+    absent = [neuron for neuron in neurons if neuron.unit not in lengths]
     if absent:
-        raise InputError(f"{evaluation.profiles} has no row of {absent[0]}; run python -m jobs.mine again")
+        raise InputError(f"{profiles} has no row of {absent[0]}; run python -m jobs.mine again")
     return {
         neuron: Signature(
             tuple(votes_of(rows[neuron.unit])),
-            profiles[neuron.unit]["length_mean"],
-            profiles[neuron.unit]["length_sd"],
+            lengths[neuron.unit]["length_mean"],
+            lengths[neuron.unit]["length_sd"],
         )
         for neuron in neurons
     }

@@ -69,7 +69,7 @@ class Matches:
     def __init__(self, votes: Iterable[Vote], text: Text, mining: Mapping[str, Any]) -> None:
         """Raises InputError for a kind that is unknown, and for a malformed subtree."""
         self.text = text
-        self._labels = _labels(text, str(mining.get("subtree_labels", "pos")))
+        self._labels = labels_of(text, str(mining.get("subtree_labels", "pos")))
         distinct: dict[str, dict[tuple[str, ...], int]] = {}
         for vote in votes:
             of_kind = distinct.setdefault(vote.kind, {})
@@ -158,7 +158,7 @@ def _named(item: str, text: Text) -> int:
     return text.code(item, "tags" if item in text.tags else "words")
 
 
-def _labels(text: Text, layer: str) -> dict[str, int]:
+def labels_of(text: Text, layer: str) -> dict[str, int]:
     """The code of every label that a node can have."""
     names = text.words if layer == "words" else text.tags
     return {bracket_label(name): text.code(name, "words" if layer == "words" else "tags") for name in names}

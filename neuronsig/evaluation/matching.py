@@ -102,7 +102,7 @@ def subtree_postings(
     stacked = np.stack((word, tag), axis=1).reshape(-1)
     items = Items(stacked, np.zeros_like(stacked), 2 * trees.bounds)
     rarest = Rarest.of([[code for _, code in p] for p in patterns], _held_by(items, n_codes))
-    parent = np.concatenate([_parents(p) for p in patterns])
+    parent = np.concatenate([parents_of(p) for p in patterns])
     found = find_subtrees(
         *(word, tag, trees.first, trees.last, trees.bounds),
         *(rarest.codes, parent, rarest.offsets, rarest.first, rarest.patterns),
@@ -110,7 +110,7 @@ def subtree_postings(
     return _postings(found, len(patterns))
 
 
-def _parents(pattern: Sequence[tuple[int, int]]) -> Codes:
+def parents_of(pattern: Sequence[tuple[int, int]]) -> Codes:
     """Place of each node's parent in the pattern; -1 for the root."""
     above: dict[int, int] = {-1: -1}
     found = []

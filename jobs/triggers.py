@@ -1,0 +1,146 @@
+"""Which token carries the activation of a neuron's top sentences, and does a pattern of its signature hold it?
+
+Reads RUN/topk/<model> (jobs.collect), RUN/signatures/<model> and RUN/profiles/<model> (jobs.mine), RUN/sentences and
+the model. The top triggers.sentences sentences of every neuron are forwarded again, each sentence once, and only the
+listing neurons' activations are kept, a number a token. What was collected is one number a sentence: with mean pooling
+the mean of its tokens' activations, so that a high one may come from one token, from all, or from a special one.
+Writes RUN/triggers/<model>, a row a neuron and sentence (activations by word, the trigger, the pattern that holds it or
+the nearest one), and RUN/detectors/<model>, a row a neuron: a detector of a token, of a part of speech, of a context,
+of nothing local, or of a special token (neuronsig.triggers.detectors has the rules). Memory grows with neurons x
+sentences x words. The same command again does only what is missing.
+
+Example:  python -m jobs.triggers run=runs/demo model=minilm triggers.sentences=50
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from jobs.launch import Summary, launch, stage_config
+from jobs.verify import Subject, subject_of
+from neuronsig.commits import all_committed, committed, sweep
+from neuronsig.config import Config, as_plan
+from neuronsig.errors import InputError
+from neuronsig.listed import top_sentences
+from neuronsig.neuron import SITES
+from neuronsig.progress import show_table, task
+from neuronsig.rundir import RunDirectory, Stage
+from neuronsig.storage import absolute, location, remove
+from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES, check_table, read_table
+from neuronsig.triggers.detectors import DETECTORS as KINDS
+from neuronsig_ray.heldout import blocks_of
+from neuronsig_ray.prepare import machine_of
+from neuronsig_ray.session import ray_session, replica_pool, resources
+from neuronsig_ray.token_activations import chunk_marker, read_chunks
+from neuronsig_ray.triggers import Plan, chunks_of, forward, listed_table, locate_blocks, tokenized
+
+SECTIONS = ("model", "triggers", "ray")
+
+
+def run(config: Config) -> Summary:
+    run, name = RunDirectory.existing(config.run), config.model.name
+    stages = ("annotate", f"collect/{name}", f"mine/{name}")
+    inputs = {stage: run.fingerprint(stage, "jobs.triggers") for stage in stages}
+    mining = (run.stage_record(f"mine/{name}") or {})["plan"]["mining"]
+    subject, made = subject_of(config)
+    if made.wrong:
+        raise InputError(f"{made.name}: {made.first}; give the model=... that was collected with")
+    plan = {"inputs": inputs, "triggers": as_plan(config.triggers)}
+    outputs = [run.triggers(name), run.detectors(name)]
+    # Nothing is lost by making it again, so another plan is no reason to refuse.
+    with run.stage(f"triggers/{name}", plan, outputs, stage_config(config, SECTIONS), overwrite=True) as stage:
+        if not stage.done:
+            check_table(run.signatures(name), SIGNATURES)
+            check_table(run.profiles(name), PROFILES)
+            _make(config, subject, stage, mining)
+    show_table("What the activations sit on", ("layer", *KINDS, "covered"), layers(read_table(outputs[1], DETECTORS)))
+    return {**stage.counts, "tables": ", ".join(map(str, outputs))}
+
+
+def _make(config: Config, subject: Subject, stage: Stage, mining: Mapping[str, Any]) -> None:
+    run, name = subject.run, config.model.name
+    work = run.work("triggers", name)
+    with task("reading lists", 1, "tables") as bar:
+        lists = top_sentences(run.topk(name), config.triggers.sentences)
+        bar.advance()
+    row_of = {subject.job.neuron(row): row for row in range(subject.job.rows)}
+    rows = np.concatenate([np.full(len(ids), row_of[neuron]) for neuron, ids in lists.items()])
+    sentence_ids = np.concatenate(list(lists.values()))
+    with ray_session(config.ray):
+        pool = replica_pool(config.ray, resources(config.ray), len(subject.job.shards))
+        as_made = dataclasses.replace(config.collect, dtype=subject.job.dtype)
+        device = machine_of(dataclasses.replace(config, collect=as_made), pool).device
+        # Triggers are asked for, not bits: any device may forward.
+        job = dataclasses.replace(subject.job, device=device.device, device_name="", threads=pool.cpus)
+        with task("reading listed sentences", None, "files") as bar:
+            table = listed_table(run.sentences, np.unique(sentence_ids), bar.advance)
+        with task("tokenizing", table.num_rows, "sentences") as bar:
+            listed = tokenized(table, _tokenizer(config, subject), subject.tokenizer.max_tokens, job)
+            bar.advance(table.num_rows)
+        folder, chunks = absolute(work / "tokens"), chunks_of(listed, rows, sentence_ids)
+        with task("forwarding", table.num_rows, "sentences") as bar:
+            forward(job, pool, folder, stage.fingerprint, chunks, bar.advance)
+        markers = [committed(chunk_marker(folder, chunk.index), stage.fingerprint) for chunk in chunks]
+        found, sums, tokens = read_chunks([location(folder) / marker["file"] for marker in markers if marker])
+        means = sums / max(tokens, 1)  # (units,)
+        baselines = np.concatenate([sign * means for sign in job.signs]).astype(np.float32)  # (rows,)
+        made = Plan(
+            signatures=absolute(run.signatures(name)),
+            profiles=absolute(run.profiles(name)),
+            triggers=absolute(run.triggers(name)),
+            detectors=absolute(run.detectors(name)),
+            markers=absolute(work / "located"),
+            fingerprint=stage.fingerprint,
+            mining=mining,
+            rules=config.triggers,
+        )
+        blocks = blocks_of(job)
+        with task("locating triggers", job.rows, "neurons") as bar:
+            locate_blocks(made, blocks, listed, found, lists, baselines, resources(config.ray).cpus, bar.advance)
+    for folder_of, kind in ((run.triggers(name), "triggers"), (run.detectors(name), "detectors")):
+        valid = all_committed([made.marker(block, kind) for block in blocks], stage.fingerprint)
+        sweep(folder_of, [marker["file"].split("/")[-1] for marker in valid if marker])
+    stage.counts = counts_of(run, name, table.num_rows, found.num_rows)
+    remove(work)
+
+
+def counts_of(run: RunDirectory, name: str, sentences: int, pairs: int) -> dict[str, Any]:
+    table = read_table(run.detectors(name), DETECTORS)
+    kinds = Counter(table["detector"].to_pylist())
+    return {
+        "neurons": table.num_rows,
+        "sentences forwarded": sentences,
+        "sentences of all neurons": pairs,
+        "detectors": {kind: kinds[kind] for kind in KINDS},
+        "share of triggers that a pattern holds": round(float(np.mean(table["covered_share"].to_numpy())), 4),
+    }
+
+
+def layers(table: pa.Table) -> list[list[Any]]:
+    """Share of each kind of detector by site and layer, and the mean share of triggers that a pattern holds."""
+    found: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row in table.select(["site", "layer", "detector", "covered_share"]).to_pylist():
+        found.setdefault((SITES.index(row["site"]), row["layer"]), []).append(row)
+    shown = []
+    for (site, layer), rows in sorted(found.items()):
+        kinds = Counter(row["detector"] for row in rows)
+        shares = [f"{kinds[kind] / len(rows):.1%}" for kind in KINDS]
+        shown.append([f"{SITES[site]} L{layer}", *shares, f"{np.mean([r['covered_share'] for r in rows]):.1%}"])
+    return shown
+
+
+def _tokenizer(config: Config, subject: Subject) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(config.model.tokenizer or subject.weights)
+
+
+if __name__ == "__main__":
+    sys.exit(launch(run, SECTIONS))

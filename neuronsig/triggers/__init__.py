@@ -1,0 +1,7 @@
+"""Where in a sentence an activation sits, and what it sits on.
+
+words       the model's tokens as the annotator's words
+locate      the trigger of each sentence: the word with the highest activation, and how much sits on one token
+cover       which pattern of the signature holds the trigger, or how far the nearest one is
+detectors   what the triggers of a neuron's sentences have in common
+"""

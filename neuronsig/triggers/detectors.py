@@ -1,0 +1,64 @@
+"""What the triggers of a neuron's top sentences have in common: one word, one part of speech, or what stands around.
+
+    special   in `special` or more of the sentences the strongest token is a special one, such as [CLS]
+    token     else in `same_word` or more the trigger is the same word, lower-cased
+    diffuse   else the strongest token holds less than `diffuse` of what the tokens have above the baseline, on average
+    tag       else in `same_tag` or more the trigger has the same part of speech
+    context   else: the activation sits on one token of a sentence, but on different ones
+
+The shares are those of TriggersConfig.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from neuronsig.config import TriggersConfig
+
+SPECIAL, TOKEN, TAG, CONTEXT, DIFFUSE = DETECTORS = ("special", "token", "tag", "context", "diffuse")
+
+
+def detector_row(rows: Sequence[Mapping[str, Any]], words: Sequence[str], tags: Sequence[str], rules: TriggersConfig):  # type: ignore[no-untyped-def]
+    """The measured columns of DETECTORS of one neuron, from its rows of TRIGGERS and their triggers' words and tags.
+
+    Sentences without a word that has a token have no trigger, and count in the shares all the same.
+    """
+    n = len(rows)
+    there = [place for place, row in enumerate(rows) if row["trigger"] >= 0]
+    word, same_word = _most_common([words[place].lower() for place in there])
+    tag, same_tag = _most_common([tags[place] for place in there])
+    shares = np.array([row["concentration"] for row in rows if row["concentration"] is not None], np.float64)
+    offsets = [abs(row["offset"]) for row in rows if row["offset"]]
+    found = {
+        "sentences": n,
+        "word": word,
+        "word_share": same_word / n,
+        "tag": tag,
+        "tag_share": same_tag / n,
+        "special_share": sum(row["on_special"] for row in rows) / n,
+        "concentration": float(shares.mean()) if shares.size else None,
+        "covered_share": sum(row["covered"] for row in rows) / n,
+        "near_offset": float(np.median(offsets)) if offsets else None,
+    }
+    return found | {"detector": kind_of(found, rules)}
+
+
+def kind_of(found: Mapping[str, Any], rules: TriggersConfig) -> str:
+    """The detector that a row of DETECTORS is."""
+    if found["special_share"] >= rules.special:
+        return SPECIAL
+    if found["word_share"] >= rules.same_word:
+        return TOKEN
+    if (found["concentration"] or 0.0) < rules.diffuse:
+        return DIFFUSE
+    return TAG if found["tag_share"] >= rules.same_tag else CONTEXT
+
+
+def _most_common(names: Sequence[str]) -> tuple[str | None, int]:
+    """The most common name, of equals the first in the alphabet, and how often it comes."""
+    counted = Counter(names)
+    return min(counted.items(), key=lambda entry: (-entry[1], entry[0]), default=(None, 0))

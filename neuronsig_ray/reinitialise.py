@@ -1,0 +1,52 @@
+"""A model with random weights and the word embeddings it had: the null of everything told of neurons (P1 4.1)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neuronsig.checkpoint import TOKENIZER_FILES
+from neuronsig.errors import InputError, MachineError
+from neuronsig.storage import written_folder
+
+
+def reinitialise(source: Path, target: Path, seed: int) -> dict[str, int]:
+    """Write to `target` the model of `source`, weights drawn anew but for the word embeddings, and its tokenizer.
+
+    Weights are drawn as the model's own class draws them before training, by `seed`, in float32: the same seed and
+    library version give the same bytes. Returns numbers of parameters kept and drawn. Raises InputError for a model
+    that cannot be loaded or has no word embeddings, MachineError when the folder cannot be written.
+    """
+    from transformers import AutoConfig, AutoModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(source)
+        trained = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
+        kept = trained.get_input_embeddings().weight.detach().clone()
+    except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"model.path={source}: the model cannot be loaded ({reason}); restore it") from error
+    devices = [] if not torch.cuda.is_available() else [torch.cuda.current_device()]
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        model: Any = AutoModel.from_config(config, dtype=torch.float32)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.copy_(kept)
+    try:
+        with written_folder(target) as folder:
+            model.save_pretrained(folder)
+            for pattern in TOKENIZER_FILES[1:]:
+                for file in source.glob(pattern):
+                    shutil.copyfile(file, folder / file.name)
+            for file in folder.iterdir():
+                file.chmod(0o644)  # safetensors are written for their owner alone
+    except OSError as error:
+        raise MachineError(f"reinitialise.output={target} cannot be written ({error}); choose another") from None
+    total = sum(parameter.numel() for parameter in model.parameters())
+    return {"parameters kept": kept.numel(), "parameters drawn": total - kept.numel()}
