@@ -29,7 +29,7 @@ from jobs.verify import Subject, subject_of
 from neuronsig.commits import all_committed, committed, sweep
 from neuronsig.config import Config, as_plan
 from neuronsig.errors import InputError
-from neuronsig.evaluation.layers import COLUMNS, by_layer
+from neuronsig.evaluation.layers import COLUMNS, by_layer, shown
 from neuronsig.figures.evaluation import evaluation_by_layer
 from neuronsig.figures.style import save
 from neuronsig.heartbeat import beats
@@ -167,11 +167,13 @@ def _score(config: Config, subject: Subject, work: Path, fingerprint: str, share
 def _tell(found: pa.Table, run: RunDirectory, name: str) -> dict[str, Any]:
     """Show what the table says by layer, write it and its picture; returns the shares of all neurons."""
     rows = by_layer(found)
-    show_table("Signatures on unseen sentences", COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
+    show_table(
+        "Signatures on unseen sentences: median average precision, and the share that is better", COLUMNS, shown(rows)
+    )
     with written(run.analysis(name, "evaluation.csv")) as path:
         pyarrow.csv.write_csv(pa.Table.from_pylist(rows), path)
     save(evaluation_by_layer(found, f"Source: {name}, run {run.root.name}"), run.analysis(name), "evaluation")
-    shares = {"> chance": "better than chance", "> words": "than their words", "> other's": "than another neuron's"}
+    shares = {"> chance": "better than chance", "> words": "than their words", "> other": "than another neuron's"}
     return {"share of signatures": {title: round(rows[-1][key] or 0.0, 4) for key, title in shares.items()}}
 
 

@@ -42,6 +42,7 @@ from neuronsig_ray.token_activations import chunk_marker, read_chunks
 from neuronsig_ray.triggers import Plan, chunks_of, forward, listed_table, locate_blocks, tokenized
 
 SECTIONS = ("model", "triggers", "ray")
+COVERED = ("covered_share", "words_covered")
 
 
 def run(config: Config) -> Summary:
@@ -60,7 +61,11 @@ def run(config: Config) -> Summary:
             check_table(run.signatures(name), SIGNATURES)
             check_table(run.profiles(name), PROFILES)
             _make(config, subject, stage, mining)
-    show_table("What the activations sit on", ("layer", *KINDS, "covered"), layers(read_table(outputs[1], DETECTORS)))
+    show_table(
+        "What the activations sit on",
+        ("layer", *KINDS, "covered", "any word"),
+        layers(read_table(outputs[1], DETECTORS)),
+    )
     return {**stage.counts, "tables": ", ".join(map(str, outputs))}
 
 
@@ -119,20 +124,24 @@ def counts_of(run: RunDirectory, name: str, sentences: int, pairs: int) -> dict[
         "sentences forwarded": sentences,
         "sentences of all neurons": pairs,
         "detectors": {kind: kinds[kind] for kind in KINDS},
-        "share of triggers that a pattern holds": round(float(np.mean(table["covered_share"].to_numpy())), 4),
+        "share that a pattern holds": {
+            "of triggers": round(float(np.mean(table["covered_share"].to_numpy())), 4),
+            "of all words": round(float(np.mean(table["words_covered"].to_numpy())), 4),
+        },
     }
 
 
 def layers(table: pa.Table) -> list[list[Any]]:
-    """Share of each kind of detector by site and layer, and the mean share of triggers that a pattern holds."""
+    """Share of each kind of detector by site and layer, and mean shares of triggers and words that a pattern holds."""
     found: dict[tuple[int, int], list[dict[str, Any]]] = {}
-    for row in table.select(["site", "layer", "detector", "covered_share"]).to_pylist():
+    for row in table.select(["site", "layer", "detector", *COVERED]).to_pylist():
         found.setdefault((SITES.index(row["site"]), row["layer"]), []).append(row)
     shown = []
     for (site, layer), rows in sorted(found.items()):
         kinds = Counter(row["detector"] for row in rows)
         shares = [f"{kinds[kind] / len(rows):.1%}" for kind in KINDS]
-        shown.append([f"{SITES[site]} L{layer}", *shares, f"{np.mean([r['covered_share'] for r in rows]):.1%}"])
+        covered = [f"{np.mean([row[name] for row in rows]):.1%}" for name in COVERED]
+        shown.append([f"{SITES[site]} L{layer}", *shares, *covered])
     return shown
 
 

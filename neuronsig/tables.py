@@ -190,6 +190,7 @@ DETECTORS = pa.schema(
         ("special_share", pa.float64()),  # of the sentences whose strongest token is a special one
         ("concentration", pa.float64()),  # mean over the sentences
         ("covered_share", pa.float64()),  # of the sentences whose trigger a pattern of the signature holds
+        ("words_covered", pa.float64()),  # share of a sentence's words that some pattern holds, mean: covered by chance
         ("near_offset", pa.float64()),  # median distance, in words, of trigger and pattern where it is not covered
     ]
 )

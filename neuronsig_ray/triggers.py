@@ -225,7 +225,8 @@ def _locate(
         words = [_at(listed.words, places[i], rows[i]["trigger"]) for i in mine]
         tags = [_at(listed.tags, places[i], rows[i]["trigger"]) for i in mine]
         measured = detector_row(of, words, tags, plan.rules)
-        detectors.append({**_key(neuron), "baseline": float(baselines[number]), **measured})
+        chance = float(covered.words[list(mine)].mean())
+        detectors.append({**_key(neuron), "baseline": float(baselines[number]), "words_covered": chance, **measured})
     for name, schema, made in (("triggers", TRIGGERS, rows), ("detectors", DETECTORS, detectors)):
         table = pa.Table.from_pylist(made, schema=schema)
         data = location(getattr(plan, name)) / unique_name(block.name, ".parquet")

@@ -9,34 +9,24 @@ import pyarrow as pa
 
 from neuronsig.neuron import SITES
 
-BEATS = ("beats_chance", "beats_words", "beats_random")
-COLUMNS = (
-    "layer",
-    "neurons",
-    "median AP",
-    "words' AP",
-    "length's AP",
-    "other's AP",
-    "chance",
-    "median AUROC",
-    "> chance",
-    "> words",
-    "> other's",
-)
 _MEDIANS = {
-    "median AP": "ap",
-    "words' AP": "words_ap",
-    "length's AP": "length_ap",
-    "other's AP": "random_ap",
+    "AP": "ap",
+    "words": "words_ap",
+    "length": "length_ap",
+    "other": "random_ap",
     "chance": "chance",
-    "median AUROC": "auroc",
+    "AUROC": "auroc",
 }
+_SHARES = {"> chance": "beats_chance", "> words": "beats_words", "> other": "beats_random"}
+COLUMNS = ("layer", "neurons", *_MEDIANS, *_SHARES)
 
 
 def by_layer(table: pa.Table) -> list[dict[str, Any]]:
-    """A row of COLUMNS for each site and layer, and one of all; medians over neurons, shares as fractions.
+    """A row of COLUMNS for each site and layer, and one of all; medians over neurons, and shares of them.
 
-    Limits are at 95 %: of neurons that are no better than something, 1 in 40 is said to be by chance.
+    `AP` to `AUROC` are medians: average precision of the signature, of its words, of the length and of another neuron's
+    signature, the share of positives, and AUROC of the signature. The rest are shares of the neurons whose AP is higher
+    than that. Limits are at 95 %: of neurons that are no better, 1 in 40 is said to be by chance.
     """
     names = np.array([f"{site} L{layer}" for site, layer in _layers(table)])
     site = np.array([SITES.index(value) for value in table["site"].to_pylist()], np.int64)
@@ -48,7 +38,7 @@ def by_layer(table: pa.Table) -> list[dict[str, Any]]:
         for title, column in _MEDIANS.items():
             values = _numbers(table, column)[of]
             row[title] = float(np.median(values[~np.isnan(values)])) if (~np.isnan(values)).any() else None
-        for title, column in zip(("> chance", "> words", "> other's"), BEATS, strict=True):
+        for title, column in _SHARES.items():
             known = [value for value in table[column].take(pa.array(of)).to_pylist() if value is not None]
             row[title] = sum(known) / len(known) if known else None
         found.append(row)
@@ -61,3 +51,16 @@ def _layers(table: pa.Table) -> list[tuple[str, int]]:
 
 def _numbers(table: pa.Table, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     return table[column].to_numpy().astype(np.float64)
+
+
+def shown(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """The rows as a terminal has room for them."""
+    return [
+        [
+            row["layer"],
+            f"{row['neurons']:,}",
+            *("" if row[name] is None else f"{row[name]:.3f}" for name in _MEDIANS),
+            *("" if row[name] is None else f"{row[name]:.1%}" for name in _SHARES),
+        ]
+        for row in rows
+    ]

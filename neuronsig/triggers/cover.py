@@ -39,6 +39,7 @@ class Cover:
 
     vote: Codes  # (pairs,) of those that hold the trigger the strongest, else of the nearest; -1: none is there
     offset: Codes  # (pairs,) words from the trigger to the nearest one of the pattern, below 0: before; 0: it is one
+    words: NDArray[np.float64]  # (pairs,) share of the sentence's words that some vote holds: of any, by chance
 
 
 class Patterns:
@@ -89,14 +90,15 @@ def cover(
 
     Votes must come strongest first. A trigger of -1 has no pattern.
     """
-    vote, offset = find_cover(
+    vote, offset, words = find_cover(
         *(np.array(neuron, np.int64), np.array(sentence, np.int64), np.array(trigger, np.int64)),
         *(text.word_codes, text.tag_codes, text.offsets, text.sets.codes, text.sets.offsets, text.n_codes),
         *(*_tree_places(text), patterns.codes, patterns.parents, np.array(patterns.bounds, np.int64)),
         *(patterns.settings, patterns.first),
     )
     found = [patterns.kept[n][v] if v >= 0 else -1 for n, v in zip(np.asarray(neuron), vote, strict=True)]
-    return Cover(np.array(found, np.int64), offset)
+    lengths = text.lengths[np.asarray(sentence, np.int64)]
+    return Cover(np.array(found, np.int64), offset, words / np.maximum(lengths, 1))
 
 
 def _tree_places(text: Text) -> tuple[Codes, Codes, Codes, Codes]:
@@ -110,7 +112,7 @@ def find_cover(  # type: ignore[no-untyped-def]
     neuron, sentence, trigger, words, tags, offsets, sets, set_offsets, n_codes,
     token_of, first_child, last_child, trees, codes, parents, bounds, settings, first
 ):  # fmt: skip
-    """For each pair, which of its neuron's patterns, from the neuron's first, and the offset; -1 and 0: none."""
+    """For each pair: its neuron's pattern, from the neuron's first, and the offset (-1, 0: none); words held by any."""
     longest = 1
     for s in range(len(offsets) - 1):
         longest = max(longest, offsets[s + 1] - offsets[s])
@@ -119,16 +121,18 @@ def find_cover(  # type: ignore[no-untyped-def]
         most = max(most, bounds[p + 1] - bounds[p])
     met = np.full(n_codes, -1, np.int64)
     part = np.zeros(longest, np.bool_)  # word -> whether it is part of the pattern
+    any_part = np.zeros(longest, np.bool_)  # of some pattern
     reached = np.zeros((most, longest), np.bool_)
     fits, played = np.zeros(longest, np.int64), np.zeros(longest, np.int64)
     early, late = np.zeros(most + 2, np.int64), np.zeros(most + 2, np.int64)
     siblings = np.zeros(most + 2, np.int64)
     vote, offset = np.full(len(neuron), -1, np.int64), np.zeros(len(neuron), np.int64)
+    held_words = np.zeros(len(neuron), np.int64)
     for pair in range(len(neuron)):
         s, t = sentence[pair], trigger[pair]
-        if t < 0:
-            continue
         start, length = offsets[s], offsets[s + 1] - offsets[s]
+        for i in range(length):
+            any_part[i] = False
         for i in range(set_offsets[s], set_offsets[s + 1]):
             met[sets[i]] = pair
         nearest = longest + 1
@@ -227,9 +231,10 @@ def find_cover(  # type: ignore[no-untyped-def]
                                 if (fits[c - base] >> siblings[k]) & 1:
                                     played[c - base] |= np.int64(1) << siblings[k]
             for i in range(length):
-                if part[i] and abs(i - t) < nearest:
+                any_part[i] = any_part[i] or part[i]
+                if part[i] and t >= 0 and abs(i - t) < nearest:
                     nearest = abs(i - t)
                     vote[pair], offset[pair] = p - first[neuron[pair]], i - t
-            if nearest == 0:
-                break
-    return vote, offset
+        for i in range(length):
+            held_words[pair] += any_part[i]
+    return vote, offset, held_words

@@ -95,3 +95,11 @@ def test_neurons_have_their_own_votes():
     found = cover(Patterns(votes, TEXT, {}), TEXT, np.array([1, 0, 1]), np.array([0, 0, 2]), np.array([2, 1, 3]))
     assert found.vote.tolist() == [1, 0, 1]
     assert found.offset.tolist() == [0, 0, 1]
+
+
+def test_the_share_of_words_that_any_vote_holds_is_what_chance_would_cover():
+    votes = [[Vote("word_sequence", ("the", "cat"), 2.0), Vote("words", (".",), 1.0)], [Vote("words", ("zebra",), 1.0)]]
+    patterns = Patterns(votes, TEXT, {})
+    found = cover(patterns, TEXT, np.array([0, 0, 1]), np.array([2, 3, 2]), np.array([1, -1, 0]))
+    assert found.words.tolist() == [3 / 6, 1 / 3, 0]
+    assert found.vote.tolist() == [0, -1, -1]
