@@ -28,6 +28,8 @@ from neuronsig.miners.brackets import bracket_label, nodes_of
 Floats = NDArray[np.float64]
 WORDS, TAGS, METADATA, ITEMSET, SUBTREE = "words", "pos", "metadata", "itemset", "subtree"
 LENGTH = "length"
+WORD, TAG = "word=", "pos="
+"""How words and tags begin in itemsets, and tags in mixed sequences."""
 SEQUENCES = {"word_sequence": "word", "pos_sequence": "pos", "mixed_sequence": "mixed"}
 """Kinds of sequences, and how their limits are called in MiningConfig."""
 
@@ -101,8 +103,10 @@ def codes_of(kind: str, pattern: Sequence[str], text: Text) -> list[int]:
         return [text.code(item, "tags") for item in pattern]
     if kind == METADATA:
         return [text.code("=".join(pattern), "metadata")]
-    if kind in (ITEMSET, "mixed_sequence"):
-        return [_named(item, text) for item in pattern]
+    if kind == "mixed_sequence":
+        return [text.code(item.removeprefix(TAG), "tags" if item.startswith(TAG) else "words") for item in pattern]
+    if kind == ITEMSET:
+        return [_item(item, text) for item in pattern]
     raise InputError(f"signatures/: kind {kind!r} is unknown; was it written by another version?")
 
 
@@ -146,16 +150,12 @@ def _mean_over_tokens(votes: Sequence[Vote], text: Text) -> Floats:
     return np.diff(total[text.offsets]) / np.maximum(text.lengths, 1)
 
 
-def _named(item: str, text: Text) -> int:
-    """An item of an itemset or a mixed sequence: `word=the`, `pos=NN`, `domain=book`, or a tag or word as it is."""
-    field, equals, name = item.partition("=")
-    if equals and field == "word":
-        return text.code(name, "words")
-    if equals and field == "pos":
-        return text.code(name, "tags")
-    if equals and field:
-        return text.code(item, "metadata")
-    return text.code(item, "tags" if item in text.tags else "words")
+def _item(item: str, text: Text) -> int:
+    """An item of an itemset: `word=the`, `pos=NN`, `domain=book`."""
+    for prefix, layer in ((WORD, "words"), (TAG, "tags")):
+        if item.startswith(prefix):
+            return text.code(item.removeprefix(prefix), layer)
+    return text.code(item, "metadata")
 
 
 def labels_of(text: Text, layer: str) -> dict[str, int]:

@@ -39,8 +39,9 @@ class Text:
     metadata: dict[str, int]  # field, "=", value
     word_codes: Codes  # (tokens,) one a token
     tag_codes: Codes  # (tokens,)
-    heads: Codes  # (tokens,) 1-based; 0: root
     offsets: Codes  # (sentences + 1,) of the tokens
+    heads: Codes  # 1-based; 0: root
+    head_offsets: Codes  # (sentences + 1,) a sentence without a tree has no heads
     metadata_codes: Codes
     metadata_offsets: Codes
 
@@ -55,7 +56,10 @@ class Text:
         tags, tag_codes, tag_offsets = _coded(table["pos"])
         heads, head_offsets = _flat(table["heads"])
         for name, other in (("pos", tag_offsets), ("heads", head_offsets)):
-            if (wrong := np.flatnonzero(np.diff(offsets) != np.diff(other))).size:
+            differs = np.diff(offsets) != np.diff(other)
+            if name == "heads":
+                differs &= np.diff(other) > 0
+            if (wrong := np.flatnonzero(differs)).size:
                 row = wrong[0]
                 raise InputError(
                     f"sentences/: sentence_id {ids[row]} has {np.diff(offsets)[row]} tokens and {np.diff(other)[row]} "
@@ -65,7 +69,8 @@ class Text:
         return cls(
             ids,
             *(words, tags, values),
-            *(word_codes, tag_codes + len(words), heads.to_numpy(zero_copy_only=False).astype(np.int64), offsets),
+            *(word_codes, tag_codes + len(words), offsets),
+            *(heads.to_numpy(zero_copy_only=False).astype(np.int64), head_offsets),
             *(value_codes + len(words) + len(tags), value_offsets),
         )
 
@@ -109,7 +114,8 @@ class Text:
     @cached_property
     def trees(self) -> Forest:
         """Dependency trees; a node's label is the number of its token, which has both word and tag."""
-        return forest(np.arange(len(self.heads)), self.heads, self.offsets, max(len(self.heads), 1))
+        parsed = np.repeat(np.diff(self.head_offsets) > 0, self.lengths)
+        return forest(np.flatnonzero(parsed), self.heads, self.head_offsets, max(len(self.word_codes), 1))
 
     def code(self, item: str, layer: str) -> int:
         """The code of `item` in the layer words, tags or metadata; -1: no sentence has it."""

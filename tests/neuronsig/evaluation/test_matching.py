@@ -1,6 +1,7 @@
 import itertools
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from neuronsig.evaluation.matching import Postings, sequence_postings, set_postings, subtree_postings
@@ -105,6 +106,16 @@ def test_no_patterns_and_no_sentences_are_no_error():
     empty = Text.of(table_of(ANIMALS).slice(0, 0))
     assert held(sequence_postings([[0]], empty.token_items, 1), 0) == []
     assert held(subtree_postings([[(0, 0)]], empty.trees, empty.word_codes, empty.tag_codes, 1), 0) == []
+
+
+def test_a_sentence_without_a_tree_holds_no_subtree():
+    table = table_of(ANIMALS)
+    heads = [of if i != 0 else [] for i, of in enumerate(table["heads"].to_pylist())]
+    table = table.set_column(7, table.schema.field("heads"), pa.array(heads, pa.list_(pa.int32())))
+    text = Text.of(table)
+    patterns = [[(0, code) for code in coded("cat")], [(0, code) for code in coded("NN")]]
+    found = subtree_postings(patterns, text.trees, text.word_codes, text.tag_codes, text.n_codes)
+    assert [held(found, i) for i in range(2)] == [[2], [1, 2]]
 
 
 def test_a_subtree_of_more_nodes_than_fit_is_refused():

@@ -52,8 +52,8 @@ def test_an_itemset_holds_its_words_and_tags_where_the_sentence_has_all_of_it():
 
 
 def test_a_mixed_sequence_holds_words_and_tags_within_its_gap():
-    votes = [("mixed_sequence", "the JJ cat", 5.0)]
-    assert [covered(votes, 2, t) for t in range(4)] == [("the JJ cat", 0)] * 4
+    votes = [("mixed_sequence", "the pos=JJ cat", 5.0)]
+    assert [covered(votes, 2, t) for t in range(4)] == [("the pos=JJ cat", 0)] * 4
     assert [covered(votes, 2, t, {"mixed_max_gap": 0})[0] for t in range(4)] == [None] * 4
     assert [covered(votes, 2, t, {"mixed_max_gap": 1})[1] for t in range(4)] == [0, 0, 0, 0]
 
