@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
@@ -63,11 +62,10 @@ def lists_of(session: SparkSession, topk: Path, codes: Sequence[int]) -> DataFra
     for neuron in map(neuron_of, codes):
         low, high = ranges.get((neuron.site, neuron.layer), (neuron.unit, neuron.unit))
         ranges[neuron.site, neuron.layer] = min(low, neuron.unit), max(high, neuron.unit)
-    near = [
-        (F.col("site") == site) & (F.col("layer") == layer) & F.col("unit").between(low, high)
-        for (site, layer), (low, high) in ranges.items()
-    ]
-    rows = session.read.parquet(uri(topk)).where(reduce(Column.__or__, near))
+    near = F.lit(False)
+    for (site, layer), (low, high) in ranges.items():
+        near |= (F.col("site") == site) & (F.col("layer") == layer) & F.col("unit").between(low, high)
+    rows = session.read.parquet(uri(topk)).where(near)
     found = rows.select(neuron_column().alias("neuron"), "sentence_id")
     return found.where(F.col("neuron").isin(list(codes)))
 

@@ -133,10 +133,9 @@ def count_chunk(chunk: Chunk, encoded: DataFrame, dictionary: Dictionary, mining
         for rows in blocks(batches):
             total += counter.count(read_sentences(rows, columns)).astype(np.int32)
         for block, start in enumerate(range(0, chunk.patterns, BLOCK_PATTERNS)):
-            part = total[start : start + BLOCK_PATTERNS]
-            if part.any():
-                arrays = [pa.array([block], pa.int64()), pa.array([part.tobytes()], pa.binary())]
-                yield pa.RecordBatch.from_arrays(arrays, ["block", "counts"])
+            part = total[start : start + BLOCK_PATTERNS].tobytes()
+            arrays = [pa.array([block], pa.int64()), pa.array([part], pa.binary())]
+            yield pa.RecordBatch.from_arrays(arrays, ["block", "counts"])
 
     def add(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         total: dict[int, NDArray[np.int32]] = {}

@@ -171,11 +171,17 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
 
 
 def choose_neurons(profiles: Path, mining: MiningConfig) -> list[Neuron]:
+    """The neurons of the profiles that are to be mined."""
+    return choose(
+        read_parquet(profiles, ["site", "layer", "unit", "sign", "lead_bits", "lead_item"]).to_pylist(), mining
+    )
+
+
+def choose(rows: Sequence[Mapping[str, Any]], mining: MiningConfig) -> list[Neuron]:
     """The neurons to mine, sorted: all, or those named, of the layers named, and the most selective ones.
 
     Of either only those of `mining.signs`.
     """
-    rows = read_parquet(profiles, ["site", "layer", "unit", "sign", "lead_bits", "lead_item"]).to_pylist()
     rows = [row for row in rows if row["sign"] in mining.signs or not mining.signs]
     found = [Neuron(r["site"], r["layer"], r["unit"], r["sign"]) for r in rows]
     chosen = set(found)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.tables import SENTENCES
+from tests.spark_jobs.mining.small_run import random_sentences, write_run
 
 pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("ray", reason="ray is not installed")
@@ -28,6 +29,7 @@ TINY = {
     "--units 8 --full-k 50",
 }
 NEEDS_TEXT = ("collect_cpu", "peers")
+MINING = "--neurons 2 --mllib-neurons 1 --min-count 2 --threads 2 --driver-memory 1g --workers 1"
 
 
 def run(name: str, *arguments: str) -> str:
@@ -48,7 +50,7 @@ def tiny_run(tmp_path_factory) -> Path:
     return folder.parent
 
 
-@pytest.mark.parametrize("name", [*TINY, "lengths", "miners"])
+@pytest.mark.parametrize("name", [*TINY, "lengths", "miners", "mining"])
 def test_help_names_the_command_and_every_option(name, monkeypatch, capsys):
     module = importlib.import_module(f"benchmarks.{name}")
     monkeypatch.setattr(sys, "argv", [name, "--help"])
@@ -78,6 +80,17 @@ def test_lists_of_exact_peers_are_those_of_a_full_sort(tiny_run):
     for name in ("neuronsig", "faiss", "baukit", "heapq"):
         (row,) = [line for line in random.splitlines() if line.startswith(f"| {name} |")]
         assert row.count("100.0%") == 2, row
+
+
+@pytest.mark.slow
+def test_mining_compares_the_engines_and_says_what_each_part_costs(tmp_path):
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    made = write_run(tmp_path, random_sentences(300), {(1, unit): range(unit, 300, 3) for unit in range(2)})
+    said = run("mining", "--run", str(made.root), *MINING.split())
+    for name in ("itemsets, 10 %, size 3", "together", "subtree", "1 workers"):
+        (row,) = [line for line in said.splitlines() if line.startswith(f"| {name} |")]
+        assert not re.search(r"nan|\| 0 \|", row), row
+    assert "9,216 neurons on 64 cores" in said
 
 
 def test_lengths_are_drawn_as_they_were_counted():

@@ -12,12 +12,10 @@ from neuronsig.tables import SIGNATURES, read_table
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, write_run
 
 QUICK = [
-    "mining.selective=1",
     "mining.min_count=3",
     "mining.pattern_min_count=3",
     "mining.word_min_support=0.2",
-    "mining.pos_max_length=1",
-    "mining.itemset_max_size=1",
+    "mining.kinds=[word_sequence]",
     "--brief",
 ]
 
@@ -33,22 +31,45 @@ def mine(made, *words):
 
 
 def test_a_finished_run_is_left_alone_and_other_settings_need_overwrite(spark, made, capsys):
-    assert mine(made) == 0
+    assert mine(made, "mining.neurons=[L1/U0]") == 0
     record = made.stage_record(f"mine/{MODEL}")
     assert record["status"] == "complete"
     assert record["counts"]["neurons profiled"] == 3
     assert record["counts"]["signature rows"] == read_table(made.signatures(MODEL), SIGNATURES).num_rows
     capsys.readouterr()
-    assert mine(made) == 0
+    assert mine(made, "mining.neurons=[L1/U0]") == 0
     assert "nothing to do" in capsys.readouterr().out
     assert made.stage_record(f"mine/{MODEL}") == record
     (before,) = made.work("mine", MODEL).glob("*/patterns/*/_SUCCESS")
     stamp = before.stat().st_mtime_ns
-    assert mine(made, "mining.selective=2") == 2
-    assert "mining.selective was 1, now 2" in capsys.readouterr().err
-    assert mine(made, "mining.selective=2", "overwrite=true") == 0
+    assert mine(made) == 2
+    assert 'mining.neurons was ["L1/U0"], now []' in capsys.readouterr().err
+    assert mine(made, "overwrite=true") == 0
     assert len(list(made.work("mine", MODEL).glob("*/patterns/*/_SUCCESS"))) == 2
     assert before.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["mining.engine=hadoop"], "mining.engine=hadoop: must be one of grouped, mllib"),
+        (["mining.kinds=[trees]"], "mining.kinds=['trees']: must be some of word_sequence"),
+        (["mining.engine=mllib", "mining.kinds=[subtree]"], "MLlib has no subtree; use mining.engine=grouped"),
+        (["mining=mllib", "mining.kinds=[pos_sequence]", "mining.pos_max_gap=2"], "PrefixSpan has no such limit"),
+        (["mining.subtree_min_support=0"], "mining.subtree_min_support=0.0: must be above 0 and at most 1"),
+        (["mining.mixed_min_support=2"], "mining.mixed_min_support=2.0: must be above 0 and at most 1"),
+        (["mining.mixed_max_length=0"], "mining.mixed_max_length=0: must be 1 or more"),
+        (["mining.holdout=1"], "mining.holdout=1.0: must be 0 or more, below 1"),
+        (["mining.word_max_gap=-2"], "mining.word_max_gap=-2: must be 0 or more words, or -1 for no limit"),
+        (["mining.match=topic"], "mining.match=topic: must be one of length, length_domain, none"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_in_one_line_before_the_run_is_touched(made, capsys, words, said):
+    assert mine(made, *words) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert len(error.splitlines()) == 1
+    assert made.stage_record(f"mine/{MODEL}") is None
 
 
 def test_a_model_that_was_not_collected_is_refused_with_those_that_were(made, capsys):

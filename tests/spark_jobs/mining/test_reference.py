@@ -1,79 +1,140 @@
-"""Counts in the corpus against brute force, and which patterns are kept."""
+"""Counts of all patterns in the corpus against brute force, in chunks that are counted once, and what is gathered."""
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
+import pytest
 
-from neuronsig.config import MiningConfig
-from neuronsig.neuron import Neuron
-from neuronsig.patterns import count_patterns_slowly
-from neuronsig.profiles import Dictionary, neuron_code
-from spark_jobs.mining.encode import binary_column
-from spark_jobs.mining.reference import ReferenceCounter, distinct_patterns, judge_rows
+from neuronsig.config import KINDS, MiningConfig
+from neuronsig.miners.kinds import limits_of
+from spark_jobs.mining import reference
+from spark_jobs.mining.batches import EVERY, PATTERNS
+from spark_jobs.mining.judged import gather
+from spark_jobs.mining.reference import chunks_of, count_reference
+from tests.neuronsig.miners.encoded import STRATA, dictionary_of, held_by, items_of, random_rows
 
-
-def small_dictionary():
-    return Dictionary(
-        ["the", "dog", "cat", "red"], np.array([90, 40, 30, 5]), [("domain", "book"), ("domain", "news")],
-        np.array([60, 40]), ["DT", "NN"], np.array([90, 80]), np.array([70, 95]), 100, 500,
-    )  # fmt: skip
+MINING = MiningConfig(subtree_max_nodes=3, pos_max_length=3)
+ENCODED = "sentence_id bigint, words binary, items binary, tags binary, heads binary, stratum smallint"
 
 
-def column(rows, dtype):
-    flat = np.array([value for row in rows for value in row], dtype)
-    return binary_column(flat, np.array([len(row) for row in rows]))
+def encoded_table(spark, rows):
+    """Encoded sentences, in the order given, in three partitions."""
+
+    def cell(values, dtype):
+        return bytearray(np.array(values, dtype).tobytes())
+
+    data = []
+    for i, row in enumerate(rows):
+        words, items, tags = cell(row["words"], "<i4"), cell(items_of(row), "<i4"), cell(row["tags"], "u1")
+        data.append((i, words, items, tags, cell(row["heads"], "<i2"), row["stratum"]))
+    return spark.createDataFrame(data, ENCODED).repartition(3)
 
 
-def test_all_kinds_are_counted_exactly_in_one_pass():
-    rng = np.random.default_rng(2)
-    words = [rng.integers(-1, 4, rng.integers(0, 8)).tolist() for _ in range(100)]
-    tags = [rng.integers(0, 2, len(w)).tolist() for w in words]
-    items = [sorted({w for w in row if w >= 0} | {4 + int(rng.integers(0, 2))}) for row in words]
-    kinds = ["word_sequence", "itemset", "word_sequence", "pos_sequence", "itemset", "itemset", "pos_sequence"]
-    patterns = [(0, 1), (1, 4, 6), (2, 2, 0), (0, 0, 1), (3, 5), (0, 1, 7), (1, 1)]
-    counter = ReferenceCounter.build(kinds, patterns, small_dictionary())
-    number, sentences = counter.count(column(words, "<i4"), column(items, "<i4"), column(tags, "u1"))
-    found = np.zeros(len(patterns), np.int64)
-    found[number] = sentences
-    baskets = [sorted({*i, *(6 + tag for tag in t)}) for i, t in zip(items, tags, strict=True)]
-    source = {"word_sequence": words, "pos_sequence": tags, "itemset": baskets}
-    expected = [count_patterns_slowly([p], source[kind])[0] for kind, p in zip(kinds, patterns, strict=True)]
-    assert found.tolist() == expected
-    assert min(expected) > 0
+def patterns_table(spark, found):
+    """Rows of PATTERNS; found: (neuron, kind, items, counts by stratum)."""
+    data = []
+    for neuron, kind, items, counts in found:
+        cells = [bytearray(np.array(values, "<i4").tobytes()) for values in (items, counts)]
+        data.append((neuron, kind, cells[0], int(sum(counts)), cells[1], False))
+    return spark.createDataFrame(data, PATTERNS)
 
 
-def test_the_strongest_are_kept_by_lrc_and_the_most_frequent_besides_under_their_rank():
-    rows = pd.DataFrame(
-        {
-            "items": [[0, 1], [0, 2], [1, 2], [2, 3]],
-            "f1": [30, 12, 20, 9],
-            "corpus": [70, 14, 24, 9],
-        }
+@pytest.fixture(scope="module")
+def corpus(spark):
+    """200 sentences, their encoded table, and by kind some of the patterns that the first 40 hold."""
+    rows = random_rows(5, n=200)
+    rng = np.random.default_rng(0)
+    wanted = {}
+    for kind in KINDS:
+        every = sorted({p for row in rows[:40] for p in held_by(kind, row, limits_of(kind, MINING))})
+        wanted[kind] = [every[i] for i in sorted(rng.choice(len(every), min(50, len(every)), replace=False))]
+    return rows, encoded_table(spark, rows).cache(), wanted
+
+
+def counts_in(rows, kind, pattern):
+    counts = [0] * STRATA
+    for row in rows:
+        counts[row["stratum"]] += pattern in held_by(kind, row, limits_of(kind, MINING))
+    return counts
+
+
+def read_counted(counted):
+    return {
+        (row["kind"], tuple(np.frombuffer(row["items"], "<i4").tolist())): np.frombuffer(row["corpus"], "<i4").tolist()
+        for row in counted.collect()
+    }
+
+
+@pytest.mark.parametrize("cells", [40, 1 << 23], ids=["many chunks", "one chunk a kind"])
+def test_every_pattern_of_any_neuron_is_counted_exactly_and_once(spark, tmp_path, monkeypatch, corpus, cells):
+    monkeypatch.setattr(reference, "CHUNK_CELLS", cells)
+    rows, encoded, wanted = corpus
+    none = [0] * STRATA
+    found = [(neuron, kind, p, none) for neuron in (1, 2) for kind in KINDS for p in wanted[kind][neuron - 1 :]]
+    found.append((1, EVERY, (), none))
+    counted, distinct = count_reference(
+        patterns_table(spark, found), encoded, dictionary_of(), MINING, tmp_path / "judged"
     )
-    mining = MiningConfig(patterns_kept=2, frequent_kept=1)
-    code = neuron_code(Neuron("hidden", 3, 7, -1))
-    found = judge_rows(code, "word_sequence", rows, 40, small_dictionary(), tests=4, mining=mining)
-    assert found["pattern"].tolist() == [["dog", "cat"], ["cat", "red"], ["the", "dog"]]
-    assert found["rank"].tolist() == [0, 1, 3]
-    assert found["lrc"].is_monotonic_decreasing
-    often = found.iloc[-1]
-    assert (often["pattern"], often["f1"], often["n1"], often["f2"], often["n2"]) == (["the", "dog"], 30, 40, 40, 60)
-    assert (often["layer"], often["unit"], often["sign"]) == (3, 7, -1)
-    unordered = judge_rows(code, "word_sequence", rows.iloc[::-1], 40, small_dictionary(), tests=4, mining=mining)
-    assert unordered["pattern"].tolist() == found["pattern"].tolist()
+    expected = {(kind, p): counts_in(rows, kind, p) for kind in KINDS for p in wanted[kind]}
+    assert read_counted(counted) == expected
+    assert distinct == {kind: sum(len(p) > 1 for p in wanted[kind]) for kind in KINDS}
+    chunks = list(chunks_of(tmp_path / "judged" / "candidates", cells // STRATA))
+    assert max(chunk.patterns for chunk in chunks) <= cells // STRATA
+    assert len(chunks) > 20 if cells == 40 else len(chunks) == len(KINDS)
 
 
-def test_itemsets_read_as_words_values_and_tags():
-    rows = pd.DataFrame({"items": [[0, 5, 7]], "f1": [5], "corpus": [9]})
-    found = judge_rows(neuron_code(Neuron("hidden", 1, 0)), "itemset", rows, 10, small_dictionary(), 1, MiningConfig())
-    assert found["pattern"].tolist() == [["word=the", "domain=news", "pos=NN"]]
-    assert isinstance(pa.Table.from_pandas(found), pa.Table)
+def test_chunks_that_are_counted_are_not_counted_again(spark, tmp_path, monkeypatch, corpus):
+    monkeypatch.setattr(reference, "CHUNK_CELLS", 40)
+    _, encoded, wanted = corpus
+    found = patterns_table(spark, [(1, "pos_sequence", p, [0] * STRATA) for p in wanted["pos_sequence"]])
+    calls = []
+
+    def killed(chunk, *arguments):
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append(chunk.name)
+        real(chunk, *arguments)
+
+    real = reference.count_chunk
+    monkeypatch.setattr(reference, "count_chunk", killed)
+    with pytest.raises(KeyboardInterrupt):
+        count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "judged")
+    first = calls.copy()
+    calls.clear()
+    monkeypatch.setattr(reference, "count_chunk", lambda chunk, *rest: (calls.append(chunk.name), real(chunk, *rest)))
+    counted, _ = count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "judged")
+    assert len(first) == 2
+    assert calls
+    assert not set(calls) & set(first)
+    whole, _ = count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "other")
+    assert read_counted(counted) == read_counted(whole)
 
 
-def test_pieces_of_one_phrase_are_shown_once():
-    items = [{1, 2, 3}, {1, 2, 4}, {5, 6}, {1, 7}, {3, 9}]
-    f1, f2 = np.array([100, 99, 100, 60, 100]), np.array([50, 50, 50, 50, 80])
-    order = np.array([0, 1, 2, 3, 4])
-    assert distinct_patterns(order, items, f1, f2, 9).tolist() == [0, 2, 3, 4]
-    assert distinct_patterns(order, items, f1, f2, 2).tolist() == [0, 2]
-    assert distinct_patterns(order[::-1], items, f1, f2, 3).tolist() == [4, 3, 2]
+def test_a_pattern_that_no_sentence_holds_is_counted_as_none(spark, tmp_path, corpus):
+    _, encoded, _ = corpus
+    found = patterns_table(spark, [(1, "word_sequence", (5, 5, 5, 5, 5), [0] * STRATA)])
+    counted, _ = count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "judged")
+    assert read_counted(counted) == {("word_sequence", (5, 5, 5, 5, 5)): [0] * STRATA}
+
+
+def test_no_pattern_is_no_error(spark, tmp_path, corpus):
+    found = patterns_table(spark, [(1, EVERY, (), [1] * STRATA)])
+    assert count_reference(found, corpus[1], dictionary_of(), MINING, tmp_path / "judged") == (None, {})
+
+
+def test_patterns_of_a_neuron_are_gathered_in_lexicographic_order_with_their_counts(spark, tmp_path):
+    patterns = [(2, 1), (0,), (2,), (0, 3), (1, 0, 0), (258, 1)]
+    found = [(7, "word_sequence", p, [i, 1, 2, 3]) for i, p in enumerate(patterns)]
+    found += [(7, EVERY, (), [9, 9, 9, 9]), (8, EVERY, (), [5, 0, 0, 0]), (8, "itemset", (2, 4), [1, 0, 0, 0])]
+    rows = patterns_table(spark, found)
+    data = [(kind, bytearray(np.array(p, "<i4").tobytes()), bytearray(np.array([i, 50, 50, 50], "<i4").tobytes()))
+            for i, (_, kind, p, _) in enumerate(found) if kind]  # fmt: skip
+    counted = spark.createDataFrame(data, reference.COUNTED)
+    gathered = {(r["neuron"], r["kind"]): r for r in gather(rows, counted, 2, tmp_path / "gathered").collect()}
+    assert set(gathered) == {(7, "word_sequence"), (8, "itemset")}
+    cells = gathered[7, "word_sequence"]
+    row = {name: np.frombuffer(cells[name], "<i4") for name in ("items", "lengths", "f1", "corpus", "n1")}
+    found = [tuple(part.tolist()) for part in np.split(row["items"], np.cumsum(row["lengths"])[:-1])]
+    assert found == sorted(patterns)
+    order = [patterns.index(p) for p in found]
+    assert row["f1"].reshape(-1, STRATA)[:, 0].tolist() == order
+    assert row["corpus"].reshape(-1, STRATA).tolist() == [[i, 50, 50, 50] for i in order]
+    assert row["n1"].tolist() == [9] * 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import random
 from collections import Counter
 from pathlib import Path
@@ -10,15 +12,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from neuronsig.config import MiningConfig
+from neuronsig.config import KINDS, MiningConfig
 from neuronsig.errors import ConfigError, InputError
+from neuronsig.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.profiles import neuron_code
 from neuronsig.tables import PROFILES, SIGNATURES, TOPK, read_table
-from spark_jobs.mining.signatures import MiningPaths, mine_model, require_neurons
+from spark_jobs.mining.signatures import MiningPaths, choose, mine_model, require_neurons
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write, write_run
 
-WORDS_ONLY = {"pos_max_length": 1, "itemset_max_size": 1}
+WORDS_ONLY = {"kinds": ["word_sequence"], "holdout": 0.0}
 FILLER = ["table", "river", "stone", "cloud", "paper", "window", "garden", "letter", "silver", "engine"]
 FILLER_TAGS = ["NN", "NN", "NN", "VBD", "VBD", "IN", "IN", "JJ", "DT", "DT"]
 
@@ -63,7 +66,8 @@ def planted(spark, tmp_path_factory):
     top = {(1, unit): [i for i in range(1500) if i % 25 == kind] for unit, kind in enumerate((0, 1, 4, 6))}
     top[1, 4] = rng.sample(range(1500), 60)
     run = write_run(tmp_path_factory.mktemp("planted"), rows, top)
-    mining = MiningConfig(selective=5, min_count=5, pos_min_support=0.2, word_min_support=0.1)
+    free = {"pos_max_gap": -1, "pos_max_length": 3, "pos_min_support": 0.2, "word_min_support": 0.1}
+    mining = MiningConfig(min_count=5, holdout=0.0, **free)
     counts = mine_model(spark, paths_of(run), mining)
     return run, counts
 
@@ -107,7 +111,9 @@ def test_counts_say_what_was_done(planted):
     _, counts = planted
     assert (counts["neurons profiled"], counts["neurons mined"]) == (5, 5)
     assert counts["patterns mined"]["word_sequence"] > 0
-    assert counts["patterns dropped, a longer one has the same sentences"].keys() == counts["patterns mined"].keys()
+    assert counts["distinct patterns counted in the corpus"].keys() == counts["patterns mined"].keys() == set(KINDS)
+    assert counts["sentences without a tree"] == 0
+    assert set(counts["seconds"]) >= {"encoding", "mining", "counting in the corpus"}
 
 
 def test_profiles_equal_brute_force(spark, tmp_path):
@@ -115,7 +121,7 @@ def test_profiles_equal_brute_force(spark, tmp_path):
     rng = random.Random(1)
     top = {(layer, unit): rng.sample(range(120), 30) for layer in (1, 2) for unit in range(6)}
     run = write_run(tmp_path, rows, top)
-    mine_model(spark, paths_of(run), MiningConfig(selective=0, min_count=3, words_kept=100))
+    mine_model(spark, paths_of(run), MiningConfig(kinds=[], min_count=3, words_kept=100, holdout=0.0))
     profiles = read_table(run.profiles(MODEL), PROFILES).to_pylist()
     signatures = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
     keys = [(r["site"], r["layer"], r["unit"], r["sign"], r["kind"], r["rank"]) for r in signatures]
@@ -175,19 +181,16 @@ def test_a_rerun_mines_only_the_neurons_that_are_missing(spark, tmp_path):
     top = {(1, unit): rng.sample(range(100), 25) for unit in range(3)}
     run = write_run(tmp_path, random_sentences(100), top)
     mining = MiningConfig(
-        selective=0, neurons=["L1/U0", "L1/U1"], min_count=3, pattern_min_count=3, word_min_support=0.2, **WORDS_ONLY
+        neurons=["L1/U0", "L1/U1"], min_count=3, pattern_min_count=3, word_min_support=0.2, **WORDS_ONLY
     )
     mine_model(spark, paths_of(run), mining)
     patterns = run.work("mine", "patterns")
-    done = {folder.name: (folder / "_SUCCESS").stat().st_mtime_ns for folder in patterns.iterdir()}
-    assert sorted(done) == ["hidden-L01-U0000p", "hidden-L01-U0001p"]
-    (patterns / "hidden-L01-U0001p" / "_SUCCESS").unlink()  # as a killed run leaves it
-    mining.neurons.append("L1/U2")
-    mine_model(spark, paths_of(run), mining)
-    again = {folder.name: (folder / "_SUCCESS").stat().st_mtime_ns for folder in patterns.iterdir()}
-    assert again["hidden-L01-U0000p"] == done["hidden-L01-U0000p"]
-    assert again["hidden-L01-U0001p"] > done["hidden-L01-U0001p"]
-    assert set(again) == {"hidden-L01-U0000p", "hidden-L01-U0001p", "hidden-L01-U0002p"}
+    (first,) = (folder / "_SUCCESS" for folder in patterns.iterdir() if folder.is_dir())
+    made = first.stat().st_mtime_ns
+    assert [row["mined"] for row in read_table(run.profiles(MODEL), PROFILES).to_pylist()] == [True, True, False]
+    mine_model(spark, paths_of(run), dataclasses.replace(mining, neurons=[]))
+    assert first.stat().st_mtime_ns == made
+    assert sorted(map(len, (json.loads(marker.read_text()) for marker in patterns.glob("*.json")))) == [1, 2]
     assert [row["mined"] for row in read_table(run.profiles(MODEL), PROFILES).to_pylist()] == [True, True, True]
     rows = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
     assert {row["unit"] for row in rows if row["kind"] == "word_sequence"} == {0, 1, 2}
@@ -201,8 +204,10 @@ def test_a_rerun_mines_only_the_neurons_that_are_missing(spark, tmp_path):
         (MiningConfig(neurons=["L2/U1-"]), r"mining\.neurons=L2/U1-: .*signs \[1\]"),
         (MiningConfig(neurons=["mlp:L1/U0"]), r"mining\.neurons=mlp:L1/U0: .*sites hidden"),
         (MiningConfig(layers=[3]), r"mining\.layers=3: .*layers 1, 2"),
+        (MiningConfig(signs=[-1]), r"mining\.signs=\[-1\]: .*signs \[1\]"),
+        (MiningConfig(neurons=["L2/U1-"], signs=[1]), r"mining\.neurons=L2/U1-: its sign is not in mining\.signs"),
     ],
-    ids=["layer", "unit", "sign", "site", "layers"],
+    ids=["layer", "unit", "sign", "site", "layers", "signs", "sign left out"],
 )
 def test_a_neuron_that_was_not_collected_is_named_with_the_bounds(mining, said):
     codes = [neuron_code(Neuron("hidden", *where)) for where in ((1, 0), (2, 0), (2, 1))]
@@ -220,7 +225,52 @@ def test_a_neuron_that_was_not_collected_stops_before_the_work(spark, tmp_path):
 def test_top_sentences_that_are_not_in_the_corpus_are_counted_and_named(spark, tmp_path):
     run = write_run(tmp_path, random_sentences(8), {(1, 0): [0, 71, 70], (1, 1): [3, 70]})
     with pytest.raises(InputError, match=r"3 rows whose sentence is not in .* \(first sentence_id=70\)"):
-        mine_model(spark, paths_of(run), MiningConfig(selective=0))
+        mine_model(spark, paths_of(run), MiningConfig())
+
+
+def test_subtrees_without_trees_are_refused_before_the_work_and_other_kinds_are_not(spark, tmp_path):
+    rows = [row | {"heads": None} for row in random_sentences(30)]
+    run = write_run(tmp_path, rows, {(1, 0): list(range(20))})
+    with pytest.raises(InputError, match=r"column 'heads' is empty, and mining\.kinds asks for subtrees"):
+        mine_model(spark, paths_of(run), MiningConfig())
+    assert not run.work("encoded").exists()
+    mine_model(spark, paths_of(run), MiningConfig(min_count=2, pattern_min_count=2, **WORDS_ONLY))
+    assert {row["kind"] for row in read_table(run.signatures(MODEL), SIGNATURES).to_pylist()} >= {"word_sequence"}
+
+
+def test_all_are_mined_unless_some_are_named():
+    neurons = [Neuron("hidden", layer, unit, sign) for layer in (1, 2) for unit in (0, 1) for sign in (1, -1)]
+    rows = [
+        {"site": n.site, "layer": n.layer, "unit": n.unit, "sign": n.sign, "lead_bits": bits, "lead_item": str(bits)}
+        for bits, n in enumerate(neurons)
+    ]
+
+    def chosen(**settings):
+        return [str(neuron) for neuron in choose(rows, MiningConfig(**settings))]
+
+    assert chosen() == [str(neuron) for neuron in neurons]
+    assert chosen(signs=[-1]) == ["L1/U0-", "L1/U1-", "L2/U0-", "L2/U1-"]
+    assert chosen(neurons=["L1/U1"]) == ["L1/U1"]
+    assert chosen(layers=[2], signs=[1]) == ["L2/U0", "L2/U1"]
+    assert chosen(selective=1, neurons=["L1/U0"]) == ["L1/U0", "L2/U1-"]
+
+
+def test_held_out_sentences_are_in_no_count_of_a_signature(spark, tmp_path):
+    rows = random_sentences(200)
+    run = write_run(tmp_path, rows, {(1, 0): list(range(0, 200, 2))})
+    out = is_held_out(np.arange(200), 0.25)
+    kinds = ["word_sequence", "pos_sequence", "mixed_sequence"]
+    mine_model(spark, paths_of(run), MiningConfig(min_count=2, pattern_min_count=2, kinds=kinds, holdout=0.25))
+    signatures = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
+    inside, outside = ([row for i, row in enumerate(rows) if not out[i] and i % 2 == side] for side in (0, 1))
+    assert {(row["n1"], row["n2"]) for row in signatures if row["kind"] in kinds} == {(len(inside), len(outside))}
+    pairs = [row for row in signatures if row["kind"] == "word_sequence" and len(row["pattern"]) == 2]
+    for row in pairs:
+        first, second = row["pattern"]
+        for part, count in ((inside, row["f1"]), (outside, row["f2"])):
+            words = [[token.lower() for token in r["tokens"]] for r in part]
+            assert count == sum(first in w and second in w[w.index(first) + 1 :] for w in words)
+    assert pairs
 
 
 def test_an_empty_top_k_is_refused(spark, tmp_path):
@@ -232,7 +282,7 @@ def test_an_empty_top_k_is_refused(spark, tmp_path):
 
 def test_k_larger_than_the_corpus_leaves_no_reference_and_no_error(spark, tmp_path):
     run = write_run(tmp_path, random_sentences(20), {(1, 0): list(range(20))})
-    mine_model(spark, paths_of(run), MiningConfig(selective=1, min_count=2, pattern_min_count=2, **WORDS_ONLY))
+    mine_model(spark, paths_of(run), MiningConfig(min_count=2, pattern_min_count=2, **WORDS_ONLY))
     rows = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
     assert rows
     assert all(row["lrc"] == 0 and np.isfinite(row["log_ratio"]) for row in rows)
