@@ -5,8 +5,9 @@ from RUN/sentences and RUN/tokenized, and the model. Scores those sentences for 
 top fraction of them, as large as its list is in the corpus. The signature then ranks them as a classifier that has
 never seen them (neuronsig.evaluation.classifier says how), beside its words alone, the lengths alone, and the signature
 of another neuron of the layer. Writes RUN/evaluation/<model>, one row a neuron: average precision and AUROC with 95 %
-limits, and RUN/analysis/<model>/evaluation.csv and .png by layer. While it works the disk holds 4 bytes a neuron and
-held-out sentence, and each core the scores of 512 neurons. The same command again does only what is missing.
+limits, and RUN/analysis/<model>/evaluation.csv and .png by layer. Held out are sentences, not documents: others of the
+same authors and topics have been mined. While it works the disk holds 4 bytes a neuron and held-out sentence, and each
+core the scores of 512 neurons. The same command again does only what is missing.
 
 Example:  python -m jobs.evaluate run=runs/demo model=minilm
 

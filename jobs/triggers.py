@@ -36,10 +36,11 @@ from neuronsig.storage import absolute, location, remove
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES, check_table, read_table
 from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig_ray.heldout import blocks_of
+from neuronsig_ray.listed import chunks_of, listed_table, tokenized
 from neuronsig_ray.prepare import machine_of
 from neuronsig_ray.session import ray_session, replica_pool, resources
 from neuronsig_ray.token_activations import chunk_marker, read_chunks
-from neuronsig_ray.triggers import Plan, chunks_of, forward, listed_table, locate_blocks, tokenized
+from neuronsig_ray.triggers import Plan, forward, locate_blocks
 
 SECTIONS = ("model", "triggers", "ray")
 COVERED = ("covered_share", "words_covered")
@@ -87,7 +88,7 @@ def _make(config: Config, subject: Subject, stage: Stage, mining: Mapping[str, A
         with task("reading listed sentences", None, "files") as bar:
             table = listed_table(run.sentences, np.unique(sentence_ids), bar.advance)
         with task("tokenizing", table.num_rows, "sentences") as bar:
-            listed = tokenized(table, _tokenizer(config, subject), subject.tokenizer.max_tokens, job)
+            listed = tokenized(table, subject.tokenizer, job)
             bar.advance(table.num_rows)
         folder, chunks = absolute(work / "tokens"), chunks_of(listed, rows, sentence_ids)
         with task("forwarding", table.num_rows, "sentences") as bar:
@@ -143,12 +144,6 @@ def layers(table: pa.Table) -> list[list[Any]]:
         covered = [f"{np.mean([row[name] for row in rows]):.1%}" for name in COVERED]
         shown.append([f"{SITES[site]} L{layer}", *shares, *covered])
     return shown
-
-
-def _tokenizer(config: Config, subject: Subject) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(config.model.tokenizer or subject.weights)
 
 
 if __name__ == "__main__":

@@ -69,10 +69,10 @@ def sequence_postings(
     if not patterns:
         return Postings(np.zeros(0, np.int32), np.zeros(1, np.int64))
     rarest = Rarest.of(patterns, _held_by(items, n_codes))
-    limits = [int(FAR) if limit is None else limit for limit in (max_gap, max_window)]
-    found = find_sequences(
+    limits = [FAR if limit is None else np.int64(limit) for limit in (max_gap, max_window)]
+    found = find_items(
         *(items.codes, items.positions, items.offsets),
-        *(rarest.codes, rarest.offsets, rarest.first, rarest.patterns, *limits),
+        *(rarest.codes, rarest.offsets, rarest.first, rarest.patterns, True, *limits),
     )
     return _postings(found, len(patterns))
 
@@ -82,7 +82,10 @@ def set_postings(patterns: Sequence[Sequence[int]], items: Items, n_codes: int) 
     if not patterns:
         return Postings(np.zeros(0, np.int32), np.zeros(1, np.int64))
     rarest = Rarest.of(patterns, _held_by(items, n_codes))
-    found = find_sets(items.codes, items.offsets, rarest.codes, rarest.offsets, rarest.first, rarest.patterns)
+    found = find_items(
+        *(items.codes, items.positions, items.offsets),
+        *(rarest.codes, rarest.offsets, rarest.first, rarest.patterns, False, FAR, FAR),
+    )
     return _postings(found, len(patterns))
 
 
@@ -136,8 +139,8 @@ def _postings(found: tuple[NDArray[np.int32], NDArray[np.int32]], n_patterns: in
 
 
 @compiled
-def find_sequences(items, at, offsets, codes, bounds, first, by_rarest, max_gap, max_window):  # type: ignore[no-untyped-def]
-    """(pattern, sentence) of every sequence that a sentence holds, sentence by sentence."""
+def find_items(items, at, offsets, codes, bounds, first, by_rarest, ordered, max_gap, max_window):  # type: ignore[no-untyped-def]
+    """(pattern, sentence) of every sequence, or where not `ordered` set, that each sentence holds, one by one."""
     free = max_gap == FAR and max_window == FAR
     longest = 0
     for s in range(len(offsets) - 1):
@@ -165,7 +168,7 @@ def find_sequences(items, at, offsets, codes, bounds, first, by_rarest, max_gap,
                     if met[codes[j]] != s:
                         held = False
                         break
-                if held and hi - lo > 1:
+                if held and ordered and hi - lo > 1:
                     if free:
                         j, last = lo, -1
                         for i in range(start, stop):
@@ -197,40 +200,6 @@ def find_sequences(items, at, offsets, codes, bounds, first, by_rarest, max_gap,
                                 held = held or best >= 0
                             if not held:
                                 break
-                if held:
-                    if n == len(pattern):
-                        larger_pattern, larger_sentence = np.empty(2 * n, np.int32), np.empty(2 * n, np.int32)
-                        for i in range(n):
-                            larger_pattern[i], larger_sentence[i] = pattern[i], sentence[i]
-                        pattern, sentence = larger_pattern, larger_sentence
-                    pattern[n], sentence[n] = p, s
-                    n += 1
-    return pattern[:n].copy(), sentence[:n].copy()
-
-
-@compiled
-def find_sets(items, offsets, codes, bounds, first, by_rarest):  # type: ignore[no-untyped-def]
-    """(pattern, sentence) of every set of codes that a sentence holds, sentence by sentence."""
-    met = np.full(len(first) - 1, -1, np.int64)
-    asked = np.full(len(first) - 1, -1, np.int64)
-    pattern, sentence = np.empty(1 << 16, np.int32), np.empty(1 << 16, np.int32)
-    n = 0
-    for s in range(len(offsets) - 1):
-        for i in range(offsets[s], offsets[s + 1]):
-            if items[i] >= 0:
-                met[items[i]] = s
-        for k in range(offsets[s], offsets[s + 1]):
-            x = items[k]
-            if x < 0 or asked[x] == s:
-                continue
-            asked[x] = s
-            for b in range(first[x], first[x + 1]):
-                p = by_rarest[b]
-                held = True
-                for j in range(bounds[p], bounds[p + 1]):
-                    if met[codes[j]] != s:
-                        held = False
-                        break
                 if held:
                     if n == len(pattern):
                         larger_pattern, larger_sentence = np.empty(2 * n, np.int32), np.empty(2 * n, np.int32)

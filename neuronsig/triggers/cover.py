@@ -92,7 +92,9 @@ def cover(
     """
     vote, offset, words = find_cover(
         *(np.array(neuron, np.int64), np.array(sentence, np.int64), np.array(trigger, np.int64)),
-        *(text.word_codes, text.tag_codes, text.offsets, text.sets.codes, text.sets.offsets, text.n_codes),
+        # Copied, because a kernel is compiled again for arrays that cannot be written, as Ray's cannot.
+        *(np.array(text.word_codes), np.array(text.tag_codes), np.array(text.offsets)),
+        *(text.sets.codes, text.sets.offsets, text.n_codes),
         *(*_tree_places(text), patterns.codes, patterns.parents, np.array(patterns.bounds, np.int64)),
         *(patterns.settings, patterns.first),
     )
