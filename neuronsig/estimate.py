@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuronsig.config import Config
+from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError
 from neuronsig.shards import committed_keys, in_flight, shard_sizes
 
@@ -25,10 +25,12 @@ CORPUS_TABLE_RATE = 7_000.0  # sentences
 TOKENIZE_RATE = 5_500.0  # sentences
 ENCODE_RATE = 8_700.0  # sentences
 PROFILE_RATE = 245_000.0  # (neuron, sentence) rows joined and counted
+COUNT_RATE = 8_000.0  # sentences, in which the patterns of all neurons and kinds are counted
 TRAIN_RATE = 6_200.0  # sentences and epochs of word vectors
 VECTOR_RATE = 6_100.0  # sentences whose vector is taken, twice
 LAYOUT_RATE = 70.0  # neurons, k-means and t-SNE
 PAGE_RATE = 120.0  # neuron pages
+MLLIB_SECONDS = 11.0  # seconds of one neuron's patterns by MLlib, at K = 10,000
 
 STAGES = (
     "annotate",
@@ -38,6 +40,7 @@ STAGES = (
     "mine: encoding",
     "mine: profiles",
     "mine: patterns",
+    "mine: counting in the corpus",
     "cluster",
     "report",
 )
@@ -105,9 +108,8 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     sizes = shard_sizes(sentences, collect.shard_sentences)
     kept = min(collect.k, sentences)
     committed = committed_keys(collect.k, sizes, in_flight(hardware.replicas))
-    in_layer = sum(units[site] for site in collect.sites)
-    mined = len(config.mining.neurons) + len(config.mining.layers) * in_layer + config.mining.selective
-    mined = min(mined, neurons)
+    mined = neurons_mined(config.mining, sum(units[site] for site in collect.sites), len(collect.signs), neurons)
+    each = MLLIB_SECONDS if config.mining.engine == "mllib" else hardware.mine_seconds
     flops = tokens * shape.flops_per_token(tokens_per_sentence)
     analysis = config.analysis
     trains = analysis.vectors == "train"
@@ -120,7 +122,8 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
         "tokenize": sentences / TOKENIZE_RATE,
         "mine: encoding": sentences / ENCODE_RATE,
         "mine: profiles": neurons * kept / PROFILE_RATE,
-        "mine: patterns": mined * hardware.mine_seconds * kept / 10_000,
+        "mine: patterns": mined * each * kept / 10_000,
+        "mine: counting in the corpus": sentences / COUNT_RATE if mined else 0.0,
         "cluster": trained / TRAIN_RATE + sentences / VECTOR_RATE + neurons / LAYOUT_RATE,
         "report": neurons / PAGE_RATE * hardware.spark_cores,  # one core makes it, whatever their number
     }
@@ -145,6 +148,15 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
         hours_by_stage={stage: hours[stage] for stage in STAGES},
         replica_memory=neurons * collect.k * KEY_BYTES,
     )
+
+
+def neurons_mined(mining: MiningConfig, in_layer: int, signs: int, neurons: int) -> int:
+    """Neurons that are mined for patterns, of all that are collected; `in_layer` of each layer and sign."""
+    if not mining.kinds:
+        return 0
+    named = len(mining.neurons) + mining.selective + len(mining.layers) * in_layer * signs
+    found = min(named, neurons) if named else neurons
+    return -(-found * len(mining.signs) // signs) if 0 < len(mining.signs) < signs else found
 
 
 def _first(values: dict[str, object], names: tuple[str, ...]) -> int:

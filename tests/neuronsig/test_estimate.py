@@ -37,6 +37,19 @@ def test_every_stage_has_its_hours_and_commits_are_bounded_by_their_thresholds()
     assert commits == 9216 * 8 * expected < 626 * 9216 * 10_000 * 8 / 10
 
 
+def test_all_neurons_are_mined_unless_some_are_named():
+    def hours(*words):
+        config = compose(["collect.signs=[1,-1]", *words])
+        return estimate(config, BERT_BASE, 1_000_000, 25.0).hours_by_stage["mine: patterns"]
+
+    every = hours()
+    assert hours("mining.signs=[1]") == pytest.approx(every / 2)
+    assert hours("mining.layers=[3,4]") == pytest.approx(every / 6)
+    assert hours("mining.neurons=[L1/U0]", "mining.selective=2") == pytest.approx(every * 3 / 18432)
+    assert hours("mining.kinds=[]") == 0
+    assert hours("mining=mllib") > every
+
+
 def test_vectors_from_a_file_are_not_trained():
     trained, read = (
         estimate(compose(words), BERT_BASE, 10_000, 25.0) for words in ([], ["analysis.vectors=cc.en.300.bin"])
