@@ -14,6 +14,7 @@ import sys
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config
 from neuronsig.errors import InputError
+from neuronsig.findings import optional_stages
 from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
 from neuronsig.rundir import RunDirectory, fingerprint_files
@@ -55,7 +56,7 @@ def _inputs(directory: RunDirectory, model: str) -> tuple[dict[str, str], dict[s
     """Fingerprints of the stages the report shows, and those left out because they are of other results, with why."""
     found = {stage: directory.fingerprint(stage, "report") for stage in required_stages(model)}
     left_out = {}
-    for stage in (f"cluster/{model}", "corpus_table"):
+    for stage in optional_stages(model):
         try:
             if directory.stage_record(stage) is not None:
                 found[stage] = directory.fingerprint(stage, "report")

@@ -32,7 +32,11 @@ def run(config: Config) -> Summary:
     for view in reader.views(neurons):
         render_terminal(view, console)
     console.print()
-    return {"neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}", "left out": reader.left_out}
+    return {
+        "neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}",
+        "left out": reader.left_out,
+        "not made yet": dict(reader.findings.missing()),
+    }
 
 
 if __name__ == "__main__":

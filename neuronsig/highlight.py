@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from neuronsig.neuron_view import Evidence
+from neuronsig.neuron_view import Evidence, Segment
 
 NEAR = 12
 PLAIN, PATTERN, WORD = 0, 1, 2  # how a segment matches: not at all, as part of a word pattern, as a signature word
@@ -32,16 +32,20 @@ class Signature:
                 marks[index] = max(marks[index], PATTERN)
         return marks
 
-    def segments(self, text: str, tokens: Sequence[str]) -> tuple[tuple[str, int], ...]:
-        """The text cut into (piece, mark) whose pieces join to the text again, whatever the tokens are.
+    def segments(
+        self, text: str, tokens: Sequence[str], shades: Sequence[int] = (), trigger: int = -1
+    ) -> tuple[Segment, ...]:
+        """The text cut into segments that join to the text again, whatever the tokens are.
 
         Tokens are found in the text from left to right; one that is not there (an annotator changed it) is
-        skipped, and its words stay plain.
+        skipped, and its words stay plain. `shades` are the tokens' own, and `trigger` the place of one of them;
+        shades of other tokens than these are not shown.
         """
-        pieces: list[tuple[str, int]] = []
+        pieces: list[Segment] = []
+        shades = shades if len(shades) == len(tokens) else [0] * len(tokens)
         done = cursor = lost = 0
         folded = text.lower() if len(text.lower()) == len(text) else text
-        for token, mark in zip(tokens, self.marks(tokens), strict=True):
+        for place, (token, mark, shade) in enumerate(zip(tokens, self.marks(tokens), shades, strict=True)):
             if not token:
                 continue
             # A token follows the last one closely; further on, its letters are likely those of another word.
@@ -55,21 +59,22 @@ class Signature:
                 continue
             lost = 0
             cursor = start + len(token)
-            if mark:
+            if mark or shade or place == trigger:
                 if start > done:
-                    pieces.append((text[done:start], PLAIN))
-                pieces.append((text[start:cursor], mark))
+                    pieces.append(Segment(text[done:start], PLAIN))
+                pieces.append(Segment(text[start:cursor], mark, shade, place == trigger))
                 done = cursor
         if done < len(text):
-            pieces.append((text[done:], PLAIN))
+            pieces.append(Segment(text[done:], PLAIN))
         return tuple(pieces)
 
 
-def cut_segments(segments: Iterable[tuple[str, int]], characters: int) -> tuple[list[tuple[str, int]], int]:
+def cut_segments(segments: Iterable[Segment], characters: int) -> tuple[list[Segment], int]:
     """The first `characters` of the segments, cut at a space where one is near, and how many were left out."""
-    kept: list[tuple[str, int]] = []
+    kept: list[Segment] = []
     room, left_out = characters, 0
-    for text, mark in segments:
+    for segment in segments:
+        text = segment.text
         if left_out or room <= 0:
             left_out += len(text)
             continue
@@ -78,7 +83,7 @@ def cut_segments(segments: Iterable[tuple[str, int]], characters: int) -> tuple[
             space = text.rfind(" ", max(0, room - 40), room)
             piece = text[: space if space > 0 else room]
             left_out = len(text) - len(piece)
-        kept.append((piece, mark))
+        kept.append(segment._replace(text=piece))
         room -= len(piece)
     return kept, left_out
 

@@ -58,8 +58,9 @@ class Evidence(NamedTuple):
         """The pattern as a reader writes it: words in order, items joined by +, a metadata value alone."""
         if self.kind == "metadata":
             return self.pattern[-1]
-        if self.kind == "itemset":
-            return " + ".join(item.removeprefix("word=").removeprefix("pos=") for item in self.pattern)
+        if self.kind in ("itemset", "mixed_sequence"):
+            joint = " + " if self.kind == "itemset" else " "
+            return joint.join(item.removeprefix("word=").removeprefix("pos=") for item in self.pattern)
         return " ".join(self.pattern)
 
 
@@ -68,18 +69,29 @@ def _is_all(rows: tuple[Evidence, ...]) -> bool:
     return len(rows) == 1 and rows[0].f1 == rows[0].n1 and 0 < rows[0].f2 == rows[0].n2
 
 
+class Segment(NamedTuple):
+    """A piece of a sentence: how it matches the signature (neuronsig.highlight), how strongly its token activates the
+    neuron (0 to findings.SHADES, where jobs.triggers has run), and whether it is the token that does so most."""
+
+    text: str
+    mark: int
+    shade: int = 0
+    trigger: bool = False
+
+
 @dataclass(frozen=True)
 class SentenceView:
-    """One sentence that activates the neuron; `segments` are its pieces with how each matches the signature."""
+    """One sentence that activates the neuron; `segments` are its pieces, `note` what is known of its trigger."""
 
     sentence_id: int
     text: str
     domain: str
     doc_id: str
     metadata: Mapping[str, Sequence[str]]
-    segments: tuple[tuple[str, int], ...]
+    segments: tuple[Segment, ...]
     rank: int = -1
     score: float = float("nan")
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,11 +122,15 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True)
 class FacetView:
-    """One of the things that a neuron answers to: its share of the sentences, and the words that set it apart."""
+    """One of the things that a neuron answers to: its share of the sentences, and the words that set it apart.
+
+    `shares` are the words' shares of the facet's sentences and of the neuron's others (None in an only facet).
+    """
 
     share: float
     words: tuple[str, ...]
     typical: SentenceView | None = None
+    shares: tuple[tuple[float, float | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,8 @@ class TriggerView:
     tag: str = ""
     tag_share: float = 0.0
     covered_share: float = 0.0
+    special_share: float = 0.0
+    concentration: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -139,6 +157,17 @@ class ScoreView:
     beats_words: bool
     words_ap: float = 0.0
     auroc: float = 0.5
+    random_ap: float = 0.0
+    sentences: int = 0
+
+
+@dataclass(frozen=True)
+class StabilityView:
+    """Rank-biased overlap, 0 to 1 and by kind of pattern, of the signatures of two halves of the corpus, made from
+    `k` sentences each (jobs.stability)."""
+
+    k: int
+    overlap: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -157,7 +186,8 @@ class NeuronView:
     `evidence` holds the rows of `signatures/` by kind, ranked; `metadata` the whole distribution of each field,
     most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1; `mining_command` what mines the
     neuron's patterns where they were not mined. `effects` has the keys length, position, relative_position, noun, verb
-    and adj. Facets, trigger and score are None where the jobs that find them have not run.
+    and adj. Facets, trigger, score and stability are None where the jobs that find them have not run,
+    and `missing` says what these are and how they are made.
     """
 
     neuron: Neuron
@@ -180,6 +210,8 @@ class NeuronView:
     facets: tuple[FacetView, ...] | None = None
     trigger: TriggerView | None = None
     score: ScoreView | None = None
+    stability: StabilityView | None = None
+    missing: tuple[tuple[str, str], ...] = ()
 
     def of(self, kind: str) -> tuple[Evidence, ...]:
         """The ranked rows of one kind; empty when mining found or looked for none."""

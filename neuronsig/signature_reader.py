@@ -13,10 +13,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from neuronsig.errors import ConfigError, InputError
+from neuronsig.findings import STAGES, Activations, Findings
 from neuronsig.highlight import Signature
 from neuronsig.mining_command import mining_command
 from neuronsig.neuron import SITES, Neuron
-from neuronsig.neuron_view import Effect, Evidence, Link, NeuronView, SentenceView, Share
+from neuronsig.neuron_view import Effect, Evidence, FacetView, Link, NeuronView, SentenceView, Share
 from neuronsig.profiles import most_selective
 from neuronsig.rundir import RunDirectory
 from neuronsig.storage import parquet_source, read_parquet
@@ -26,7 +27,7 @@ SENTENCE_COLUMNS = ("sentence_id", "domain", "doc_id", "text", "tokens", "metada
 CORPORA_COLUMNS = ("domain", "sentences", "words", "length_mean", "noun_share", "verb_share", "adj_share", "metadata")
 TOTAL = "total"
 SIMILAR = 6
-POS_CLASSES = (("noun", "noun_share"), ("verb", "verb_share"), ("adjective", "adj_share"))
+POS_CLASSES = (("noun", "noun"), ("verb", "verb"), ("adjective", "adj"))
 
 
 class SignatureReader:
@@ -40,8 +41,8 @@ class SignatureReader:
     def __init__(self, run: RunDirectory, model: str, sentences: int, needed_by: str = "show") -> None:
         """Raises InputError when the model or its signatures are not in the run, not of one corpus, or broken.
 
-        Clusters and the corpora's table are used where they were made from what the run holds now; `left_out` says
-        of those that were not how they are made again.
+        What jobs after mining found is used where it was made from what the run holds now; `left_out` says of what
+        was not how it is made again.
         """
         _require_model(run, model, needed_by)
         for stage in required_stages(model):
@@ -54,7 +55,9 @@ class SignatureReader:
             (run.signatures(model), SIGNATURES),
         ):
             check_table(directory, schema)
-        self.clustered = self._is_current(f"cluster/{model}", needed_by)
+        made = [job for job in STAGES if self._is_current(f"{job}/{model}", needed_by)]
+        self.clustered = "cluster" in made
+        self.findings = Findings(run, model, made)
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (SITES.index(n.site), n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})
@@ -127,6 +130,7 @@ class SignatureReader:
     ) -> NeuronView:
         row = self.profiles[neuron]
         signature = Signature(evidence.get("words", ()), evidence.get("word_sequence", ()))
+        facets = row.get("facets") or []
         typical = row.get("typical_sentence_id")
         cluster = row.get("cluster")
         return NeuronView(
@@ -135,9 +139,12 @@ class SignatureReader:
             n_tokens=row["n_tokens"],
             mined=row["mined"],
             selectivity=row["selectivity"],
-            length=Share("words", row["length_mean"], self.total.get("length_mean")),
+            length=Share("words", row["length_mean"], _first(row["length_reference"], self.total.get("length_mean"))),
             length_sd=row["length_sd"],
-            pos_shares=tuple(Share(name, row[column], self.total.get(column)) for name, column in POS_CLASSES),
+            pos_shares=tuple(
+                Share(name, row[f"{of}_share"], _first(row[f"{of}_reference"], self.total.get(f"{of}_share")))
+                for name, of in POS_CLASSES
+            ),
             sentences=tuple(top.of(neuron, signature)) if top else (),
             evidence=evidence,
             metadata=metadata_distribution(
@@ -149,6 +156,11 @@ class SignatureReader:
             similar=similar,
             mining_command="" if row["mined"] else mining_command(self.run, self.model, neuron),
             effects=effects_of(row),
+            facets=tuple(_facet(facet, top, signature) for facet in facets) or None,
+            trigger=self.findings.trigger(neuron),
+            score=self.findings.scores.get(neuron),
+            stability=self.findings.stability.get(neuron),
+            missing=self.findings.missing(),
         )
 
     def _is_current(self, stage: str, needed_by: str) -> bool:
@@ -167,7 +179,7 @@ class SignatureReader:
         profiles = _rows(self.run.profiles(self.model), PROFILES, PROFILES.names)
         if self.clustered:
             key = ("site", "layer", "unit", "sign")
-            added = _rows(self.run.neurons(self.model), NEURONS, (*key, "typical_sentence_id", "cluster"))
+            added = _rows(self.run.neurons(self.model), NEURONS, (*key, "typical_sentence_id", "cluster", "facets"))
             for neuron, row in profiles.items():
                 row.update(added.get(neuron, {}))
         return profiles
@@ -218,8 +230,11 @@ class _TopSentences:
             neuron = Neuron(r["site"], r["layer"], r["unit"], r["sign"])
             if neuron in wanted:
                 self._ranked.setdefault(neuron, []).append((r["rank"], r["score"], r["sentence_id"]))
-        typical = [reader.profiles[neuron].get("typical_sentence_id") for neuron in wanted]
-        ids = {i for ranked in self._ranked.values() for _, _, i in ranked} | {i for i in typical if i is not None}
+        self._activations = reader.findings.activations(neurons, _neuron_filter(neurons))
+        rows = [reader.profiles[neuron] for neuron in wanted]
+        named = [row.get("typical_sentence_id") for row in rows]
+        named += [facet["typical_sentence_id"] for row in rows for facet in row.get("facets") or []]
+        ids = {i for ranked in self._ranked.values() for _, _, i in ranked} | {i for i in named if i is not None}
         value_set = pa.array(sorted(ids), pa.int64())
         table = _scan(reader.run.sentences, SENTENCE_COLUMNS, ds.field("sentence_id").isin(value_set))
         self._table = table.sort_by("sentence_id").combine_chunks()
@@ -234,7 +249,11 @@ class _TopSentences:
     def of(self, neuron: Neuron, signature: Signature) -> list[SentenceView]:
         ranked = sorted(self._ranked.get(neuron, ()))
         rows = self._rows([sentence_id for _, _, sentence_id in ranked])
-        return [_sentence(row, signature, rank, score) for row, (rank, score, _) in zip(rows, ranked, strict=True)]
+        known = self._activations.get(neuron, {})
+        return [
+            _sentence(row, signature, rank, score, known.get(sentence_id))
+            for row, (rank, score, sentence_id) in zip(rows, ranked, strict=True)
+        ]
 
     def sentence(self, sentence_id: int, signature: Signature) -> SentenceView:
         return _sentence(self._rows([sentence_id])[0], signature)
@@ -243,17 +262,40 @@ class _TopSentences:
         return list(self._table.take(np.searchsorted(self._ids, ids)).to_pylist())
 
 
-def _sentence(row: dict[str, Any], signature: Signature, rank: int = -1, score: float = float("nan")) -> SentenceView:
-    text = row["text"] or ""
+def _first(*values: float | None) -> float | None:
+    """The first that is known."""
+    return next((value for value in values if value is not None), None)
+
+
+def _facet(facet: Mapping[str, Any], top: _TopSentences | None, signature: Signature) -> FacetView:
+    words, typical = facet["words"] or [], facet["typical_sentence_id"]
+    return FacetView(
+        facet["share"],
+        tuple(word["word"] for word in words),
+        top.sentence(typical, signature) if top else None,
+        tuple((word["share"], word["others"]) for word in words),
+    )
+
+
+def _sentence(
+    row: dict[str, Any],
+    signature: Signature,
+    rank: int = -1,
+    score: float = float("nan"),
+    activations: Activations | None = None,
+) -> SentenceView:
+    text, tokens = row["text"] or "", row["tokens"] or []
+    known = activations or Activations((), -1, "")
     return SentenceView(
         sentence_id=row["sentence_id"],
         text=text,
         domain=row["domain"] or "",
         doc_id=row["doc_id"] or "",
         metadata={name: values or [] for name, values in row["metadata"] or []},
-        segments=signature.segments(text, row["tokens"] or []),
+        segments=signature.segments(text, tokens, known.shades, known.trigger),
         rank=rank,
         score=score,
+        note=known.note,
     )
 
 

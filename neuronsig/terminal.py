@@ -11,16 +11,20 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from neuronsig.folded import Entry, folded
 from neuronsig.highlight import PATTERN, WORD, cut_segments
-from neuronsig.neuron_view import Evidence, NeuronView, SentenceView
+from neuronsig.neuron_view import FacetView, NeuronView, SentenceView
 from neuronsig.summary import describe, percent
+from neuronsig.wording import detector_text, effects_text, facets_text, score_text, stability_text
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 10, 6, 6, 4, 5
 CHARACTERS = 220
 NAME, BAR = 36, 12
 STYLES = {WORD: "bold green", PATTERN: "underline"}
+SHADES = ("", "", "on grey19", "on grey27", "on grey35")
 PATTERN_KINDS = (
     ("word_sequence", "Word patterns"),
+    ("mixed_sequence", "Mixed patterns"),
     ("pos_sequence", "POS patterns"),
     ("itemset", "Itemsets"),
     ("subtree", "Subtrees"),
@@ -39,28 +43,54 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     show(Rule(Text(str(view.neuron), style="bold cyan"), style="cyan", align="left"))
     show(Text(description.text, style="dim" if description.kind == "none" else "bold"))
     show(Text(_facts(view), style="dim"))
-    show(_section("Top sentences"))
+    trigger = detector_text(view.trigger) if view.trigger else ""
+    show(_section("Top sentences", "«the word that carries the activation»" if trigger else ""))
     show(_sentences(view.sentences))
+    if trigger:
+        show(_line(trigger))
     if view.typical is not None:
         show(_section("Typical sentence", "nearest to the mean vector"))
         show(Padding(_marked(view.typical), (0, 0, 0, 2)))
-    show(_evidence("Words", _telling(view.of("words"), WORDS)))
+    if view.facets and len(view.facets) > 1:
+        show(_section("Facets", facets_text(view.facets)))
+        for facet in view.facets:
+            show(_facet(facet))
+    show(_evidence("Words", folded(view.of("words"), WORDS)))
     for kind, title in PATTERN_KINDS:
         if rows := view.of(kind):
-            show(_evidence(title, _telling(rows, PATTERNS)))
+            show(_evidence(title, folded(rows, PATTERNS)))
     if not view.mined:
         show(_section("Patterns", "not mined; this mines them, and keeps those of the others:"))
         # As it is, however long: a command that was broken into lines cannot be copied.
         console.print(Text(f"  {view.mining_command}"), soft_wrap=True)
     show(_shares(view))
+    if said := effects_text(view):
+        show(_line(said))
     if rows := view.of("pos"):
-        show(_evidence("Tags", _telling(rows, TAGS)))
+        show(_evidence("Tags", folded(rows, TAGS)))
     for name, rows in list(view.telling_fields.items())[:FIELDS]:
-        show(_evidence(clean(name).capitalize(), rows[:VALUES], len(rows) - VALUES))
+        show(_evidence(clean(name).capitalize(), [Entry(row, ()) for row in rows[:VALUES]], len(rows) - VALUES))
+    known = [score_text(view.score) if view.score else "", stability_text(view.stability) if view.stability else ""]
+    if any(known):
+        show(_section("How good is this signature?"))
+        for text in filter(None, known):
+            show(_line(text))
     if view.similar:
         names = ", ".join(str(link.neuron) for link in view.similar)
         show(_section("Similar neurons", f"cluster {view.cluster}, by vector"))
         show(Text(f"  {names}"))
+
+
+def _line(text: str) -> Padding:
+    return Padding(Text(clean(text), style="dim"), (0, 0, 0, 2))
+
+
+def _facet(facet: FacetView) -> Padding:
+    text = Text(f"{percent(facet.share)}", style="bold")
+    text.append(f"  {', '.join(map(clean, facet.words)) or 'no words of its own'}", style="not bold green")
+    if facet.typical is not None:
+        text.append("\n    ").append_text(_marked(facet.typical))
+    return Padding(text, (0, 0, 0, 2))
 
 
 def clean(text: str) -> str:
@@ -99,25 +129,24 @@ def _sentences(sentences: Sequence[SentenceView]) -> Table:
 def _marked(sentence: SentenceView) -> Text:
     pieces, left_out = cut_segments(sentence.segments, CHARACTERS)
     text = Text()
-    for piece, mark in pieces:
-        text.append(clean(piece), style=STYLES.get(mark, ""))
+    for piece in pieces:
+        said = clean(piece.text)
+        style = f"{STYLES.get(piece.mark, '')} {SHADES[piece.shade]}".strip()
+        text.append(f"«{said}»" if piece.trigger else said, style=style)
     return text.append(" …", style="dim") if left_out else text
 
 
-def _telling(rows: Sequence[Evidence], n: int) -> Sequence[Evidence]:
-    """The first rows that stand out; where none does, the first three, which are then shown dim."""
-    return [row for row in rows if row.stands_out][:n] or rows[:3]
-
-
-def _evidence(title: str, rows: Sequence[Evidence], left_out: int = 0) -> Table:
+def _evidence(title: str, entries: Sequence[Entry], left_out: int = 0) -> Table:
     table = _bars(title)
-    for row in rows:
+    for row, repeated in entries:
         reference = "" if row.reference is None else percent(row.reference)
         name = Text(clean(row.text) or "(empty)", style="" if row.stands_out else "dim")
+        if repeated:
+            name.append(f"  and {len(repeated)} that say the same", style="dim")
         table.add_row(name, bar(row.share), percent(row.share), reference, _times(row.ratio, row.f1, row.reference))
     if left_out > 0:
         table.add_row(Text(f"and {left_out:,} more", style="dim"))
-    if not rows:
+    if not entries:
         table.add_row(Text("none", style="dim"))
     return table
 

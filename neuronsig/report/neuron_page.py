@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from neuronsig.folded import Entry, folded
 from neuronsig.neuron import Neuron
 from neuronsig.neuron_view import Evidence, NeuronView
 from neuronsig.report.site_data import group_slug, group_title
 from neuronsig.signature_reader import SignatureReader
 from neuronsig.summary import Description
+from neuronsig.wording import detector_text, effects_text, facets_text, score_text, stability_text
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 30, 18, 16, 8, 8
 PATTERN_KINDS = (
     ("word_sequence", "Word patterns", "words in this order, with gaps"),
+    ("mixed_sequence", "Mixed patterns", "words and tags in this order, with gaps"),
     ("pos_sequence", "POS patterns", "tags in this order, with gaps"),
     ("itemset", "Itemsets", "words, tags and metadata together in a sentence"),
     ("subtree", "Subtrees", "parts of the syntax tree"),
@@ -38,17 +41,24 @@ def neuron_context(
         "next": reader.neighbour(neuron, 1),
         "layers": [n for n in (replace(neuron, layer=layer) for layer in reader.layers) if n in reader.profiles],
         "opposite": opposite if opposite in reader.profiles else None,
-        "words": telling(view.of("words"), WORDS),
+        "words": folded(view.of("words"), WORDS),
         "patterns": [
-            (title, note, telling(view.of(kind), PATTERNS)) for kind, title, note in PATTERN_KINDS if view.of(kind)
+            (title, note, folded(view.of(kind), PATTERNS)) for kind, title, note in PATTERN_KINDS if view.of(kind)
         ],
-        "tags": view.of("pos")[:TAGS],
-        "fields": [(name, rows[:VALUES], max(0, len(rows) - VALUES)) for name, rows in fields[:FIELDS]],
+        "tags": unfolded(view.of("pos")[:TAGS]),
+        "fields": [(name, unfolded(rows[:VALUES]), max(0, len(rows) - VALUES)) for name, rows in fields[:FIELDS]],
+        "detector": detector_text(view.trigger) if view.trigger else "",
+        "facets": facets_text(view.facets) if view.facets else "",
+        "effects": effects_text(view),
+        "judged": [
+            *([score_text(view.score)] if view.score else []),
+            *([stability_text(view.stability)] if view.stability else []),
+        ],
         "more_fields": max(0, len(fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],
     }
 
 
-def telling(rows: Sequence[Evidence], n: int) -> list[Evidence]:
-    """The first rows that stand out; where none does, the first six, which the page then shows as near the corpus."""
-    return [row for row in rows if row.stands_out][:n] or list(rows[:6])
+def unfolded(rows: Sequence[Evidence]) -> list[Entry]:
+    """Rows of which none explains another."""
+    return [Entry(row, ()) for row in rows]

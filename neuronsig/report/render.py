@@ -8,8 +8,9 @@ from functools import lru_cache
 
 import jinja2
 
+from neuronsig.folded import Entry, drawn_tree
 from neuronsig.highlight import cut_segments
-from neuronsig.neuron_view import Evidence, SentenceView
+from neuronsig.neuron_view import Segment, SentenceView
 from neuronsig.summary import percent
 
 CHARACTERS = 600
@@ -26,8 +27,15 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {"clean": clean, "percent": percent, "pieces": pieces, "times": times, "duration": duration}
-    env.globals["scale"] = scale
+    env.filters |= {
+        "clean": clean,
+        "clean_lines": clean_lines,
+        "percent": percent,
+        "pieces": pieces,
+        "times": times,
+        "duration": duration,
+    }
+    env.globals |= {"scale": scale, "drawn_tree": drawn_tree}
     return env
 
 
@@ -36,14 +44,20 @@ def clean(text: str) -> str:
     return FORBIDDEN.sub(" ", text)
 
 
-def pieces(sentence: SentenceView, characters: int = CHARACTERS) -> tuple[list[tuple[str, int]], int]:
+def clean_lines(text: str) -> str:
+    """Each line cleaned."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
+def pieces(sentence: SentenceView, characters: int = CHARACTERS) -> tuple[list[Segment], int]:
     """The segments that are shown of a sentence, cleaned, and the number of characters left out."""
     kept, left_out = cut_segments(sentence.segments, characters)
-    return [(clean(text), mark) for text, mark in kept], left_out
+    return [segment._replace(text=clean(segment.text)) for segment in kept], left_out
 
 
-def scale(rows: Sequence[Evidence]) -> float:
+def scale(entries: Sequence[Entry]) -> float:
     """The share that the longest bar of a table stands for, at least 5 %."""
+    rows = [entry.row for entry in entries]
     return max([0.05, *(row.share for row in rows), *(row.reference or 0.0 for row in rows)])
 
 

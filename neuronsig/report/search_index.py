@@ -15,7 +15,7 @@ from neuronsig.neuron_view import Evidence, NeuronView
 from neuronsig.report.site_data import write_script
 from neuronsig.summary import Description
 
-CODES = ("words", "word_sequence", "pos", "pos_sequence", "itemset", "subtree", "metadata", "label")
+CODES = ("words", "word_sequence", "mixed_sequence", "pos", "pos_sequence", "itemset", "subtree", "metadata", "label")
 COMMON = 0.25
 _SPLIT = re.compile(r"[\s=]+")
 Posting = tuple[int, int, int, int]  # kind's place in CODES, share and reference in tenths of a percent, weight
@@ -29,7 +29,7 @@ class SearchIndex:
 
     def add(self, ordinal: int, view: NeuronView, description: Description) -> None:
         """Index one neuron; `ordinal` is its place among the site's labels."""
-        for kind in CODES[:6]:
+        for kind in CODES[:7]:
             for row in view.of(kind):
                 if row.stands_out:
                     self._add_row(ordinal, kind, row)

@@ -25,7 +25,9 @@ def test_show_prints_the_neuron_asked_for(made: FactoryRun, capsys: pytest.Captu
     out = capsys.readouterr().out
     assert "L2/U1" in out
     assert "violin" in out
-    assert summary == {"neurons shown": "1 of 16", "left out": {}}
+    assert summary["neurons shown"] == "1 of 16"
+    assert summary["left out"] == {}
+    assert "python -m jobs.triggers" in " ".join(summary["not made yet"].values())
 
 
 def test_show_without_a_name_prints_the_most_striking(made: FactoryRun, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def test_every_view_equals_the_tables(made: FactoryRun, prefetch: bool) -> None:
             row = made.rows[sentence.sentence_id]
             assert (sentence.text, sentence.domain) == (row["text"], row["domain"])
             assert dict(sentence.metadata) == dict(row["metadata"])
-            assert "".join(text for text, _ in sentence.segments) == row["text"]
+            assert "".join(piece.text for piece in sentence.segments) == row["text"]
         rows = [r for r in made.signatures if (r["layer"], r["unit"]) == key]
         found = [
             (row.kind, list(row.pattern), row.f1, row.n1, row.f2, row.n2, row.lrc)

@@ -12,9 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from neuronsig.config import ReportConfig
-from neuronsig.neuron_view import Evidence
 from neuronsig.report import build
-from neuronsig.report.neuron_page import telling
 from neuronsig.report.overview import caption_of
 from neuronsig.rundir import RunDirectory
 from tests.run_factory import AWKWARD, MODEL, FactoryRun, make_run
@@ -146,12 +144,6 @@ def test_the_front_page_tells_what_was_dropped_and_how_long_it_took(made: Factor
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     assert [image["src"] for image in images] == ["figures/tsne_by_layer.svg"]
     assert "t-SNE" in images[0]["alt"]
-
-
-def test_rows_within_chance_are_not_listed_beside_those_beyond_it() -> None:
-    beyond, within = (Evidence("words", (word,), 5, 10, 1, 100, 3.0, lrc) for word, lrc in (("a", 2.0), ("b", 0.0)))
-    assert telling([within, beyond], 10) == [beyond]
-    assert telling([within], 10) == [within]
 
 
 def test_pages_stay_small_however_long_the_sentences(tmp_path: Path) -> None:
