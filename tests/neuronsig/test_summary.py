@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from neuronsig.neuron import Neuron
-from neuronsig.neuron_view import Evidence, NeuronView, Share
+from neuronsig.neuron_view import Effect, Evidence, FacetView, NeuronView, ScoreView, Share, TriggerView
 from neuronsig.summary import NOTHING, describe, percent
 
 QUIET = NeuronView(
@@ -129,3 +129,71 @@ def test_percentages_keep_two_digits(share: float, text: str) -> None:
 def test_only_a_mark_alone_makes_exclamations_or_questions(token: str, said: str) -> None:
     text = describe(replace(QUIET, evidence={"words": (word(token, 900, 400), word("wait", 300, 50))})).text
     assert text.startswith(said)
+
+
+def test_a_mixed_pattern_is_told_beside_weaker_words_and_an_explained_one_is_not() -> None:
+    words = (word("only", 120, 400, log_ratio=4.0),)
+    told = word("not only pos=JJ", 200, 40, log_ratio=9.0, kind="mixed_sequence")
+    explained = word("not only but", 300, 40, log_ratio=9.0, kind="word_sequence")._replace(
+        explained_by=("not", "only")
+    )
+    view = replace(QUIET, evidence={"words": words, "mixed_sequence": (told,), "word_sequence": (explained,)})
+    text = describe(view).text
+    assert "with “only” in 12% (corpus 0.40%) and the pattern “not only" in text
+    assert "in 20% (corpus 0.04%)" in text
+    assert "but" not in text
+
+
+def test_tags_in_order_are_told_when_no_tag_alone_is() -> None:
+    row = Evidence("pos_sequence", ("MD", "RB", "VB"), 400, 1000, 4000, 100_000, 3.3, 3.0)
+    description = describe(replace(QUIET, evidence={"pos_sequence": (row,)}))
+    assert description.text == "Sentences with the tags MD RB VB in 40% (corpus 4.0%)."
+    assert description.kind == "tags"
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (Effect(0.2, 0.5, -0.9, 0.18, 0.22), "early in their documents (on average 20% in, corpus 50%)"),
+        (Effect(0.2, 0.5, -0.9, 0.1, 0.6), "Nothing stands out"),
+        (Effect(0.45, 0.5, -0.2, 0.44, 0.46), "Nothing stands out"),
+    ],
+    ids=["early", "within chance", "small"],
+)
+def test_a_place_in_documents_is_told_beyond_chance_and_when_large(effect: Effect, said: str) -> None:
+    assert said.lower() in describe(replace(QUIET, effects={"relative_position": effect})).text.lower()
+
+
+def test_a_length_or_a_share_within_its_limits_is_not_told() -> None:
+    effects = {"length": Effect(40.0, 18.9, 1.0, 10.0, 70.0), "verb": Effect(0.3, 0.14, 1.1, -0.1, 2.0)}
+    view = replace(QUIET, length=Share("words", 40.0, 18.9), pos_shares=(Share("verb", 0.3, 0.14),), effects=effects)
+    assert describe(view).kind == "none"
+
+
+def test_a_neuron_that_answers_to_two_things_says_so() -> None:
+    view = replace(
+        QUIET,
+        evidence={"words": (word("olympics", 400, 90), word("tariff", 300, 90))},
+        facets=(FacetView(0.6, ("olympics", "medal")), FacetView(0.4, ("tariff",)), FacetView(0.02, ("x",))),
+    )
+    text = describe(view).text
+    assert text == "Sentences of two kinds: with “olympics” or “medal” (60%); with “tariff” (40%)."
+    one = describe(replace(view, facets=view.facets[:1]))  # type: ignore[index]
+    assert "kinds" not in one.text
+
+
+def test_what_carries_the_activation_and_how_it_does_on_unseen_sentences_are_told_where_known() -> None:
+    evidence = {"words": (word("olympics", 640, 2000),)}
+    trigger = TriggerView("token", "olympics", 0.71)
+    score = ScoreView(ap=0.41, chance=0.01, beats_chance=True, beats_words=False)
+    text = describe(replace(QUIET, evidence=evidence, trigger=trigger, score=score)).text
+    assert "; the activation sits on “olympics” in 71%. On unseen sentences: average precision 0.41" in text
+    tag = describe(replace(QUIET, evidence=evidence, trigger=TriggerView("tag", tag="VBD", tag_share=0.6))).text
+    assert "the activation sits on past-tense verbs in 60%" in tag
+    poor = replace(score, beats_chance=False)
+    assert describe(replace(QUIET, evidence=evidence, score=poor)).text.endswith("it tells no more than chance.")
+
+
+def test_the_matched_share_is_what_the_neuron_is_compared_with() -> None:
+    row = word("olympics", 640, 2000)._replace(matched=0.3)
+    assert "in 64% (corpus 30%)" in describe(replace(QUIET, evidence={"words": (row,)})).text
