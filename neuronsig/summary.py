@@ -17,6 +17,7 @@ from neuronsig.telling import (
     bits,
     has_letters,
     percent,
+    phrase_text,
     telling_ending,
     telling_facets,
     telling_length,
@@ -56,7 +57,8 @@ def describe(view: NeuronView) -> Description:
             NOTHING, f"Only {view.n_sentences} sentences were collected, too few to say anything.", "none", 0.0
         )
     words, length = telling_words(view), telling_length(view)
-    phrase, tag = telling_phrase(view, words), telling_tag(view)
+    phrase = telling_phrase(view, words)
+    tag = telling_tag(view, in_order=phrase is None)
     place, metadata = telling_place(view), telling_metadata(view)
     strengths = {
         "metadata": sum(bits(row) for row in metadata[:1]),
@@ -73,7 +75,7 @@ def describe(view: NeuronView) -> Description:
         return Description(LITTLE if text.startswith("Little") else NOTHING, text, "none", 0.0)
     labels = {
         "metadata": " · ".join(row.text for row in metadata[:1]),
-        "words": ", ".join(row.text for row in words[:3]) or (f"“{phrase.text}”" if phrase else ""),
+        "words": ", ".join(row.text for row in words[:3]) or (f"“{phrase_text(phrase)}”" if phrase else ""),
         "tags": tag.label if tag else "",
         "length": f"{length.lower()} sentences" if length else place.label if place else "",
     }
@@ -99,10 +101,11 @@ def _sentence(
         head += f" ({view.length.value:.1f} words, corpus {view.length.corpus:.1f})"
     having = []
     if words:
-        quoted = _either([row.text for row in words])
-        having.append(quoted + (f" in {against(words[0].share, words[0].reference)}" if len(words) == 1 else ""))
+        shares = [f" ({percent(row.share)})" for row in words]
+        one = [f" in {against(words[0].share, words[0].reference)}"]
+        having.append(_either([row.text for row in words], one if len(words) == 1 else shares))
     if phrase:
-        having.append(f"the pattern “{phrase.text}” in {against(phrase.share, phrase.reference)}")
+        having.append(f"the pattern “{phrase_text(phrase)}” in {against(phrase.share, phrase.reference)}")
     having += [tag.text] if tag else []
     if facets := telling_facets(view):
         head += f" of {NUMBERS.get(len(facets), len(facets))} kinds: " + "; ".join(
@@ -152,8 +155,8 @@ def _nothing(view: NeuronView) -> str:
     return f"Little stands out; the clearest trace is “{best.text}” in {against(best.share, best.reference)}."
 
 
-def _either(texts: Sequence[str]) -> str:
-    quoted = [f"“{text}”" for text in texts]
+def _either(texts: Sequence[str], notes: Sequence[str] = ()) -> str:
+    quoted = [f"“{text}”{note}" for text, note in zip(texts, notes or [""] * len(texts), strict=True)]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 

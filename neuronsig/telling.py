@@ -57,6 +57,34 @@ TAGS = {
     "$": "currency signs",
 }
 
+ONE = {
+    "CC": "conjunction",
+    "CD": "number",
+    "DT": "determiner",
+    "IN": "preposition",
+    "JJ": "adjective",
+    "MD": "modal verb",
+    "NN": "noun",
+    "NNS": "plural noun",
+    "NNP": "name",
+    "NNPS": "name",
+    "PRP": "pronoun",
+    "PRP$": "possessive",
+    "RB": "adverb",
+    "TO": "to",
+    "UH": "interjection",
+    "VB": "base verb",
+    "VBD": "past verb",
+    "VBG": "-ing form",
+    "VBN": "participle",
+    "VBP": "present verb",
+    "VBZ": "-s verb",
+    "WP": "wh-pronoun",
+    "WRB": "wh-adverb",
+    "WDT": "wh-determiner",
+}
+"""One word of a tag, for patterns; other tags stand for themselves."""
+
 
 class Told(NamedTuple):
     """One fact: two or three words, a part of a sentence, and how much it tells, in bits or thereabouts."""
@@ -69,7 +97,10 @@ class Told(NamedTuple):
 def telling_words(view: NeuronView) -> list[Evidence]:
     """Up to three words that are far over-represented and in enough of the sentences together; may be empty."""
     rows = [r for r in view.of("words") if r.lrc >= WORD_LRC and r.share >= WORD_SHARE and has_letters(r)]
-    rows = sorted(rows, key=lambda r: (-bits(r), r.text))[:3]
+    kept: dict[str, Evidence] = {}
+    for row in sorted(rows, key=lambda r: (-bits(r), r.text)):
+        kept.setdefault(row.text.replace("’", "'"), row)  # n't and n’t are one word
+    rows = list(kept.values())[:3]
     return rows if sum(r.share for r in rows) >= WORDS_TOGETHER else []
 
 
@@ -81,9 +112,21 @@ def telling_phrase(view: NeuronView, words: Sequence[Evidence]) -> Evidence | No
         for row in view.of(kind)
         if len(row.pattern) > 1 and not row.explained_by and row.lrc >= PHRASE_LRC and row.share >= PHRASE_SHARE
     ]
-    rows = [row for row in rows if any(map(str.isalnum, "".join(p for p in row.pattern if not p.startswith("pos="))))]
+    rows = [row for row in rows if all(map(_worded, row.pattern))]
     best = max(rows, key=lambda row: (bits(row), row.pattern), default=None)
     return best if best and bits(best) >= 0.5 * max(map(bits, words), default=0.0) else None
+
+
+def _worded(item: str) -> bool:
+    """Whether an item of a pattern is a word or a tag of words: with a full stop or a bracket a word is no phrase."""
+    return item[4:] in ONE if item.startswith("pos=") else any(map(str.isalnum, item))
+
+
+def phrase_text(row: Evidence) -> str:
+    """A pattern with its tags named: `had [participle]`."""
+    is_tag = [row.kind == "pos_sequence" or item.startswith("pos=") for item in row.pattern]
+    tags = [item.removeprefix("pos=") for item in row.pattern]
+    return " ".join(f"[{ONE.get(tag, tag)}]" if known else tag for tag, known in zip(tags, is_tag, strict=True))
 
 
 def telling_length(view: NeuronView) -> str:
@@ -102,8 +145,8 @@ def telling_ending(view: NeuronView) -> tuple[str, Evidence] | None:
     return None
 
 
-def telling_tag(view: NeuronView) -> Told | None:
-    """The part of speech that stands out most: a class of P1 Table 1, a single tag, or tags in order."""
+def telling_tag(view: NeuronView, in_order: bool) -> Told | None:
+    """The part of speech that stands out most: a class of P1 Table 1, a single tag, or (`in_order`) tags in order."""
     found = [told for share in view.pos_shares if view.n_tokens if (told := _class(share, view.effects))]
     for row in view.of("pos"):
         name = TAGS.get(row.pattern[0])
@@ -112,10 +155,10 @@ def telling_tag(view: NeuronView) -> Told | None:
             reference = f", corpus {percent(row.reference)})" if row.reference is not None else ")"
             text = f"many {name} ({percent(row.share)} of {per}{reference}"
             found.append(Told(name, text, bits(row) * (2 if per == "words" else 0.5)))
-    for row in view.of("pos_sequence"):
+    for row in view.of("pos_sequence") if in_order else ():
         if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE:
-            text = f"the tags {row.text} in {against(row.share, row.reference)}"
-            found.append(Told(f"tags {row.text}", text, 0.5 * bits(row)))
+            text = f"the pattern “{phrase_text(row)}” in {against(row.share, row.reference)}"
+            found.append(Told(f"“{phrase_text(row)}”", text, 0.5 * bits(row)))
     return max(found, key=lambda told: told.strength, default=None)
 
 

@@ -61,7 +61,19 @@ def test_telling_words_are_named_strongest_first() -> None:
     description = describe(replace(QUIET, evidence={"words": rows}))
     assert description.kind == "words"
     assert description.label == "lol, haha, omg"
-    assert "“lol”, “haha” or “omg”" in description.text
+    assert description.text == "Sentences with “lol” (30%), “haha” (20%) or “omg” (9.0%)."
+
+
+def test_a_word_with_another_apostrophe_is_told_once() -> None:
+    rows = (word("n't", 300, 50), word("n’t", 200, 50), word("do", 90, 50))
+    assert describe(replace(QUIET, evidence={"words": rows})).label == "n't, do"
+
+
+def test_a_word_and_a_full_stop_are_no_phrase() -> None:
+    assert (
+        describe(replace(QUIET, evidence={"word_sequence": (word("it .", 300, 50, kind="word_sequence"),)})).kind
+        == "none"
+    )
 
 
 def test_one_word_comes_with_its_shares() -> None:
@@ -139,15 +151,14 @@ def test_a_mixed_pattern_is_told_beside_weaker_words_and_an_explained_one_is_not
     )
     view = replace(QUIET, evidence={"words": words, "mixed_sequence": (told,), "word_sequence": (explained,)})
     text = describe(view).text
-    assert "with “only” in 12% (corpus 0.40%) and the pattern “not only" in text
-    assert "in 20% (corpus 0.04%)" in text
+    assert "with “only” in 12% (corpus 0.40%) and the pattern “not only [adjective]” in 20% (corpus 0.04%)" in text
     assert "but" not in text
 
 
 def test_tags_in_order_are_told_when_no_tag_alone_is() -> None:
     row = Evidence("pos_sequence", ("MD", "RB", "VB"), 400, 1000, 4000, 100_000, 3.3, 3.0)
     description = describe(replace(QUIET, evidence={"pos_sequence": (row,)}))
-    assert description.text == "Sentences with the tags MD RB VB in 40% (corpus 4.0%)."
+    assert description.text == "Sentences with the pattern “[modal verb] [adverb] [base verb]” in 40% (corpus 4.0%)."
     assert description.kind == "tags"
 
 
