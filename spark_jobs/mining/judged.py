@@ -116,7 +116,7 @@ def judge_patterns(
             arrays = [pa.array([kind]), pa.array([counts.bins.astype(np.int64).tobytes()], pa.binary())]
             yield pa.RecordBatch.from_arrays(arrays, ["kind", "bins"])
 
-    for row in gathered.mapInArrow(count, "kind string, bins binary").toLocalIterator():
+    for row in gathered.mapInArrow(count, "kind string, bins binary").collect():
         counts = PValueCounts()
         counts.bins += np.frombuffer(row["bins"], np.int64)
         seen.setdefault(row["kind"], PValueCounts()).merge(counts)

@@ -95,7 +95,13 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
             rows = rows.unionByName(patterns)
         key = [name for name, _ in NEURON_KEY]
         files = -(-len(neurons) // FILE_NEURONS)
+        # Spark looks at its input twice to divide it by range: what is judged is written down first.
+        made = paths.work / "rows"
+        rows.select(*SIGNATURES.names).write.mode("overwrite").parquet(uri(made))
+        clock.lap("judging")
+        rows = session.read.parquet(uri(made))
         _write(rows.select(*SIGNATURES.names), files, [*key, "kind", "rank"], paths.signatures)
+        remove(made)
         codes = session.createDataFrame([(code,) for code in mined], "neuron bigint")
         marked = profiles.withColumn("neuron", neuron_column()).join(
             F.broadcast(codes.withColumn("found", F.lit(True))), "neuron", "left"
@@ -105,7 +111,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
         progress.update(len(neurons))
     counts["signature rows"] = check_table(paths.signatures, SIGNATURES)
     check_table(paths.profiles, PROFILES)
-    clock.lap("judging and writing")
+    clock.lap("writing")
     return {**counts, "seconds": clock.laps}
 
 
