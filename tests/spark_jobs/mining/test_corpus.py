@@ -1,0 +1,77 @@
+"""What profiles are compared with: counts by stratum against brute force, and where sentences stand in documents."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from neuronsig.holdout import is_held_out
+from neuronsig.matching import Strata
+from neuronsig.moments import RELATIVE, Places
+from neuronsig.profiles import Dictionary
+from neuronsig.tables import SENTENCES
+from spark_jobs.mining import corpus
+from spark_jobs.mining.corpus import CorpusCells, places_of, read_places
+from spark_jobs.mining.encode import binary_column
+from tests.spark_jobs.mining.small_run import sentence, write
+
+TAGS = ["NN", "VBZ", "JJ"]
+
+
+def rows_of(n, seed=0):
+    rng = np.random.default_rng(seed)
+    tags = [rng.integers(0, 3, rng.integers(1, 6)) for _ in range(n)]
+    items = [np.flatnonzero(rng.random(5) < 0.4) for _ in range(n)]
+    return items, tags, rng.integers(0, 2, n)
+
+
+def batch_of(items, tags, strata):
+    column = lambda rows, dtype: binary_column(  # noqa: E731
+        np.concatenate(rows).astype(dtype), np.array([len(row) for row in rows])
+    )
+    arrays = [column(items, np.int32), column(tags, np.uint8), pa.array(strata, pa.int16())]
+    return pa.RecordBatch.from_arrays(arrays, ["items", "tags", "stratum"])
+
+
+@pytest.mark.parametrize("flush", [1, 1 << 22])
+def test_counts_by_stratum_equal_brute_force_however_they_are_cut(monkeypatch, flush):
+    monkeypatch.setattr(corpus, "FLUSH", flush)
+    items, tags, strata = rows_of(50)
+    none = np.zeros(3, np.int64)
+    words = Dictionary(["a", "b", "c", "d", "e"], np.zeros(5, int), [], none[:0], TAGS, none, none, 50, 1)
+    words.strata = Strata(np.array([3]))
+    cells = CorpusCells(words)
+    for part in (slice(0, 7), slice(7, 50)):
+        cells.add(batch_of(items[part], tags[part], strata[part]))
+    by_item, by_tag, moments = cells.split(cells.total())
+    for s in (0, 1):
+        mine = np.flatnonzero(strata == s)
+        assert by_item[:, s].tolist() == [sum(item in items[i] for i in mine) for item in range(5)]
+        assert by_tag[:, s].tolist() == [sum((tags[i] == tag).sum() for i in mine) for tag in range(3)]
+        assert moments.sentences[s] == len(mine)
+        assert moments.yy[s] == sum(len(tags[i]) ** 2 for i in mine)
+        assert moments.xy[1, s] == sum((tags[i] == 1).sum() * len(tags[i]) for i in mine)
+
+
+def test_sentences_stand_in_their_documents_and_those_held_out_nowhere(spark, tmp_path):
+    rows = [sentence(i, "the dog") | {"doc_id": "long", "position": i} for i in range(40)]
+    rows += [sentence(40 + i, "a cat") for i in range(3)]  # documents of one sentence
+    write(tmp_path / "sentences" / "part-0.parquet", rows, SENTENCES)
+    kept = np.flatnonzero(~is_held_out(np.arange(43), 0.2))
+    assert len(kept) < 43
+    places = read_places(spark, tmp_path / "sentences", 0.2)
+    found = {row["sentence_id"]: (row["position"], row["relative"]) for row in places.collect()}
+    expected = {int(i): (int(i), int(i) * RELATIVE // 39) if i < 40 else (0, None) for i in kept}
+    assert found == expected
+    listed = [int(i) for i in kept[:5]] + [int(kept[-1])]
+    lists = spark.createDataFrame(
+        [(7, i) for i in range(43) if i in listed or i not in kept], "neuron long, sentence_id long"
+    )
+    several = [i for i in listed if i < 40]
+    relative = [i * RELATIVE // 39 for i in several]
+    assert places_of(lists, places, 43) == {
+        7: Places(
+            6, sum(several), sum(i * i for i in several), len(several), sum(relative), sum(r * r for r in relative)
+        )
+    }
