@@ -56,6 +56,8 @@ def check(config: Config) -> None:
                 f"mining.neurons={name}: collected of {config.model.name} are "
                 f"{', '.join(f'{group.name} (units 0 to {group.units - 1})' for group in groups)}; choose one of those"
             )
+    if not set(config.mining.signs) <= set(config.collect.signs):
+        raise ConfigError(f"mining.signs={config.mining.signs}: the signs collected are {config.collect.signs}")
     layers = sorted({group.layer for group in groups})
     for layer in config.mining.layers:
         if layer not in layers:

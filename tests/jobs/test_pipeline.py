@@ -13,6 +13,7 @@ import pytest
 
 from jobs.pipeline import check
 from neuronsig.compose import compose
+from neuronsig.config import KINDS
 from neuronsig.errors import NeuronsigError
 from neuronsig.rundir import RunDirectory, resolve_model_path
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, check_table, read_table
@@ -23,7 +24,6 @@ WORDS = [
     f"collect.k={K}",
     "collect.dtype=float32",
     "collect.shard_sentences=60",
-    "mining.selective=2",
     "mining.min_count=2",
     "analysis.epochs=1",
     "spark.master=local[2]",
@@ -86,7 +86,7 @@ def test_every_table_keeps_its_contract(finished: tuple[RunDirectory, str]):
     assert check_table(run.topk("minilm"), TOPK) == 6 * 384 * K
     assert check_table(run.neurons("minilm"), NEURONS) == 6 * 384
     kinds = set(read_table(run.signatures("minilm"), SIGNATURES, ["kind"])["kind"].to_pylist())
-    assert {"words", "pos", "word_sequence", "pos_sequence", "itemset"} <= kinds
+    assert {"words", "pos", *KINDS} <= kinds
 
 
 def test_the_topk_is_what_the_model_itself_says(finished: tuple[RunDirectory, str]):
@@ -144,13 +144,14 @@ def test_another_k_in_the_same_run_directory_is_refused(finished: tuple[RunDirec
         (["collect.layers=[9]"], "has no layer 9"),
         (["mining.neurons=[L1/U384]"], "units 0 to 383"),
         (["collect.layers=[2]", "mining.layers=[1]"], "the layers collected are 2"),
+        (["mining.signs=[-1]"], "the signs collected are [1]"),
         (["model=local", "model.name=x", "model.path=/no/such/model"], "model.path=/no/such/model"),
         (["analysis.vectors=/no/such.vec"], "analysis.vectors=/no/such.vec"),
         (["analysis.clusters=9999"], "must be at most the 2304 neurons"),
         (["annotator.wordpieces=/no/such"], "annotator.wordpieces=/no/such"),
         (["ray.replicas=500"], "ray.replicas=500"),
     ],
-    ids=["corpus", "layer", "neuron", "mined layer", "model", "vectors", "clusters", "word pieces", "replicas"],
+    ids=["corpus", "layer", "neuron", "mined layer", "mined sign", "model", "vectors", "clusters", "word pieces", "replicas"],
 )
 def test_what_would_stop_a_later_job_is_said_before_the_first(
     tmp_path: Path, corpus: Path, words: list[str], said: str

@@ -24,6 +24,14 @@ def test_the_settings_of_the_last_mining_come_back_with_the_neuron_added(tmp_pat
     assert (config.run, config.model.name, config.overwrite) == (str(run.root), MODEL, True)
 
 
+def test_a_direction_that_was_left_out_is_mined_of_all_neurons(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", layers=1, units=2, k=10).run
+    mined = MiningConfig(signs=[1], alpha=0.01)
+    change_stage(run, f"mine/{MODEL}", config={"mining": dataclasses.asdict(mined)})
+    words = shlex.split(mining_command(run, MODEL, Neuron("hidden", 1, 1, -1)))
+    assert compose(words[3:]).mining == MiningConfig(alpha=0.01)
+
+
 def test_defaults_are_not_written_out(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", layers=1, units=2, k=10).run
     command = mining_command(run, MODEL, Neuron("hidden", 1, 1))
