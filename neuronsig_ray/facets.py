@@ -201,24 +201,25 @@ def _read_file(
                 means, _ = sentence_vectors(kept, vectors)
                 raw = pa.py_buffer(np.ascontiguousarray(means.astype(np.float16)).tobytes())
                 column = pa.Array.from_buffers(schema.field("vector").type, len(means), [None, raw])
-                writer.write_batch(pa.record_batch([pa.array(ids[own]), column, _lowered(kept)], schema=schema))
+                writer.write_batch(pa.record_batch([pa.array(ids[own]), column, lowered(kept)], schema=schema))
     counted = pa.concat_tables(counts).group_by("word").aggregate([("n", "sum")]).rename_columns(["word", "n"])
     return number, counted, n, sums, known, np.concatenate(random)
 
 
 def _corpus_part(tokens: pa.Array, vectors: Any) -> tuple[pa.Table, Doubles, int]:
     means, known = sentence_vectors(tokens, vectors)
-    lowered = _lowered(tokens)
-    encoded = lowered.flatten().dictionary_encode()
-    lengths = pc.list_value_length(lowered).to_numpy(zero_copy_only=False)
+    words = lowered(tokens)
+    encoded = words.flatten().dictionary_encode()
+    lengths = pc.list_value_length(words).to_numpy(zero_copy_only=False)
     width = max(len(encoded.dictionary), 1)
-    pairs = np.repeat(np.arange(len(lowered)), lengths) * width + encoded.indices.to_numpy(zero_copy_only=False)
+    pairs = np.repeat(np.arange(len(words)), lengths) * width + encoded.indices.to_numpy(zero_copy_only=False)
     sentences = np.bincount(np.unique(pairs) % width, minlength=len(encoded.dictionary))
     counted = pa.table({"word": encoded.dictionary, "n": pa.array(sentences, pa.int64())})
     return counted, means.astype(np.float64).sum(axis=0), int(known.sum())
 
 
-def _lowered(tokens: pa.Array) -> pa.Array:
+def lowered(tokens: pa.Array) -> pa.Array:
+    """Token lists in lower case; a null list is empty."""
     lengths = pc.fill_null(pc.list_value_length(tokens), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))).astype(np.int32))
     return pa.ListArray.from_arrays(offsets, pc.utf8_lower(pc.list_flatten(tokens).cast(pa.string())))
