@@ -69,6 +69,28 @@ class TokenMoments:
         return TokenMoments(*(getattr(self, f.name) - getattr(own, f.name) for f in fields(self)))
 
 
+def tag_sums(offsets: Codes, tags: NDArray[np.integer], n_tags: int) -> tuple[Codes, Codes]:
+    """Sums over sentences, int64 (n_tags,): the squared tokens of each tag, and these times all tokens."""
+    lengths = np.diff(offsets)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    keys, x = np.unique(row * n_tags + tags, return_counts=True)
+    row, tag = np.divmod(keys, max(n_tags, 1))
+    xx = np.bincount(tag, weights=x * x, minlength=n_tags).astype(np.int64)
+    return xx, np.bincount(tag, weights=x * lengths[row], minlength=n_tags).astype(np.int64)
+
+
+def design_effect(x: Codes, xx: Codes, xy: Codes, y: int, yy: int) -> NDArray[np.float64]:
+    """How many tokens of each tag tell as much as one independent one: float64 (tags,), 1 or more (Kish 1965).
+
+    The variance of the tag's share, a ratio of sums over sentences, over that of independent tokens. Numbers stand
+    beside numbers: without it a table of figures would be a hundred pieces of evidence.
+    """
+    share = x / max(y, 1)
+    residual = xx - 2 * share * xy + share**2 * yy
+    plain = share * (1 - share) * y
+    return np.where(plain > 0, np.maximum(residual / np.where(plain > 0, plain, 1.0), 1.0), 1.0)
+
+
 @dataclass(frozen=True)
 class Places:
     """Sums over sentences of where they stand in their document: the position from 0, and the relative one, from 0

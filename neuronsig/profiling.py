@@ -24,6 +24,9 @@ from neuronsig.statistics import g2, information, keyness_order, log_ratio, lrc,
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+SHOWN = 0.01
+"""Share of the sentences that a metadata value must have to get a row though others are stronger."""
+
 PROFILE_KINDS = ("words", "pos", "metadata")
 
 
@@ -34,6 +37,7 @@ class Corpus:
     dictionary: Dictionary
     items: NDArray[np.integer]  # (n_items, strata) sentences with the word or metadata value
     tags: Codes  # (n_tags, strata) tokens with the tag
+    tag_effect: Floats  # (n_tags,) design effect of the tag's tokens: see moments.design_effect
     moments: TokenMoments
     places: Places
 
@@ -73,7 +77,8 @@ def profile_neuron(neuron: Neuron, own: Sentences, places: Places, corpus: Corpu
     """Profile one neuron's sentences (`items`, `tags` and `strata` of them are needed).
 
     Kinds `words` (only those more frequent than in the reference) and `metadata` count sentences, `pos` tokens, as
-    P1's shares do. Metadata rows are the strongest and all values that `metadata_profile` lists.
+    P1's shares do: as evidence (lrc, g2, q) they weigh less by the tag's design effect. Metadata rows are the
+    strongest, and all values that `metadata_profile` lists and SHOWN of the sentences have.
     """
     dictionary, strata = corpus.dictionary, corpus.dictionary.strata
     n_words = len(dictionary.words)
@@ -105,7 +110,8 @@ def profile_neuron(neuron: Neuron, own: Sentences, places: Places, corpus: Corpu
     lead: tuple[float, str] = (0.0, "")
     for kind, columns in found.items():
         tests = rules.tests(kind, dictionary)
-        columns = _judged(columns, tests, rules.alpha)
+        weigh = corpus.tag_effect[columns["code"]] if kind == "pos" else np.ones(len(columns["code"]))
+        columns = _judged(columns, weigh, tests, rules.alpha)
         p_values[kind] = columns["q"]
         patterns = [_pattern(kind, int(code), dictionary) for code in columns["code"]]
         bits = information(columns["f1"], columns["n1"], columns["lrc"])
@@ -115,6 +121,7 @@ def profile_neuron(neuron: Neuron, own: Sentences, places: Places, corpus: Corpu
             lead = (float(bits[best]), prefix + "=".join(patterns[best]))
         for rank, pattern in enumerate(patterns):
             shown = kind == "metadata" and pattern[1] in listed.get(pattern[0], ())
+            shown &= columns["f1"][rank] >= SHOWN * n1
             if rank < rules.words_kept or kind == "pos" or shown:
                 cells = {name: column[rank].item() for name, column in columns.items() if name not in ("code", "size")}
                 signatures.append({"kind": kind, "pattern": pattern, "rank": rank, "explained_by": None, **cells})
@@ -175,9 +182,10 @@ def _compared(
     }
 
 
-def _judged(columns: dict[str, NDArray[Any]], tests: int, alpha: float) -> dict[str, NDArray[Any]]:
-    """With statistics, strongest first; q is p."""
-    table = columns["f1"], columns["n1"], columns["matched"] * columns["size"], columns["size"]
+def _judged(columns: dict[str, NDArray[Any]], weigh: Floats, tests: int, alpha: float) -> dict[str, NDArray[Any]]:
+    """With statistics, strongest first; q is p. As many units as `weigh` (rows,) are one piece of evidence."""
+    counts = columns["f1"], columns["n1"], columns["matched"] * columns["size"], columns["size"]
+    table = [count / weigh for count in counts]
     ratio, evidence = log_ratio(*table), g2(*table)
     limit = lrc(*table, tests=tests, alpha=alpha)
     found = {**columns, "log_ratio": ratio, "lrc": limit, "g2": evidence, "q": p_value(*table)}

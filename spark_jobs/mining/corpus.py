@@ -7,6 +7,7 @@ every executor is as large.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from neuronsig.holdout import is_held_out
-from neuronsig.moments import RELATIVE, Places, TokenMoments
+from neuronsig.miners.kinds import Sentences
+from neuronsig.moments import RELATIVE, Places, TokenMoments, design_effect, tag_sums
 from neuronsig.profiles import Dictionary
 from neuronsig.profiling import Corpus
 from neuronsig.storage import read_parquet
@@ -28,6 +30,8 @@ FLUSH = 1 << 22
 """Increments held back before they are counted at once: one pass over the counters costs more than the counting."""
 
 COLUMNS = ("items", "tags", "stratum")
+_NONE, _START = np.zeros(0, np.int64), np.zeros(1, np.int64)
+_NOTHING = Sentences(_START, _NONE, _NONE, _NONE, _START, _NONE, _START, np.zeros(0, np.int16))
 PLACES = "sentence_id bigint, position bigint, relative bigint"
 
 
@@ -51,20 +55,19 @@ def count_corpus(encoded: DataFrame, places: DataFrame, dictionary: Dictionary, 
     cells = CorpusCells(dictionary)
     total = np.zeros(cells.size, np.int64)
     total[table["cell"].to_numpy()] = table["n"].to_numpy()
-    items, tags, moments = cells.split(total)
     row = places.agg(*_sums()).collect()[0]
-    return Corpus(dictionary, items.astype(np.int32), tags, moments, Places(*(int(value or 0) for value in row)))
+    return cells.corpus(total, Places(*(int(value or 0) for value in row)))
 
 
 class CorpusCells:
-    """One flat counter: items by stratum, tags by stratum, then the rows of TokenMoments by stratum."""
+    """One flat counter: items by stratum, tags by stratum, then tag_sums, and the rows of TokenMoments by stratum."""
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary, self.strata = dictionary, dictionary.strata.size
         self.bounds = np.cumsum([0, dictionary.n_items * self.strata, len(dictionary.tags) * self.strata])
-        self.size = int(self.bounds[-1]) + sum(part.size for part in _parts(self._no_moments()))
         self._counted = np.zeros(self.bounds[-1], np.int64)
-        self._moments = [part.copy() for part in _parts(self._no_moments())]
+        self._sums = [np.zeros_like(part) for part in self._sums_of(_NOTHING)]
+        self.size = len(self._counted) + sum(part.size for part in self._sums)
         self._held: list[NDArray[np.int64]] = []
         self._held_size = 0
 
@@ -81,36 +84,36 @@ class CorpusCells:
             self._held_size += len(keys)
         if self._held_size >= FLUSH:
             self._flush()
-        moments = TokenMoments.of(found.offsets, found.tags, strata, self.dictionary.tags, self.strata)
-        for total, part in zip(self._moments, _parts(moments), strict=True):
+        for total, part in zip(self._sums, self._sums_of(found), strict=True):
             total += part
 
     def total(self) -> NDArray[np.int64]:
         """(size,) all counts."""
         self._flush()
-        return np.concatenate([self._counted, *(part.ravel() for part in self._moments)])
+        return np.concatenate([self._counted, *(part.ravel() for part in self._sums)])
 
-    def split(self, total: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], TokenMoments]:
-        """A counter's parts: items (n_items, strata), tags (n_tags, strata), moments."""
+    def corpus(self, total: NDArray[np.int64], places: Places) -> Corpus:
+        """What a counter of all sentences says."""
         items, tags, rest = np.split(total, self.bounds[1:])
         parts = []
-        for part in _parts(self._no_moments()):
+        for part in self._sums:
             parts.append(rest[: part.size].reshape(part.shape))
             rest = rest[part.size :]
-        return items.reshape(-1, self.strata), tags.reshape(-1, self.strata), TokenMoments(*parts)
+        xx, xy, moments = parts[0], parts[1], TokenMoments(*parts[2:])
+        tags = tags.reshape(-1, self.strata)
+        effect = design_effect(tags.sum(axis=1), xx, xy, int(moments.y.sum()), int(moments.yy.sum()))
+        by_item = items.reshape(-1, self.strata).astype(np.int32)
+        return Corpus(self.dictionary, by_item, tags, effect, moments, places)
 
     def _flush(self) -> None:
         if self._held:
             self._counted += np.bincount(np.concatenate(self._held), minlength=len(self._counted))
             self._held, self._held_size = [], 0
 
-    def _no_moments(self) -> TokenMoments:
-        none = np.zeros(0, np.int64)
-        return TokenMoments.of(np.zeros(1, np.int64), none, none, self.dictionary.tags, self.strata)
-
-
-def _parts(moments: TokenMoments) -> tuple[NDArray[np.int64], ...]:
-    return moments.sentences, moments.y, moments.yy, moments.x, moments.xx, moments.xy
+    def _sums_of(self, found: Sentences) -> tuple[NDArray[np.int64], ...]:
+        names = self.dictionary.tags
+        moments = TokenMoments.of(found.offsets, found.tags, found.strata, names, self.strata)
+        return *tag_sums(found.offsets, found.tags, len(names)), *(getattr(moments, f.name) for f in fields(moments))
 
 
 def read_places(session: SparkSession, sentences: Path, holdout: float) -> DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,7 +54,7 @@ def world(n=2000, bins=2, domains=1, seed=0):
         np.bincount(strata, minlength=size),
     )  # fmt: skip
     moments = TokenMoments.of(every.offsets, every.tags, every.strata, TAGS, size)
-    return rows, np.array(strata), Corpus(dictionary, by_item, by_tag, moments, Places(n, n, n, 0, 0, 0))
+    return rows, np.array(strata), Corpus(dictionary, by_item, by_tag, np.ones(3), moments, Places(n, n, n, 0, 0, 0))
 
 
 def profile(rows, strata, corpus, own, rules=RULES):
@@ -101,6 +103,19 @@ def test_tags_are_matched_by_tokens():
     assert noun["f1"] == sum(rows[i][1].count(0) for i in own)
     assert noun["matched"] == pytest.approx(found.row["noun_reference"])
     assert found.row["noun_share"] == pytest.approx(noun["f1"] / noun["n1"])
+
+
+def test_tokens_that_cluster_in_sentences_are_less_evidence_for_the_same_ratio():
+    rows, strata, corpus = world()
+    own = [i for i in range(2000) if rows[i][1].count(0) > 3]
+    plain, clustered = (
+        next(r for r in profile(rows, strata, c, own).signatures if r["pattern"] == ["NN"])
+        for c in (corpus, replace(corpus, tag_effect=np.full(3, 4.0)))
+    )
+    assert clustered["log_ratio"] == pytest.approx(plain["log_ratio"])
+    assert clustered["g2"] == pytest.approx(plain["g2"] / 4)
+    assert 0 < clustered["lrc"] < plain["lrc"]
+    assert clustered["q"] > plain["q"]
 
 
 def test_all_listed_metadata_values_have_a_row_beside_the_strongest_and_the_rare_ones_none():

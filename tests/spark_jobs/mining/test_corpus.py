@@ -44,7 +44,13 @@ def test_counts_by_stratum_equal_brute_force_however_they_are_cut(monkeypatch, f
     cells = CorpusCells(words)
     for part in (slice(0, 7), slice(7, 50)):
         cells.add(batch_of(items[part], tags[part], strata[part]))
-    by_item, by_tag, moments = cells.split(cells.total())
+    whole = cells.corpus(cells.total(), Places(50, 0, 0, 0, 0, 0))
+    by_item, by_tag, moments = whole.items, whole.tags, whole.moments
+    x = np.array([[(row == tag).sum() for row in tags] for tag in range(3)])
+    y = np.array([len(row) for row in tags])
+    share = x.sum(axis=1) / y.sum()
+    residual = ((x - share[:, None] * y) ** 2).sum(axis=1)
+    assert whole.tag_effect == pytest.approx(np.maximum(residual / (share * (1 - share) * y.sum()), 1))
     for s in (0, 1):
         mine = np.flatnonzero(strata == s)
         assert by_item[:, s].tolist() == [sum(item in items[i] for i in mine) for item in range(5)]
