@@ -184,8 +184,8 @@ def _compared(
 
 def _judged(columns: dict[str, NDArray[Any]], weigh: Floats, tests: int, alpha: float) -> dict[str, NDArray[Any]]:
     """With statistics, strongest first; q is p. As many units as `weigh` (rows,) are one piece of evidence."""
-    counts = columns["f1"], columns["n1"], columns["matched"] * columns["size"], columns["size"]
-    table = [count / weigh for count in counts]
+    f1, n1, size = (columns[name] / weigh for name in ("f1", "n1", "size"))
+    table = f1, n1, columns["matched"] * size, size
     ratio, evidence = log_ratio(*table), g2(*table)
     limit = lrc(*table, tests=tests, alpha=alpha)
     found = {**columns, "log_ratio": ratio, "lrc": limit, "g2": evidence, "q": p_value(*table)}
