@@ -61,3 +61,9 @@ def test_few_of_the_discoveries_are_false():
     found = counts.q(p, len(p)) < 0.05
     assert found[real].mean() > 0.9
     assert (~real[found]).mean() < 0.06
+
+
+def test_a_smaller_p_is_never_a_worse_discovery():
+    counts = PValueCounts()
+    counts.add(np.array([0.03] + [0.04] * 9))
+    assert counts.q(0.03, 10)[0] == counts.q(0.04, 10)[0] == pytest.approx(0.04, rel=0.04)  # alone it would be 0.3
