@@ -40,7 +40,8 @@ class Estimate:
             return self.value, self.value
         reach = Z * self.error / (self.value * (1 - self.value))
         centre = float(logit(self.value))
-        return float(expit(centre - reach)), float(expit(centre + reach))
+        # Rounding must not put the estimate outside.
+        return min(float(expit(centre - reach)), self.value), max(float(expit(centre + reach)), self.value)
 
     def over(self, other: Estimate) -> tuple[float, float]:
         """How much higher this one is than that of another ranking of the same sentences, and the lower 95 % limit."""

@@ -22,7 +22,7 @@ def text() -> Text:
     sentences = []
     for i in range(N):
         words = list(random.choice(["a", "b", "c", "d"], size=4))
-        words[:1] = ["cat"] if i < 20 else []
+        words[0] = "cat" if i < 20 else words[0]
         words += ["dog", "x", "ran"] if i % 2 == 0 else ["ran", "x", "dog"]
         sentences.append(" ".join(f"{word}/NN/0" for word in words))
     return Text.of(table_of(sentences))
