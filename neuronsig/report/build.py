@@ -28,7 +28,17 @@ from neuronsig.storage import atomic_write, files_below, written_folder
 from neuronsig.summary import Description, describe
 
 PACKAGE = Path(__file__).resolve().parent
-READING = ("signature_reader", "findings", "folded", "neuron_view", "summary", "wording", "highlight", "mining_command")
+READING = (
+    "signature_reader",
+    "findings",
+    "folded",
+    "neuron_view",
+    "summary",
+    "telling",
+    "wording",
+    "highlight",
+    "mining_command",
+)
 """Modules beside the report's own that decide what a page says."""
 
 
