@@ -5,7 +5,8 @@ halves by a hash of its id, so each neuron's list falls into the exact top lists
 sentences of each, words and word sequences are mined and judged as jobs.mine does it, and the strongest stability.top
 compared by rank-biased overlap and Jaccard index, for stability.neurons neurons. Writes
 RUN/analysis/<model>/stability.parquet (one row a neuron, kind and k), stability.csv (by layer) and stability.png, and
-says how many sentences are enough: the fewest with stability.enough of the agreement of the most. An interrupted run
+says how many sentences are enough: the fewest with stability.enough of the agreement of the most, or that it still
+rises there. An interrupted run
 goes on where it stopped.
 
 Example:  python -m jobs.stability run=runs/six model=minilm
@@ -93,7 +94,7 @@ def _measure(config: Config, run: RunDirectory, stage: Stage, mining: MiningConf
         "neurons": len(lists.neurons),
         "sizes": ", ".join(f"{k:,}" for k in sizes),
         "sizes asked for that the lists do not have": len(set(rules.k) - set(sizes)),
-        "sentences that are enough": {kind: n if n is not None else "not known" for kind, n in fewest.items()},
+        "sentences that are enough": {kind: _said(n, sizes) for kind, n in fewest.items()},
         "overlap at the most sentences": {
             kind: round(_mean(rows, kind, "overlap").get(sizes[-1], float("nan")), 3) for kind in KINDS
         },
@@ -137,6 +138,14 @@ def choose(neurons: Sequence[Neuron], n: int, seed: int) -> list[Neuron]:
     drawn = [[group[place] for place in draw.permutation(len(group))] for _, group in sorted(groups.items())]
     rounds = [group[turn] for turn in range(max(map(len, drawn))) for group in drawn if turn < len(group)]
     return sorted(rounds[:n])
+
+
+def _said(fewest: int | None, sizes: Sequence[int]) -> str:
+    if fewest is None:
+        return "not known: no pattern is beyond chance"
+    if fewest == sizes[-1]:
+        return f"more than {sizes[-2]:,}: agreement still rises at {fewest:,}" if len(sizes) > 1 else f"{fewest:,}"
+    return f"{fewest:,}"
 
 
 def _mean(rows: pd.DataFrame, kind: str, column: str) -> dict[int, float]:

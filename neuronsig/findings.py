@@ -9,8 +9,9 @@ jobs.stability how far signatures of two halves of the corpus agree
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow.dataset as ds
@@ -29,7 +30,9 @@ STAGES = {
 }
 """Jobs whose results a signature is shown with, and what they are called."""
 
-SHADES = 4
+STEPS = (0.3, 0.5, 0.7, 0.85)
+"""Where the shades of a token's activation begin, between the baseline and the strongest token."""
+SHADES = len(STEPS)
 STABILITY_FILE = "stability.parquet"
 
 
@@ -55,7 +58,6 @@ class Findings:
         self.scores = self._scores() if "evaluate" in self.made else {}
         self.triggers = self._detectors() if "triggers" in self.made else {}
         self.stability = self._stability() if "stability" in self.made else {}
-        self._baselines = {neuron: row for neuron, (_, row) in self.triggers.items()}
 
     def missing(self) -> tuple[tuple[str, str], ...]:
         """(what is not there, the command that makes it) for each job that has not run."""
@@ -79,7 +81,14 @@ class Findings:
             neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
             if neuron in wanted:
                 found.setdefault(neuron, []).append(row)
-        return {neuron: shaded(rows, self._baselines.get(neuron, 0.0)) for neuron, rows in found.items()}
+        return {neuron: self._shaded(neuron, rows) for neuron, rows in found.items()}
+
+    def _shaded(self, neuron: Neuron, rows: Sequence[Mapping[str, Any]]) -> dict[int, Activations]:
+        view, baseline = self.triggers.get(neuron, (None, 0.0))
+        # Where no word carries the activation, how far a pattern is from the strongest one tells nothing.
+        with_notes = view is None or view.detector != "diffuse"
+        found = shaded(rows, baseline)
+        return found if with_notes else {number: replace(one, note="") for number, one in found.items()}
 
     def _scores(self) -> dict[Neuron, ScoreView]:
         rows = _rows(self.run.evaluation(self.model), EVALUATION)
@@ -118,15 +127,16 @@ UNKNOWN: Mapping[str, Any] = {
 
 
 def shaded(rows: Sequence[Mapping[str, Any]], baseline: float) -> dict[int, Activations]:
-    """Shades by sentence_id: from the baseline (0) to the strongest token of all the rows (SHADES), in equal steps."""
+    """Shades by sentence_id: how far a token is from the baseline (0) to the strongest token of all the rows (1).
+
+    Most tokens are a little above the baseline; they have no shade, so that what carries the activation is seen.
+    """
     values = [value for row in rows for value in row["activations"] or () if math.isfinite(value)]
     room = max(values, default=0.0) - baseline
     found = {}
     for row in rows:
         shades = tuple(
-            min(SHADES, max(0, math.ceil(SHADES * (value - baseline) / room - 0.5)))
-            if room > 0 and math.isfinite(value)
-            else 0
+            bisect_right(STEPS, (value - baseline) / room) if room > 0 and math.isfinite(value) else 0
             for value in row["activations"] or ()
         )
         trigger = row["trigger"] if row["trigger"] is not None else -1

@@ -226,6 +226,11 @@ class NeuronView:
             if any(row.stands_out for row in rows) or (name == "domain" and not _is_all(rows))
         }
 
+    def telling_values(self, name: str) -> tuple[Evidence, ...]:
+        """The values of a field that stand out; of the domain, and where none does, all."""
+        rows = self.metadata[name]
+        return tuple(row for row in rows if row.stands_out and name != "domain") or rows
+
     @property
     def best_score(self) -> float:
         """Activation of the first sentence; NaN when there is none."""

@@ -18,7 +18,7 @@ from neuronsig.highlight import Signature
 from neuronsig.mining_command import mining_command
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.neuron_view import Effect, Evidence, FacetView, Link, NeuronView, SentenceView, Share
-from neuronsig.profiles import most_selective
+from neuronsig.profiles import OTHER, most_selective
 from neuronsig.rundir import RunDirectory
 from neuronsig.storage import parquet_source, read_parquet
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table, table_files
@@ -318,7 +318,8 @@ def metadata_distribution(
             f2, n2 = (domains[value] - count, domains[TOTAL] - n) if name == "domain" and value in domains else (0, 0)
             bare = Evidence("metadata", (name, value), count, n, f2, n2, 0.0, 0.0)
             rows.append(known.get((name, value), bare))
-        found[name] = tuple(sorted(rows, key=lambda row: (-row.f1, row.pattern)))
+        # What is left of the values says little, however many they are.
+        found[name] = tuple(sorted(rows, key=lambda row: (row.pattern[-1] == OTHER, -row.f1, row.pattern)))
     return found
 
 

@@ -68,8 +68,9 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         show(_line(said))
     if rows := view.of("pos"):
         show(_evidence("Tags", folded(rows, TAGS)))
-    for name, rows in list(view.telling_fields.items())[:FIELDS]:
-        show(_evidence(clean(name).capitalize(), [Entry(row, ()) for row in rows[:VALUES]], len(rows) - VALUES))
+    for name, every in list(view.telling_fields.items())[:FIELDS]:
+        rows = view.telling_values(name)[:VALUES]
+        show(_evidence(clean(name).capitalize(), [Entry(row, ()) for row in rows], len(every) - len(rows)))
     known = [score_text(view.score) if view.score else "", stability_text(view.stability) if view.stability else ""]
     if any(known):
         show(_section("How good is this signature?"))
@@ -142,7 +143,7 @@ def _evidence(title: str, entries: Sequence[Entry], left_out: int = 0) -> Table:
         reference = "" if row.reference is None else percent(row.reference)
         name = Text(clean(row.text) or "(empty)", style="" if row.stands_out else "dim")
         if repeated:
-            name.append(f"  and {len(repeated)} that say the same", style="dim")
+            name.append(f"  +{len(repeated)} alike", style="dim")
         table.add_row(name, bar(row.share), percent(row.share), reference, _times(row.ratio, row.f1, row.reference))
     if left_out > 0:
         table.add_row(Text(f"and {left_out:,} more", style="dim"))

@@ -31,7 +31,8 @@ def stability_figure(rows: pd.DataFrame, enough: dict[str, int | None], share: f
         axis.plot(mean.index, mean.to_numpy(), color=INK, linewidth=2.0, marker="o", markersize=3.5, label="all")
         if (least := enough.get(kind)) is not None:
             axis.axvline(least, color="#D55E00", linewidth=1.2, linestyle=(0, (4, 3)))
-            axis.annotate(f"{least:,} are enough", (least, 0.02), (4, 0), textcoords="offset points", fontsize=8)
+            said = f"{least:,} are enough" if least < sizes[-1] else "still rising"
+            axis.annotate(said, (least, 0.02), (-4, 0), textcoords="offset points", fontsize=8, ha="right")
         axis.set_xscale("log")
         axis.set_xticks(sizes)
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

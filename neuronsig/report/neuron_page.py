@@ -46,7 +46,7 @@ def neuron_context(
             (title, note, folded(view.of(kind), PATTERNS)) for kind, title, note in PATTERN_KINDS if view.of(kind)
         ],
         "tags": unfolded(view.of("pos")[:TAGS]),
-        "fields": [(name, unfolded(rows[:VALUES]), max(0, len(rows) - VALUES)) for name, rows in fields[:FIELDS]],
+        "fields": [_values(view, name) for name, _ in fields[:FIELDS]],
         "detector": detector_text(view.trigger) if view.trigger else "",
         "facets": facets_text(view.facets) if view.facets else "",
         "effects": effects_text(view),
@@ -57,6 +57,12 @@ def neuron_context(
         "more_fields": max(0, len(fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],
     }
+
+
+def _values(view: NeuronView, name: str) -> tuple[str, list[Entry], int]:
+    """A field, its values that are shown, and the number of the others."""
+    rows = view.telling_values(name)[:VALUES]
+    return name, unfolded(rows), len(view.metadata[name]) - len(rows)
 
 
 def unfolded(rows: Sequence[Evidence]) -> list[Entry]:

@@ -146,7 +146,7 @@ def test_shades_go_from_the_baseline_to_the_strongest_token_of_all_sentences() -
         baseline=1.0,
     )
     assert found[1].shades == (SHADES, 0, 0, 0)
-    assert found[2].shades == (SHADES // 2, 0)
+    assert found[2].shades == (SHADES // 2, 0)  # half of the way
     assert (found[1].trigger, found[2].trigger) == (0, -1)
     assert "special token" in found[2].note
 
