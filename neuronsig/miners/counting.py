@@ -2,7 +2,7 @@
 
 The patterns are a prefix tree, which block after block of the sentences is taken through: a pattern is looked for only
 where its prefix occurs, as the miners do it. An itemset is counted as a sequence of its items in ascending order, in
-sentences whose items ascend. `neuronsig.patterns.count_patterns` counts what has free gaps without a compiler.
+sentences whose items ascend.
 """
 
 from __future__ import annotations

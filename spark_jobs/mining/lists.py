@@ -40,10 +40,10 @@ def count_neurons(topk: DataFrame, name: Path) -> dict[int, int]:
     return {row["neuron"]: row["count"] for row in sorted(rows, key=lambda row: row["neuron"])}
 
 
-def require_sentences(topk: DataFrame, sentences: Path, n_sentences: int, name: Path) -> None:
+def require_sentences(topk: DataFrame, sentences: Path, name: Path) -> None:
     """Raise InputError when a top-K list names a sentence that the sentences table does not hold."""
     ids = topk.sparkSession.read.parquet(uri(sentences)).select("sentence_id")
-    ids = F.broadcast(ids) if n_sentences <= BROADCAST_SENTENCES else ids
+    ids = F.broadcast(ids) if ids.count() <= BROADCAST_SENTENCES else ids
     lost = topk.join(ids, "sentence_id", "left_anti").agg(F.count("*").alias("n"), F.min("sentence_id").alias("id"))
     row = lost.collect()[0]
     if row["n"]:

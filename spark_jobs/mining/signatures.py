@@ -34,6 +34,9 @@ from spark_jobs.paths import uri
 FILE_NEURONS = 1000
 """Neurons in one file of the output tables, about."""
 
+BATCH_ROWS = 4_000_000
+"""Rows of the lists of a batch of neurons, at most: some 50 bytes each in the driver and in every executor."""
+
 
 @dataclass(frozen=True)
 class MiningPaths:
@@ -60,6 +63,8 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     require_neurons(mining, list(neurons), paths.topk)
     if "subtree" in mining.kinds:
         require_trees(session, paths.sentences)
+    if not (paths.work / "profiles" / "_SUCCESS").exists():
+        require_sentences(topk, paths.sentences, paths.topk)
     with task("encoding sentences", unit="sentences") as progress:
         dictionary = encode_sentences(
             session,
@@ -209,7 +214,6 @@ def _profiles(
 ) -> DataFrame:
     folder = paths.work / "profiles"
     if not (folder / "_SUCCESS").exists():
-        require_sentences(topk, paths.sentences, dictionary.n_sentences, paths.topk)
         with task("counting words in the corpus", unit="sentences") as progress:
             places = read_places(topk.sparkSession, paths.sentences, mining.holdout)
             corpus = count_corpus(encoded, places, dictionary, paths.encoded / "strata")
@@ -246,7 +250,8 @@ def _patterns(
         else:
             mine_grouped(lists, encoded, dictionary, mining, sum(mined[code] for code in codes), folder)
 
-    mine_batches(batches, list(mined), mining.batch_neurons, mine)
+    size = max(min(mining.batch_neurons, BATCH_ROWS // max(mined.values())), 1)
+    mine_batches(batches, list(mined), size, mine)
     clock.lap("mining")
     raw = read_patterns(session, batches, list(mined))
     folder = paths.work / "judged" / fingerprint_of(sorted(mined))

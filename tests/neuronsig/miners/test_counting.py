@@ -11,7 +11,6 @@ from neuronsig.miners.found import Limits
 from neuronsig.miners.reference import sequences_of, subtrees_of
 from neuronsig.miners.sequences import frequent_sequences, stack
 from neuronsig.miners.subtrees import frequent_subtrees
-from neuronsig.patterns import PatternTrie, count_patterns
 from tests.neuronsig.miners.examples import few, forests, mixed_sentences, plain_sentences
 from tests.neuronsig.miners.test_sequences import encode
 from tests.neuronsig.miners.test_subtrees import LABELS, as_forest
@@ -110,15 +109,6 @@ def test_flat_patterns_make_the_same_trie():
         assert getattr(one, name).tolist() == getattr(other, name).tolist()
     with pytest.raises(ValueError, match="distinct, not empty"):
         CountingTrie.of(np.array([1, 1]), np.array([0, 1, 2]))
-
-
-def test_with_free_gaps_both_counters_agree():
-    rng = np.random.default_rng(1)
-    sentences = [rng.integers(-1, 9, rng.integers(0, 12)) for _ in range(100)]
-    wanted = sorted({tuple(rng.integers(0, 9, rng.integers(1, 5)).tolist()) for _ in range(200)})
-    found = count_sequences(CountingTrie(wanted), *encode(sentences))
-    assert found.tolist() == count_patterns(PatternTrie.build(wanted), *encode(sentences)).tolist()
-    assert found.sum() > 0
 
 
 @pytest.mark.parametrize("wanted", [[(1,), (1,)], [()], [(1, -1)]], ids=["equal", "empty", "negative"])

@@ -226,6 +226,7 @@ def test_top_sentences_that_are_not_in_the_corpus_are_counted_and_named(spark, t
     run = write_run(tmp_path, random_sentences(8), {(1, 0): [0, 71, 70], (1, 1): [3, 70]})
     with pytest.raises(InputError, match=r"3 rows whose sentence is not in .* \(first sentence_id=70\)"):
         mine_model(spark, paths_of(run), MiningConfig())
+    assert not run.work("encoded").exists()
 
 
 def test_subtrees_without_trees_are_refused_before_the_work_and_other_kinds_are_not(spark, tmp_path):
