@@ -1,4 +1,4 @@
-"""Run every job in order: text -> sentences -> tokens -> top-K -> signatures -> vectors -> report.
+"""Run every job in order: text -> sentences -> tokens -> top-K -> signatures -> vectors, triggers, scores -> report.
 
 Each job runs in a process of its own, so that Spark and the model never compete for the machine, and does only
 what is missing: the same command again goes on where the last one stopped.
@@ -24,7 +24,13 @@ from neuronsig.progress import say
 from neuronsig.rundir import RunDirectory
 from neuronsig.storage import absolute
 
-STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "report")
+STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "triggers", "evaluate", "report")
+REFUSING = ("evaluate",)
+"""Jobs that a small corpus has too little for: what they say is shown, and the others go on without them."""
+
+
+REFUSED = 2
+"""Exit code of a job whose input or settings cannot give a result."""
 
 
 class StageError(NeuronsigError):
@@ -76,12 +82,14 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
     """Run the jobs one after the other with the same `key=value` words; stop at the first that fails."""
     RunDirectory.create(config.run)
     check(config)
-    seconds = {}
+    seconds, left_out = {}, {}
     for number, name in enumerate(STAGES, start=1):
         say(f"\n[{number}/{len(STAGES)}] jobs.{name}")
         started = time.monotonic()
         code = subprocess.run([sys.executable, "-m", f"jobs.{name}", "--brief", *words], check=False).returncode
-        if code != 0:
+        if code == REFUSED and name in REFUSING:
+            left_out[name] = "see its error above"
+        elif code != 0:
             raise StageError(
                 f"jobs.{name} ended with exit code {code} (see above); mend it and run the same command again: "
                 "what is done stays done"
@@ -89,7 +97,8 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
         seconds[name] = round(time.monotonic() - started, 1)
     subprocess.run([sys.executable, "-m", "jobs.show", "--brief", *words], check=False)
     index = RunDirectory(config.run).report / "index.html"
-    return {"seconds": seconds, "all stages, seconds": round(sum(seconds.values()), 1), "report": absolute(index)}
+    total = round(sum(seconds.values()), 1)
+    return {"seconds": seconds, "left out": left_out, "all stages, seconds": total, "report": absolute(index)}
 
 
 def main(argv: Sequence[str]) -> int:

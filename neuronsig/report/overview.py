@@ -18,10 +18,13 @@ CAPTIONS = {
     "sentiment_by_layer": "How each layer's neurons rank by their deviation of sentiment; P1 Figure 4.",
     "length_by_layer": "Mean length of the top sentences, neuron by neuron; P2 Figure 2.",
     "domain_by_layer": "Which domains the top sentences of each layer come from.",
+    "evaluation": "How well signatures tell unseen sentences that activate their neuron, by layer.",
+    "stability": "Agreement of signatures of two halves of the corpus, by the sentences they are made from.",
     "convergence": "New entries of the top lists while the corpus was read, by layer; P1 Figure 1.",
     "corpora": "The corpora: sentences, mean length, parts of speech; P1 Table 1.",
 }
-PIPELINE = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster")
+OF_A_MODEL = ("collect", "mine", "cluster", "triggers", "evaluate", "stability")
+PIPELINE = ("annotate", "corpus_table", "tokenize", *OF_A_MODEL)
 SVG_BYTES = 400_000
 
 
@@ -92,7 +95,7 @@ def _stages(run: RunDirectory, model: str) -> list[dict[str, Any]]:
     found = []
     for name, entry in run.record()["stages"].items():
         job, _, of = name.partition("/")
-        if job not in PIPELINE or (job in ("collect", "mine", "cluster") and of != model):
+        if job not in PIPELINE or (job in OF_A_MODEL and of != model):
             continue
         counts = entry.get("counts", {})
         groups = [(key, value) for key, value in counts.items() if isinstance(value, Mapping)]
