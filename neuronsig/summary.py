@@ -115,8 +115,10 @@ def _sentence(
         head += f"; {_and(having)}" if having else ""
     elif having:
         head += f" with {_and(having)}"
-    parts = [head] if head != "sentences" else []
-    parts += [place.text] if place else []
+    if head == "sentences":
+        parts = [f"{head} {place.text}"] if place else []
+    else:
+        parts = [head] + ([place.text] if place else [])
     parts += [
         f"{percent(row.share)} {'' if row.pattern[0] == 'domain' else row.pattern[0] + ' '}{row.text}"
         + (f" (corpus {percent(row.reference)})" if row.reference is not None else "")

@@ -146,7 +146,7 @@ def telling_ending(view: NeuronView) -> tuple[str, Evidence] | None:
 
 
 def telling_tag(view: NeuronView, in_order: bool) -> Told | None:
-    """The part of speech that stands out most: a class of P1 Table 1, a single tag, or (`in_order`) tags in order."""
+    """The part of speech that stands out most: a class of P1 Table 1, a single tag, or (`in_order`) tags in order or a subtree."""
     found = [told for share in view.pos_shares if view.n_tokens if (told := _class(share, view.effects))]
     for row in view.of("pos"):
         name = TAGS.get(row.pattern[0])
@@ -155,10 +155,10 @@ def telling_tag(view: NeuronView, in_order: bool) -> Told | None:
             reference = f", corpus {percent(row.reference)})" if row.reference is not None else ")"
             text = f"many {name} ({percent(row.share)} of {per}{reference}"
             found.append(Told(name, text, bits(row) * (2 if per == "words" else 0.5)))
-    for row in view.of("pos_sequence") if in_order else ():
+    for row in (*view.of("pos_sequence"), *view.of("subtree")) if in_order else ():
         if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE:
-            text = f"the pattern “{phrase_text(row)}” in {against(row.share, row.reference)}"
-            found.append(Told(f"“{phrase_text(row)}”", text, 0.5 * bits(row)))
+            what, said = ("subtree", row.text) if row.kind == "subtree" else ("pattern", f"“{phrase_text(row)}”")
+            found.append(Told(said, f"the {what} {said} in {against(row.share, row.reference)}", 0.5 * bits(row)))
     return max(found, key=lambda told: told.strength, default=None)
 
 

@@ -164,11 +164,12 @@ def test_a_place_in_the_document(views):
     effect = views[EARLY].effects["relative_position"]
     assert effect.effect < -1
     assert effect.high < effect.reference
-    assert "early in their documents" in describe(views[EARLY]).text
+    assert describe(views[EARLY]).text.startswith("Sentences early in their documents (")
 
 
 def test_a_subtree_where_words_and_tags_in_order_say_less(views):
     assert first(views[SUBTREE], "subtree") == (("(VBZ (NN (JJ)))",), True)
+    assert "the subtree (VBZ (NN (JJ))) in 100%" in describe(views[SUBTREE]).text
     strongest = views[SUBTREE].of("subtree")[0]
     assert all(row.lrc < strongest.lrc for kind in ("words", "pos_sequence") for row in views[SUBTREE].of(kind))
 

@@ -162,17 +162,23 @@ def test_tags_in_order_are_told_when_no_tag_alone_is() -> None:
     assert description.kind == "tags"
 
 
+def test_a_subtree_is_told_when_nothing_simpler_is() -> None:
+    row = Evidence("subtree", ("(VB (MD) (RB))",), 400, 1000, 4000, 100_000, 3.3, 3.0)
+    text = describe(replace(QUIET, evidence={"subtree": (row,)})).text
+    assert text == "Sentences with the subtree (VB (MD) (RB)) in 40% (corpus 4.0%)."
+
+
 @pytest.mark.parametrize(
     ("effect", "said"),
     [
-        (Effect(0.2, 0.5, -0.9, 0.18, 0.22), "early in their documents (on average 20% in, corpus 50%)"),
+        (Effect(0.2, 0.5, -0.9, 0.18, 0.22), "Sentences early in their documents (on average 20% in, corpus 50%)."),
         (Effect(0.2, 0.5, -0.9, 0.1, 0.6), "Nothing stands out"),
         (Effect(0.45, 0.5, -0.2, 0.44, 0.46), "Nothing stands out"),
     ],
     ids=["early", "within chance", "small"],
 )
 def test_a_place_in_documents_is_told_beyond_chance_and_when_large(effect: Effect, said: str) -> None:
-    assert said.lower() in describe(replace(QUIET, effects={"relative_position": effect})).text.lower()
+    assert said in describe(replace(QUIET, effects={"relative_position": effect})).text
 
 
 def test_a_length_or_a_share_within_its_limits_is_not_told() -> None:
