@@ -97,19 +97,20 @@ def shard_of(ids: npt.NDArray[np.int64], n: int, shard_sentences: int, seed: int
 def rectangles(lengths: npt.NDArray[np.int64], batch_tokens: int) -> list[tuple[int, int, int]]:
     """Cut ascending lengths into (start, stop, length) batches of equal length and at most `batch_tokens` tokens.
 
-    A sentence longer than the budget is a batch of its own. The batches come in a scattered order, for sentences
-    in order of length are no random stream and would keep thresholds loose.
+    A sentence longer than the budget is a batch of its own. The lengths come in a scattered order, for sentences in
+    order of length are no random stream and would keep thresholds loose; the batches of one length come together,
+    for libraries make kernels for each shape.
     """
     if lengths.size == 0:
         return []
     firsts = np.concatenate([[0], np.flatnonzero(np.diff(lengths)) + 1, [lengths.size]])
-    batches = []
+    groups = []
     for first, last in zip(firsts[:-1].tolist(), firsts[1:].tolist(), strict=True):
         length = int(lengths[first])
         step = max(1, batch_tokens // length)
-        batches += [(start, min(start + step, last), length) for start in range(first, last, step)]
-    scattered = np.argsort(permute(np.arange(len(batches)), len(batches), BATCH_PLAN))
-    return [batches[i] for i in scattered]
+        groups.append([(start, min(start + step, last), length) for start in range(first, last, step)])
+    scattered = np.argsort(permute(np.arange(len(groups)), len(groups), BATCH_PLAN))
+    return [batch for i in scattered for batch in groups[i]]
 
 
 @dataclass(frozen=True)

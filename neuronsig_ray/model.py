@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from neuronsig.errors import InputError, MachineError
 from neuronsig_ray.job import Group
+from neuronsig_ray.packed import pack_linear_maps
 from neuronsig_ray.sites import blocks, depth, readers, trunk
 
 
@@ -72,6 +73,8 @@ class InspectedModel:
     ) -> None:
         model, self.warnings = _load(folder, dtype)
         self.model = model.eval().requires_grad_(False).to(device)
+        with torch.inference_mode():
+            pack_linear_maps(self.model)
         self.folder, self.device, self.groups, self.signs, self.pooling = folder, device, groups, signs, pooling
         self._places = {(group.site, group.layer): place for place, group in enumerate(groups)}
         self._span = (0, 0, 0, 0)
