@@ -22,6 +22,7 @@ from neuronsig.telling import (
     telling_facets,
     telling_length,
     telling_metadata,
+    telling_order,
     telling_phrase,
     telling_place,
     telling_tag,
@@ -58,7 +59,9 @@ def describe(view: NeuronView) -> Description:
         )
     words, length = telling_words(view), telling_length(view)
     phrase = telling_phrase(view, words)
-    tag = telling_tag(view, in_order=phrase is None)
+    if tags := telling_order(view, phrase):
+        phrase = None
+    tag = telling_tag(view, tags)
     place, metadata = telling_place(view), telling_metadata(view)
     strengths = {
         "metadata": sum(bits(row) for row in metadata[:1]),

@@ -16,6 +16,7 @@ METADATA_SHARE, METADATA_GAIN, METADATA_RATIO = 0.25, 0.15, 1.5
 WORD_SHARE, WORD_LRC, WORDS_TOGETHER = 0.03, 1.0, 0.08
 PHRASE_SHARE, PHRASE_LRC = 0.08, 1.0
 TAG_PATTERN_SHARE, TAG_PATTERN_LRC = 0.15, 1.0
+ABSTRACT = 1.5  # times the bits of a phrase that tags in order must tell to be told in its place
 CLASS_GAIN, CLASS_RATIO, CLASS_LACK = 0.06, 1.4, 0.55
 TAG_SHARE, TAG_RATIO = 0.1, 2.0
 SHORT, LONG = 0.65, 1.5
@@ -145,8 +146,19 @@ def telling_ending(view: NeuronView) -> tuple[str, Evidence] | None:
     return None
 
 
-def telling_tag(view: NeuronView, in_order: bool) -> Told | None:
-    """The part of speech that stands out most: a class of P1 Table 1, a single tag, or (`in_order`) tags in order or a subtree."""
+def telling_order(view: NeuronView, phrase: Evidence | None) -> Evidence | None:
+    """The tags in order or the subtree that tells most, unless a phrase, easier to read, tells about as much."""
+    rows = [
+        row
+        for row in (*view.of("pos_sequence"), *view.of("subtree"))
+        if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE
+    ]
+    best = max(rows, key=bits, default=None)
+    return best if best and (phrase is None or bits(best) > ABSTRACT * bits(phrase)) else None
+
+
+def telling_tag(view: NeuronView, order: Evidence | None) -> Told | None:
+    """The part of speech that stands out most: a class of P1 Table 1, a single tag, or the tags of `order`."""
     found = [told for share in view.pos_shares if view.n_tokens if (told := _class(share, view.effects))]
     for row in view.of("pos"):
         name = TAGS.get(row.pattern[0])
@@ -155,10 +167,10 @@ def telling_tag(view: NeuronView, in_order: bool) -> Told | None:
             reference = f", corpus {percent(row.reference)})" if row.reference is not None else ")"
             text = f"many {name} ({percent(row.share)} of {per}{reference}"
             found.append(Told(name, text, bits(row) * (2 if per == "words" else 0.5)))
-    for row in (*view.of("pos_sequence"), *view.of("subtree")) if in_order else ():
-        if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE:
-            what, said = ("subtree", row.text) if row.kind == "subtree" else ("pattern", f"“{phrase_text(row)}”")
-            found.append(Told(said, f"the {what} {said} in {against(row.share, row.reference)}", 0.5 * bits(row)))
+    if order:
+        what, said = ("subtree", order.text) if order.kind == "subtree" else ("pattern", f"“{phrase_text(order)}”")
+        text = f"the {what} {said} in {against(order.share, order.reference)}"
+        found.append(Told(said, text, 0.5 * bits(order)))
     return max(found, key=lambda told: told.strength, default=None)
 
 

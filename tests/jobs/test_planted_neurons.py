@@ -131,6 +131,7 @@ def test_a_bigram_with_a_gap(views):
 
 def test_a_tag_sequence(views):
     assert first(views[TAG_ORDER], "pos_sequence") == (("UH", "MD"), True)
+    assert "the pattern “[interjection] [modal verb]” in 100%" in describe(views[TAG_ORDER]).text
 
 
 def test_shortness_and_no_word_of_short_sentences(views):

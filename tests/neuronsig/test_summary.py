@@ -214,3 +214,12 @@ def test_what_carries_the_activation_and_how_it_does_on_unseen_sentences_are_tol
 def test_the_matched_share_is_what_the_neuron_is_compared_with() -> None:
     row = word("olympics", 640, 2000)._replace(matched=0.3)
     assert "in 64% (corpus 30%)" in describe(replace(QUIET, evidence={"words": (row,)})).text
+
+
+@pytest.mark.parametrize(("f1", "said"), [(400, "[modal verb] [adverb]"), (150, "must [adverb]")])
+def test_tags_in_order_are_told_in_place_of_a_phrase_only_when_they_tell_far_more(f1: int, said: str) -> None:
+    tags = Evidence("pos_sequence", ("MD", "RB"), f1, 1000, 4000, 100_000, 3.3, 3.0)
+    phrase = word("must pos=RB", 150, 1000, log_ratio=3.3, kind="mixed_sequence")
+    text = describe(replace(QUIET, evidence={"pos_sequence": (tags,), "mixed_sequence": (phrase,)})).text
+    assert text.count("pattern") == 1
+    assert f"the pattern “{said}”" in text
