@@ -18,11 +18,12 @@ _MEDIANS = {
     "AUROC": "auroc",
 }
 _SHARES = {"> chance": "beats_chance", "> words": "beats_words", "> other": "beats_random"}
-COLUMNS = ("layer", "neurons", *_MEDIANS, *_SHARES)
+SHOWN = ("AP", "words", "other", "chance")
+COLUMNS = ("layer", *SHOWN, *_SHARES)
 
 
 def by_layer(table: pa.Table) -> list[dict[str, Any]]:
-    """A row of COLUMNS for each site and layer, and one of all; medians over neurons, and shares of them.
+    """A row for each site and layer, and one of all; medians over neurons, and shares of them.
 
     `AP` to `AUROC` are medians: average precision of the signature, of its words, of the length and of another neuron's
     signature, the share of positives, and AUROC of the signature. The rest are shares of the neurons whose AP is higher
@@ -54,12 +55,11 @@ def _numbers(table: pa.Table, column: str) -> np.ndarray[Any, np.dtype[np.float6
 
 
 def shown(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """The rows as a terminal has room for them."""
+    """COLUMNS of the rows: what a terminal has room for."""
     return [
         [
             row["layer"],
-            f"{row['neurons']:,}",
-            *("" if row[name] is None else f"{row[name]:.3f}" for name in _MEDIANS),
+            *("" if row[name] is None else f"{row[name]:.3f}" for name in SHOWN),
             *("" if row[name] is None else f"{row[name]:.1%}" for name in _SHARES),
         ]
         for row in rows

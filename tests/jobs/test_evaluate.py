@@ -58,10 +58,10 @@ def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(r
     assert summary["held-out sentences"] == held
     assert summary["positives of a neuron"] == round(held * K / N)
     cat = rows[Neuron("hidden", 2, UNIT)]
-    assert cat["ap"] > 0.9
+    assert cat["ap"] > 0.5  # of the sentences with a cat, the short ones: a mean is collected
     assert cat["beats_chance"]
     assert cat["beats_random"]
-    assert cat["random_ap"] < 0.5
+    assert cat["random_ap"] < cat["ap"] / 2
     assert cat["random_unit"] != UNIT
     assert sum(row["ap"] for row in rows.values()) / len(rows) < 0.4
     analysis = run / "analysis" / "tiny"
