@@ -58,7 +58,7 @@ def run(config: Config) -> Summary:
         if not stage.done:
             check_table(run.sentences, SENTENCES)
             check_table(run.topk(name), TOPK)
-            mining = mining_of((run.stage_record(f"mine/{name}") or {})["plan"]["mining"])
+            mining = mining_of((run.stage_record(f"mine/{name}") or {})["plan"].get("mining", {}))
             _measure(config, run, stage, mining, fingerprint_of(plan))
     return {**stage.counts, "table": absolute(file)}
 

@@ -16,7 +16,7 @@ from neuronsig.compose import compose
 from neuronsig.config import KINDS
 from neuronsig.errors import NeuronsigError
 from neuronsig.rundir import RunDirectory, resolve_model_path
-from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, check_table, read_table
+from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS, check_table, read_table
 
 K = 25
 WORDS = [
@@ -119,6 +119,13 @@ def test_the_run_ends_with_signatures_and_the_report(finished: tuple[RunDirector
     assert (run.report / "index.html").is_file()
     assert "report/index.html" in out.replace("\n", "")
     assert "/U" in out
+    assert check_table(run.triggers("minilm"), TRIGGERS) > 0
+
+
+def test_a_corpus_too_small_to_judge_signatures_on_goes_on_without(finished: tuple[RunDirectory, str]):
+    run, out = finished
+    assert "left out: evaluate" in out
+    assert not run.evaluation("minilm").exists()
 
 
 def test_the_same_command_again_changes_nothing(finished: tuple[RunDirectory, str], corpus: Path):
@@ -151,7 +158,18 @@ def test_another_k_in_the_same_run_directory_is_refused(finished: tuple[RunDirec
         (["annotator.wordpieces=/no/such"], "annotator.wordpieces=/no/such"),
         (["ray.replicas=500"], "ray.replicas=500"),
     ],
-    ids=["corpus", "layer", "neuron", "mined layer", "mined sign", "model", "vectors", "clusters", "word pieces", "replicas"],
+    ids=[
+        "corpus",
+        "layer",
+        "neuron",
+        "mined layer",
+        "mined sign",
+        "model",
+        "vectors",
+        "clusters",
+        "word pieces",
+        "replicas",
+    ],
 )
 def test_what_would_stop_a_later_job_is_said_before_the_first(
     tmp_path: Path, corpus: Path, words: list[str], said: str
