@@ -1,7 +1,7 @@
 // Search: terms are looked up in small index scripts named by their first letters; nothing is fetched.
 (function () {
   "use strict";
-  var KINDS = ["word", "word pattern", "tag", "POS pattern", "itemset", "subtree", "metadata", "description"];
+  var KINDS = ["word", "word pattern", "mixed pattern", "tag", "POS pattern", "itemset", "subtree", "metadata", "description"];
   var SHOWN = 60;
   var box = document.getElementById("q"), top = document.getElementById("q-top");
   var results = document.getElementById("results"), status = document.getElementById("status");

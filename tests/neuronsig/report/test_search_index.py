@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from neuronsig.config import ReportConfig
-from neuronsig.report import build
+from neuronsig.report import build, search_index
 from neuronsig.report.search_index import CODES, bucket, normalise, terms
 from tests.run_factory import MODEL, FactoryRun, make_run
 
@@ -98,3 +99,11 @@ def test_the_page_finds_it_in_a_browser(made: FactoryRun, tmp_path: Path, query:
     assert why in results
     assert "<u>" not in results
     assert "<img" not in results
+
+
+def test_the_page_has_a_name_for_every_kind_of_the_index() -> None:
+    script = (Path(search_index.__file__).parent / "assets" / "search.js").read_text()
+    names = json.loads(re.findall(r"var KINDS = (\[.*?\]);", script)[0])
+    assert len(names) == len(search_index.CODES)
+    assert names[search_index.CODES.index("mixed_sequence")] == "mixed pattern"
+    assert names[search_index.CODES.index("metadata")] == "metadata"
