@@ -16,7 +16,8 @@ what has spaces: '"domain=social media"'.
 
 Neurons whose signature has the pattern itself come first, then those with one that contains it (in order, with gaps),
 each by LRC; only what stands out beyond chance counts. The first search after jobs.mine makes an index of the
-signatures (RUN/work/find, or the user's cache folder for a run on a store); every other one takes under a second. --json prints the answer as JSON, and nothing else.
+signatures (RUN/work/find, or the user's cache folder for a run on a store); every other one takes under a second.
+--json prints the answer as JSON, and nothing else.
 """
 
 from __future__ import annotations
