@@ -10,7 +10,7 @@ The score of a neuron with sign -1 is its negated activation: its list begins wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,8 @@ MAX_ID = 2**32 - 1
 _SIGN = np.uint32(0x8000_0000)
 _LOW = np.uint64(MAX_ID)
 _SHIFT = np.uint64(32)
+# Keys of some rows that are sorted together: as many as stay in a core's cache.
+_SORTED_AT_ONCE = 1 << 17
 
 
 def pack(
@@ -77,17 +79,28 @@ def select(keys: Keys, k: int) -> Keys:
 
 
 def merge(a: Keys, b: Keys, k: int) -> Keys:
-    """Union of the rows of (rows, m) and (rows, n), cut to the k largest: (rows, min(k, m + n)), sorted descending.
+    """The `union` of two."""
+    return union([a, b], k)
 
-    A key that both sides hold counts once; rows shorter than the result end in EMPTY.
+
+def union(parts: Sequence[Keys], k: int) -> Keys:
+    """Union of the rows of several (rows, n), cut to the k largest: (rows, min(k, sum of n)), sorted descending.
+
+    A key that several hold counts once; rows shorter than the result end in EMPTY.
     """
-    keys = np.sort(np.concatenate([a, b], axis=1), axis=1)
-    repeated = keys[:, 1:] == keys[:, :-1]
-    if np.any(repeated & (keys[:, 1:] != EMPTY)):
-        keys[:, 1:][repeated] = EMPTY
+    rows, width = len(parts[0]), sum(part.shape[1] for part in parts)
+    n = min(k, width)
+    result = np.empty((rows, n), np.uint64)
+    step = max(1, _SORTED_AT_ONCE // max(1, width))
+    for start in range(0, rows, step):
+        keys = np.concatenate([part[start : start + step] for part in parts], axis=1)  # (step, width)
         keys.sort(axis=1)
-    n = keys.shape[1]
-    return np.ascontiguousarray(keys[:, max(0, n - k) :][:, ::-1])
+        repeated = keys[:, 1:] == keys[:, :-1]
+        if np.any(repeated & (keys[:, 1:] != EMPTY)):
+            keys[:, 1:][repeated] = EMPTY
+            keys.sort(axis=1)
+        result[start : start + step] = keys[:, width - n :][:, ::-1]
+    return result
 
 
 def thresholds(keys: Keys, k: int) -> npt.NDArray[np.float32]:

@@ -22,13 +22,15 @@ from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.ladder import rungs
 from neuronsig.storage import absolute, join, location, parquet_file
 from neuronsig.tables import TOPK
-from neuronsig.topk import EMPTY, Keys, dense, merge, pack, ragged, unpack
+from neuronsig.topk import EMPTY, Keys, dense, merge, pack, ragged, union, unpack
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.scorer import keys_table, keys_writer
 from neuronsig_ray.thresholds import in_job_order
 
 # A row group of the final table holds whole neurons, about this many rows, so that reading one neuron reads little.
 _GROUP_ROWS = 1 << 17
+# Lists of a neuron that are held before they are merged: one sort of several costs less than one for each.
+_LISTS_HELD = 4
 
 
 def tree_reduce(
@@ -75,11 +77,13 @@ def final_marker(folder: Path, group: Group) -> Path:
 
 def merged_group(job: Job, files: Sequence[str], position: int) -> Keys:
     """Top-K of one group over shard or node files: (rows of the group, at most k), sorted descending."""
-    result = np.zeros((len(job.signs) * job.groups[position].units, 0), np.uint64)
+    parts = [np.zeros((len(job.signs) * job.groups[position].units, 0), np.uint64)]
     for file in files:
         lists = parquet_file(location(file)).read_row_group(position)["keys"].combine_chunks()
-        result = merge(result, dense(lists.values.to_numpy(), lists.offsets.to_numpy()), job.k)
-    return result
+        parts.append(dense(lists.values.to_numpy(), lists.offsets.to_numpy()))
+        if sum(part.shape[1] for part in parts) > _LISTS_HELD * job.k:
+            parts = [union(parts, job.k)]
+    return union(parts, job.k)
 
 
 def base_group(job: Job, folder: Path, position: int) -> Keys:

@@ -67,10 +67,8 @@ class ShardTopK:
         n = int(self.used[start:stop].max())
         found = self.buffer[start:stop, :n]  # (rows, n)
         if self.device == "cpu":
-            flipped = found.numpy()
-            if n > self.k:
-                flipped = np.partition(flipped, n - self.k, axis=1)[:, n - self.k :]
-            keys = np.sort(flipped, axis=1)[:, ::-1]
+            # numpy's sort of integers is faster than its partition here.
+            keys = np.sort(found.numpy(), axis=1)[:, max(0, n - self.k) :][:, ::-1]
         else:
             keys = torch.topk(found, min(n, self.k), dim=1, sorted=True).values.cpu().numpy()
         return np.ascontiguousarray(keys).view(np.uint64) ^ _TOP_BIT
