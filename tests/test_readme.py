@@ -1,6 +1,7 @@
 """The README's commands are real: every make target exists, every job accepts its words."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ MAKE_TARGETS = sorted({target for command in COMMANDS if command.startswith("mak
 
 @pytest.mark.parametrize("command", JOB_COMMANDS)
 def test_every_job_command_is_accepted(command: str):
-    words = re.split(r"\s+", command.split("-m ", 1)[1])
+    words = shlex.split(command.split("-m ", 1)[1])
     command_line = [sys.executable, "-m", *words, "--show"]
     shown = subprocess.run(command_line, capture_output=True, text=True, cwd=ROOT, check=False)
     assert shown.returncode == 0, shown.stderr
