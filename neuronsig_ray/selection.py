@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from neuronsig.miners.compiled import compiled
 from neuronsig.topk import MAX_ID, Keys
 
 # torch has no ordering for uint64: keys live here as int64 with the top bit flipped, which keeps their order.
@@ -29,6 +30,7 @@ class ShardTopK:
 
     def __init__(self, rows: int, k: int, most_sentences: int, device: str) -> None:
         self.rows, self.k, self.device = rows, min(k, most_sentences), device
+        self.one_pass = device == "cpu"
         self.columns, self.capacity = _shape(rows, k, most_sentences)
         self.buffer = torch.full((rows, self.capacity), _EMPTY, dtype=torch.int64, device=device)
         self.used = torch.zeros(rows, dtype=torch.int64, device=device)
@@ -57,7 +59,9 @@ class ShardTopK:
         for start in range(0, scores.shape[1], self.columns):
             block = scores[:, start : start + self.columns]  # (rows, columns)
             ids = sentence_ids[start : start + self.columns]  # (columns,)
-            if self._open_until is not None:
+            if self.one_pass:
+                self._add_in_one_pass(block, ids)
+            elif self._open_until is not None:
                 self._add_open(block, ids, self._open_until)
             else:
                 self._add_pruned(block, ids)
@@ -72,6 +76,14 @@ class ShardTopK:
         else:
             keys = torch.topk(found, min(n, self.k), dim=1, sorted=True).values.cpu().numpy()
         return np.ascontiguousarray(keys).view(np.uint64) ^ _TOP_BIT
+
+    def _add_in_one_pass(self, scores: Tensor, ids: Tensor) -> None:
+        values, used, threshold = scores.numpy(), self.used.numpy(), self.threshold.numpy()
+        if int(used.max()) + scores.shape[1] > self.capacity:
+            full = np.flatnonzero(used + count_survivors(values, threshold) > self.capacity)
+            if full.size:
+                self._cut(torch.from_numpy(full))
+        store_survivors(values, ids.numpy(), threshold, self.buffer.numpy(), used)
 
     def _add_open(self, scores: Tensor, ids: Tensor, used: int) -> None:
         batch = scores.shape[1]
@@ -111,6 +123,32 @@ class ShardTopK:
             self.buffer[part] = held
             self.used[part] = self.k
             self.threshold[part] = torch.maximum(self.threshold[part], _scores(best.min(dim=1).values))
+
+
+@compiled
+def count_survivors(scores, threshold):  # type: ignore[no-untyped-def]
+    """How many of scores (rows, n) reach their row's threshold (rows,): int64 (rows,)."""
+    counts = np.zeros(len(threshold), np.int64)
+    for row in range(len(threshold)):
+        for column in range(scores.shape[1]):
+            counts[row] += scores[row, column] >= threshold[row]
+    return counts
+
+
+@compiled
+def store_survivors(scores, ids, threshold, buffer, used):  # type: ignore[no-untyped-def]
+    """Put the keys of scores (rows, n) float32 that reach their row's threshold behind the `used` ones of buffer."""
+    bits = scores.view(np.int32)
+    for row in range(len(threshold)):
+        place, least = used[row], threshold[row]
+        for column in range(scores.shape[1]):
+            if scores[row, column] >= least:
+                high = np.int32(0) if scores[row, column] == 0 else bits[row, column]
+                if high < 0:
+                    high ^= np.int32(0x7FFFFFFF)
+                buffer[row, place] = np.int64(high) << 32 | MAX_ID - ids[column]
+                place += 1
+        used[row] = place
 
 
 def _shape(rows: int, k: int, most_sentences: int) -> tuple[int, int]:

@@ -11,6 +11,18 @@ from neuronsig_ray import selection
 from neuronsig_ray.selection import ShardTopK
 
 
+@pytest.fixture(autouse=True, params=["as on a CPU", "as on a GPU"])
+def as_on(request, monkeypatch):
+    """The device's operations run on the CPU too, so that both ways are tested without a GPU."""
+    start = ShardTopK.start
+
+    def start_as_on(self, floor):
+        self.one_pass = request.param == "as on a CPU"
+        start(self, floor)
+
+    monkeypatch.setattr(ShardTopK, "start", start_as_on)
+
+
 def run(scores: np.ndarray, ids: np.ndarray, k: int, batch: int, floor: np.ndarray | None = None) -> np.ndarray:
     top = ShardTopK(len(scores), k, scores.shape[1], "cpu")
     top.start(floor)
@@ -71,4 +83,8 @@ def test_packing_on_the_device_equals_packing_in_numpy():
     ids = np.array([0, 1, 2, 3, topk.MAX_ID, 5, 6])
     flipped = selection._keys(torch.from_numpy(scores), torch.from_numpy(ids)).numpy()
     assert (flipped.view(np.uint64) ^ np.uint64(1 << 63) == topk.pack(scores, ids)).all()
+    buffer, used = np.zeros((1, 7), np.int64), np.zeros(1, np.int64)
+    selection.store_survivors(scores, ids, np.float32([-np.inf]), buffer, used)
+    assert (buffer == flipped).all()
+    assert used == 7
     assert (selection._scores(torch.from_numpy(flipped)).numpy() == scores).all()
