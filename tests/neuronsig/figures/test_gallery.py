@@ -13,6 +13,8 @@ from neuronsig.figures.layers import length_map, ranking_by_layer
 from neuronsig.report.overview import CAPTIONS, caption_of
 from neuronsig.tables import NEURONS
 
+DRAWN_BY_OTHER_JOBS = {"convergence", "evaluation", "stability"}
+
 CORPORA = pa.table(
     {
         "domain": ["book", "news", "total"],
@@ -73,7 +75,7 @@ def test_every_figure_is_written_as_png_and_svg(tmp_path, layers, units):
         "domain_by_layer",
         "corpora",
     }
-    assert set(names) == set(CAPTIONS) - {"convergence"}  # which jobs.collect draws
+    assert set(names) == set(CAPTIONS) - DRAWN_BY_OTHER_JOBS
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"{n}{s}" for n in names for s in (".png", ".svg"))
     assert all(path.stat().st_size > 2000 for path in tmp_path.iterdir())
 
@@ -88,7 +90,7 @@ def test_each_site_has_figures_of_its_own_that_do_not_change_with_the_others(tmp
     hidden, mlp = neurons(3, 8), neurons(3, 13, site="mlp")
     both = pa.concat_tables([mlp, hidden])
     names = draw_all(both, found(both), CORPORA, "minilm", tmp_path / "both")
-    of_site = set(CAPTIONS) - {"corpora", "convergence"}
+    of_site = set(CAPTIONS) - {"corpora"} - DRAWN_BY_OTHER_JOBS
     assert set(names) == {*of_site, "corpora", *(f"mlp_{name}" for name in of_site)}
     draw_all(hidden, found(hidden), CORPORA, "minilm", tmp_path / "hidden")
     draw_all(mlp, found(mlp), CORPORA, "minilm", tmp_path / "mlp")
