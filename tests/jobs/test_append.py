@@ -214,10 +214,8 @@ def test_text_can_be_appended_again(appended, home, tmp_path):
     assert again["sentences new"] == 0
 
 
-@pytest.mark.parametrize(
-    "at",
-    [pytest.param("annotate", marks=pytest.mark.slow), pytest.param("tokenize", marks=pytest.mark.slow), "collect"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("at", ["annotate", "tokenize", "collect"])
 def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended, monkeypatch, at):
     from spark_jobs import annotation_steps
     from spark_jobs import tokenize as engine

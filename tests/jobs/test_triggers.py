@@ -65,8 +65,15 @@ def test_the_planted_unit_is_a_detector_of_its_word_that_its_signature_holds(run
     assert "hidden L1" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max"])
-@pytest.mark.parametrize("special", [True, False])
+@pytest.mark.parametrize(
+    ("special", "pooling"),
+    [
+        (True, "max"),
+        (False, "mean"),
+        pytest.param(True, "mean", marks=pytest.mark.slow),
+        pytest.param(False, "max", marks=pytest.mark.slow),
+    ],
+)
 def test_activations_are_those_of_one_sentence_at_a_time(tmp_path, model, pooling, special):
     words = (f"collect.pooling={pooling}", f"collect.special_tokens={special}")
     run = make_run(tmp_path / "run", model, *words).root

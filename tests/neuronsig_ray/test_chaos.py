@@ -138,7 +138,8 @@ def test_a_node_that_is_lost_mid_stream_changes_nothing(tiny_model, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert "lost after" in done.stdout
     assert int(done.stdout.split("lost after ")[1].split()[0]) < len(job.shards)
-    assert done.stdout.strip().endswith(str([shard.index for shard in job.shards]))
+    # Ray's own words on the node that it lost may stand after.
+    assert str([shard.index for shard in job.shards]) in done.stdout
     assert contents(tmp_path / "topk") == undisturbed(job, tmp_path / "alone")
 
 
