@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("neuronsig", "neuronsig_ray", "spark_jobs", "jobs", "conf")
@@ -84,3 +85,21 @@ def imports(folder: Path) -> list[tuple[str, str]]:
 
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_pinned_versions_can_be_installed_together():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    pins = {normal(name): version.split(";")[0].strip() for name, version in pinned.items()}
+    refused = []
+    for distribution in importlib.metadata.distributions():
+        if normal(distribution.name) not in pins:
+            continue
+        for line in distribution.requires or []:
+            needed = Requirement(line)
+            if needed.marker and not needed.marker.evaluate({"extra": ""}):
+                continue
+            version = pins.get(normal(needed.name))
+            if version and not needed.specifier.contains(version, prereleases=True):
+                refused.append(f"{distribution.name} needs {needed}, {version} is pinned")
+    assert refused == []
