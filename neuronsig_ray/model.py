@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from neuronsig.errors import InputError, MachineError
+from neuronsig_ray.attention import attend_in_blocks
 from neuronsig_ray.job import Group
 from neuronsig_ray.packed import pack_linear_maps
 from neuronsig_ray.sites import blocks, depth, readers, trunk
@@ -73,6 +74,7 @@ class InspectedModel:
     ) -> None:
         model, self.warnings = _load(folder, dtype)
         self.model = model.eval().requires_grad_(False).to(device)
+        attend_in_blocks()
         with torch.inference_mode():
             pack_linear_maps(self.model)
         self.folder, self.device, self.groups, self.signs, self.pooling = folder, device, groups, signs, pooling

@@ -15,6 +15,7 @@ from neuronsig.errors import InputError, MachineError
 from neuronsig.rundir import RunDirectory
 from neuronsig.shards import BATCH_PLAN, ShardPlan, committed_keys, in_flight
 from neuronsig.storage import absolute
+from neuronsig_ray.attention import attention_in_use
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.memory import PROCESS
 from neuronsig_ray.model import DeviceClass, device_class
@@ -83,7 +84,7 @@ def make_plan(
         "pooling": collect.pooling if collect.special_tokens else f"{collect.pooling} without special tokens",
         "groups": {group.name: group.units for group in groups},
         "modules": sorted({group.module for group in groups if group.module}),
-        "attention": attention_kernel(skeleton(str(folder))),
+        "attention": attention_in_use(attention_kernel(skeleton(str(folder))), device.device, device.dtype),
         "signs": sorted(collect.signs),
         "k": collect.k,
         "batch_tokens": batch_tokens(config, device),
