@@ -22,14 +22,16 @@ import pyarrow.parquet as pq
 from jobs.launch import Summary, launch, stage_config
 from jobs.verify import Subject, subject_of
 from neuronsig.config import Config, as_plan
-from neuronsig.dominance import FLAGS, OUTLIERS, Strongest, dominance, sentence_on, word_counts
+from neuronsig.dominance import FLAGS, OUTLIERS, Strongest, dominance, word_counts
 from neuronsig.errors import InputError
+from neuronsig.findings import OUTLIERS_FILE, dominance_view
 from neuronsig.listed import read_listed, top_sentences
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
 from neuronsig.rundir import RunDirectory
 from neuronsig.spot_check import find_tokens
 from neuronsig.storage import parquet_file, written
+from neuronsig.wording import dominance_text
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.token_shares import strongest_of
 
@@ -40,8 +42,8 @@ SHOWN = 10
 def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
     inputs = {stage: run.fingerprint(stage, "jobs.outliers") for stage in ("annotate", f"collect/{name}")}
-    plan = {"inputs": inputs, "outliers": as_plan(config.outliers)}
-    file = run.analysis(name, "outliers.parquet")
+    plan = {"inputs": inputs, "outliers": as_plan(config.outliers), "columns": OUTLIERS.names}
+    file = run.analysis(name, OUTLIERS_FILE)
     # Nothing is lost by making it again, so another plan is no reason to refuse.
     with run.stage(f"outliers/{name}", plan, [file], stage_config(config, SECTIONS), overwrite=True) as stage:
         if not stage.done:
@@ -53,7 +55,7 @@ def run(config: Config) -> Summary:
             flagged = Counter(flag for flags in table["flags"].to_pylist() for flag in flags.split())
             stage.counts = {"neurons": table.num_rows, "dominated by": {flag: flagged[flag] for flag in FLAGS}}
     rows = parquet_file(file).read().to_pylist()
-    _show(rows)
+    _show(rows, plan["outliers"])
     return {**stage.counts, "table": str(file)}
 
 
@@ -97,7 +99,7 @@ def _tokens(subject: Subject, ids: np.ndarray) -> dict[int, list[int]]:
     return {sentence: tokens for sentence, (_, tokens) in found.items()}
 
 
-def _show(rows: list[dict[str, Any]]) -> None:
+def _show(rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
     """Flags by layer, and the neurons with most of them in words."""
     layers: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -106,7 +108,8 @@ def _show(rows: list[dict[str, Any]]) -> None:
     show_table("Neurons whose list one thing dominates", ("layer", "neurons", *FLAGS), shown)
     flagged = sorted((row for row in rows if row["flags"]), key=lambda row: -len(row["flags"].split()))
     for row in flagged[:SHOWN]:
-        say(f"  {sentence_on(row)}")
+        neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
+        say(f"  {neuron}: {dominance_text(dominance_view(row, settings))}")
     if len(flagged) > SHOWN:
         say(f"  and {len(flagged) - SHOWN:,} more")
 

@@ -12,7 +12,7 @@ from neuronsig.neuron_view import Evidence, NeuronView
 from neuronsig.report.site_data import group_slug, group_title
 from neuronsig.signature_reader import SignatureReader
 from neuronsig.summary import Description
-from neuronsig.wording import detector_text, effects_text, facets_text, score_text, stability_text
+from neuronsig.wording import detector_text, dominance_text, effects_text, facets_text, score_text, stability_text
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 30, 18, 16, 8, 8
 PATTERN_KINDS = (
@@ -31,6 +31,8 @@ def neuron_context(
     neuron = view.neuron
     fields = list(view.telling_fields.items())
     opposite = replace(neuron, sign=-neuron.sign)
+    dominance = dominance_text(view.dominance) if view.dominance else ""
+    dominated = bool(view.dominance and view.dominance.flags)
     return {
         "view": view,
         "description": described[neuron],
@@ -49,10 +51,12 @@ def neuron_context(
         "fields": [_values(view, name) for name, _ in fields[:FIELDS]],
         "detector": detector_text(view.trigger) if view.trigger else "",
         "facets": facets_text(view.facets) if view.facets else "",
+        "dominance": dominance if dominated else "",
         "effects": effects_text(view),
         "judged": [
             *([score_text(view.score)] if view.score else []),
             *([stability_text(view.stability)] if view.stability else []),
+            *([dominance] if dominance and not dominated else []),
         ],
         "more_fields": max(0, len(fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],
