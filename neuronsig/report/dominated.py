@@ -11,13 +11,13 @@ from neuronsig.summary import percent
 from neuronsig.wording import DOMINATING, dominating
 
 NOTES = {
-    "token": "The share is of the absolute activation of the neuron's top {asked} sentences, on the strongest token "
+    "token": "The share is of the absolute activation of the neuron's first {asked} sentences, on the strongest token "
     "of each. Where that is a special token, collect.special_tokens=false leaves those out of the pooling.",
-    "word": "The share is of the neuron's top {top} sentences. A word is rare that at most "
+    "word": "The share is of the neuron's first {top} sentences. A word is rare that at most "
     f"{percent(RARE)} of the sentences of all neurons hold.",
-    "document": "The share is of the neuron's top {top} sentences, and at least "
+    "document": "The share is of the neuron's first {top} sentences, and at least "
     f"{1 / LARGE:.0f} times what the document has of the sentences of all neurons.",
-    "near_duplicates": "The share is of the neuron's top {top} sentences, those that nearly repeat a stronger one. "
+    "near_duplicates": "The share is of the neuron's first {top} sentences, those that nearly repeat a stronger one. "
     "annotator.near_duplicates=0.8 leaves near-duplicates out of a corpus.",
 }
 
@@ -46,7 +46,7 @@ def dominated_pages(lines: Sequence[Line]) -> list[DominatedPage]:
         one = max((view for _, view in found), key=lambda view: view.sentences)
         pages.append(
             DominatedPage(
-                slug=f"dominated-by-{flag.replace('_', '-')}",
+                slug=f"dominated-by-{flag}",
                 title=title,
                 threshold=one.threshold,
                 note=NOTES[flag].format(top=one.sentences, asked=one.token_sentences),

@@ -12,7 +12,7 @@ from neuronsig.folded import Entry, drawn_tree
 from neuronsig.highlight import cut_segments
 from neuronsig.neuron_view import Segment, SentenceView
 from neuronsig.summary import percent
-from neuronsig.wording import DOMINATING
+from neuronsig.wording import DOMINATING, dominance_text
 
 CHARACTERS = 600
 FORBIDDEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff]")
@@ -36,7 +36,12 @@ def environment() -> jinja2.Environment:
         "times": times,
         "duration": duration,
     }
-    env.globals |= {"scale": scale, "drawn_tree": drawn_tree, "dominating": DOMINATING}
+    env.globals |= {
+        "scale": scale,
+        "drawn_tree": drawn_tree,
+        "dominating": DOMINATING,
+        "dominance_text": dominance_text,
+    }
     return env
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from neuronsig.dominance import OUTLIERS
 from neuronsig.errors import InputError
 from neuronsig.findings import SHADES, shaded
 from neuronsig.neuron import Neuron
@@ -26,7 +24,7 @@ from neuronsig.wording import (
     score_text,
     stability_text,
 )
-from tests.run_factory import MODEL, FactoryRun, change_stage, make_run
+from tests.run_factory import DOMINATED, MODEL, FactoryRun, add_outliers, add_stage, change_stage, make_run
 
 NEURON = Neuron("hidden", 1, 1)
 KEY = {"site": "hidden", "layer": 1, "unit": 1, "sign": 1}
@@ -36,17 +34,6 @@ def write(folder: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     empty = dict.fromkeys(schema.names)
     pq.write_table(pa.Table.from_pylist([empty | KEY | row for row in rows], schema=schema), folder / "part-0.parquet")
-
-
-def add_stage(made: FactoryRun, job: str, source: str = "mine", **plan: Any) -> None:
-    record = made.run.record()
-    inputs = {f"{source}/{MODEL}": record["stages"][f"{source}/{MODEL}"]["fingerprint"]}
-    record["stages"][f"{job}/{MODEL}"] = {
-        **record["stages"][f"mine/{MODEL}"],
-        "plan": {"inputs": inputs, **plan},
-        "fingerprint": job,
-    }
-    made.run.record_file.write_text(json.dumps(record))
 
 
 @pytest.fixture(scope="module")
@@ -76,21 +63,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
         ]
     write(made.run.neurons(MODEL), NEURONS, neurons)
     for job in ("triggers", "evaluate", "stability"):
-        add_stage(made, job)
-    add_outliers(made, [DOMINATED, {**DOMINATED, "unit": 2, "flags": ""}])
+        add_stage(made.run, job)
+    add_outliers(made.run, [DOMINATED, {**DOMINATED, "unit": 2, "flags": ""}])
     return made
-
-
-OUTLIER = {"document_share": 0.25, "document": "book 7", "document_elsewhere": 0.004, "near_duplicate_share": 0.1}
-OUTLIER |= {"word_share": 0.75, "word": "violin", "word_elsewhere": 0.006, "token_share": 0.61, "token": "[CLS]"}
-DOMINATED = {**KEY, **OUTLIER, "sentences": 20, "token_place": "first", "flags": "word token"}
-
-
-def add_outliers(made: FactoryRun, rows: list[dict[str, Any]], share: float = 0.6) -> None:
-    """A result of jobs.outliers; its settings are those of the stage."""
-    made.run.analysis(MODEL).mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=OUTLIERS), made.run.analysis(MODEL, "outliers.parquet"))
-    add_stage(made, "outliers", "collect", outliers={"sentences": 100, "token_sentences": 5, "share": share})
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +142,7 @@ def test_outliers_of_another_collection_are_left_out_and_told(made: FactoryRun) 
 
 def test_outliers_without_a_column_or_a_file_are_refused_with_the_remedy(tmp_path: Path) -> None:
     made = make_run(tmp_path / "run", layers=1, units=2, sentences=60, k=10)
-    add_outliers(made, [DOMINATED])
+    add_outliers(made.run, [DOMINATED])
     file = made.run.analysis(MODEL, "outliers.parquet")
     pq.write_table(pq.read_table(file).drop_columns(["document_elsewhere"]), file)
     with pytest.raises(InputError, match=r"outliers\.parquet cannot be read .* run python -m jobs\.outliers again"):
