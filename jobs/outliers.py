@@ -1,9 +1,10 @@
 """Neurons whose top list one thing dominates: a document, near-duplicates, a rare word, or a single token's activation.
 
 Reads RUN/topk/<model> (jobs.collect), RUN/sentences and, for the tokens, RUN/tokenized and the model; writes
-RUN/analysis/<model>/outliers.parquet and .csv, one row a neuron. Such lists say little of what a neuron responds to:
-look at the special tokens (collect.special_tokens=false leaves them out of the pooling), or collect from a corpus
-without near-duplicates (annotator.near_duplicates=0.8).
+RUN/analysis/<model>/outliers.parquet and .csv, one row a neuron, which jobs.report and jobs.show tell of. A document
+counts where its share is at least twice that in the lists of all neurons. Lists that one thing dominates say little of
+what a neuron responds to: look at the special tokens (collect.special_tokens=false leaves them out of the pooling), or
+collect from a corpus without near-duplicates (annotator.near_duplicates=0.8).
 
 Example:  python -m jobs.outliers run=runs/demo model=minilm outliers.share=0.8
 """

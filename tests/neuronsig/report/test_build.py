@@ -237,6 +237,7 @@ def test_a_neurons_page_says_what_dominates_its_list_or_that_nothing_does(domina
     free = read(dominated[name.format(3)])
     assert "One thing dominates" not in free
     assert "How good is this signature? No one thing dominates its first 20 sentences" in free
+    assert free.count("No one thing dominates") == 1
 
 
 def test_a_list_of_neurons_marks_those_that_one_thing_dominates(dominated: dict[str, Page]) -> None:
