@@ -61,6 +61,7 @@ def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brut
         ShardPlan.read(local.tokenized(name)),
         "any",
         model,
+        "",
         collect.machine_of(config, collect.Pool(1, 1, 0)).device,
         hidden(1, 2),
         1,

@@ -24,25 +24,10 @@ from neuronsig_ray.heldout import HeldOutJob, HeldOutReplica, blocks_of, read_bl
 from neuronsig_ray.job import Group
 from neuronsig_ray.rescore import PlainScorer
 from neuronsig_ray.session import Pool
-from tests.jobs.judged_run import HOLDOUT, UNIT, K, N, make_run, plant, settings, write_signatures
+from tests.jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures
 from tests.neuronsig_ray.models import UNITS, make_job, random_inputs
 
 pytestmark = pytest.mark.usefixtures("local_ray")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    return plant(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def mined(tmp_path_factory, model) -> Path:
-    return make_run(tmp_path_factory.mktemp("runs") / "run", model).root
-
-
-@pytest.fixture
-def run(mined, tmp_path) -> Path:
-    return Path(shutil.copytree(mined, tmp_path / "run"))
 
 
 def table_of(run: Path) -> dict[Neuron, dict]:
