@@ -25,7 +25,7 @@ from neuronsig.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.storage import location, parquet_file
 from neuronsig_ray.job import Job
-from neuronsig_ray.memory import keep_few_kernels, peak_bytes
+from neuronsig_ray.memory import peak_bytes
 from neuronsig_ray.model import InspectedModel
 from neuronsig_ray.scorer import Replica, ShardText, read_shard
 
@@ -78,7 +78,6 @@ class HeldOutReplica(Replica):
 
     def _load(self) -> None:
         job = self.job
-        keep_few_kernels()
         self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling)
 
     def shard(self, index: int) -> dict[str, Any]:

@@ -89,13 +89,13 @@ class Replica:
     def __init__(self, job: Job, watch: Watch = lambda done: None) -> None:
         self.job, self.watch = job, watch
         reuse_blocks()
+        keep_few_kernels()
         self._device = ThreadPoolExecutor(1, "scoring", torch.set_num_threads, (job.threads or 1,))
         self._sorters = ThreadPoolExecutor(job.threads or 1, "sorting")
         self._device.submit(self._load).result()
 
     def _load(self) -> None:
         job = self.job
-        keep_few_kernels()
         self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling)
         self.top = ShardTopK(job.rows, job.k, max(shard.sentences for shard in job.shards), job.device)
         self.thresholds = SharedThresholds(job)
