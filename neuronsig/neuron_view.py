@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from neuronsig.frequency import reference, share
 from neuronsig.neuron import Neuron
 
 
@@ -34,14 +35,12 @@ class Evidence(NamedTuple):
     @property
     def share(self) -> float:
         """Relative frequency among the neuron's sentences, 0 to 1."""
-        return self.f1 / self.n1 if self.n1 else 0.0
+        return share(self.f1, self.n1)
 
     @property
     def reference(self) -> float | None:
         """Relative frequency in the reference, matched where that is known, 0 to 1; None without a reference."""
-        if self.matched is not None:
-            return self.matched
-        return self.f2 / self.n2 if self.n2 > 0 else None
+        return reference(self.f2, self.n2, self.matched)
 
     @property
     def ratio(self) -> float | None:
