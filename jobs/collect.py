@@ -22,15 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
-from neuronsig.appending import JOB, place_of, require_same, stage_growth
 from neuronsig.checkpoint import load_tokenizer, model_config, weights_fingerprint
-from neuronsig.commits import committed
 from neuronsig.config import Config
 from neuronsig.errors import InputError
-from neuronsig.growth import additions, earlier, note
-from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, say, task
-from neuronsig.rundir import RunDirectory, Stage
+from neuronsig.run.appending import JOB, place_of, require_same, stage_growth
+from neuronsig.run.commits import committed
+from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.growth import additions, earlier, note
+from neuronsig.run.heartbeat import beats
 from neuronsig.shards import ShardPlan
 from neuronsig.storage import join, location, read_bytes, remove
 from neuronsig_ray.collect import Row, clean, reduce_shards, score_shards, valid_commits

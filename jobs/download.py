@@ -27,7 +27,7 @@ from neuronsig.config import Config
 from neuronsig.download import fetch, published_checksum, split_checksum
 from neuronsig.errors import ConfigError, MachineError
 from neuronsig.progress import say, task
-from neuronsig.rundir import atomic_write
+from neuronsig.run.directory import atomic_write
 
 HOME_KEYS = ("url", "path", "checksum", "checksums", "bytes", "ids")
 RECORD = ".download.json"

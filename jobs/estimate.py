@@ -23,7 +23,7 @@ from neuronsig.corpora.size import estimated_sentences
 from neuronsig.errors import InputError, NeuronsigError
 from neuronsig.estimate import ModelShape, estimate
 from neuronsig.progress import say, show_table
-from neuronsig.rundir import RunDirectory, resolve_model_path
+from neuronsig.run.directory import RunDirectory, resolve_model_path
 from neuronsig.tables import SENTENCES, check_table
 
 

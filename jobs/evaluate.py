@@ -27,15 +27,15 @@ import pyarrow.csv
 
 from jobs.launch import Summary, launch, stage_config
 from jobs.subject import Subject, mined, on_any_device
-from neuronsig.commits import all_committed, committed, sweep
 from neuronsig.config import Config, as_plan
 from neuronsig.errors import InputError
 from neuronsig.evaluation.layers import COLUMNS, by_layer, shown
 from neuronsig.figures.evaluation import evaluation_by_layer
 from neuronsig.figures.style import save
-from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, show_table, task
-from neuronsig.rundir import RunDirectory, Stage
+from neuronsig.run.commits import all_committed, committed, sweep
+from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.heartbeat import beats
 from neuronsig.storage import absolute, location, remove, written
 from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES, check_table, read_table
 from neuronsig_ray.collect import score_shards

@@ -23,7 +23,7 @@ from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config, as_plan
-from neuronsig.rundir import RunDirectory, fingerprint_of
+from neuronsig.run.directory import RunDirectory, fingerprint_of
 from neuronsig.tables import SENTENCES, TOPK, check_table
 
 SECTIONS = ("model", "mining", "spark")

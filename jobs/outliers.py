@@ -26,7 +26,7 @@ from neuronsig.dominance import FLAGS, OUTLIERS, Strongest, dominance, sentence_
 from neuronsig.listed import read_listed, top_sentences
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.spot_check import find_tokens
 from neuronsig.storage import parquet_file, written
 from neuronsig_ray.session import ray_session

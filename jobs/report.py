@@ -17,7 +17,7 @@ from neuronsig.errors import InputError
 from neuronsig.findings import optional_stages
 from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
-from neuronsig.rundir import RunDirectory, fingerprint_files
+from neuronsig.run.directory import RunDirectory, fingerprint_files
 from neuronsig.signature_reader import required_stages
 from neuronsig.storage import absolute, list_files
 

@@ -14,7 +14,7 @@ from jobs.launch import Summary, launch
 from neuronsig.config import Config
 from neuronsig.neuron import Neuron
 from neuronsig.progress import console
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.signature_reader import SignatureReader
 from neuronsig.terminal import render_terminal
 

@@ -11,7 +11,7 @@ from typing import Any
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
 from neuronsig.config import CollectConfig, Config
 from neuronsig.errors import InputError
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.shards import ShardPlan
 from neuronsig.verify import Check
 from neuronsig_ray.job import Job

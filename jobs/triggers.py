@@ -24,12 +24,12 @@ import pyarrow as pa
 
 from jobs.launch import Summary, launch, stage_config
 from jobs.subject import Subject, mined, on_any_device
-from neuronsig.commits import all_committed, committed, sweep
 from neuronsig.config import Config, as_plan
 from neuronsig.listed import top_sentences
 from neuronsig.neuron import SITES
 from neuronsig.progress import show_table, task
-from neuronsig.rundir import RunDirectory, Stage
+from neuronsig.run.commits import all_committed, committed, sweep
+from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.storage import absolute, location, remove
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES, check_table, read_table
 from neuronsig.triggers.detectors import DETECTORS as KINDS

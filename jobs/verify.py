@@ -19,10 +19,10 @@ import numpy as np
 
 from jobs.launch import Summary, launch
 from jobs.subject import MADE, Subject, subject_of
-from neuronsig.commits import committed
 from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.progress import say, show_table, task
+from neuronsig.run.commits import committed
 from neuronsig.spot_check import find_tokens, read_texts, sample_rows
 from neuronsig.storage import join
 from neuronsig.topk import Keys

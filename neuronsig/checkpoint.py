@@ -10,7 +10,7 @@ from typing import Any
 
 from neuronsig.config import ModelConfig
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.rundir import fingerprint_files, resolve_model_path
+from neuronsig.run.directory import fingerprint_files, resolve_model_path
 
 TOKENIZER_FILES = ("config.json", "tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json")
 WEIGHT_FILES = ("config.json", "*.safetensors", "*.safetensors.index.json")

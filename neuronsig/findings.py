@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 
 from neuronsig.neuron import Neuron
 from neuronsig.neuron_view import ScoreView, StabilityView, TriggerView
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import parquet_source, read_parquet
 from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS, check_table, table_files
 

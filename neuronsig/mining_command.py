@@ -9,7 +9,7 @@ from typing import Any
 
 from neuronsig.config import MiningConfig
 from neuronsig.neuron import Neuron
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 
 
 def mining_command(run: RunDirectory, model: str, neuron: Neuron) -> str:

@@ -19,7 +19,7 @@ from neuronsig.mining_command import mining_command
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.neuron_view import Effect, Evidence, FacetView, Link, NeuronView, SentenceView, Share
 from neuronsig.profiles import OTHER, most_selective
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import parquet_source, read_parquet
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table, table_files
 

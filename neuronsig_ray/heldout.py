@@ -19,10 +19,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.commits import commit, committed, unique_name
-from neuronsig.heartbeat import Heartbeat
 from neuronsig.holdout import is_held_out
 from neuronsig.neuron import Neuron
+from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.run.heartbeat import Heartbeat
 from neuronsig.storage import location, parquet_file
 from neuronsig_ray.job import Job
 from neuronsig_ray.memory import peak_bytes

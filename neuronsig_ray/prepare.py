@@ -12,7 +12,7 @@ import ray
 from neuronsig.checkpoint import TokenizerSpec, weights_fingerprint
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.shards import BATCH_PLAN, ShardPlan, committed_keys, in_flight
 from neuronsig.storage import absolute
 from neuronsig_ray.attention import attention_in_use

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import ray
 from ray.exceptions import RayTaskError
 
-from neuronsig.commits import commit, committed, unique_name
 from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.ladder import rungs
+from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage import absolute, join, location, parquet_file
 from neuronsig.tables import TOPK
 from neuronsig.topk import EMPTY, Keys, dense, merge, pack, ragged, union, unpack

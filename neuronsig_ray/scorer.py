@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from neuronsig.commits import commit, committed, unique_name
 from neuronsig.errors import InputError
-from neuronsig.heartbeat import Heartbeat
 from neuronsig.ladder import rungs
+from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.run.heartbeat import Heartbeat
 from neuronsig.shards import Shard, rectangles
 from neuronsig.storage import location, read_bytes
 from neuronsig.topk import Keys, ragged

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
-from neuronsig.commits import committed
 from neuronsig.config import CollectConfig
 from neuronsig.convergence import TOP
+from neuronsig.run.commits import committed
 from neuronsig.settling import Settling, StopRule
 from neuronsig.storage import location, parquet_file
 from neuronsig.topk import Keys, dense

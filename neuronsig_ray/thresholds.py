@@ -15,8 +15,8 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-from neuronsig.commits import unique_name
 from neuronsig.ladder import Ladder, Scores, ranks
+from neuronsig.run.commits import unique_name
 from neuronsig.storage import atomic_write, list_files, location, read_bytes
 from neuronsig_ray.job import BASE, Job
 

@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 from neuronsig import sentences as rules
 from neuronsig.config import AnnotatorConfig
 from neuronsig.errors import InputError
-from neuronsig.rundir import resolve_model_path
+from neuronsig.run.directory import resolve_model_path
 from neuronsig.tables import SENTENCES
 from spark_jobs.paths import uri
 

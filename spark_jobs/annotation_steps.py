@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from neuronsig.config import AnnotatorConfig, CorpusConfig
 from neuronsig.errors import InputError
 from neuronsig.progress import say, task
-from neuronsig.rundir import atomic_write, remove
+from neuronsig.run.directory import atomic_write, remove
 from neuronsig.sentences import DUPLICATE, NEAR_DUPLICATE, REASONS
 from spark_jobs import annotate
 from spark_jobs.annotators import load_parser, load_tagger

@@ -22,8 +22,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.checkpoint import TokenizerSpec
-from neuronsig.commits import all_committed, commit
 from neuronsig.errors import InputError
+from neuronsig.run.commits import all_committed, commit
 from neuronsig.shards import Shard, ShardPart, ShardPlan, shard_of, shard_sizes
 from neuronsig.storage import list_files, location, read_bytes
 from neuronsig.tables import TOKENIZED

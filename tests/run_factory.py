@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.rundir import RunDirectory, library_versions
+from neuronsig.run.directory import RunDirectory, library_versions
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
 
 MODEL = "minilm"

@@ -22,7 +22,7 @@ from neuronsig.report.overview import overview
 from neuronsig.report.render import environment
 from neuronsig.report.search_index import SearchIndex
 from neuronsig.report.site_data import Line, kinds_by_layer, write_labels, write_map
-from neuronsig.rundir import RunDirectory, fingerprint_files
+from neuronsig.run.directory import RunDirectory, fingerprint_files
 from neuronsig.signature_reader import SignatureReader
 from neuronsig.storage import atomic_write, files_below, written_folder
 from neuronsig.summary import Description, describe

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from neuronsig.profiles import neuron_of
 from neuronsig.progress import task
-from neuronsig.rundir import fingerprint_of
+from neuronsig.run.directory import fingerprint_of
 from neuronsig.storage import atomic_write, read_bytes, remove
 from spark_jobs.paths import uri
 

@@ -17,7 +17,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.profiles import Dictionary, most_selective, neuron_code, neuron_of
 from neuronsig.profiling import ProfileRules
 from neuronsig.progress import task
-from neuronsig.rundir import fingerprint_of
+from neuronsig.run.directory import fingerprint_of
 from neuronsig.storage import read_parquet, remove
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES, check_table
 from spark_jobs.mining.batches import EVERY, mine_batches, read_patterns

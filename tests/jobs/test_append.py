@@ -22,7 +22,7 @@ pytest.importorskip("ray", reason="ray is not installed")
 from jobs import annotate, append, collect, tokenize
 from neuronsig.compose import compose
 from neuronsig.errors import InputError, NeuronsigError, PlanMismatchError
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.shards import ShardPlan, shard_of
 from neuronsig.tables import SENTENCES, TOKENIZED, TOPK, read_table
 from tests.neuronsig_ray.models import save_model

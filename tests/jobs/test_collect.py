@@ -16,7 +16,7 @@ from neuronsig.checkpoint import load_tokenizer
 from neuronsig.compose import compose
 from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigError, PlanMismatchError
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.shards import ShardPlan
 from neuronsig.storage import remove
 from neuronsig_ray.model import device_class

@@ -17,7 +17,7 @@ from jobs import evaluate
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.holdout import is_held_out
 from neuronsig.neuron import Neuron
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import EVALUATION, SENTENCES, read_table
 from neuronsig_ray.collect import score_shards
 from neuronsig_ray.heldout import HeldOutJob, HeldOutReplica, blocks_of, read_block

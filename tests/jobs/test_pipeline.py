@@ -15,7 +15,7 @@ from jobs.pipeline import check
 from neuronsig.compose import compose
 from neuronsig.config import KINDS
 from neuronsig.errors import NeuronsigError
-from neuronsig.rundir import RunDirectory, resolve_model_path
+from neuronsig.run.directory import RunDirectory, resolve_model_path
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS, check_table, read_table
 
 K = 25

@@ -11,7 +11,7 @@ import jobs.report
 import jobs.show
 from jobs.launch import launch
 from neuronsig.compose import compose
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from tests.run_factory import FactoryRun, change_stage, make_run
 
 

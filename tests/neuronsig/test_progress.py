@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from neuronsig import heartbeat, progress
-from neuronsig.heartbeat import Heartbeat, beats
+from neuronsig import progress
+from neuronsig.run import heartbeat
+from neuronsig.run.heartbeat import Heartbeat, beats
 
 
 def test_off_a_terminal_progress_is_plain_lines_with_pace_and_rest(

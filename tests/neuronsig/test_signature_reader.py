@@ -14,7 +14,7 @@ import pytest
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import Neuron
 from neuronsig.neuron_view import Evidence
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.signature_reader import SignatureReader, metadata_distribution
 from neuronsig.tables import PROFILES, TOPK
 from tests.run_factory import MODEL, FactoryRun, change_stage, make_run

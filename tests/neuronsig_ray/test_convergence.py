@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from neuronsig.convergence import CONVERGENCE
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import location
 from neuronsig.topk import pack
 from neuronsig_ray import collect, convergence

@@ -14,7 +14,7 @@ import pytest
 from neuronsig.config import ReportConfig
 from neuronsig.report import build
 from neuronsig.report.overview import caption_of
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from tests.run_factory import AWKWARD, MODEL, FactoryRun, make_run
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}

@@ -21,9 +21,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from neuronsig import __version__, growth
+from neuronsig import __version__
 from neuronsig.errors import ConfigError, InputError, MachineError, PlanMismatchError
-from neuronsig.exclusive import HeldError, exclusive
+from neuronsig.run import growth
+from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.storage import atomic_write as atomic_write
 from neuronsig.storage import free_space, is_local, location, read_bytes, reason
 from neuronsig.storage import remove as remove
@@ -287,7 +288,7 @@ class RunDirectory:
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
-        """Hold the stage's lock (neuronsig.exclusive)."""
+        """Hold the stage's lock (neuronsig.run.exclusive)."""
         try:
             with exclusive(self.root / f".{name.replace('/', '-')}.lock"):
                 self.require_space(MINIMUM_SPACE)

@@ -3,7 +3,7 @@
 A lease is a small object that names its owner and when it was last renewed. Its owner renews it every RENEW_SECONDS
 from a thread and deletes it at the end. Who finds one that was not renewed for STALE_SECONDS takes it over, and at once
 when its owner was a process of this machine that is gone. Clocks of the machines must agree to within a minute. Should
-two processes hold a lease all the same, no result is wrong: commits (neuronsig.commits) may be made twice.
+two processes hold a lease all the same, no result is wrong: commits (neuronsig.run.commits) may be made twice.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ import time
 
 import pytest
 
-from neuronsig import exclusive as module
 from neuronsig import storage
 from neuronsig.errors import MachineError, PlanMismatchError
-from neuronsig.exclusive import HeldError, exclusive
-from neuronsig.rundir import RunDirectory
+from neuronsig.run import exclusive as module
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.exclusive import HeldError, exclusive
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_stale_lease_is_taken_over(lease):
 
 
 def test_the_lease_of_a_process_of_this_machine_that_was_killed_is_taken_over_at_once(lease):
-    hold = "import os, signal, sys; from neuronsig.exclusive import *; from neuronsig.storage import location\n"
+    hold = "import os, signal, sys; from neuronsig.run.exclusive import *; from neuronsig.storage import location\n"
     hold += "with exclusive(location(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
     assert subprocess.run([sys.executable, "-c", hold, str(lease)], check=False).returncode == -9
     assert lease.exists()

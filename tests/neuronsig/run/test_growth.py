@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from neuronsig.errors import InputError, PlanMismatchError
-from neuronsig.growth import additions, earlier, grown
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.growth import additions, earlier, grown
 
 
 @pytest.fixture

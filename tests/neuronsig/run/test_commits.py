@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from neuronsig import commits, storage
-from neuronsig.commits import all_committed, commit, committed, sweep, unique_name
+from neuronsig import storage
 from neuronsig.errors import MachineError
+from neuronsig.run import commits
+from neuronsig.run.commits import all_committed, commit, committed, sweep, unique_name
 
 
 def write(path):
@@ -96,7 +97,7 @@ def remote(bucket):
 
 
 def test_a_commit_on_a_store_is_found_without_downloading_its_file(remote, monkeypatch):
-    monkeypatch.setattr("neuronsig.commits.file_digest", lambda path: pytest.fail(f"{path} is downloaded"))
+    monkeypatch.setattr("neuronsig.run.commits.file_digest", lambda path: pytest.fail(f"{path} is downloaded"))
     found = committed(remote[1], "plan-a")
     assert found is not None
     assert (found["rows"], found["file"], found["bytes"]) == (2, "../shard-1.bin", 13)
@@ -125,7 +126,7 @@ def test_the_same_object_under_another_tag_is_believed_by_its_checksum(remote):
 
 KILLED = """
 import os, signal, sys
-import neuronsig.commits as commits
+import neuronsig.run.commits as commits
 from neuronsig.storage import location
 root = location(sys.argv[1])
 def write(path):

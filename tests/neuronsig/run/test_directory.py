@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from neuronsig.errors import ConfigError, InputError, MachineError, PlanMismatchError
-from neuronsig.rundir import RunDirectory, plan_difference, resolve_model_path
+from neuronsig.run.directory import RunDirectory, plan_difference, resolve_model_path
 
 
 @pytest.fixture

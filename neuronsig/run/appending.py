@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from neuronsig.errors import InputError, PlanMismatchError
-from neuronsig.growth import APPENDED, additions, earlier, grown, without_additions
-from neuronsig.rundir import RunDirectory, plan_difference
+from neuronsig.run.directory import RunDirectory, plan_difference
+from neuronsig.run.growth import APPENDED, additions, earlier, grown, without_additions
 
 JOB = "jobs.append"
 
