@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
+from neuronsig.annotation.sentences import DUPLICATE, batches
 from neuronsig.config import Config, as_plan
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
@@ -26,7 +27,6 @@ from neuronsig.errors import ConfigError, InputError
 from neuronsig.run.appending import added, corpus_growth
 from neuronsig.run.directory import RunDirectory, fingerprint_of
 from neuronsig.run.growth import additions
-from neuronsig.sentences import DUPLICATE, batches
 from neuronsig.tables import SENTENCES, check_table
 from spark_jobs.sentence_table import Whole, claim, discard, read_whole, whole_counts, whole_file
 

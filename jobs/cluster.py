@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.launch import Summary, launch, stage_config
-from neuronsig.clusters import Agreement, agreement, contingency, ordered_by_layer
+from neuronsig.analysis.clusters import Agreement, agreement, contingency, ordered_by_layer
 from neuronsig.config import AnalysisConfig, Config
 from neuronsig.errors import InputError
 from neuronsig.figures.gallery import draw_all

@@ -23,6 +23,7 @@ from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.checkpoint import load_tokenizer, model_config, weights_fingerprint
+from neuronsig.collection.shards import ShardPlan
 from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.progress import polled, say, task
@@ -31,7 +32,6 @@ from neuronsig.run.commits import committed
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.growth import additions, earlier, note
 from neuronsig.run.heartbeat import beats
-from neuronsig.shards import ShardPlan
 from neuronsig.storage import join, location, read_bytes, remove
 from neuronsig_ray.collect import Row, clean, reduce_shards, score_shards, valid_commits
 from neuronsig_ray.convergence import write_convergence

@@ -24,7 +24,7 @@ from typing import Any
 
 from jobs.launch import Summary, launch
 from neuronsig.config import Config
-from neuronsig.download import fetch, published_checksum, split_checksum
+from neuronsig.corpora.download import fetch, published_checksum, split_checksum
 from neuronsig.errors import ConfigError, MachineError
 from neuronsig.progress import say, task
 from neuronsig.run.directory import atomic_write

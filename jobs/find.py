@@ -36,7 +36,7 @@ from neuronsig.errors import ConfigError
 from neuronsig.find.home import identity, index_file, local_record
 from neuronsig.find.search import Answer, search
 from neuronsig.progress import say, show_table
-from neuronsig.summary import percent
+from neuronsig.signature.summary import percent
 
 
 def run(config: Config) -> Summary:

@@ -21,13 +21,13 @@ import pyarrow.parquet as pq
 
 from jobs.launch import Summary, launch, stage_config
 from jobs.subject import Subject, collected
+from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance, sentence_on, word_counts
+from neuronsig.collection.listed import read_listed, top_sentences
+from neuronsig.collection.spot_check import find_tokens
 from neuronsig.config import Config, as_plan
-from neuronsig.dominance import FLAGS, OUTLIERS, Strongest, dominance, sentence_on, word_counts
-from neuronsig.listed import read_listed, top_sentences
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
 from neuronsig.run.directory import RunDirectory
-from neuronsig.spot_check import find_tokens
 from neuronsig.storage import parquet_file, written
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.token_shares import strongest_of

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
+from neuronsig.collection.shards import ShardPlan
+from neuronsig.collection.verify import Check
 from neuronsig.config import CollectConfig, Config
 from neuronsig.errors import InputError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.shards import ShardPlan
-from neuronsig.verify import Check
 from neuronsig_ray.job import Job
 from neuronsig_ray.model import DeviceClass
 from neuronsig_ray.prepare import groups_of, machine_of, make_job

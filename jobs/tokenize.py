@@ -16,12 +16,12 @@ from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
+from neuronsig.collection.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan
 from neuronsig.config import Config
 from neuronsig.progress import polled, task
 from neuronsig.run.appending import place_of, stage_growth
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.growth import additions, earlier, note
-from neuronsig.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan
 from neuronsig.tables import SENTENCES, check_table
 from spark_jobs.session import spark_session
 from spark_jobs.tokenize import ShardTask, count_dense, finished_shards, read_texts, write_shards

@@ -24,8 +24,8 @@ import pyarrow as pa
 
 from jobs.launch import Summary, launch, stage_config
 from jobs.subject import Subject, mined, on_any_device
+from neuronsig.collection.listed import top_sentences
 from neuronsig.config import Config, as_plan
-from neuronsig.listed import top_sentences
 from neuronsig.neuron import SITES
 from neuronsig.progress import show_table, task
 from neuronsig.run.commits import all_committed, committed, sweep

@@ -19,14 +19,14 @@ import numpy as np
 
 from jobs.launch import Summary, launch
 from jobs.subject import MADE, Subject, subject_of
+from neuronsig.collection.spot_check import find_tokens, read_texts, sample_rows
+from neuronsig.collection.topk import Keys
+from neuronsig.collection.verify import DENSE, Check, GroupFile, ListChecks, SentenceFile, check_files, sentence_files
 from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.progress import say, show_table, task
 from neuronsig.run.commits import committed
-from neuronsig.spot_check import find_tokens, read_texts, sample_rows
 from neuronsig.storage import join
-from neuronsig.topk import Keys
-from neuronsig.verify import DENSE, Check, GroupFile, ListChecks, SentenceFile, check_files, sentence_files
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.reduce import final_marker
 from neuronsig_ray.session import ray_session

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.holdout import is_held_out
+from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.heartbeat import Heartbeat

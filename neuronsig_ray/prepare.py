@@ -10,10 +10,10 @@ from typing import Any
 import ray
 
 from neuronsig.checkpoint import TokenizerSpec, weights_fingerprint
+from neuronsig.collection.shards import BATCH_PLAN, ShardPlan, committed_keys, in_flight
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.shards import BATCH_PLAN, ShardPlan, committed_keys, in_flight
 from neuronsig.storage import absolute
 from neuronsig_ray.attention import attention_in_use
 from neuronsig_ray.job import Group, Job

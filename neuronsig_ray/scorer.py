@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from neuronsig.collection.ladder import rungs
+from neuronsig.collection.shards import Shard, rectangles
+from neuronsig.collection.topk import Keys, ragged
 from neuronsig.errors import InputError
-from neuronsig.ladder import rungs
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.heartbeat import Heartbeat
-from neuronsig.shards import Shard, rectangles
 from neuronsig.storage import location, read_bytes
-from neuronsig.topk import Keys, ragged
 from neuronsig_ray.job import SHARD_TOPK, Group, Job
 from neuronsig_ray.memory import give_back, keep_few_kernels, peak_bytes, reuse_blocks
 from neuronsig_ray.model import InspectedModel
@@ -83,7 +83,8 @@ class Replica:
 
     What a replica remembers between shards, its thresholds, only makes it faster: each is a score that K real
     sentences of other shards reach, so a lost or stale one can be too low but never wrong. They come from shards of
-    lower index alone, so that a commit holds all that its shard adds to those before it (see neuronsig.convergence).
+    lower index alone, so that a commit holds all that its shard adds to those before it (see
+    neuronsig.collection.convergence).
     """
 
     def __init__(self, job: Job, watch: Watch = lambda done: None) -> None:

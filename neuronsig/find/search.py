@@ -13,9 +13,9 @@ from typing import Any
 
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.find.query import SEQUENCE, SET, TREE, VALUE, Query, in_order, parse, shown, tree_within
-from neuronsig.frequency import reference, share
 from neuronsig.miners.brackets import brackets, nodes_of
 from neuronsig.neuron import Neuron
+from neuronsig.signature.frequency import reference, share
 
 SEPARATOR = "\x1f"
 """Between the items of a pattern in the index."""

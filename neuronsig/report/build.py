@@ -14,7 +14,6 @@ import jinja2
 from neuronsig import __version__
 from neuronsig.config import ReportConfig
 from neuronsig.neuron import Neuron
-from neuronsig.neuron_view import NeuronView
 from neuronsig.progress import task
 from neuronsig.report.featured import choose_featured, choose_silent
 from neuronsig.report.neuron_page import neuron_context
@@ -23,9 +22,10 @@ from neuronsig.report.render import environment
 from neuronsig.report.search_index import SearchIndex
 from neuronsig.report.site_data import Line, kinds_by_layer, write_labels, write_map
 from neuronsig.run.directory import RunDirectory, fingerprint_files
-from neuronsig.signature_reader import SignatureReader
+from neuronsig.signature.reader import SignatureReader
+from neuronsig.signature.summary import Description, describe
+from neuronsig.signature.view import NeuronView
 from neuronsig.storage import atomic_write, files_below, written_folder
-from neuronsig.summary import Description, describe
 
 PACKAGE = Path(__file__).resolve().parent
 READING = (

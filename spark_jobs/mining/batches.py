@@ -14,7 +14,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from neuronsig.profiles import neuron_of
+from neuronsig.mining.profiles import neuron_of
 from neuronsig.progress import task
 from neuronsig.run.directory import fingerprint_of
 from neuronsig.storage import atomic_write, read_bytes, remove

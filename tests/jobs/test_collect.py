@@ -13,11 +13,11 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from jobs import collect
 from neuronsig.checkpoint import load_tokenizer
+from neuronsig.collection.shards import ShardPlan
 from neuronsig.compose import compose
 from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.shards import ShardPlan
 from neuronsig.storage import remove
 from neuronsig_ray.model import device_class
 from neuronsig_ray.prepare import Machine, require_same_machine

@@ -15,7 +15,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from jobs import evaluate
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.holdout import is_held_out
+from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import EVALUATION, SENTENCES, read_table

@@ -17,7 +17,7 @@ from transformers import AutoModel
 
 from jobs import collect, outliers
 from neuronsig.checkpoint import load_tokenizer
-from neuronsig.dominance import OUTLIERS, strongest_tokens
+from neuronsig.collection.dominance import OUTLIERS, strongest_tokens
 from neuronsig.errors import InputError
 from neuronsig.run.directory import RunDirectory
 from tests.jobs.test_verify import settings, write_sentences

@@ -7,7 +7,7 @@ from dataclasses import replace
 from neuronsig.neuron import Neuron
 from neuronsig.report.featured import choose_featured, choose_silent
 from neuronsig.report.site_data import Line
-from neuronsig.summary import Description
+from neuronsig.signature.summary import Description
 from tests.neuronsig.test_summary import QUIET
 
 
