@@ -28,17 +28,7 @@ from neuronsig.signature.view import NeuronView
 from neuronsig.storage import atomic_write, files_below, written_folder
 
 PACKAGE = Path(__file__).resolve().parent
-READING = (
-    "signature_reader",
-    "findings",
-    "folded",
-    "neuron_view",
-    "summary",
-    "telling",
-    "wording",
-    "highlight",
-    "mining_command",
-)
+READING = tuple(sorted((PACKAGE.parent / "signature").glob("*.py")))
 """Modules beside the report's own that decide what a page says."""
 
 
@@ -56,8 +46,7 @@ class ReportSummary:
 def inputs_fingerprint() -> str:
     """Fingerprint of the templates and the code that fill them, so that a newer version is built anew."""
     files = [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")]
-    files += [PACKAGE.parent / f"{name}.py" for name in READING]
-    return fingerprint_files(files)
+    return fingerprint_files([*files, *READING])
 
 
 def build(run: RunDirectory, model: str, config: ReportConfig) -> ReportSummary:

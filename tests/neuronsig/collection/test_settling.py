@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neuronsig.collection.settling import Settling, StopRule, reference
-from tests.neuronsig.test_convergence import as_rows
+from tests.neuronsig.collection.test_convergence import as_rows
 
 
 def stopped_after(rule: StopRule, shards: list[tuple[int, list[set[int]]]], cut: int = 2) -> int | None:
