@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.config import KINDS, MiningConfig
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import KINDS
 from neuronsig.miners.brackets import brackets
 from neuronsig.miners.counting import CountingTrie, count_sequences, count_subtrees
 from neuronsig.miners.found import Codes, Limits, Patterns, support_count

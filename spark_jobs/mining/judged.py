@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from neuronsig.config import KINDS, MiningConfig
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import KINDS
 from neuronsig.mining.judging import JudgeRules, NeuronPatterns, judge, p_values
 from neuronsig.mining.kinds import n_labels, pattern_names
 from neuronsig.mining.profiles import Dictionary, neuron_of

@@ -26,7 +26,8 @@ from pyspark.ml.fpm import FPGrowth, PrefixSpan
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from neuronsig.config import MLLIB_KINDS, MiningConfig
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import MLLIB_KINDS
 from neuronsig.miners.found import Patterns, PrefixTree, one_item_less, raise_support, select, sentence_support
 from neuronsig.miners.patterns import subsequence_bound
 from neuronsig.mining.kinds import Sentences, itemset_items, least_support, limits_of

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import annotate, corpus_table, train_annotators
-from neuronsig.compose import compose
+from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES, read_table

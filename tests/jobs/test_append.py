@@ -21,7 +21,7 @@ pytest.importorskip("ray", reason="ray is not installed")
 
 from jobs import annotate, append, collect, tokenize
 from neuronsig.collection.shards import ShardPlan, shard_of
-from neuronsig.compose import compose
+from neuronsig.config.compose import compose
 from neuronsig.errors import InputError, NeuronsigError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES, TOKENIZED, TOPK, read_table

@@ -14,8 +14,8 @@ pytest.importorskip("torch", reason="torch is not installed")
 from jobs import collect
 from neuronsig.checkpoint import load_tokenizer
 from neuronsig.collection.shards import ShardPlan
-from neuronsig.compose import compose
 from neuronsig.config import Config
+from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import remove

@@ -13,8 +13,8 @@ from jobs import collect
 from neuronsig import storage
 from neuronsig.checkpoint import load_tokenizer
 from neuronsig.collection.shards import ShardPlan
-from neuronsig.compose import compose
 from neuronsig.config import Config
+from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
 from tests.neuronsig_ray.models import hidden, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force

@@ -10,7 +10,7 @@ import pytest
 import jobs.report
 import jobs.show
 from jobs.launch import launch
-from neuronsig.compose import compose
+from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
 from tests.run_factory import FactoryRun, change_stage, make_run
 

@@ -18,8 +18,8 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from jobs import collect, verify
 from neuronsig.checkpoint import load_tokenizer, weights_fingerprint
-from neuronsig.compose import compose
 from neuronsig.config import Config
+from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.run.commits import file_digest
 from neuronsig.run.directory import RunDirectory

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from neuronsig.collection.shards import committed_keys, in_flight, shard_sizes
-from neuronsig.compose import compose
+from neuronsig.config.compose import compose
 from neuronsig.errors import InputError
 from neuronsig.estimate import STAGES, ModelShape, estimate
 

@@ -19,7 +19,7 @@ import pytest
 import ray
 
 from neuronsig.checkpoint import load_tokenizer
-from neuronsig.compose import compose
+from neuronsig.config.compose import compose
 from neuronsig.errors import MachineError
 from neuronsig.run.directory import RunDirectory
 from neuronsig_ray import collect

@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from neuronsig.config import KINDS, MiningConfig
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import KINDS
 from neuronsig.errors import ConfigError
 from neuronsig.mining.kinds import KindCounter, itemset_items, limits_of, mine_kind, pattern_names
 from neuronsig.mining.profiles import OTHER

@@ -6,8 +6,8 @@ import dataclasses
 import shlex
 from pathlib import Path
 
-from neuronsig.compose import compose
 from neuronsig.config import MiningConfig
+from neuronsig.config.compose import compose
 from neuronsig.neuron import Neuron
 from neuronsig.signature.mining_command import mining_command
 from tests.run_factory import MODEL, change_stage, make_run

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from neuronsig.annotation.treebank import read_conllu
-from neuronsig.config import MLLIB_KINDS, MiningConfig
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import MLLIB_KINDS
 from neuronsig.mining.kinds import limits_of
 from spark_jobs.mining.batches import EVERY, finished, mine_batches, read_patterns
 from spark_jobs.mining.encode import encode_sentences

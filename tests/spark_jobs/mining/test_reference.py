@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from neuronsig.config import KINDS, MiningConfig
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import KINDS
 from neuronsig.mining.kinds import limits_of
 from spark_jobs.mining import reference
 from spark_jobs.mining.batches import EVERY, PATTERNS

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from neuronsig.config import KINDS, MiningConfig
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import KINDS
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.profiles import neuron_code

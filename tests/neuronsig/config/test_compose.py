@@ -1,6 +1,6 @@
 import pytest
 
-from neuronsig.compose import compose, describe, to_yaml
+from neuronsig.config.compose import compose, describe, to_yaml
 from neuronsig.errors import ConfigError
 
 

@@ -29,7 +29,7 @@ from omegaconf.errors import (
 from neuronsig.config import Config, CorpusConfig, SourceConfig
 from neuronsig.errors import ConfigError
 
-CONF_DIR = Path(__file__).resolve().parent.parent / "conf"
+CONF_DIR = Path(__file__).resolve().parents[2] / "conf"
 SOURCES = "corpus.sources."
 
 
