@@ -18,9 +18,10 @@ import pyarrow.dataset as ds
 
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.scans import rows_of, scan
 from neuronsig.signature.view import ScoreView, StabilityView, TriggerView
-from neuronsig.storage import parquet_source, read_parquet
-from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS, check_table, table_files
+from neuronsig.storage import read_parquet
+from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS, check_table
 
 STAGES = {
     "cluster": "clusters, typical sentences and facets",
@@ -73,11 +74,9 @@ class Findings:
             return {}
         key = ("site", "layer", "unit", "sign", "sentence_id")
         names = (*key, "activations", "trigger", "on_special", "covered", "pattern", "offset")
-        files = table_files(self.run.triggers(self.model))
-        dataset = ds.dataset(**parquet_source(files), format="parquet")
         found: dict[Neuron, list[dict[str, Any]]] = {}
         wanted = set(neurons)
-        for row in dataset.scanner(columns=list(names), filter=condition).to_table().to_pylist():
+        for row in scan(self.run.triggers(self.model), names, condition).to_pylist():
             neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
             if neuron in wanted:
                 found.setdefault(neuron, []).append(row)
@@ -91,7 +90,7 @@ class Findings:
         return found if with_notes else {number: replace(one, note="") for number, one in found.items()}
 
     def _scores(self) -> dict[Neuron, ScoreView]:
-        rows = _rows(self.run.evaluation(self.model), EVALUATION)
+        rows = rows_of(self.run.evaluation(self.model), EVALUATION)
         names = ("ap", "chance", "beats_chance", "beats_words", "words_ap", "auroc", "random_ap", "sentences")
         # A neuron without a signature, or without a positive sentence, has no score.
         return {n: ScoreView(**{name: row[name] for name in names}) for n, row in rows.items() if row["ap"] is not None}
@@ -99,7 +98,7 @@ class Findings:
     def _detectors(self) -> dict[Neuron, tuple[TriggerView, float]]:
         check_table(self.run.triggers(self.model), TRIGGERS)
         found = {}
-        for neuron, row in _rows(self.run.detectors(self.model), DETECTORS).items():
+        for neuron, row in rows_of(self.run.detectors(self.model), DETECTORS).items():
             view = TriggerView(**{name: none if row[name] is None else row[name] for name, none in UNKNOWN.items()})
             found[neuron] = view, row["baseline"] or 0.0
         return found
@@ -156,9 +155,3 @@ def _note(row: Mapping[str, Any]) -> str:
 def plain(pattern: Sequence[str]) -> str:
     """A pattern's items as a reader writes them."""
     return " ".join(item.removeprefix("word=").removeprefix("pos=") for item in pattern)
-
-
-def _rows(directory: Any, schema: Any) -> dict[Neuron, dict[str, Any]]:
-    check_table(directory, schema)
-    rows = read_parquet(directory).to_pylist()
-    return {Neuron(row["site"], row["layer"], row["unit"], row["sign"]): row for row in rows}

@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.mining.profiles import OTHER, most_selective
+from neuronsig.mining.profiles import most_selective
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.findings import STAGES, Activations, Findings
+from neuronsig.signature.findings import STAGES, Findings
 from neuronsig.signature.highlight import Signature
+from neuronsig.signature.measures import TOTAL, effects_of, metadata_distribution
 from neuronsig.signature.mining_command import mining_command
-from neuronsig.signature.view import Effect, Evidence, FacetView, Link, NeuronView, SentenceView, Share
-from neuronsig.storage import parquet_source, read_parquet
-from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table, table_files
+from neuronsig.signature.scans import neuron_filter, rows_of, scan
+from neuronsig.signature.top_sentences import TopSentences
+from neuronsig.signature.view import Evidence, FacetView, Link, NeuronView, Share
+from neuronsig.storage import read_parquet
+from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table
 
-SENTENCE_COLUMNS = ("sentence_id", "domain", "doc_id", "text", "tokens", "metadata")
 CORPORA_COLUMNS = ("domain", "sentences", "words", "length_mean", "noun_share", "verb_share", "adj_share", "metadata")
-TOTAL = "total"
 SIMILAR = 6
 POS_CLASSES = (("noun", "noun"), ("verb", "verb"), ("adjective", "adj"))
 
@@ -69,7 +68,7 @@ class SignatureReader:
         for neuron in self.neurons:
             if (cluster := self.profiles[neuron].get("cluster")) is not None:
                 self.clusters.setdefault(cluster, []).append(neuron)
-        self._top: _TopSentences | None = None
+        self._top: TopSentences | None = None
         self._similar: dict[Neuron, tuple[Link, ...]] = {}
 
     def require(self, neuron: Neuron) -> Neuron:
@@ -105,7 +104,7 @@ class SignatureReader:
 
     def prefetch(self) -> None:
         """Read the top sentences and the similar neurons of all neurons at once, for callers that want every view."""
-        self._top = _TopSentences(self, self.neurons)
+        self._top = self._top_sentences(self.neurons)
         self._similar = self._similar_of(self.neurons)
 
     def views(self, neurons: Sequence[Neuron], with_sentences: bool = True) -> Iterator[NeuronView]:
@@ -115,7 +114,7 @@ class SignatureReader:
         """
         for neuron in neurons:
             self.require(neuron)
-        top = (self._top or _TopSentences(self, neurons)) if with_sentences else None
+        top = (self._top or self._top_sentences(neurons)) if with_sentences else None
         similar = (self._similar or self._similar_of(neurons)) if with_sentences else {}
         evidence = self._evidence(neurons)
         for neuron in neurons:
@@ -125,7 +124,7 @@ class SignatureReader:
         self,
         neuron: Neuron,
         evidence: dict[str, tuple[Evidence, ...]],
-        top: _TopSentences | None,
+        top: TopSentences | None,
         similar: tuple[Link, ...],
     ) -> NeuronView:
         row = self.profiles[neuron]
@@ -163,6 +162,9 @@ class SignatureReader:
             missing=self.findings.missing(),
         )
 
+    def _top_sentences(self, neurons: Sequence[Neuron]) -> TopSentences:
+        return TopSentences(self.run, self.model, self.profiles, self.findings, neurons, self.sentences)
+
     def _is_current(self, stage: str, needed_by: str) -> bool:
         """Whether an optional stage is there, and made from what the run holds now."""
         if self.run.stage_record(stage) is None:
@@ -176,16 +178,16 @@ class SignatureReader:
 
     def _profiles(self) -> dict[Neuron, dict[str, Any]]:
         """Profiles as mining wrote them, with what clustering added where it is of the same signatures."""
-        profiles = _rows(self.run.profiles(self.model), PROFILES, PROFILES.names)
+        profiles = rows_of(self.run.profiles(self.model), PROFILES)
         if self.clustered:
             key = ("site", "layer", "unit", "sign")
-            added = _rows(self.run.neurons(self.model), NEURONS, (*key, "typical_sentence_id", "cluster", "facets"))
+            added = rows_of(self.run.neurons(self.model), NEURONS, (*key, "typical_sentence_id", "cluster", "facets"))
             for neuron, row in profiles.items():
                 row.update(added.get(neuron, {}))
         return profiles
 
     def _evidence(self, neurons: Sequence[Neuron]) -> dict[Neuron, dict[str, tuple[Evidence, ...]]]:
-        table = _scan(self.run.signatures(self.model), SIGNATURES.names, _neuron_filter(neurons)).sort_by("rank")
+        table = scan(self.run.signatures(self.model), SIGNATURES.names, neuron_filter(neurons)).sort_by("rank")
         key = ("site", "layer", "unit", "sign")
         cells = ("kind", "pattern", "f1", "n1", "f2", "n2", "log_ratio", "lrc", "g2", "matched", "q", "explained_by")
         wanted = {(n.site, n.layer, n.unit, n.sign): n for n in neurons}
@@ -204,7 +206,7 @@ class SignatureReader:
         columns = ("site", "layer", "unit", "sign", "cluster", "vector")
         found: dict[Neuron, tuple[Link, ...]] = {}
         for cluster in wanted:
-            table = _scan(self.run.neurons(self.model), columns, ds.field("cluster") == cluster)
+            table = scan(self.run.neurons(self.model), columns, ds.field("cluster") == cluster)
             keys = zip(*(table[name].to_pylist() for name in columns[:4]), strict=True)
             members = [Neuron(*key) for key in keys]
             vectors = np.stack(table["vector"].combine_chunks().to_numpy(zero_copy_only=False)).astype(np.float32)
@@ -218,56 +220,12 @@ class SignatureReader:
         return found
 
 
-class _TopSentences:
-    """The first sentences of some neurons, and their texts, as Arrow tables ordered for binary search."""
-
-    def __init__(self, reader: SignatureReader, neurons: Sequence[Neuron]) -> None:
-        wanted = set(neurons)
-        condition = _neuron_filter(neurons) & (ds.field("rank") < reader.sentences)
-        top = _scan(reader.run.topk(reader.model), TOPK.names, condition)
-        self._ranked: dict[Neuron, list[tuple[int, float, int]]] = {}
-        for r in top.to_pylist():
-            neuron = Neuron(r["site"], r["layer"], r["unit"], r["sign"])
-            if neuron in wanted:
-                self._ranked.setdefault(neuron, []).append((r["rank"], r["score"], r["sentence_id"]))
-        self._activations = reader.findings.activations(neurons, _neuron_filter(neurons))
-        rows = [reader.profiles[neuron] for neuron in wanted]
-        named = [row.get("typical_sentence_id") for row in rows]
-        named += [facet["typical_sentence_id"] for row in rows for facet in row.get("facets") or []]
-        ids = {i for ranked in self._ranked.values() for _, _, i in ranked} | {i for i in named if i is not None}
-        value_set = pa.array(sorted(ids), pa.int64())
-        table = _scan(reader.run.sentences, SENTENCE_COLUMNS, ds.field("sentence_id").isin(value_set))
-        self._table = table.sort_by("sentence_id").combine_chunks()
-        self._ids = self._table["sentence_id"].to_numpy()
-        if len(self._ids) < len(ids):
-            absent = min(ids - set(self._ids.tolist()))
-            raise InputError(
-                f"{reader.run.sentences} has no sentence_id {absent}, which topk/{reader.model} names: one of the "
-                f"tables lost files; delete both and run python -m jobs.annotate and jobs.collect again"
-            )
-
-    def of(self, neuron: Neuron, signature: Signature) -> list[SentenceView]:
-        ranked = sorted(self._ranked.get(neuron, ()))
-        rows = self._rows([sentence_id for _, _, sentence_id in ranked])
-        known = self._activations.get(neuron, {})
-        return [
-            _sentence(row, signature, rank, score, known.get(sentence_id))
-            for row, (rank, score, sentence_id) in zip(rows, ranked, strict=True)
-        ]
-
-    def sentence(self, sentence_id: int, signature: Signature) -> SentenceView:
-        return _sentence(self._rows([sentence_id])[0], signature)
-
-    def _rows(self, ids: Sequence[int]) -> list[dict[str, Any]]:
-        return list(self._table.take(np.searchsorted(self._ids, ids)).to_pylist())
-
-
 def _first(*values: float | None) -> float | None:
     """The first that is known."""
     return next((value for value in values if value is not None), None)
 
 
-def _facet(facet: Mapping[str, Any], top: _TopSentences | None, signature: Signature) -> FacetView:
+def _facet(facet: Mapping[str, Any], top: TopSentences | None, signature: Signature) -> FacetView:
     words, typical = facet["words"] or [], facet["typical_sentence_id"]
     return FacetView(
         facet["share"],
@@ -275,59 +233,6 @@ def _facet(facet: Mapping[str, Any], top: _TopSentences | None, signature: Signa
         top.sentence(typical, signature) if top else None,
         tuple((word["share"], word["others"]) for word in words),
     )
-
-
-def _sentence(
-    row: dict[str, Any],
-    signature: Signature,
-    rank: int = -1,
-    score: float = float("nan"),
-    activations: Activations | None = None,
-) -> SentenceView:
-    text, tokens = row["text"] or "", row["tokens"] or []
-    known = activations or Activations((), -1, "")
-    return SentenceView(
-        sentence_id=row["sentence_id"],
-        text=text,
-        domain=row["domain"] or "",
-        doc_id=row["doc_id"] or "",
-        metadata={name: values or [] for name, values in row["metadata"] or []},
-        segments=signature.segments(text, tokens, known.shades, known.trigger),
-        rank=rank,
-        score=score,
-        note=known.note,
-    )
-
-
-def metadata_distribution(
-    profile: Sequence[tuple[str, Sequence[tuple[str, int]]]],
-    n: int,
-    evidence: Sequence[Evidence],
-    domains: Mapping[str, int],
-) -> dict[str, tuple[Evidence, ...]]:
-    """Field -> its values, most frequent first: the whole profile, with the reference where mining counted one.
-
-    `evidence` patterns are (field, value). Values without a row there have n2 = 0: no reference is known; but for
-    domains, whose sentences in the whole corpus `domains` tells, with their `total`.
-    """
-    known = {row.pattern: row for row in evidence}
-    found: dict[str, tuple[Evidence, ...]] = {}
-    for name, counts in sorted(profile, key=lambda entry: (entry[0] != "domain", entry[0])):
-        rows = []
-        for value, count in counts:
-            f2, n2 = (domains[value] - count, domains[TOTAL] - n) if name == "domain" and value in domains else (0, 0)
-            bare = Evidence("metadata", (name, value), count, n, f2, n2, 0.0, 0.0)
-            rows.append(known.get((name, value), bare))
-        # What is left of the values says little, however many they are.
-        found[name] = tuple(sorted(rows, key=lambda row: (row.pattern[-1] == OTHER, -row.f1, row.pattern)))
-    return found
-
-
-def effects_of(row: Mapping[str, Any]) -> dict[str, Effect]:
-    """The effects of a row of PROFILES, by what was measured."""
-    means = dict.fromkeys(("length", "position", "relative_position"), ("mean", "reference", "effect", "low", "high"))
-    shares = dict.fromkeys(("noun", "verb", "adj"), ("share", "reference", "log_ratio", "low", "high"))
-    return {name: Effect(*(row[f"{name}_{part}"] for part in parts)) for name, parts in (means | shares).items()}
 
 
 def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
@@ -364,36 +269,6 @@ def _require_model(run: RunDirectory, model: str, needed_by: str) -> None:
             f"model={model} has no signatures in run={run.root}; it holds {', '.join(have)}: say model=..."
         )
     run.fingerprint(f"mine/{model}", needed_by)
-
-
-def _rows(directory: Path, schema: pa.Schema, columns: Sequence[str]) -> dict[Neuron, dict[str, Any]]:
-    """A table of one row a neuron, by neuron."""
-    check_table(directory, schema)
-    rows = pq.read_table(**parquet_source(table_files(directory)), columns=list(columns), partitioning=None).to_pylist()
-    return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
-
-
-def _neuron_filter(neurons: Sequence[Neuron]) -> ds.Expression:
-    """A superset of the neurons' rows that Parquet statistics can prune by."""
-    layers = pa.array(sorted({n.layer for n in neurons}), pa.int16())
-    units = pa.array(sorted({n.unit for n in neurons}), pa.int32())
-    sites = pa.array(sorted({n.site for n in neurons}), pa.string())
-    return ds.field("site").isin(sites) & ds.field("layer").isin(layers) & ds.field("unit").isin(units)
-
-
-def _scan(directory: Path, columns: Sequence[str], condition: ds.Expression) -> pa.Table:
-    """Rows that fulfil the condition, read batch by batch so that only they are held."""
-    dataset = ds.dataset(**parquet_source(table_files(directory)), format="parquet")
-    scanner = dataset.scanner(
-        columns=list(columns), filter=condition, batch_readahead=2, fragment_readahead=1, use_threads=True
-    )
-    try:
-        return scanner.to_table()
-    except (pa.ArrowException, OSError) as error:
-        line = re.sub(r"\s+", " ", str(error))[:200]
-        raise InputError(
-            f"{directory} cannot be read ({line}); delete it and run the job that makes it again"
-        ) from error
 
 
 def _ranges(numbers: Sequence[int]) -> str:

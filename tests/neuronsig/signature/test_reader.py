@@ -14,7 +14,7 @@ import pytest
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.reader import SignatureReader, metadata_distribution
+from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.view import Evidence
 from neuronsig.tables import PROFILES, TOPK
 from tests.run_factory import MODEL, FactoryRun, change_stage, make_run
@@ -114,13 +114,6 @@ def test_shares_and_length_stand_beside_those_of_the_whole_corpus(made: FactoryR
     assert view.pos_shares[0].value == pytest.approx(sum(tag[0] == "N" for tag in top) / len(top))
 
 
-def test_values_without_a_reference_keep_their_count_and_have_no_ratio() -> None:
-    found = metadata_distribution([("author", [("Ida", 3)]), ("domain", [("book", 4)])], 5, [], {})
-    assert list(found) == ["domain", "author"]
-    row = found["author"][0]
-    assert (row.f1, row.share, row.reference, row.ratio) == (3, 0.6, None, None)
-
-
 def test_a_field_with_one_value_for_the_whole_corpus_tells_nothing(reader: SignatureReader) -> None:
     view = next(reader.views([Neuron("hidden", 1, 0)]))
     one = Evidence("metadata", ("kind", "text"), 40, 40, 560, 560, 0.0, 0.0)
@@ -134,13 +127,6 @@ def test_only_the_domain_is_told_where_no_value_stands_out(reader: SignatureRead
     within = Evidence("metadata", ("author", "Ida"), 3, 40, 3, 560, 0.1, 0.0)
     view = replace(view, metadata={"domain": (within,), "author": (within,)})
     assert list(view.telling_fields) == ["domain"]
-
-
-def test_every_domain_stands_beside_its_share_of_the_rest_of_the_corpus() -> None:
-    domains = {"book": 70, "news": 30, "total": 100}
-    book, news = metadata_distribution([("domain", [("book", 15), ("news", 5)])], 20, [], domains)["domain"]
-    assert (book.reference, news.reference) == (55 / 80, 25 / 80)
-    assert not book.stands_out
 
 
 @pytest.mark.parametrize(
