@@ -25,8 +25,9 @@ from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.run.appending import added, corpus_growth
-from neuronsig.run.directory import RunDirectory, fingerprint_of
+from neuronsig.run.directory import RunDirectory
 from neuronsig.run.growth import additions
+from neuronsig.run.plan import fingerprint_of
 from neuronsig.tables import SENTENCES, check_table
 from spark_jobs.sentence_table import Whole, claim, discard, read_whole, whole_counts, whole_file
 

@@ -27,7 +27,7 @@ from neuronsig.config import Config
 from neuronsig.corpora.download import fetch, published_checksum, split_checksum
 from neuronsig.errors import ConfigError, MachineError
 from neuronsig.progress import say, task
-from neuronsig.run.directory import atomic_write
+from neuronsig.storage import atomic_write
 
 HOME_KEYS = ("url", "path", "checksum", "checksums", "bytes", "ids")
 RECORD = ".download.json"

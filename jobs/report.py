@@ -16,7 +16,8 @@ from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
-from neuronsig.run.directory import RunDirectory, fingerprint_files
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import fingerprint_files
 from neuronsig.signature.findings import optional_stages
 from neuronsig.signature.reader import required_stages
 from neuronsig.storage import absolute, list_files

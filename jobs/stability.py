@@ -35,7 +35,8 @@ from neuronsig.figures.style import save
 from neuronsig.mining.stability import KINDS, enough, half_lists, usable_sizes
 from neuronsig.neuron import Neuron
 from neuronsig.progress import show_table, task
-from neuronsig.run.directory import RunDirectory, Stage, fingerprint_of
+from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.plan import fingerprint_of
 from neuronsig.signature.findings import STABILITY_FILE
 from neuronsig.storage import absolute, atomic_write, read_parquet, remove, written
 from neuronsig.tables import SENTENCES, TOPK, check_table, iter_tables, table_files

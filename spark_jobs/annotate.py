@@ -22,9 +22,9 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from neuronsig.annotation import sentences as rules
+from neuronsig.checkpoint import resolve_model_path
 from neuronsig.config import AnnotatorConfig
 from neuronsig.errors import InputError
-from neuronsig.run.directory import resolve_model_path
 from neuronsig.tables import SENTENCES
 from spark_jobs.paths import uri
 

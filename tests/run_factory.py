@@ -19,7 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.run.directory import RunDirectory, library_versions
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import library_versions
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
 
 MODEL = "minilm"

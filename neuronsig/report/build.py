@@ -21,7 +21,8 @@ from neuronsig.report.overview import overview
 from neuronsig.report.render import environment
 from neuronsig.report.search_index import SearchIndex
 from neuronsig.report.site_data import Line, kinds_by_layer, write_labels, write_map
-from neuronsig.run.directory import RunDirectory, fingerprint_files
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import fingerprint_files
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import Description, describe
 from neuronsig.signature.view import NeuronView

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from neuronsig.errors import InputError, PlanMismatchError
-from neuronsig.run.directory import RunDirectory, plan_difference
+from neuronsig.run.directory import RunDirectory
 from neuronsig.run.growth import APPENDED, additions, earlier, grown, without_additions
+from neuronsig.run.plan import plan_difference
 
 JOB = "jobs.append"
 

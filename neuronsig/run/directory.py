@@ -9,7 +9,6 @@ The folder is a local path or a URI (neuronsig.storage); the paths that a RunDir
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 import time
@@ -17,31 +16,15 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from neuronsig import __version__
-from neuronsig.errors import ConfigError, InputError, MachineError, PlanMismatchError
+from neuronsig.errors import InputError, MachineError, PlanMismatchError
 from neuronsig.run import growth
 from neuronsig.run.exclusive import HeldError, exclusive
-from neuronsig.storage import atomic_write as atomic_write
-from neuronsig.storage import free_space, is_local, location, read_bytes, reason
-from neuronsig.storage import remove as remove
-
-LIBRARIES = (
-    "numpy",
-    "pyarrow",
-    "pyspark",
-    "spark-nlp",
-    "ray",
-    "torch",
-    "transformers",
-    "tokenizers",
-    "faiss-cpu",
-    "gensim",
-)
-
+from neuronsig.run.plan import fingerprint_of, library_versions, plan_difference
+from neuronsig.storage import atomic_write, free_space, is_local, location, read_bytes, reason, remove
 
 MINIMUM_SPACE = 64 * 2**20
 """Bytes that must be free before any stage starts; stages that can tell how much they write ask for that."""
@@ -316,71 +299,6 @@ def _holds(entry: Mapping[str, Any], plan: Mapping[str, Any], fingerprint: str) 
 
 def _is_done(entry: Mapping[str, Any], outputs: Sequence[Path]) -> bool:
     return entry["status"] == "complete" and all(path.exists() for path in outputs)
-
-
-def fingerprint_of(value: Any) -> str:
-    """The first 16 hex digits of the SHA-256 of a value's canonical JSON."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def fingerprint_files(paths: Sequence[Path]) -> str:
-    """The first 16 hex digits of the SHA-256 over names and contents, for files of moderate size."""
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(path.name.encode() + b"\0")
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 22):
-                digest.update(block)
-    return digest.hexdigest()[:16]
-
-
-def plan_difference(old: Mapping[str, Any], new: Mapping[str, Any], shown: int = 3) -> str:
-    """`collect.k was 500, now 1000; ...` for the first differing leaves of two plans."""
-    before, after = dict(_leaves(old)), dict(_leaves(new))
-    keys = [k for k in sorted(before.keys() | after.keys()) if before.get(k) != after.get(k)]
-    said = [f"{k} was {before.get(k, 'absent')}, now {after.get(k, 'absent')}" for k in keys[:shown]]
-    more = f" and {len(keys) - shown} more" if len(keys) > shown else ""
-    return "; ".join(said) + more
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that results depend on, those installed here."""
-    versions = {"neuronsig": __version__}
-    for name in LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def resolve_model_path(path: str, key: str) -> str:
-    """`package:NAME/folder` as the folder inside an installed package; other paths and hub names unchanged.
-
-    Raises ConfigError when the package is not installed.
-    """
-    if not path.startswith("package:"):
-        return path
-    package, _, rest = path.removeprefix("package:").partition("/")
-    try:
-        files = metadata.files(package.replace("_", "-")) or []
-    except metadata.PackageNotFoundError:
-        raise ConfigError(
-            f"{key}={path}: package {package.replace('_', '-')} is not installed; pip install it"
-        ) from None
-    for file in files:
-        if file.parts[0] == package:
-            return str(Path(str(file.locate())).resolve().parents[len(file.parts) - 2].joinpath(rest))
-    raise ConfigError(f"{key}={path}: package {package} holds no such folder")
-
-
-def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _leaves(item, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, json.dumps(value, default=str) if isinstance(value, (list, tuple)) else value
 
 
 def _now() -> str:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from neuronsig.mining.profiles import neuron_of
 from neuronsig.progress import task
-from neuronsig.run.directory import fingerprint_of
+from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage import atomic_write, read_bytes, remove
 from spark_jobs.paths import uri
 

