@@ -1,7 +1,14 @@
 """The configuration's schema: one dataclass a Hydra group, a sentence under every field, and its bounds.
 
 `conf/` holds the values; this package says what they mean and which are possible; `neuronsig.config.compose` merges
-both with the command line. `Config` is the whole; its sections are in the file of their subject.
+both with the command line. `Config` is the whole, and the way in:
+
+text         corpora, their download, annotation, training of annotators
+collection   the model, the collection, and what looks at it again
+mining       signatures
+signatures   what is done with them: evaluation, triggers, stability, analysis, search, report
+machines     Spark, Ray, hardware and size of an estimate
+fields       what sections are made of
 """
 
 from __future__ import annotations
