@@ -1,9 +1,10 @@
 """Neurons whose top list one thing dominates: a document, near-duplicates, a rare word, or a single token's activation.
 
 Reads RUN/topk/<model> (jobs.collect), RUN/sentences and, for the tokens, RUN/tokenized and the model; writes
-RUN/analysis/<model>/outliers.parquet and .csv, one row a neuron. Such lists say little of what a neuron responds to:
-look at the special tokens (collect.special_tokens=false leaves them out of the pooling), or collect from a corpus
-without near-duplicates (annotator.near_duplicates=0.8).
+RUN/analysis/<model>/outliers.parquet and .csv, one row a neuron, which jobs.report and jobs.show tell of. A document
+counts where its share is at least twice that in the lists of all neurons. Lists that one thing dominates say little of
+what a neuron responds to: look at the special tokens (collect.special_tokens=false leaves them out of the pooling), or
+collect from a corpus without near-duplicates (annotator.near_duplicates=0.8).
 
 Example:  python -m jobs.outliers run=runs/demo model=minilm outliers.share=0.8
 """
@@ -21,13 +22,15 @@ import pyarrow.parquet as pq
 
 from jobs.launch import Summary, launch, stage_config
 from jobs.subject import Subject, collected
-from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance, sentence_on, word_counts
+from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance, word_counts
 from neuronsig.collection.listed import read_listed, top_sentences
 from neuronsig.collection.spot_check import find_tokens
 from neuronsig.config import Config, as_plan
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
 from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.findings import OUTLIERS_FILE, dominance_view
+from neuronsig.signature.wording import dominance_text
 from neuronsig.storage import parquet_file, written
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.token_shares import strongest_of
@@ -39,8 +42,8 @@ SHOWN = 10
 def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
     inputs = {stage: run.fingerprint(stage, "jobs.outliers") for stage in ("annotate", f"collect/{name}")}
-    plan = {"inputs": inputs, "outliers": as_plan(config.outliers)}
-    file = run.analysis(name, "outliers.parquet")
+    plan = {"inputs": inputs, "outliers": as_plan(config.outliers), "columns": OUTLIERS.names}
+    file = run.analysis(name, OUTLIERS_FILE)
     # Nothing is lost by making it again, so another plan is no reason to refuse.
     with run.stage(f"outliers/{name}", plan, [file], stage_config(config, SECTIONS), overwrite=True) as stage:
         if not stage.done:
@@ -52,7 +55,7 @@ def run(config: Config) -> Summary:
             flagged = Counter(flag for flags in table["flags"].to_pylist() for flag in flags.split())
             stage.counts = {"neurons": table.num_rows, "dominated by": {flag: flagged[flag] for flag in FLAGS}}
     rows = parquet_file(file).read().to_pylist()
-    _show(rows)
+    _show(rows, plan["outliers"])
     return {**stage.counts, "table": str(file)}
 
 
@@ -94,7 +97,7 @@ def _tokens(subject: Subject, ids: np.ndarray) -> dict[int, list[int]]:
     return {sentence: tokens for sentence, (_, tokens) in found.items()}
 
 
-def _show(rows: list[dict[str, Any]]) -> None:
+def _show(rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
     """Flags by layer, and the neurons with most of them in words."""
     layers: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -103,7 +106,8 @@ def _show(rows: list[dict[str, Any]]) -> None:
     show_table("Neurons whose list one thing dominates", ("layer", "neurons", *FLAGS), shown)
     flagged = sorted((row for row in rows if row["flags"]), key=lambda row: -len(row["flags"].split()))
     for row in flagged[:SHOWN]:
-        say(f"  {sentence_on(row)}")
+        neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
+        say(f"  {neuron}: {dominance_text(dominance_view(row, settings))}")
     if len(flagged) > SHOWN:
         say(f"  and {len(flagged) - SHOWN:,} more")
 

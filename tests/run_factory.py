@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from neuronsig.collection.dominance import OUTLIERS
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import library_versions
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
@@ -307,6 +308,43 @@ def change_stage(run: RunDirectory, name: str, **values: Any) -> None:
     record = run.record()
     record["stages"][name] |= values
     run.record_file.write_text(json.dumps(record))
+
+
+def add_stage(run: RunDirectory, job: str, source: str = "mine", **plan: Any) -> None:
+    """Say in run.json that a job of the model was done, made from what `source` is now."""
+    record = run.record()
+    made_from = record["stages"][f"{source}/{MODEL}"]
+    plan = {"inputs": {f"{source}/{MODEL}": made_from["fingerprint"]}, **plan}
+    record["stages"][f"{job}/{MODEL}"] = {**made_from, "plan": plan, "fingerprint": job}
+    run.record_file.write_text(json.dumps(record))
+
+
+DOMINATED = {
+    "site": "hidden",
+    "layer": 1,
+    "unit": 1,
+    "sign": 1,
+    "sentences": 20,
+    "document_share": 0.25,
+    "document": "book 7",
+    "document_elsewhere": 0.004,
+    "near_duplicate_share": 0.1,
+    "word_share": 0.75,
+    "word": "violin",
+    "word_elsewhere": 0.006,
+    "token_share": 0.61,
+    "token": "[CLS]",
+    "token_place": "first",
+    "flags": "word token",
+}
+"""A row of neuronsig.collection.dominance.OUTLIERS, at a share of 0.6."""
+
+
+def add_outliers(run: RunDirectory, rows: list[dict[str, Any]]) -> None:
+    """A result of jobs.outliers with outliers.share=0.6."""
+    run.analysis(MODEL).mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=OUTLIERS), run.analysis(MODEL, "outliers.parquet"))
+    add_stage(run, "outliers", "collect", outliers={"sentences": 100, "token_sentences": 5, "share": 0.6})
 
 
 def _corpora(made: FactoryRun) -> None:

@@ -20,6 +20,8 @@ from neuronsig.tables import NEURON_KEY
 
 # A word in more of the sentences than this is no rare one.
 RARE = 0.01
+# A document with more than this part of a list's share of all listed sentences is only a large one.
+LARGE = 0.5
 
 DOCUMENT, NEAR_DUPLICATES, WORD, TOKEN = "document", "near_duplicates", "word", "token"
 FLAGS = (DOCUMENT, NEAR_DUPLICATES, WORD, TOKEN)
@@ -30,6 +32,7 @@ OUTLIERS = pa.schema(
         ("sentences", pa.int32()),  # top sentences looked at
         ("document_share", pa.float64()),  # of them in the most common document
         ("document", pa.string()),
+        ("document_elsewhere", pa.float64()),  # share of all listed sentences in it
         ("near_duplicate_share", pa.float64()),  # alike to one of a better rank
         ("word_share", pa.float64()),  # holding the rare word that most of them hold
         ("word", pa.string()),
@@ -82,6 +85,7 @@ def dominance(
     """A row of OUTLIERS: what the top sentences (by rank) of one neuron have in common."""
     rows = np.searchsorted(listed.ids, sentence_ids)
     code, in_document = Counter(listed.documents[rows].tolist()).most_common(1)[0]
+    in_all = int(np.count_nonzero(listed.documents == code)) / len(listed.ids)
     repeated = near_duplicate_share(listed.signatures[rows], alike)
     word, held = rare_word([listed.words[row] for row in rows], counts, len(listed.ids))
     token = Counter((s.token, s.place) for s in strongest).most_common(1)
@@ -91,7 +95,8 @@ def dominance(
         WORD: held,
         TOKEN: float(np.mean([s.share for s in strongest])) if strongest else None,
     }
-    flags = [name for name in FLAGS if (shares[name] or 0.0) >= flagged_from]
+    told = shares if in_all <= LARGE * in_document / len(rows) else {**shares, DOCUMENT: 0.0}
+    flags = [name for name in FLAGS if (told[name] or 0.0) >= flagged_from]
     return {
         "site": neuron.site,
         "layer": neuron.layer,
@@ -100,6 +105,7 @@ def dominance(
         "sentences": len(rows),
         "document_share": shares[DOCUMENT],
         "document": listed.names[code],
+        "document_elsewhere": in_all,
         "near_duplicate_share": repeated,
         "word_share": held,
         "word": word,
@@ -141,15 +147,3 @@ def strongest_tokens(
     total = size.sum(axis=1)
     share = size.max(axis=1) / np.where(total > 0, total, 1)
     return share.astype(np.float32), size.argmax(axis=1)
-
-
-def sentence_on(row: dict[str, object]) -> str:
-    """What dominates a flagged neuron's list, in one sentence."""
-    neuron = Neuron(str(row["site"]), int(str(row["layer"])), int(str(row["unit"])), int(str(row["sign"])))
-    found = {
-        DOCUMENT: "{document_share:.0%} of its top {sentences} sentences are of document {document}",
-        NEAR_DUPLICATES: "{near_duplicate_share:.0%} of its top {sentences} sentences are near-duplicates",
-        WORD: "{word_share:.0%} of its top {sentences} sentences hold {word!r}, {word_elsewhere:.1%} of other lists'",
-        TOKEN: "{token_share:.0%} of its activation sits on one token, most often {token!r}, {token_place}",
-    }
-    return f"{neuron}: " + "; ".join(found[flag].format(**row) for flag in str(row["flags"]).split()) + "."

@@ -15,6 +15,7 @@ from neuronsig import __version__
 from neuronsig.config import ReportConfig
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
+from neuronsig.report.dominated import DominatedPage, dominated_pages
 from neuronsig.report.featured import choose_featured, choose_silent
 from neuronsig.report.neuron_page import neuron_context
 from neuronsig.report.overview import overview
@@ -29,7 +30,7 @@ from neuronsig.signature.view import NeuronView
 from neuronsig.storage import atomic_write, files_below, written_folder
 
 PACKAGE = Path(__file__).resolve().parent
-READING = tuple(sorted((PACKAGE.parent / "signature").glob("*.py")))
+READING = (*sorted((PACKAGE.parent / "signature").glob("*.py")), PACKAGE.parent / "collection" / "dominance.py")
 """Modules beside the report's own that decide what a page says."""
 
 
@@ -64,6 +65,7 @@ def build(run: RunDirectory, model: str, config: ReportConfig) -> ReportSummary:
         builder = _Builder(reader, site, config)
         builder.neuron_pages()
         builder.group_pages()
+        builder.dominated_pages()
         builder.front_page(run)
         summary = ReportSummary(
             index=run.report / "index.html",
@@ -92,6 +94,7 @@ class _Builder:
         self.environment = environment()
         self.common: dict[str, Any] = {"model": reader.model, "version": __version__}
         self.lines: list[Line] = []
+        self.dominated: list[DominatedPage] = []
         self.order = {neuron: index for index, neuron in enumerate(reader.neurons)}
 
     def neuron_pages(self) -> None:
@@ -137,6 +140,13 @@ class _Builder:
             title = f"Cluster {lines[0].cluster}"
             self._write(f"groups/{slug}.html", template, {"title": title, "lines": lines, "is_cluster": True})
 
+    def dominated_pages(self) -> None:
+        """One page a thing that dominates lists, where jobs.outliers has looked for them."""
+        template = self.environment.get_template("dominated.html")
+        self.dominated = dominated_pages(self.lines)
+        for page in self.dominated:
+            self._write(f"groups/{page.slug}.html", template, {"page": page})
+
     def front_page(self, run: RunDirectory) -> None:
         """The run at a glance, featured neurons, figures, and what was dropped."""
         featured = choose_featured(self.lines, self.config.featured)
@@ -149,6 +159,9 @@ class _Builder:
             "silent": silent,
             "cards": cards,
             "kinds": kinds_by_layer(self.lines),
+            "dominance": next(iter(self.reader.findings.dominance.values()), None),
+            "dominated": self.dominated,
+            "n_dominated": sum(line.dominance is not None for line in self.lines),
             "clusters": {c: len(n) for c, n in sorted(self.reader.clusters.items())},
         }
         self._write("index.html", self.environment.get_template("index.html"), context)

@@ -12,7 +12,14 @@ from neuronsig.signature.folded import Entry, folded
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import Description
 from neuronsig.signature.view import Evidence, NeuronView
-from neuronsig.signature.wording import detector_text, effects_text, facets_text, score_text, stability_text
+from neuronsig.signature.wording import (
+    detector_text,
+    dominance_text,
+    effects_text,
+    facets_text,
+    score_text,
+    stability_text,
+)
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 30, 18, 16, 8, 8
 PATTERN_KINDS = (
@@ -31,6 +38,8 @@ def neuron_context(
     neuron = view.neuron
     fields = list(view.telling_fields.items())
     opposite = replace(neuron, sign=-neuron.sign)
+    dominance = dominance_text(view.dominance) if view.dominance else ""
+    dominated = bool(view.dominance and view.dominance.flags)
     return {
         "view": view,
         "description": described[neuron],
@@ -49,10 +58,12 @@ def neuron_context(
         "fields": [_values(view, name) for name, _ in fields[:FIELDS]],
         "detector": detector_text(view.trigger) if view.trigger else "",
         "facets": facets_text(view.facets) if view.facets else "",
+        "dominance": dominance if dominated else "",
         "effects": effects_text(view),
         "judged": [
             *([score_text(view.score)] if view.score else []),
             *([stability_text(view.stability)] if view.stability else []),
+            *([dominance] if dominance and not dominated else []),
         ],
         "more_fields": max(0, len(fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],

@@ -23,7 +23,7 @@ CAPTIONS = {
     "convergence": "New entries of the top lists while the corpus was read, by layer; P1 Figure 1.",
     "corpora": "The corpora: sentences, mean length, parts of speech; P1 Table 1.",
 }
-OF_A_MODEL = ("collect", "mine", "cluster", "triggers", "evaluate", "stability")
+OF_A_MODEL = ("collect", "mine", "cluster", "triggers", "evaluate", "stability", "outliers")
 PIPELINE = ("annotate", "corpus_table", "tokenize", *OF_A_MODEL)
 SVG_BYTES = 400_000
 
@@ -47,6 +47,7 @@ def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str
         "k": max(row["n_sentences"] for row in reader.profiles.values()),
         "plan": dict(_leaves(collect.get("plan", {}))),
         "versions": collect.get("versions", {}) | entries.get("annotate", {}).get("versions", {}),
+        "missing": reader.findings.missing(),
         "figures": copy_figures(run, reader.model, site),
     }
 

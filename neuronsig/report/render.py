@@ -12,6 +12,7 @@ from neuronsig.signature.folded import Entry, drawn_tree
 from neuronsig.signature.highlight import cut_segments
 from neuronsig.signature.summary import percent
 from neuronsig.signature.view import Segment, SentenceView
+from neuronsig.signature.wording import DOMINATING, dominance_text
 
 CHARACTERS = 600
 FORBIDDEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff]")
@@ -35,7 +36,12 @@ def environment() -> jinja2.Environment:
         "times": times,
         "duration": duration,
     }
-    env.globals |= {"scale": scale, "drawn_tree": drawn_tree}
+    env.globals |= {
+        "scale": scale,
+        "drawn_tree": drawn_tree,
+        "dominating": DOMINATING,
+        "dominance_text": dominance_text,
+    }
     return env
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from neuronsig.neuron import Neuron
 from neuronsig.signature.summary import KINDS, Description
-from neuronsig.signature.view import NeuronView
+from neuronsig.signature.view import DominanceView, NeuronView
 
 LABEL_CHUNK = 256
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -30,6 +30,7 @@ class Line:
     cluster: int | None
     mined: bool
     leads: tuple[str, ...] = field(default=())
+    dominance: DominanceView | None = None
 
     def __init__(self, view: NeuronView, description: Description) -> None:
         self.neuron, self.description = view.neuron, description
@@ -37,6 +38,7 @@ class Line:
         self.shares = tuple(share.value for share in view.pos_shares)
         self.cluster, self.mined = view.cluster, view.mined
         self.leads = tuple(description.label.split(" · ")[0].split(", "))
+        self.dominance = view.dominance if view.dominance and view.dominance.flags else None
 
     @property
     def group_slug(self) -> str:

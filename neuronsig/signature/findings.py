@@ -4,6 +4,7 @@ jobs.cluster   facets: what a neuron's sentences fall into
 jobs.triggers  which token of a top sentence carries the activation, and what kind of detector the neuron is
 jobs.evaluate  how well the signature tells unseen sentences
 jobs.stability how far signatures of two halves of the corpus agree
+jobs.outliers  whether one thing dominates the top sentences
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.dataset as ds
 
+from neuronsig.collection.dominance import DOCUMENT, NEAR_DUPLICATES, OUTLIERS, TOKEN, WORD
+from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.scans import rows_of, scan
-from neuronsig.signature.view import ScoreView, StabilityView, TriggerView
-from neuronsig.storage import read_parquet
+from neuronsig.signature.view import DominanceView, ScoreView, StabilityView, TriggerView
+from neuronsig.storage import read_parquet, reason
 from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS, check_table
 
 STAGES = {
@@ -28,6 +32,7 @@ STAGES = {
     "triggers": "the words that carry the activation",
     "evaluate": "the signature's score on unseen sentences",
     "stability": "the agreement of halves of the corpus",
+    "outliers": "whether one thing dominates the top sentences",
 }
 """Jobs whose results a signature is shown with, and what they are called."""
 
@@ -35,6 +40,7 @@ STEPS = (0.3, 0.5, 0.7, 0.85)
 """Where the shades of a token's activation begin, between the baseline and the strongest token."""
 SHADES = len(STEPS)
 STABILITY_FILE = "stability.parquet"
+OUTLIERS_FILE = "outliers.parquet"
 
 
 def optional_stages(model: str) -> tuple[str, ...]:
@@ -59,6 +65,7 @@ class Findings:
         self.scores = self._scores() if "evaluate" in self.made else {}
         self.triggers = self._detectors() if "triggers" in self.made else {}
         self.stability = self._stability() if "stability" in self.made else {}
+        self.dominance = self._dominance() if "outliers" in self.made else {}
 
     def missing(self) -> tuple[tuple[str, str], ...]:
         """(what is not there, the command that makes it) for each job that has not run."""
@@ -77,8 +84,7 @@ class Findings:
         found: dict[Neuron, list[dict[str, Any]]] = {}
         wanted = set(neurons)
         for row in scan(self.run.triggers(self.model), names, condition).to_pylist():
-            neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
-            if neuron in wanted:
+            if (neuron := _neuron(row)) in wanted:
                 found.setdefault(neuron, []).append(row)
         return {neuron: self._shaded(neuron, rows) for neuron, rows in found.items()}
 
@@ -107,10 +113,37 @@ class Findings:
         rows = read_parquet(self.run.analysis(self.model, STABILITY_FILE)).to_pylist()
         found: dict[Neuron, StabilityView] = {}
         for row in sorted(rows, key=lambda row: row["k"]):
-            neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
+            neuron = _neuron(row)
             kinds = dict(found[neuron].overlap) if neuron in found and found[neuron].k == row["k"] else {}
             found[neuron] = StabilityView(row["k"], {**kinds, row["kind"]: row["overlap"]})
         return found
+
+    def _dominance(self) -> dict[Neuron, DominanceView]:
+        file = self.run.analysis(self.model, OUTLIERS_FILE)
+        try:
+            rows = read_parquet(file, OUTLIERS.names).to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                f"{file} cannot be read ({reason(error)}); delete it and run python -m jobs.outliers again"
+            ) from error
+        settings = (self.run.stage_record(f"outliers/{self.model}") or {})["plan"]["outliers"]
+        return {_neuron(row): dominance_view(row, settings) for row in rows}
+
+
+def dominance_view(row: Mapping[str, Any], settings: Mapping[str, Any]) -> DominanceView:
+    """A row of OUTLIERS made with these `outliers` settings."""
+    shares = {DOCUMENT: "document", NEAR_DUPLICATES: "near_duplicate", WORD: "word", TOKEN: "token"}
+    named = ("document", "document_elsewhere", "word", "word_elsewhere")
+    return DominanceView(
+        flags=tuple(row["flags"].split()),
+        threshold=settings["share"],
+        sentences=row["sentences"],
+        token_sentences=min(settings["token_sentences"], row["sentences"]),
+        shares={flag: row[f"{name}_share"] for flag, name in shares.items()},
+        token=row["token"] or "",
+        token_place=row["token_place"] or "",
+        **{name: row[name] for name in named},
+    )
 
 
 UNKNOWN: Mapping[str, Any] = {
@@ -155,3 +188,7 @@ def _note(row: Mapping[str, Any]) -> str:
 def plain(pattern: Sequence[str]) -> str:
     """A pattern's items as a reader writes them."""
     return " ".join(item.removeprefix("word=").removeprefix("pos=") for item in pattern)
+
+
+def _neuron(row: Mapping[str, Any]) -> Neuron:
+    return Neuron(row["site"], row["layer"], row["unit"], row["sign"])

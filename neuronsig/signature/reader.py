@@ -159,6 +159,7 @@ class SignatureReader:
             trigger=self.findings.trigger(neuron),
             score=self.findings.scores.get(neuron),
             stability=self.findings.stability.get(neuron),
+            dominance=self.findings.dominance.get(neuron),
             missing=self.findings.missing(),
         )
 

@@ -15,7 +15,14 @@ from neuronsig.signature.folded import Entry, folded
 from neuronsig.signature.highlight import PATTERN, WORD, cut_segments
 from neuronsig.signature.summary import describe, percent
 from neuronsig.signature.view import FacetView, NeuronView, SentenceView
-from neuronsig.signature.wording import detector_text, effects_text, facets_text, score_text, stability_text
+from neuronsig.signature.wording import (
+    detector_text,
+    dominance_text,
+    effects_text,
+    facets_text,
+    score_text,
+    stability_text,
+)
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 10, 6, 6, 4, 5
 CHARACTERS = 220
@@ -43,6 +50,10 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     show(Rule(Text(str(view.neuron), style="bold cyan"), style="cyan", align="left"))
     show(Text(description.text, style="dim" if description.kind == "none" else "bold"))
     show(Text(_facts(view), style="dim"))
+    dominance = dominance_text(view.dominance) if view.dominance else ""
+    if view.dominance and view.dominance.flags:
+        show(Text(clean(dominance), style="yellow"))
+        dominance = ""
     trigger = detector_text(view.trigger) if view.trigger else ""
     show(_section("Top sentences", "«the word that carries the activation»" if trigger else ""))
     show(_sentences(view.sentences))
@@ -72,6 +83,7 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         rows = view.telling_values(name)[:VALUES]
         show(_evidence(clean(name).capitalize(), [Entry(row, ()) for row in rows], len(every) - len(rows)))
     known = [score_text(view.score) if view.score else "", stability_text(view.stability) if view.stability else ""]
+    known.append(dominance)
     if any(known):
         show(_section("How good is this signature?"))
         for text in filter(None, known):

@@ -171,6 +171,28 @@ class StabilityView:
 
 
 @dataclass(frozen=True)
+class DominanceView:
+    """How far one thing dominates the neuron's first `sentences` (jobs.outliers).
+
+    `shares` are those of one document, near-duplicates and a rare word among these sentences, and of one token of each
+    in the activation of the first `token_sentences` (None: the model was not asked); `flags` name what reaches
+    `threshold`. `document_elsewhere` and `word_elsewhere` are shares of the sentences of all neurons' lists.
+    """
+
+    flags: tuple[str, ...]
+    threshold: float
+    sentences: int
+    token_sentences: int
+    shares: Mapping[str, float | None]
+    document: str = ""
+    document_elsewhere: float = 0.0
+    word: str = ""
+    word_elsewhere: float = 0.0
+    token: str = ""
+    token_place: str = ""
+
+
+@dataclass(frozen=True)
 class Link:
     """Another neuron worth a look from this one."""
 
@@ -186,7 +208,7 @@ class NeuronView:
     `evidence` holds the rows of `signatures/` by kind, ranked; `metadata` the whole distribution of each field,
     most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1; `mining_command` what mines the
     neuron's patterns where they were not mined. `effects` has the keys length, position, relative_position, noun, verb
-    and adj. Facets, trigger, score and stability are None where the jobs that find them have not run,
+    and adj. Facets, trigger, score, stability and dominance are None where the jobs that find them have not run,
     and `missing` says what these are and how they are made.
     """
 
@@ -211,6 +233,7 @@ class NeuronView:
     trigger: TriggerView | None = None
     score: ScoreView | None = None
     stability: StabilityView | None = None
+    dominance: DominanceView | None = None
     missing: tuple[tuple[str, str], ...] = ()
 
     def of(self, kind: str) -> tuple[Evidence, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neuronsig.signature.summary import percent
-from neuronsig.signature.view import Effect, FacetView, NeuronView, ScoreView, StabilityView, TriggerView
+from neuronsig.signature.view import DominanceView, Effect, FacetView, NeuronView, ScoreView, StabilityView, TriggerView
 
 KINDS = {
     "words": "words",
@@ -13,6 +13,13 @@ KINDS = {
     "itemset": "itemsets",
     "subtree": "subtrees",
 }
+DOMINATING = {
+    "token": "one token",
+    "word": "one rare word",
+    "document": "one document",
+    "near_duplicates": "near-duplicates",
+}
+"""What may dominate a list (neuronsig.collection.dominance.FLAGS), as a reader knows it."""
 NEGLIGIBLE = 0.2
 """Standard deviations below which a difference of means is not told (Cohen 1988 calls it small from here on)."""
 
@@ -54,6 +61,43 @@ def stability_text(stability: StabilityView) -> str:
         f"Signatures of two halves of the corpus, of {stability.k:,} sentences each, overlap by {', '.join(parts)} "
         "(rank-biased, 1: the same)."
     )
+
+
+def dominance_text(found: DominanceView) -> str:
+    """What dominates the top sentences, or how far they are from it; the figures, and the share that counts."""
+    bound = f"told from {percent(found.threshold)} on"
+    if found.flags:
+        parts = [_dominates(found, flag) for flag in DOMINATING if flag in found.flags]
+        return f"One thing dominates its top sentences ({bound}): {'; '.join(parts)}."
+    shares = {flag: percent(share) for flag, share in found.shares.items() if share is not None}
+    measured = {
+        "document": "{} come from the most frequent document"
+        + f" ({percent(found.document_elsewhere)} of all neurons')",
+        "near_duplicates": "{} nearly repeat a stronger one",
+        "word": "{} hold the most frequent rare word",
+        "token": "{} of the activation " + f"of the first {found.token_sentences} is on one token of each",
+    }
+    parts = [said.format(shares[flag]) for flag, said in measured.items() if flag in shares]
+    return f"No one thing dominates its first {found.sentences:,} sentences ({bound}): {', '.join(parts)}."
+
+
+def _dominates(found: DominanceView, flag: str) -> str:
+    share, what = percent(found.shares[flag] or 0.0), dominating(found, flag)
+    of_first = f"{share} of the first {found.sentences:,}"
+    return {
+        "document": f"{of_first} come from one document, {what} ({percent(found.document_elsewhere)} of all neurons')",
+        "near_duplicates": f"{of_first} nearly repeat a stronger one",
+        "word": f"{of_first} hold one rare word, {what} ({percent(found.word_elsewhere)} of all neurons')",
+        "token": f"{share} of the activation of the first {found.token_sentences} is on one token of each, most often "
+        f"{what}",
+    }[flag]
+
+
+def dominating(found: DominanceView, flag: str) -> str:
+    """The document, word or token itself."""
+    place = {"first": ", the first", "last": ", the last"}.get(found.token_place, ", inside the sentence")
+    named = {"document": f"“{found.document}”", "word": f"“{found.word}”", "token": f"“{found.token}”{place}"}
+    return named.get(flag, "sentences nearly alike")
 
 
 def facets_text(facets: tuple[FacetView, ...]) -> str:

@@ -12,7 +12,7 @@ import jobs.show
 from jobs.launch import launch
 from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
-from tests.run_factory import FactoryRun, change_stage, make_run
+from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_run
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +118,16 @@ def test_a_report_leaves_out_clusters_of_other_signatures_and_says_so(tmp_path: 
     summary = jobs.report.run(compose([f"run={made.run.root}"]))
     assert "jobs.cluster" in summary["left out"]["cluster/minilm"]
     assert not list((made.run.report / "minilm" / "groups").glob("cluster-*"))
+
+
+def test_a_report_shows_outliers_once_they_are_there_and_leaves_out_those_of_another_collection(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    words, front = [f"run={made.run.root}"], made.run.report / "minilm" / "index.html"
+    jobs.report.run(compose(words))
+    assert "h-dominated" not in front.read_text()
+    add_outliers(made.run, [DOMINATED])
+    assert jobs.report.run(compose(words))["left out"] == {}
+    assert "h-dominated" in front.read_text()
+    change_stage(made.run, "outliers/minilm", plan={"inputs": {"collect/minilm": "another"}})
+    assert "jobs.outliers" in jobs.report.run(compose(words))["left out"]["outliers/minilm"]
+    assert "h-dominated" not in front.read_text()

@@ -9,7 +9,7 @@
       button.append.apply(button, Array.from(head.childNodes));
       head.append(button);
       button.addEventListener("click", function () {
-        var numeric = column > 1, up = head.getAttribute("aria-sort") === (numeric ? "descending" : "ascending");
+        var numeric = column > 1 && !head.classList.contains("left"), up = head.getAttribute("aria-sort") === (numeric ? "descending" : "ascending");
         if (!numeric) up = head.getAttribute("aria-sort") !== "ascending";
         heads.forEach(function (other) { other.removeAttribute("aria-sort"); });
         head.setAttribute("aria-sort", up ? "ascending" : "descending");

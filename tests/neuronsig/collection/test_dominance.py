@@ -16,7 +16,6 @@ from neuronsig.collection.dominance import (
     dominance,
     near_duplicate_share,
     rare_word,
-    sentence_on,
     strongest_tokens,
     word_counts,
 )
@@ -56,9 +55,14 @@ def test_a_list_is_described_by_what_most_of_it_has_in_common():
     assert row["token_share"] == pytest.approx(0.7)
     assert row["flags"] == "document word token"
     assert pa.Table.from_pylist([row], schema=OUTLIERS).num_rows == 1
-    said = sentence_on(row)
-    assert said.startswith("L1/U2: 75% of its top 4 sentences are of document d 1; 50% of its top 4 sentences hold")
-    assert said.endswith("70% of its activation sits on one token, most often '[CLS]', first.")
+    assert row["document_elsewhere"] == 3 / 200
+
+
+def test_a_document_that_is_large_everywhere_dominates_no_list():
+    ids = [100, 101, 102, 103]
+    assert row_of(listed([1, 1, 1, 0] * 25, repeat=50), ids, [])["flags"] == "document word"
+    row = row_of(listed([1, 1, 1, 0] * 26, repeat=50), ids, [])
+    assert (row["document_share"], row["document_elsewhere"], row["flags"]) == (0.75, 78 / 200, "word")
 
 
 def test_a_higher_bar_flags_less_and_without_tokens_none_is_told_of():

@@ -15,7 +15,7 @@ from neuronsig.config import ReportConfig
 from neuronsig.report import build
 from neuronsig.report.overview import caption_of
 from neuronsig.run.directory import RunDirectory
-from tests.run_factory import AWKWARD, MODEL, FactoryRun, make_run
+from tests.run_factory import AWKWARD, DOMINATED, MODEL, FactoryRun, add_outliers, make_run
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452")
@@ -193,6 +193,74 @@ def test_sites_of_several_widths_have_their_own_pages_layers_and_neighbours(tmp_
     front = " ".join(" ".join(Page(site / "index.html").text).split())
     assert "16 2 × 3 hidden, 2 × 5 mlp" in front
     assert re.search(r"Layer 1 .*Layer 2 .*Layer 1, mlp .*Layer 2, mlp", front)
+
+
+@pytest.fixture(scope="module")
+def dominated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
+    """The pages of a run in which one thing dominates three lists of four, by their path in the site."""
+    made = make_run(tmp_path_factory.mktemp("dominated") / "run", layers=1, units=4, k=20)
+    of_document = {"unit": 2, "flags": "document token", "document": "<script>x</script>\x1b", "document_share": 0.9}
+    less = {"unit": 0, "flags": "token", "token_share": 0.6, "token": "!"}
+    rows = [{**DOMINATED, **less}, DOMINATED, {**DOMINATED, **of_document}, {**DOMINATED, "unit": 3, "flags": ""}]
+    add_outliers(made.run, rows)
+    build(made.run, MODEL, ReportConfig())
+    site = made.run.report / MODEL
+    return {str(path.relative_to(site)): Page(path) for path in site.rglob("*.html")}
+
+
+def read(page: Page) -> str:
+    return " ".join(" ".join(page.text).split())
+
+
+def test_the_front_page_counts_the_lists_that_one_thing_dominates_and_leads_to_them(dominated: dict[str, Page]) -> None:
+    front = dominated["index.html"]
+    text = read(front)
+    assert "Lists that one thing dominates 3 of 4 neurons" in text
+    assert "Where one thing fills 60% or more" in text
+    assert "one token (3) · one rare word (1) · one document (1)" in text
+    named = {"groups/dominated-by-token.html", "groups/dominated-by-word.html", "groups/dominated-by-document.html"}
+    assert {link for link in front.links if "dominated" in link} == named == {n for n in dominated if "dominated" in n}
+
+
+def test_dominated_lists_come_with_what_dominates_them_the_most_dominated_first(dominated: dict[str, Page]) -> None:
+    page = dominated["groups/dominated-by-token.html"]
+    text = read(page)
+    assert "Lists that one token dominates 3 neurons with a share of 60% or more" in text
+    assert re.search(r"L1/U1 “\[CLS\]”, the first 61% .* L1/U2 .* L1/U0 “!”, the first 60%", text)
+    assert "../neurons/hidden-L01-U0000p.html" in page.links
+
+
+def test_a_neurons_page_says_what_dominates_its_list_or_that_nothing_does(dominated: dict[str, Page]) -> None:
+    name = "neurons/hidden-L01-U000{}p.html"
+    sentence = "One thing dominates its top sentences (told from 60% on): 61% of the activation of the first 5"
+    assert sentence in read(dominated[name.format(1)])
+    free = read(dominated[name.format(3)])
+    assert "One thing dominates" not in free
+    assert "How good is this signature? No one thing dominates its first 20 sentences" in free
+    assert free.count("No one thing dominates") == 1
+
+
+def test_a_list_of_neurons_marks_those_that_one_thing_dominates(dominated: dict[str, Page]) -> None:
+    page = dominated["groups/hidden-L01p.html"]
+    assert page.links.count("dominated-by-token.html") == 3
+    assert page.links.count("dominated-by-word.html") == 1
+
+
+def test_names_of_documents_are_text_on_every_page(dominated: dict[str, Page]) -> None:
+    page = dominated["groups/dominated-by-document.html"]
+    source = page.path.read_text(encoding="utf-8")
+    assert "“<script>x</script> ”" in "".join(page.text)
+    assert "<script>x" not in source + dominated["neurons/hidden-L01-U0002p.html"].path.read_text(encoding="utf-8")
+    assert "\x1b" not in source
+
+
+def test_without_outliers_nothing_is_said_of_them_but_the_command(made: FactoryRun, pages: dict[Path, Page]) -> None:
+    site = made.run.report / MODEL
+    front = read(pages[site / "index.html"])
+    assert "one thing dominates the top sentences ( python -m jobs.outliers" in front
+    assert "Lists that one thing dominates" not in front
+    assert not list((site / "groups").glob("dominated*"))
+    assert "One thing dominates" not in read(pages[site / "neurons" / "hidden-L02-U0001p.html"])
 
 
 def test_a_figure_named_for_a_metadata_field_says_so() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
 from neuronsig.signature.findings import SHADES, shaded
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.view import NeuronView
-from neuronsig.signature.wording import detector_text, effects_text, facets_text, score_text, stability_text
+from neuronsig.signature.wording import (
+    detector_text,
+    dominance_text,
+    effects_text,
+    facets_text,
+    score_text,
+    stability_text,
+)
 from neuronsig.tables import DETECTORS, EVALUATION, NEURONS, TRIGGERS
-from tests.run_factory import MODEL, FactoryRun, change_stage, make_run
+from tests.run_factory import DOMINATED, MODEL, FactoryRun, add_outliers, add_stage, change_stage, make_run
 
 NEURON = Neuron("hidden", 1, 1)
 KEY = {"site": "hidden", "layer": 1, "unit": 1, "sign": 1}
@@ -26,17 +34,6 @@ def write(folder: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     empty = dict.fromkeys(schema.names)
     pq.write_table(pa.Table.from_pylist([empty | KEY | row for row in rows], schema=schema), folder / "part-0.parquet")
-
-
-def add_stage(made: FactoryRun, job: str) -> None:
-    record = made.run.record()
-    inputs = {f"mine/{MODEL}": record["stages"][f"mine/{MODEL}"]["fingerprint"]}
-    record["stages"][f"{job}/{MODEL}"] = {
-        **record["stages"][f"mine/{MODEL}"],
-        "plan": {"inputs": inputs},
-        "fingerprint": job,
-    }
-    made.run.record_file.write_text(json.dumps(record))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +63,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
         ]
     write(made.run.neurons(MODEL), NEURONS, neurons)
     for job in ("triggers", "evaluate", "stability"):
-        add_stage(made, job)
+        add_stage(made.run, job)
+    add_outliers(made.run, [DOMINATED, {**DOMINATED, "unit": 2, "flags": ""}])
     return made
 
 
@@ -100,6 +98,60 @@ def test_stability_is_that_of_the_most_sentences(view: NeuronView) -> None:
     assert "200 sentences each" in stability_text(view.stability)
 
 
+def test_what_dominates_a_list_is_told_with_its_figures_and_the_share_that_counts(view: NeuronView) -> None:
+    assert view.dominance
+    assert dominance_text(view.dominance) == (
+        "One thing dominates its top sentences (told from 60% on): 61% of the activation of the first 5 is on one "
+        "token of each, most often “[CLS]”, the first; 75% of the first 20 hold one rare word, “violin” (0.60% of all "
+        "neurons')."
+    )
+
+
+def test_a_document_and_near_duplicates_are_told_of_too(view: NeuronView) -> None:
+    assert view.dominance
+    text = dominance_text(replace(view.dominance, flags=("document", "near_duplicates")))
+    assert "25% of the first 20 come from one document, “book 7” (0.40% of all neurons')" in text
+    assert "10% of the first 20 nearly repeat a stronger one" in text
+
+
+def test_a_list_that_nothing_dominates_is_told_how_far_it_is_from_it(made: FactoryRun) -> None:
+    view = next(SignatureReader(made.run, MODEL, 3).views([Neuron("hidden", 1, 2)]))
+    assert view.dominance
+    assert dominance_text(view.dominance) == (
+        "No one thing dominates its first 20 sentences (told from 60% on): 25% come from the most frequent document "
+        "(0.40% of all neurons'), "
+        "10% nearly repeat a stronger one, 75% hold the most frequent rare word, 61% of the activation of the first 5 "
+        "is on one token of each."
+    )
+    unasked = replace(view.dominance, shares={**view.dominance.shares, "token": None})
+    assert "activation" not in dominance_text(unasked)
+
+
+def test_outliers_of_another_collection_are_left_out_and_told(made: FactoryRun) -> None:
+    record = made.run.record_file.read_bytes()
+    try:
+        change_stage(made.run, f"outliers/{MODEL}", plan={"inputs": {f"collect/{MODEL}": "another"}})
+        reader = SignatureReader(made.run, MODEL, 3)
+        view = next(reader.views([NEURON]))
+        assert view.dominance is None
+        assert "python -m jobs.outliers" in reader.left_out[f"outliers/{MODEL}"]
+        assert "jobs.outliers" in view.missing[-1][1]
+    finally:
+        made.run.record_file.write_bytes(record)
+
+
+def test_outliers_without_a_column_or_a_file_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=2, sentences=60, k=10)
+    add_outliers(made.run, [DOMINATED])
+    file = made.run.analysis(MODEL, "outliers.parquet")
+    pq.write_table(pq.read_table(file).drop_columns(["document_elsewhere"]), file)
+    with pytest.raises(InputError, match=r"outliers\.parquet cannot be read .* run python -m jobs\.outliers again"):
+        SignatureReader(made.run, MODEL, 3)
+    file.unlink()
+    with pytest.raises(InputError, match=r"outliers\.parquet cannot be read .* run python -m jobs\.outliers again"):
+        SignatureReader(made.run, MODEL, 3)
+
+
 def test_facets_have_their_words_and_typical_sentences(made: FactoryRun, view: NeuronView) -> None:
     assert view.facets
     assert [(facet.share, facet.words) for facet in view.facets] == [(0.75, ("violin",)), (0.25, ())]
@@ -110,7 +162,7 @@ def test_facets_have_their_words_and_typical_sentences(made: FactoryRun, view: N
 
 def test_a_neuron_without_rows_has_none_of_it(made: FactoryRun) -> None:
     other = next(SignatureReader(made.run, MODEL, 3).views([Neuron("hidden", 1, 0)]))
-    assert (other.trigger, other.score, other.stability) == (None, None, None)
+    assert (other.trigger, other.score, other.stability, other.dominance) == (None, None, None, None)
 
 
 def test_what_is_missing_is_told_with_its_command(tmp_path: Path) -> None:
@@ -121,6 +173,7 @@ def test_what_is_missing_is_told_with_its_command(tmp_path: Path) -> None:
         "jobs.triggers",
         "jobs.evaluate",
         "jobs.stability",
+        "jobs.outliers",
     ]
     assert view.facets is None
 
@@ -153,8 +206,6 @@ def test_shades_go_from_the_baseline_to_the_strongest_token_of_all_sentences() -
 
 def test_effects_are_told_where_they_are_beyond_chance_and_not_small(view: NeuronView) -> None:
     assert effects_text(view) == ""
-    from dataclasses import replace
-
     from neuronsig.signature.view import Effect
 
     effects = {

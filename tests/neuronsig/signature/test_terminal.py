@@ -13,7 +13,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.signature.mining_command import mining_command
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.terminal import bar, render_terminal
-from tests.run_factory import MODEL, make_run
+from tests.run_factory import DOMINATED, MODEL, add_outliers, make_run
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,18 @@ def test_a_neuron_that_was_not_mined_prints_the_command_in_one_line(tmp_path: Pa
     reader.profiles[Neuron("hidden", 1, 0)]["mined"] = False
     command = f"  {mining_command(made.run, MODEL, Neuron('hidden', 1, 0))}"
     assert command in [line.rstrip() for line in rendered(reader, 0).splitlines()]
+
+
+def test_what_dominates_the_sentences_is_said_before_them(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, sentences=80, k=12)
+    rows = [{**DOMINATED, "unit": 0, "token": "\x1b[31m"}, DOMINATED, {**DOMINATED, "unit": 2, "flags": ""}]
+    add_outliers(made.run, rows)
+    reader = SignatureReader(made.run, MODEL, 3)
+    said = " ".join(rendered(reader, 1).split())
+    assert "hold one rare word, “violin” (0.60% of all neurons'). Top sentences" in said
+    assert "\x1b" not in rendered(reader, 0)
+    free = " ".join(rendered(reader, 2).split())
+    assert "How good is this signature? No one thing dominates its first 20 sentences" in free
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.0, ""), (0.5, "████"), (1.0, "████████"), (7.0, "████████")])
