@@ -3,8 +3,9 @@
 Reads RUN/signatures/<model> and RUN/profiles/<model> (jobs.mine), the sentences that mining left out (mining.holdout)
 from RUN/sentences and RUN/tokenized, and the model. Scores those sentences for every neuron; its positives are the
 top fraction of them, as large as its list is in the corpus. The signature then ranks them as a classifier that has
-never seen them (neuronsig.evaluation.classifier says how), beside its words alone, the lengths alone, and the signature
-of another neuron of the layer. Writes RUN/evaluation/<model>, one row a neuron: average precision and AUROC with 95 %
+never seen them (neuronsig.evaluation.classifier says how; only the weights of its kinds, some ten numbers, are fitted,
+on one half for the other), beside its words alone, the lengths alone, and the signature of another neuron of the layer,
+weighed for this one. Writes RUN/evaluation/<model>, one row a neuron: average precision and AUROC with 95 %
 limits, and RUN/analysis/<model>/evaluation.csv and .png by layer. Held out are sentences, not documents: others of the
 same authors and topics have been mined. While it works the disk holds 4 bytes a neuron and held-out sentence, and each
 core the scores of 512 neurons. The same command again does only what is missing.
@@ -53,7 +54,7 @@ def run(config: Config) -> Summary:
     found = mined(config, "jobs.evaluate")
     subject, mining = found.subject, found.mining
     share, fraction = held_out_share(config, subject, mining), positive_fraction(config, subject)
-    plan = {"inputs": found.inputs, "evaluation": as_plan(config.evaluation)}
+    plan = {"inputs": found.inputs, "evaluation": as_plan(config.evaluation), "kinds": "weighed by halves"}
     folder = run.evaluation(name)
     # Nothing is lost by making it again, so another plan is no reason to refuse.
     with run.stage(f"evaluate/{name}", plan, [folder], stage_config(config, SECTIONS), overwrite=True) as stage:

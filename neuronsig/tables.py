@@ -138,7 +138,7 @@ EVALUATION = pa.schema(
         ("threshold", pa.float32()),  # the lowest activation of a positive
         ("patterns", pa.int32()),  # patterns of the signature that vote: beyond chance, not explained by a part
         ("chance", pa.float64()),  # positives / sentences
-        ("ap", pa.float64()),  # of the whole signature: patterns of all kinds, and length
+        ("ap", pa.float64()),  # of the whole signature: patterns of all kinds, and length, weighed by halves
         ("ap_low", pa.float64()),  # 95 % limits
         ("ap_high", pa.float64()),
         ("auroc", pa.float64()),
@@ -148,7 +148,10 @@ EVALUATION = pa.schema(
         ("words_auroc", pa.float64()),
         ("length_ap", pa.float64()),  # of the length alone
         ("length_auroc", pa.float64()),
-        ("random_ap", pa.float64()),  # of the whole signature of another neuron of the layer and sign, drawn by seed
+        (
+            "random_ap",
+            pa.float64(),
+        ),  # of another neuron's, of the same layer and sign, drawn by seed, weighed
         ("random_auroc", pa.float64()),
         ("random_unit", pa.int32()),  # that neuron's unit; null where the layer has no other
         ("over_words", pa.float64()),  # ap - words_ap

@@ -1,13 +1,12 @@
 """A signature as a classifier: how many bits its patterns and the length give a sentence.
 
-Nothing is fitted. A pattern votes with its LRC, in bits, when that is above 0 and no part of it explains it. Words add
+A pattern votes with its LRC, in bits, when that is above 0 and no part of it explains it; no vote is fitted. Words add
 up. Patterns of another kind mostly overlap (the same words in longer and shorter pieces), so that of each kind the
 strongest one in the sentence counts alone. Tags are counted by token in signatures: a sentence gets their mean over
 its tokens. Length gives the log-likelihood ratio of two gamma distributions, the profile's and all sentences', each
-with its mean and standard deviation. The sum is the score.
+with its mean and standard deviation. How much each kind counts is neuronsig.evaluation.weighing's.
 
-Of the rules tried on MiniLM and the six corpora, adding up the votes of all kinds was worse, as was letting
-overlapping patterns of different kinds count once.
+Of the rules tried on MiniLM and the six corpora, letting overlapping patterns of different kinds count once was worse.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import LENGTH, WORDS, Matches, Vote, bits_by_kind, length_bits
 from neuronsig.evaluation.ranking import judge, spearman
 from neuronsig.evaluation.text import Text
+from neuronsig.evaluation.weighing import weighed
 from neuronsig.neuron import Neuron
 
 
@@ -42,17 +43,13 @@ def judge_block(
     if not 0 < positives < len(text):
         raise InputError(f"{positives} positives of {len(text)} held-out sentences: both kinds are needed")
     matches = Matches((vote for neuron in neurons for vote in signatures[neuron].votes), text, mining)
-    total = np.empty((len(neurons), len(text)), np.float32)
-    for row, neuron in enumerate(neurons):
-        total[row] = sum(_bits(signatures[neuron], matches).values())
     others = partners(neurons, seed)
     rows = []
     for row, neuron in enumerate(neurons):
         other = others[row]
-        random = None if other is None else total[other]
         # Made again: those of all neurons would not fit in the memory that the scores take.
-        by_kind = _bits(signatures[neuron], matches)
-        compared = judge_neuron(scores[:, row], total[row], by_kind, random, positives)
+        random = None if other is None else _bits(signatures[neurons[other]], matches)
+        compared = judge_neuron(scores[:, row], _bits(signatures[neuron], matches), random, positives)
         unit = None if other is None else neurons[other].unit
         key = {"site": neuron.site, "layer": neuron.layer, "unit": neuron.unit, "sign": neuron.sign}
         rows.append({**key, "patterns": len(signatures[neuron].votes), "random_unit": unit, **compared})
@@ -61,16 +58,20 @@ def judge_block(
 
 def judge_neuron(
     activations: NDArray[np.float32],
-    score: NDArray[np.floating],
     by_kind: Mapping[str, NDArray[np.floating]],
-    random: NDArray[np.floating] | None,
+    random: Mapping[str, NDArray[np.floating]] | None,
     positives: int,
 ) -> dict[str, Any]:
-    """The measured columns of EVALUATION for one neuron; activations, score and the rest (sentences,)."""
+    """The measured columns of EVALUATION for one neuron, of activations (sentences,).
+
+    by_kind are the bits (sentences,) that each kind of its patterns gives, random those of another neuron's: they are
+    weighed for this neuron too, so that they are no worse for want of weights.
+    """
     n = len(activations)
     best = np.argsort(-activations, kind="stable")[:positives]
     positive = np.zeros(n, bool)
     positive[best] = True
+    score = weighed(by_kind, positive)
     whole = judge(score, positive)
     kinds = {kind: judge(found, positive) for kind, found in by_kind.items()}
     nothing = judge(np.zeros(n), positive)
@@ -102,7 +103,7 @@ def judge_neuron(
     }
     if random is None:
         return found
-    other = judge(random, positive)
+    other = judge(weighed(random, positive), positive)
     more, low = whole.ap.over(other.ap)
     compared = {"random_ap": other.ap.value, "random_auroc": other.auroc.value}
     return found | compared | {"over_random": more, "over_random_low": low, "beats_random": low > 0}
