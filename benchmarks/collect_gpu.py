@@ -35,9 +35,9 @@ import torch
 from benchmarks.collection import commits, forward_flops, hidden_states, make_job, write_tokenized
 from benchmarks.common import machine, matmul_peak, options, peak_mib, table
 from benchmarks.lengths import draw_inputs
-from neuronsig.shards import ShardPlan
+from neuronsig.collection.shards import ShardPlan
+from neuronsig.collection.topk import Keys, dense, merge, unpack
 from neuronsig.storage import location
-from neuronsig.topk import Keys, dense, merge, unpack
 from neuronsig_ray.job import Job
 from neuronsig_ray.scorer import SHARDS_AT_ONCE, Replica, read_shard
 from neuronsig_ray.selection import ShardTopK

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.treebank import Word, read_conllu
+from neuronsig.annotation.treebank import Word, read_conllu
 
 COMMON = 0.9  # an item in more of the corpus's sentences forms no itemsets, as in conf/mining
 

@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import alone, cores, machine, options, table
-from neuronsig.config import KINDS, MLLIB_KINDS, MiningConfig, SparkConfig
-from neuronsig.profiles import Dictionary
+from neuronsig.config import MiningConfig, SparkConfig
+from neuronsig.config.mining import KINDS, MLLIB_KINDS
+from neuronsig.mining.profiles import Dictionary
 
 FREE: dict[str, Any] = {"pos_max_gap": -1, "pos_max_length": 3, "pos_min_support": 0.05}
 COMPARED = {

@@ -39,10 +39,10 @@ from ray.data import DataContext
 from benchmarks.collection import Watched, make_job, write_tokenized
 from benchmarks.common import alone, machine, options, table
 from benchmarks.lengths import draw_inputs
+from neuronsig.collection.ladder import Ladder, rungs
+from neuronsig.collection.shards import ShardPlan, committed_keys, in_flight, shard_sizes
+from neuronsig.collection.topk import pack
 from neuronsig.config import RayConfig
-from neuronsig.ladder import Ladder, rungs
-from neuronsig.shards import ShardPlan, committed_keys, in_flight, shard_sizes
-from neuronsig.topk import pack
 from neuronsig_ray.collect import reduce_shards, score_shards
 from neuronsig_ray.job import SHARD_TOPK, Group, Job
 from neuronsig_ray.reduce import merged_group, write_final

@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
-from neuronsig.appending import added, corpus_growth
+from neuronsig.annotation.sentences import DUPLICATE, batches
 from neuronsig.config import Config, as_plan
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.growth import additions
-from neuronsig.rundir import RunDirectory, fingerprint_of
-from neuronsig.sentences import DUPLICATE, batches
+from neuronsig.run.appending import added, corpus_growth
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.growth import additions
+from neuronsig.run.plan import fingerprint_of
 from neuronsig.tables import SENTENCES, check_table
 from spark_jobs.sentence_table import Whole, claim, discard, read_whole, whole_counts, whole_file
 
@@ -100,8 +101,8 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
 
     Its sentences get the ids after the last one, and no file of the table is touched. The result is the table of a
     run whose corpus has the earlier sources and then these: of equal texts the earlier stays. The run is unfinished
-    for its readers from the first batch on. Raises what `neuronsig.appending.corpus_growth` does, and InputError when
-    the table has lost a file or the corpus has no sentence fit to be kept.
+    for its readers from the first batch on. Raises what `neuronsig.run.appending.corpus_growth` does, and InputError
+    when the table has lost a file or the corpus has no sentence fit to be kept.
     """
     if config.annotator.near_duplicates:
         raise ConfigError(

@@ -22,13 +22,13 @@ from itertools import accumulate
 
 from jobs import annotate, tokenize
 from jobs.launch import Summary, launch
-from neuronsig.appending import JOB, require_same, stale
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
 from neuronsig.config import Config
 from neuronsig.corpora.check import check_sources
 from neuronsig.errors import PlanMismatchError
-from neuronsig.growth import additions
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.appending import JOB, require_same, stale
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.growth import additions
 from spark_jobs.sentence_table import read_whole
 from spark_jobs.session import session_of_its_own
 

@@ -27,13 +27,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.launch import Summary, launch, stage_config
-from neuronsig.clusters import Agreement, agreement, contingency, ordered_by_layer
+from neuronsig.analysis.clusters import Agreement, agreement, contingency, ordered_by_layer
 from neuronsig.config import AnalysisConfig, Config
 from neuronsig.errors import InputError
 from neuronsig.figures.gallery import draw_all
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.progress import show_table, task
-from neuronsig.rundir import RunDirectory, fingerprint_of
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage import absolute, atomic_write, is_whole, list_files, read_parquet, remove, written_folder
 from neuronsig.tables import FACETS, NEURONS, PROFILES, SENTENCES, TOPK, check_table, read_table, table_files
 from neuronsig_ray.clusters import check_clusters, kmeans, tsne

@@ -22,16 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
-from neuronsig.appending import JOB, place_of, require_same, stage_growth
-from neuronsig.checkpoint import load_tokenizer, model_config
-from neuronsig.commits import committed
+from neuronsig.checkpoint import load_tokenizer, model_config, weights_fingerprint
+from neuronsig.collection.shards import ShardPlan
 from neuronsig.config import Config
 from neuronsig.errors import InputError
-from neuronsig.growth import additions, earlier, note
-from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, say, task
-from neuronsig.rundir import RunDirectory, Stage
-from neuronsig.shards import ShardPlan
+from neuronsig.run.appending import JOB, place_of, require_same, stage_growth
+from neuronsig.run.commits import committed
+from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.growth import additions, earlier, note
+from neuronsig.run.heartbeat import beats
 from neuronsig.storage import join, location, read_bytes, remove
 from neuronsig_ray.collect import Row, clean, reduce_shards, score_shards, valid_commits
 from neuronsig_ray.convergence import write_convergence
@@ -60,7 +60,7 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
     shards = ShardPlan.read(run.tokenized(tokenizer.name))
     seen = shards_seen(run, name, source, shards) if appending else 0
     folder, values = model_config(config.model)
-    groups = groups_of(config, folder)
+    weights, groups = weights_fingerprint(folder), groups_of(config, folder)
     check_vocabulary(config, values, shards)
     topk = run.topk(name)
     with ExitStack() as session:
@@ -68,14 +68,15 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
             session.enter_context(ray_session(config.ray))
         pool = replica_pool(config.ray, resources(config.ray), max(1, len(shards.shards) - seen))
         machine = machine_of(config, pool)
-        plan = make_plan(config, tokenizer, tokenized, folder, groups, machine.device)
+        plan = make_plan(config, tokenizer, tokenized, folder, weights, groups, machine.device)
         if appending:
             plan = stage_growth(run, f"collect/{name}", source, plan, {"shards_before": seen})
         outputs = [topk, *list_files_of(topk, groups)]
         settings = stage_config(config, SECTIONS)
         with run.stage(f"collect/{name}", plan, outputs, settings, config.overwrite) as stage:
             if not stage.done:
-                job = make_job(config, run, shards, stage.fingerprint, folder, machine.device, groups, pool.cpus)
+                device = machine.device
+                job = make_job(config, run, shards, stage.fingerprint, folder, weights, device, groups, pool.cpus)
                 if additions(stage.plan):
                     job = job.adding(earlier(stage.plan)[-1], additions(stage.plan)[-1]["shards_before"])
                 bound = require_room(config, run, job, pool, machine, folder)
@@ -116,7 +117,7 @@ def require_same_settings(config: Config, run: RunDirectory) -> None:
         device = DeviceClass(**entry["plan"]["device"])
     else:
         device = machine_of(config, replica_pool(config.ray, resources(config.ray), 1)).device
-    plan = make_plan(config, tokenizer, "", folder, groups_of(config, folder), device)
+    plan = make_plan(config, tokenizer, "", folder, weights_fingerprint(folder), groups_of(config, folder), device)
     if "stop" in entry["plan"]:
         raise InputError(
             f"run={run.root}: {name} was made with collect.stop_fraction={entry['plan']['stop']['fraction']}, and text "

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config
 from neuronsig.progress import say, show_table
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import atomic_write, read_parquet
 from neuronsig.tables import SENTENCES, check_table
 

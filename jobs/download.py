@@ -24,10 +24,10 @@ from typing import Any
 
 from jobs.launch import Summary, launch
 from neuronsig.config import Config
-from neuronsig.download import fetch, published_checksum, split_checksum
+from neuronsig.corpora.download import fetch, published_checksum, split_checksum
 from neuronsig.errors import ConfigError, MachineError
 from neuronsig.progress import say, task
-from neuronsig.rundir import atomic_write
+from neuronsig.storage import atomic_write
 
 HOME_KEYS = ("url", "path", "checksum", "checksums", "bytes", "ids")
 RECORD = ".download.json"

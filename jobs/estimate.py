@@ -17,13 +17,13 @@ import sys
 from pathlib import Path
 
 from jobs.launch import Summary, launch
-from neuronsig.checkpoint import load_tokenizer
+from neuronsig.checkpoint import load_tokenizer, resolve_model_path
 from neuronsig.config import Config
 from neuronsig.corpora.size import estimated_sentences
 from neuronsig.errors import InputError, NeuronsigError
 from neuronsig.estimate import ModelShape, estimate
 from neuronsig.progress import say, show_table
-from neuronsig.rundir import RunDirectory, resolve_model_path
+from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES, check_table
 
 

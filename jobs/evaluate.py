@@ -18,7 +18,6 @@ those of jobs.reinitialise.
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,23 +27,22 @@ import pyarrow as pa
 import pyarrow.csv
 
 from jobs.launch import Summary, launch, stage_config
-from jobs.verify import Subject, subject_of
-from neuronsig.commits import all_committed, committed, sweep
+from jobs.subject import Subject, mined, on_any_device
 from neuronsig.config import Config, as_plan
 from neuronsig.errors import InputError
 from neuronsig.evaluation.layers import COLUMNS, by_layer, shown
 from neuronsig.figures.evaluation import evaluation_by_layer
 from neuronsig.figures.style import save
-from neuronsig.heartbeat import beats
 from neuronsig.progress import polled, show_table, task
-from neuronsig.rundir import RunDirectory, Stage
+from neuronsig.run.commits import all_committed, committed, sweep
+from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.heartbeat import beats
 from neuronsig.storage import absolute, location, remove, written
 from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES, check_table, read_table
 from neuronsig_ray.collect import score_shards
 from neuronsig_ray.evaluate import Evaluation, held_out_table, judge_blocks, scored_text
 from neuronsig_ray.heldout import HeldOutJob, HeldOutReplica, blocks_of
-from neuronsig_ray.prepare import machine_of
-from neuronsig_ray.session import ray_session, replica_pool, resources
+from neuronsig_ray.session import ray_session, resources
 
 SECTIONS = ("model", "evaluation", "ray")
 SENTENCES_AT_LEAST = 100
@@ -53,14 +51,10 @@ LARGEST_FRACTION = 0.5
 
 def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
-    stages = ("annotate", f"collect/{name}", f"mine/{name}")
-    inputs = {stage: run.fingerprint(stage, "jobs.evaluate") for stage in stages}
-    mining = (run.stage_record(f"mine/{name}") or {})["plan"]["mining"]
-    subject, made = subject_of(config)
-    if made.wrong:
-        raise InputError(f"{made.name}: {made.first}; give the model=... that was collected with")
+    found = mined(config, "jobs.evaluate")
+    subject, mining = found.subject, found.mining
     share, fraction = held_out_share(config, subject, mining), positive_fraction(config, subject)
-    plan = {"inputs": inputs, "evaluation": as_plan(config.evaluation), "kinds": "weighed by halves"}
+    plan = {"inputs": found.inputs, "evaluation": as_plan(config.evaluation), "kinds": "weighed by halves"}
     folder = run.evaluation(name)
     # Nothing is lost by making it again, so another plan is no reason to refuse.
     with run.stage(f"evaluate/{name}", plan, [folder], stage_config(config, SECTIONS), overwrite=True) as stage:
@@ -144,11 +138,8 @@ def _evaluate(
 
 def _score(config: Config, subject: Subject, work: Path, fingerprint: str, share: float) -> HeldOutJob:
     """Score the held-out sentences of the shards that are not scored yet."""
-    pool = replica_pool(config.ray, resources(config.ray), len(subject.job.shards))
-    as_made = dataclasses.replace(config.collect, dtype=subject.job.dtype)
-    device = machine_of(dataclasses.replace(config, collect=as_made), pool).device
-    # Ranks are asked for, not bits: any device may score.
-    here = dataclasses.replace(subject.job, device=device.device, device_name="", threads=pool.cpus)
+    # Ranks are asked for, not bits.
+    here, pool = on_any_device(config, subject)
     job = HeldOutJob.of(here, share, absolute(work / "scores"), fingerprint)
     expected = round(share * job.sentences)
     subject.run.require_space(4 * job.rows * expected)

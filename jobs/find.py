@@ -30,13 +30,13 @@ from pathlib import Path
 from typing import Any
 
 from jobs.launch import Summary, launch
-from neuronsig.compose import is_setting
 from neuronsig.config import Config
+from neuronsig.config.compose import is_setting
 from neuronsig.errors import ConfigError
 from neuronsig.find.home import identity, index_file, local_record
 from neuronsig.find.search import Answer, search
 from neuronsig.progress import say, show_table
-from neuronsig.summary import percent
+from neuronsig.signature.summary import percent
 
 
 def run(config: Config) -> Summary:

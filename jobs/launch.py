@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.markup import escape
 
-from neuronsig.compose import compose, describe, groups, to_yaml
 from neuronsig.config import Config, as_plan
+from neuronsig.config.compose import compose, describe, groups, to_yaml
 from neuronsig.errors import NeuronsigError
 from neuronsig.progress import console, say, show_table
 

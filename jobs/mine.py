@@ -23,7 +23,8 @@ from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config, as_plan
-from neuronsig.rundir import RunDirectory, fingerprint_of
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import fingerprint_of
 from neuronsig.tables import SENTENCES, TOPK, check_table
 
 SECTIONS = ("model", "mining", "spark")

@@ -21,18 +21,17 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from jobs.launch import Summary, launch, stage_config
-from jobs.verify import Subject, subject_of
+from jobs.subject import Subject, collected
+from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance, word_counts
+from neuronsig.collection.listed import read_listed, top_sentences
+from neuronsig.collection.spot_check import find_tokens
 from neuronsig.config import Config, as_plan
-from neuronsig.dominance import FLAGS, OUTLIERS, Strongest, dominance, word_counts
-from neuronsig.errors import InputError
-from neuronsig.findings import OUTLIERS_FILE, dominance_view
-from neuronsig.listed import read_listed, top_sentences
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
-from neuronsig.rundir import RunDirectory
-from neuronsig.spot_check import find_tokens
+from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.findings import OUTLIERS_FILE, dominance_view
+from neuronsig.signature.wording import dominance_text
 from neuronsig.storage import parquet_file, written
-from neuronsig.wording import dominance_text
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.token_shares import strongest_of
 
@@ -82,9 +81,7 @@ def _strongest(config: Config, lists: dict[Neuron, Any]) -> dict[Neuron, list[St
     """The strongest tokens of the first sentences of every list."""
     from transformers import AutoTokenizer
 
-    subject, made = subject_of(config)
-    if made.wrong:
-        raise InputError(f"{made.name}: {made.first}; give the model=... that was collected with")
+    subject = collected(config, "jobs.outliers")
     wanted: dict[int, list[Neuron]] = defaultdict(list)
     for neuron, ids in lists.items():
         for sentence in ids[: config.outliers.token_sentences].tolist():

@@ -21,7 +21,7 @@ from neuronsig.config import Config
 from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import absolute
 
 STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "triggers", "evaluate", "report")

@@ -14,11 +14,12 @@ import sys
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config
 from neuronsig.errors import InputError
-from neuronsig.findings import optional_stages
 from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
-from neuronsig.rundir import RunDirectory, fingerprint_files
-from neuronsig.signature_reader import required_stages
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import fingerprint_files
+from neuronsig.signature.findings import optional_stages
+from neuronsig.signature.reader import required_stages
 from neuronsig.storage import absolute, list_files
 
 

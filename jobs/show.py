@@ -14,9 +14,9 @@ from jobs.launch import Summary, launch
 from neuronsig.config import Config
 from neuronsig.neuron import Neuron
 from neuronsig.progress import console
-from neuronsig.rundir import RunDirectory
-from neuronsig.signature_reader import SignatureReader
-from neuronsig.terminal import render_terminal
+from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.reader import SignatureReader
+from neuronsig.signature.terminal import render_terminal
 
 SHOWN_BY_DEFAULT = 3
 

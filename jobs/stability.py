@@ -32,11 +32,12 @@ from neuronsig.config import Config, MiningConfig, StabilityConfig, as_plan
 from neuronsig.errors import InputError
 from neuronsig.figures.stability import stability_figure
 from neuronsig.figures.style import save
-from neuronsig.findings import STABILITY_FILE
+from neuronsig.mining.stability import KINDS, enough, half_lists, usable_sizes
 from neuronsig.neuron import Neuron
 from neuronsig.progress import show_table, task
-from neuronsig.rundir import RunDirectory, Stage, fingerprint_of
-from neuronsig.stability import KINDS, enough, half_lists, usable_sizes
+from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.plan import fingerprint_of
+from neuronsig.signature.findings import STABILITY_FILE
 from neuronsig.storage import absolute, atomic_write, read_parquet, remove, written
 from neuronsig.tables import SENTENCES, TOPK, check_table, iter_tables, table_files
 from neuronsig_ray.session import ray_session

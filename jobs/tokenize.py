@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
-from neuronsig.appending import place_of, stage_growth
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
+from neuronsig.collection.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan
 from neuronsig.config import Config
-from neuronsig.growth import additions, earlier, note
 from neuronsig.progress import polled, task
-from neuronsig.rundir import RunDirectory, Stage
-from neuronsig.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan
+from neuronsig.run.appending import place_of, stage_growth
+from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.growth import additions, earlier, note
 from neuronsig.tables import SENTENCES, check_table
 from spark_jobs.session import spark_session
 from spark_jobs.tokenize import ShardTask, count_dense, finished_shards, read_texts, write_shards
@@ -49,7 +49,7 @@ def append(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, ends: Se
     """Add shards of the sentences that were appended to the table; those that are there stay as they are.
 
     `ends` are the sentences of the run at first and after every addition to it. A part's permutation is its own.
-    Raises what `neuronsig.appending.stage_growth` does.
+    Raises what `neuronsig.run.appending.stage_growth` does.
     """
     name, folder = stage_of(tokenizer), run.tokenized(tokenizer.name)
     _forget_incomplete(folder)

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from jobs.launch import Summary, launch
+from neuronsig.annotation.treebank import read_conllu
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
 from neuronsig.progress import say, show_table
-from neuronsig.treebank import read_conllu
 from spark_jobs.session import spark_session
 
 SECTIONS = ("train", "spark")

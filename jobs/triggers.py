@@ -14,7 +14,6 @@ Example:  python -m jobs.triggers run=runs/demo model=minilm triggers.sentences=
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -24,21 +23,19 @@ import numpy as np
 import pyarrow as pa
 
 from jobs.launch import Summary, launch, stage_config
-from jobs.verify import Subject, subject_of
-from neuronsig.commits import all_committed, committed, sweep
+from jobs.subject import Subject, mined, on_any_device
+from neuronsig.collection.listed import top_sentences
 from neuronsig.config import Config, as_plan
-from neuronsig.errors import InputError
-from neuronsig.listed import top_sentences
 from neuronsig.neuron import SITES
 from neuronsig.progress import show_table, task
-from neuronsig.rundir import RunDirectory, Stage
+from neuronsig.run.commits import all_committed, committed, sweep
+from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.storage import absolute, location, remove
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES, check_table, read_table
 from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig_ray.heldout import blocks_of
 from neuronsig_ray.listed import chunks_of, listed_table, tokenized
-from neuronsig_ray.prepare import machine_of
-from neuronsig_ray.session import ray_session, replica_pool, resources
+from neuronsig_ray.session import ray_session, resources
 from neuronsig_ray.token_activations import chunk_marker, read_chunks
 from neuronsig_ray.triggers import Plan, forward, locate_blocks
 
@@ -48,20 +45,15 @@ COVERED = ("covered_share", "words_covered")
 
 def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
-    stages = ("annotate", f"collect/{name}", f"mine/{name}")
-    inputs = {stage: run.fingerprint(stage, "jobs.triggers") for stage in stages}
-    mining = (run.stage_record(f"mine/{name}") or {})["plan"]["mining"]
-    subject, made = subject_of(config)
-    if made.wrong:
-        raise InputError(f"{made.name}: {made.first}; give the model=... that was collected with")
-    plan = {"inputs": inputs, "triggers": as_plan(config.triggers)}
+    found = mined(config, "jobs.triggers")
+    plan = {"inputs": found.inputs, "triggers": as_plan(config.triggers)}
     outputs = [run.triggers(name), run.detectors(name)]
     # Nothing is lost by making it again, so another plan is no reason to refuse.
     with run.stage(f"triggers/{name}", plan, outputs, stage_config(config, SECTIONS), overwrite=True) as stage:
         if not stage.done:
             check_table(run.signatures(name), SIGNATURES)
             check_table(run.profiles(name), PROFILES)
-            _make(config, subject, stage, mining)
+            _make(config, found.subject, stage, found.mining)
     show_table(
         "What the activations sit on",
         ("layer", *KINDS, "covered", "any word"),
@@ -80,11 +72,8 @@ def _make(config: Config, subject: Subject, stage: Stage, mining: Mapping[str, A
     rows = np.concatenate([np.full(len(ids), row_of[neuron]) for neuron, ids in lists.items()])
     sentence_ids = np.concatenate(list(lists.values()))
     with ray_session(config.ray):
-        pool = replica_pool(config.ray, resources(config.ray), len(subject.job.shards))
-        as_made = dataclasses.replace(config.collect, dtype=subject.job.dtype)
-        device = machine_of(dataclasses.replace(config, collect=as_made), pool).device
-        # Triggers are asked for, not bits: any device may forward.
-        job = dataclasses.replace(subject.job, device=device.device, device_name="", threads=pool.cpus)
+        # Triggers are asked for, not bits.
+        job, pool = on_any_device(config, subject)
         with task("reading listed sentences", None, "files") as bar:
             table = listed_table(run.sentences, np.unique(sentence_ids), bar.advance)
         with task("tokenizing", table.num_rows, "sentences") as bar:

@@ -11,53 +11,33 @@ Example:  python -m jobs.verify run=runs/demo model=minilm verify.sample=1000
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jobs.launch import Summary, launch
-from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
-from neuronsig.commits import committed
-from neuronsig.config import CollectConfig, Config
+from jobs.subject import MADE, Subject, subject_of
+from neuronsig.collection.spot_check import find_tokens, read_texts, sample_rows
+from neuronsig.collection.topk import Keys
+from neuronsig.collection.verify import DENSE, Check, GroupFile, ListChecks, SentenceFile, check_files, sentence_files
+from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.progress import say, show_table, task
-from neuronsig.rundir import RunDirectory
-from neuronsig.shards import ShardPlan
-from neuronsig.spot_check import find_tokens, read_texts, sample_rows
+from neuronsig.run.commits import committed
 from neuronsig.storage import join
-from neuronsig.topk import Keys
-from neuronsig.verify import DENSE, Check, GroupFile, ListChecks, SentenceFile, check_files, sentence_files
 from neuronsig_ray.job import Group, Job
-from neuronsig_ray.model import DeviceClass
-from neuronsig_ray.prepare import groups_of, make_job
 from neuronsig_ray.reduce import final_marker
 from neuronsig_ray.session import ray_session
-from neuronsig_ray.stopping import shards_kept
 from neuronsig_ray.verify import Collection, Input, batch_checks, plain_checks, why_not_same_bits
 
 SECTIONS = ("model", "verify", "ray")
-MADE = "model and tokenizer are the plan's"
 TOKENS = "tokens of the text are the shard's"
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is verified, as run.json and the command line describe it."""
-
-    run: RunDirectory
-    plan: dict[str, Any]
-    job: Job
-    tokenizer: TokenizerSpec
-    weights: Path
-
-
 def run(config: Config) -> Summary:
-    subject, made = subject_of(config)
+    subject, made = subject_of(config, "jobs.verify")
     topk = subject.run.topk(config.model.name)
     files = _files(subject.job, topk)
     named = [file.path if file else None for file in files]
@@ -98,31 +78,6 @@ def run(config: Config) -> Summary:
         "sentences": subject.job.sentences,
         **inexact,
     }
-
-
-def subject_of(config: Config) -> tuple[Subject, Check]:
-    """The collection as its record describes it, and whether model and tokenizer are the ones it was made with."""
-    run = RunDirectory.existing(config.run)
-    name = config.model.name
-    fingerprint = run.fingerprint(f"collect/{name}", "jobs.verify")
-    entry = run.stage_record(f"collect/{name}") or {}
-    plan = entry["plan"]
-    tokenizer = load_tokenizer(config.model)
-    folder, _ = model_config(config.model)
-    made = Check(MADE)
-    weights = weights_fingerprint(folder)
-    made.count(1, weights != plan["weights"], f"{config.model.path} has weights {weights}, the plan {plan['weights']}")
-    made.count(1, tokenizer.name != plan["tokenizer"], f"tokenizer is {tokenizer.name}, the plan's {plan['tokenizer']}")
-    known = {field.name for field in dataclasses.fields(CollectConfig)}
-    recorded = {key: value for key, value in entry["config"]["collect"].items() if key in known}
-    recorded["batch_tokens"] = plan["batch_tokens"]
-    as_made = dataclasses.replace(config, collect=CollectConfig(**recorded))
-    groups = groups_of(as_made, folder)
-    units = {group.name: group.units for group in groups}
-    made.count(1, units != plan["groups"], f"units of {config.model.path} are {units}, the plan's {plan['groups']}")
-    shards, device = ShardPlan.read(run.tokenized(plan["tokenizer"])), DeviceClass(**plan["device"])
-    job = make_job(as_made, run, shards, fingerprint, folder, device, groups, device.threads)
-    return Subject(run, plan, shards_kept(job, entry["counts"]), tokenizer, folder), made
 
 
 def _files(job: Job, topk: Path) -> list[GroupFile | None]:

@@ -1,3 +1,21 @@
-"""What both engines share, with no engine in it: tables, top-K, statistics, patterns, figures, report."""
+"""What both engines share, with no engine in it; in the order of the data:
+
+config       the configuration's schema, and its merge with the command line
+run          a run directory: stages, plans, commits, growth
+corpora      corpora in their native formats
+annotation   what becomes of text before and while it is annotated
+collection   every neuron's exact top-K sentences
+miners       frequent patterns, fast
+mining       signatures: the patterns judged against the corpus
+analysis     neurons compared: vectors, clusters, facets, rankings
+evaluation   how well signatures tell unseen sentences
+triggers     where in a sentence an activation sits
+signature    one neuron's signature, read and put into words
+find         from a pattern to the neurons that respond
+figures      pictures
+report       the static site
+
+Beside them stands what all of these use: errors, neurons' names, tables, storage, progress, checkpoints.
+"""
 
 __version__ = "0.1.0"

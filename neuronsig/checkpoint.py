@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from neuronsig.config import ModelConfig
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.rundir import fingerprint_files, resolve_model_path
+from neuronsig.run.plan import fingerprint_files
 
 TOKENIZER_FILES = ("config.json", "tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json")
 WEIGHT_FILES = ("config.json", "*.safetensors", "*.safetensors.index.json")
@@ -31,6 +32,26 @@ class TokenizerSpec:
     max_tokens: int
     prefix_tokens: int
     suffix_tokens: int
+
+
+def resolve_model_path(path: str, key: str) -> str:
+    """`package:NAME/folder` as the folder inside an installed package; other paths and hub names unchanged.
+
+    Raises ConfigError when the package is not installed.
+    """
+    if not path.startswith("package:"):
+        return path
+    package, _, rest = path.removeprefix("package:").partition("/")
+    try:
+        files = metadata.files(package.replace("_", "-")) or []
+    except metadata.PackageNotFoundError:
+        raise ConfigError(
+            f"{key}={path}: package {package.replace('_', '-')} is not installed; pip install it"
+        ) from None
+    for file in files:
+        if file.parts[0] == package:
+            return str(Path(str(file.locate())).resolve().parents[len(file.parts) - 2].joinpath(rest))
+    raise ConfigError(f"{key}={path}: package {package} holds no such folder")
 
 
 def model_folder(path: str, key: str, patterns: tuple[str, ...]) -> Path:

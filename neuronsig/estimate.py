@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from neuronsig.collection.shards import committed_keys, in_flight, shard_sizes
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError
-from neuronsig.shards import committed_keys, in_flight, shard_sizes
 
 # Measured on samples of the six corpora (401,241 sentences of 23.7 tokens) with MiniLM at K = 10,000: bytes on disk.
 SENTENCE_BYTES = 117.0

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from neuronsig.analysis.vectors import Floats
 from neuronsig.errors import ConfigError
-from neuronsig.vectors import Floats
 
 ITERATIONS = 100
 

@@ -18,8 +18,8 @@ from ray.data import ActorPoolStrategy, DataContext
 from ray.util.metrics import Counter, Gauge
 
 from neuronsig import errors
-from neuronsig.commits import Marker, all_committed, sweep
 from neuronsig.errors import InputError, MachineError, NeuronsigError
+from neuronsig.run.commits import Marker, all_committed, sweep
 from neuronsig.storage import location
 from neuronsig_ray.job import Job
 from neuronsig_ray.prepare import require_same_machine

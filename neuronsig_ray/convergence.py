@@ -16,13 +16,13 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import ray
 
-from neuronsig.commits import Marker, commit, committed, unique_name
-from neuronsig.convergence import CONVERGENCE, TOP, ShardUpdates, add_shard, table
+from neuronsig.collection.convergence import CONVERGENCE, TOP, ShardUpdates, add_shard, table
+from neuronsig.collection.topk import dense
 from neuronsig.figures.convergence import convergence_figure
 from neuronsig.figures.style import save
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.commits import Marker, commit, committed, unique_name
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import absolute, join, location, parquet_file, read_parquet, written
-from neuronsig.topk import dense
 from neuronsig_ray.job import Job
 from neuronsig_ray.reduce import base_group, run_tasks
 

@@ -21,10 +21,10 @@ from gensim.models.fasttext import FastTextKeyedVectors, load_facebook_vectors
 from gensim.models.keyedvectors import KeyedVectors
 from numpy.typing import NDArray
 
+from neuronsig.analysis.vectors import Floats
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.storage import local_copy, location, parquet_file
-from neuronsig.vectors import Floats
 
 TRAIN = "train"
 MODEL_FILE = "words.model"

@@ -13,13 +13,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import ray
 
-from neuronsig.commits import commit, committed, unique_name
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import votes_of
 from neuronsig.evaluation.judging import Signature, judge_block
 from neuronsig.evaluation.text import COLUMNS, Text
-from neuronsig.holdout import is_held_out
+from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
+from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage import location, parquet_file, parquet_source, read_parquet
 from neuronsig.tables import EVALUATION, PROFILES, SENTENCES, SIGNATURES, check_table, table_files
 from neuronsig_ray.heldout import Block, read_block

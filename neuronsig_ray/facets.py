@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 
+from neuronsig.analysis.facets import CorpusWords, find_facets, key_words
+from neuronsig.analysis.vectors import Doubles, Ints, Membership, sentence_vectors
 from neuronsig.config import AnalysisConfig
-from neuronsig.facets import CorpusWords, find_facets, key_words
-from neuronsig.holdout import uniform
+from neuronsig.mining.holdout import uniform
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.storage import absolute, local_copy, location, parquet_file
-from neuronsig.vectors import Doubles, Ints, Membership, sentence_vectors
 from neuronsig_ray.vectors import BLOCK_SENTENCES, TopLists, WordSource, first_of, opened_words
 
 CORPUS_SENTENCES = 200_000

@@ -19,13 +19,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.commits import commit, committed, unique_name
-from neuronsig.heartbeat import Heartbeat
-from neuronsig.holdout import is_held_out
+from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
+from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.run.heartbeat import Heartbeat
 from neuronsig.storage import location, parquet_file
 from neuronsig_ray.job import Job
-from neuronsig_ray.memory import keep_few_kernels, peak_bytes
+from neuronsig_ray.memory import peak_bytes
 from neuronsig_ray.model import InspectedModel
 from neuronsig_ray.scorer import Replica, ShardText, read_shard
 
@@ -78,7 +78,6 @@ class HeldOutReplica(Replica):
 
     def _load(self) -> None:
         job = self.job
-        keep_few_kernels()
         self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling)
 
     def shard(self, index: int) -> dict[str, Any]:

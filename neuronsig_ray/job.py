@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from neuronsig.collection.shards import Shard
 from neuronsig.neuron import Neuron
-from neuronsig.shards import Shard
 from neuronsig.storage import location
 
 # One row a neuron; one row group for each group of units, so that a reducer reads one group of many files.

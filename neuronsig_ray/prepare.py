@@ -10,10 +10,10 @@ from typing import Any
 import ray
 
 from neuronsig.checkpoint import TokenizerSpec, weights_fingerprint
+from neuronsig.collection.shards import BATCH_PLAN, ShardPlan, committed_keys, in_flight
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
-from neuronsig.rundir import RunDirectory
-from neuronsig.shards import BATCH_PLAN, ShardPlan, committed_keys, in_flight
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import absolute
 from neuronsig_ray.attention import attention_in_use
 from neuronsig_ray.job import Group, Job
@@ -70,13 +70,14 @@ def make_plan(
     tokenizer: TokenizerSpec,
     tokenized: str,
     folder: Path,
+    weights: str,
     groups: tuple[Group, ...],
     device: DeviceClass,
 ) -> dict[str, Any]:
-    """All that determines the table; not the number of replicas, which cannot change it."""
+    """All that determines the table, `weights` by their fingerprint; not the number of replicas."""
     collect = config.collect
     return {
-        "weights": weights_fingerprint(folder),
+        "weights": weights,
         "tokenizer": tokenizer.name,
         "inputs": {f"tokenize/{tokenizer.name}": tokenized},
         "versions": {name: metadata.version(name) for name in ("torch", "transformers")},
@@ -103,6 +104,7 @@ def make_job(
     shards: ShardPlan,
     fingerprint: str,
     folder: Path,
+    weights: str,
     device: DeviceClass,
     groups: tuple[Group, ...],
     threads: int,
@@ -126,7 +128,7 @@ def make_job(
         sentences=shards.sentences,
         shards=tuple(shards.shards),
         device_name=device.name,
-        weights=weights_fingerprint(folder),
+        weights=weights,
     )
 
 

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import ray
 from ray.exceptions import RayTaskError
 
-from neuronsig.commits import commit, committed, unique_name
+from neuronsig.collection.ladder import rungs
+from neuronsig.collection.topk import EMPTY, Keys, dense, merge, pack, ragged, union, unpack
 from neuronsig.errors import InputError, MachineError, NeuronsigError
-from neuronsig.ladder import rungs
+from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage import absolute, join, location, parquet_file
 from neuronsig.tables import TOPK
-from neuronsig.topk import EMPTY, Keys, dense, merge, pack, ragged, union, unpack
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.scorer import keys_table, keys_writer
 from neuronsig_ray.thresholds import in_job_order
@@ -116,7 +116,7 @@ _ENCODING: dict[str, Any] = {
 
 
 def base_ladder(job: Job, folder: Path) -> npt.NDArray[np.float32]:
-    """What the lists of the finished table say of thresholds (neuronsig.ladder), (rows, ranks) float32."""
+    """What the lists of the finished table say of thresholds (neuronsig.collection.ladder), (rows, ranks) float32."""
     groups = [rungs(*ragged(base_group(job, folder, position)), job.k) for position in range(len(job.groups))]
     return in_job_order(job, groups)
 

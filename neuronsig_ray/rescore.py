@@ -16,10 +16,10 @@ import ray
 import torch
 from torch import Tensor
 
+from neuronsig.collection.shards import rectangles
+from neuronsig.collection.topk import Keys, pack
 from neuronsig.errors import NeuronsigError
-from neuronsig.shards import rectangles
 from neuronsig.storage import location
-from neuronsig.topk import Keys, pack
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.scorer import Replica, ShardText, read_shard
 

@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from neuronsig.commits import commit, committed, unique_name
+from neuronsig.collection.ladder import rungs
+from neuronsig.collection.shards import Shard, rectangles
+from neuronsig.collection.topk import Keys, ragged
 from neuronsig.errors import InputError
-from neuronsig.heartbeat import Heartbeat
-from neuronsig.ladder import rungs
-from neuronsig.shards import Shard, rectangles
+from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.run.heartbeat import Heartbeat
 from neuronsig.storage import location, read_bytes
-from neuronsig.topk import Keys, ragged
 from neuronsig_ray.job import SHARD_TOPK, Group, Job
 from neuronsig_ray.memory import give_back, keep_few_kernels, peak_bytes, reuse_blocks
 from neuronsig_ray.model import InspectedModel
@@ -83,19 +83,20 @@ class Replica:
 
     What a replica remembers between shards, its thresholds, only makes it faster: each is a score that K real
     sentences of other shards reach, so a lost or stale one can be too low but never wrong. They come from shards of
-    lower index alone, so that a commit holds all that its shard adds to those before it (see neuronsig.convergence).
+    lower index alone, so that a commit holds all that its shard adds to those before it (see
+    neuronsig.collection.convergence).
     """
 
     def __init__(self, job: Job, watch: Watch = lambda done: None) -> None:
         self.job, self.watch = job, watch
         reuse_blocks()
+        keep_few_kernels()
         self._device = ThreadPoolExecutor(1, "scoring", torch.set_num_threads, (job.threads or 1,))
         self._sorters = ThreadPoolExecutor(job.threads or 1, "sorting")
         self._device.submit(self._load).result()
 
     def _load(self) -> None:
         job = self.job
-        keep_few_kernels()
         self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling)
         self.top = ShardTopK(job.rows, job.k, max(shard.sentences for shard in job.shards), job.device)
         self.thresholds = SharedThresholds(job)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from neuronsig.collection.topk import MAX_ID, Keys
 from neuronsig.miners.compiled import compiled
-from neuronsig.topk import MAX_ID, Keys
 
 # torch has no ordering for uint64: keys live here as int64 with the top bit flipped, which keeps their order.
 _TOP_BIT = np.uint64(1 << 63)
@@ -159,7 +159,7 @@ def _shape(rows: int, k: int, most_sentences: int) -> tuple[int, int]:
 
 
 def _keys(scores: Tensor, ids: Tensor) -> Tensor:
-    """Packed keys of neuronsig.topk with the top bit flipped, int64, of scores (..., n) and ids (n,)."""
+    """Packed keys of neuronsig.collection.topk with the top bit flipped, int64, of scores (..., n) and ids (n,)."""
     bits = (scores + 0.0).view(torch.int32)
     high = bits ^ ((bits >> 31) & 0x7FFFFFFF)
     return (high.to(torch.int64) << 32) | (MAX_ID - ids)

@@ -21,13 +21,12 @@ import ray
 
 from neuronsig.config import MiningConfig, StabilityConfig
 from neuronsig.errors import InputError
-from neuronsig.holdout import is_held_out
-from neuronsig.matching import Strata
 from neuronsig.miners.counting import CountingTrie, count_sequences
 from neuronsig.miners.found import Limits
-from neuronsig.miners.kinds import least_support, limits_of
-from neuronsig.neuron import Neuron
-from neuronsig.stability import (
+from neuronsig.mining.holdout import is_held_out
+from neuronsig.mining.kinds import least_support, limits_of
+from neuronsig.mining.matching import Strata
+from neuronsig.mining.stability import (
     HALVES,
     KINDS,
     Codes,
@@ -40,6 +39,7 @@ from neuronsig.stability import (
     rank_biased_overlap,
     signature,
 )
+from neuronsig.neuron import Neuron
 from neuronsig.storage import absolute, location, parquet_file, written
 from neuronsig_ray.facets import lowered
 from neuronsig_ray.vectors import BLOCK_SENTENCES, first_of

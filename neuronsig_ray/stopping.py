@@ -1,16 +1,16 @@
-"""The early stop of a collection: the rule of neuronsig.settling, carried to committed shards in plan order."""
+"""The early stop of a collection: neuronsig.collection.settling, carried to committed shards in plan order."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 from typing import Any
 
-from neuronsig.commits import committed
+from neuronsig.collection.convergence import TOP
+from neuronsig.collection.settling import Settling, StopRule
+from neuronsig.collection.topk import Keys, dense
 from neuronsig.config import CollectConfig
-from neuronsig.convergence import TOP
-from neuronsig.settling import Settling, StopRule
+from neuronsig.run.commits import committed
 from neuronsig.storage import location, parquet_file
-from neuronsig.topk import Keys, dense
 from neuronsig_ray.job import Job
 
 

@@ -1,7 +1,8 @@
 """The thresholds of a replica: what shards of lower index, committed or its own, say of every neuron's K-th best score.
 
-Each commit has a small file of scores beside its lists (neuronsig.ladder). A replica reads those that are new before it
-scores a shard; one that is missing or not what its marker says is passed over, for thresholds only save work.
+Each commit has a small file of scores beside its lists (neuronsig.collection.ladder). A replica reads those that are
+new before it scores a shard; one that is missing or not what its marker says is passed over, for thresholds only save
+work.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-from neuronsig.commits import unique_name
-from neuronsig.ladder import Ladder, Scores, ranks
+from neuronsig.collection.ladder import Ladder, Scores, ranks
+from neuronsig.run.commits import unique_name
 from neuronsig.storage import atomic_write, list_files, location, read_bytes
 from neuronsig_ray.job import BASE, Job
 

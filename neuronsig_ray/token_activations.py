@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from neuronsig.commits import commit, committed, unique_name
+from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage import location, parquet_file
 from neuronsig_ray.job import Job
 from neuronsig_ray.memory import keep_few_kernels

@@ -10,7 +10,7 @@ import numpy as np
 import ray
 import torch
 
-from neuronsig.dominance import Strongest, strongest_tokens
+from neuronsig.collection.dominance import Strongest, strongest_tokens
 from neuronsig.neuron import Neuron
 from neuronsig_ray.job import Job
 from neuronsig_ray.rescore import PlainScorer, ask

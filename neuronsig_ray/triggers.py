@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
-from neuronsig.commits import commit, committed, unique_name
 from neuronsig.config import TriggersConfig
 from neuronsig.neuron import Neuron
+from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage import location
 from neuronsig.tables import DETECTORS, TRIGGERS
 from neuronsig.triggers.cover import Patterns, cover

@@ -11,10 +11,7 @@ from typing import Any
 import numpy as np
 import ray
 
-from neuronsig.neuron import Neuron
-from neuronsig.storage import absolute, location, parquet_file, read_parquet
-from neuronsig.tables import TOPK, iter_tables
-from neuronsig.vectors import (
+from neuronsig.analysis.vectors import (
     Doubles,
     Membership,
     NeuronSums,
@@ -23,6 +20,9 @@ from neuronsig.vectors import (
     sentence_block,
     unit_vectors,
 )
+from neuronsig.neuron import Neuron
+from neuronsig.storage import absolute, location, parquet_file, read_parquet
+from neuronsig.tables import TOPK, iter_tables
 from neuronsig_ray.embeddings import GensimVectors, open_vectors
 
 BLOCK_SENTENCES = 16_384

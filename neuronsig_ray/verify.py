@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import ray
 
+from neuronsig.collection.spot_check import StoredRow, missing_entries, tolerance
+from neuronsig.collection.topk import Keys, pack, unpack
+from neuronsig.collection.verify import Check, GroupFile, Ids
 from neuronsig.config import RayConfig
 from neuronsig.progress import task
-from neuronsig.spot_check import StoredRow, missing_entries, tolerance
-from neuronsig.topk import Keys, pack, unpack
-from neuronsig.verify import Check, GroupFile, Ids
 from neuronsig_ray.job import Job
 from neuronsig_ray.model import device_class
 from neuronsig_ray.rescore import BatchScorer, PlainScorer, ask

@@ -21,10 +21,10 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from neuronsig import sentences as rules
+from neuronsig.annotation import sentences as rules
+from neuronsig.checkpoint import resolve_model_path
 from neuronsig.config import AnnotatorConfig
 from neuronsig.errors import InputError
-from neuronsig.rundir import resolve_model_path
 from neuronsig.tables import SENTENCES
 from spark_jobs.paths import uri
 
@@ -170,7 +170,7 @@ def annotate(batch: DataFrame, pipeline: PipelineModel, partitions: int) -> Data
 
 
 def one_root(heads: Column) -> Column:
-    """`neuronsig.sentences.one_root` as a column expression."""
+    """`neuronsig.annotation.sentences.one_root` as a column expression."""
     root = F.array_position(heads, 0).cast("int")
     return F.transform(heads, lambda head, index: F.when((head == 0) & (index + 1 != root), root).otherwise(head))
 

@@ -16,11 +16,11 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from neuronsig.annotation.sentences import DUPLICATE, NEAR_DUPLICATE, REASONS
 from neuronsig.config import AnnotatorConfig, CorpusConfig
 from neuronsig.errors import InputError
 from neuronsig.progress import say, task
-from neuronsig.rundir import atomic_write, remove
-from neuronsig.sentences import DUPLICATE, NEAR_DUPLICATE, REASONS
+from neuronsig.storage import atomic_write, remove
 from spark_jobs import annotate
 from spark_jobs.annotators import load_parser, load_tagger
 from spark_jobs.near_duplicates import without_near_duplicates

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from sparknlp.annotator import DependencyParserModel, PerceptronModel
 
 from neuronsig.errors import ConfigError, InputError, MachineError
-from neuronsig.rundir import fingerprint_files
+from neuronsig.run.plan import fingerprint_files
 from neuronsig.storage import is_local, is_whole, written_folder
 from spark_jobs.paths import uri
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from neuronsig.near_duplicates import buckets, jaccard, signatures
+from neuronsig.annotation.near_duplicates import buckets, jaccard, signatures
 
 _ORDER = ("corpus_order", "doc_id", "position", "key")
 _BATCH = 1024

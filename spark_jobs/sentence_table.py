@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neuronsig.sentences import batches
+from neuronsig.annotation.sentences import batches
 from neuronsig.storage import atomic_write, delete_files, list_files, move, read_bytes, remove
 
 

@@ -24,7 +24,8 @@ from pyspark.conf import SparkConf
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
-from neuronsig.config import SparkConfig, environment_int
+from neuronsig.config import SparkConfig
+from neuronsig.config.fields import environment_int
 from neuronsig.errors import MachineError
 from neuronsig.progress import say
 

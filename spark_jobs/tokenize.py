@@ -22,12 +22,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.checkpoint import TokenizerSpec
-from neuronsig.commits import all_committed, commit
+from neuronsig.collection.shards import Shard, ShardPart, ShardPlan, shard_of, shard_sizes
+from neuronsig.collection.topk import MAX_ID
 from neuronsig.errors import InputError
-from neuronsig.shards import Shard, ShardPart, ShardPlan, shard_of, shard_sizes
+from neuronsig.run.commits import all_committed, commit
 from neuronsig.storage import list_files, location, read_bytes
 from neuronsig.tables import TOKENIZED
-from neuronsig.topk import MAX_ID
 from spark_jobs.paths import uri
 
 COUNTS = ("truncated", "dropped_empty")

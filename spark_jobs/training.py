@@ -5,7 +5,7 @@ its source (5.5.3) and confirmed by measurement. It does not read the `pos` colu
 asks a tagger of its own, which that estimator fills with a dictionary of unambiguous words and never trains, so
 that every other word gets the first tag of the list. And its averaged weights are rounded toward zero. Here that
 tagger is trained, the parser learns on tags predicted by taggers that did not see the sentence (jackknifing, as
-at use time), and the weights are kept exact (`neuronsig.treebank.pruned`).
+at use time), and the weights are kept exact (`neuronsig.annotation.treebank.pruned`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sparknlp.annotator import (
 from sparknlp.base import DocumentAssembler
 from sparknlp.training import POS
 
-from neuronsig.treebank import (
+from neuronsig.annotation.treebank import (
     Word,
     agreement,
     count_weights,
@@ -60,7 +60,7 @@ class TrainedParser:
         return count_weights(self.tagger) + count_weights(self.moves)
 
     def pruned(self, least: float) -> TrainedParser:
-        """Weights made exact and those below `least` dropped (`neuronsig.treebank.pruned`)."""
+        """Weights made exact and those below `least` dropped (`neuronsig.annotation.treebank.pruned`)."""
         return TrainedParser(list(pruned(self.tagger, least)), list(pruned(self.moves, least)))
 
 

@@ -19,8 +19,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.dominance import OUTLIERS
-from neuronsig.rundir import RunDirectory, library_versions
+from neuronsig.collection.dominance import OUTLIERS
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import library_versions
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
 
 MODEL = "minilm"
@@ -336,7 +337,7 @@ DOMINATED = {
     "token_place": "first",
     "flags": "word token",
 }
-"""A row of neuronsig.dominance.OUTLIERS, at a share of 0.6."""
+"""A row of neuronsig.collection.dominance.OUTLIERS, at a share of 0.6."""
 
 
 def add_outliers(run: RunDirectory, rows: list[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib.metadata
 import re
 import sys
@@ -58,6 +59,20 @@ def test_extras_declare_what_their_packages_import(rooms, extras):
             if not {normal(name) for name in distributions.get(module, [module])} & declared:
                 missing[module] = file
     assert missing == {}
+
+
+def test_no_package_of_neuronsig_imports_one_that_imports_it():
+    house = ROOT / "neuronsig"
+    packages = {path.name for path in house.iterdir() if (path / "__init__.py").exists()}
+    assert {"run", "config", "collection", "mining"} <= packages
+    needs: dict[str, set[str]] = {}
+    for file in house.rglob("*.py"):
+        # Packages stand above what is at the top, or beside it: a file there is a room of its own.
+        room = file.relative_to(house).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neuronsig."):
+                needs.setdefault(room, set()).add(node.module.split(".")[1])
+    graphlib.TopologicalSorter({room: needed - {room} for room, needed in needs.items()}).prepare()
 
 
 def test_the_default_word_pieces_come_with_spark():

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
-from neuronsig.config import FORMATS, SourceConfig
+from neuronsig.config import SourceConfig
+from neuronsig.config.text import FORMATS
 from neuronsig.corpora import (
     csv_file,
     documentation,

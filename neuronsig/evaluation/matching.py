@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neuronsig.evaluation.text import Codes, Items
 from neuronsig.miners.compiled import compiled
+from neuronsig.miners.found import grow
 from neuronsig.miners.sequences import FAR
 from neuronsig.miners.trees import Forest
 
@@ -202,10 +203,7 @@ def find_items(items, at, offsets, codes, bounds, first, by_rarest, ordered, max
                                 break
                 if held:
                     if n == len(pattern):
-                        larger_pattern, larger_sentence = np.empty(2 * n, np.int32), np.empty(2 * n, np.int32)
-                        for i in range(n):
-                            larger_pattern[i], larger_sentence[i] = pattern[i], sentence[i]
-                        pattern, sentence = larger_pattern, larger_sentence
+                        pattern, sentence = grow(pattern, n), grow(sentence, n)
                     pattern[n], sentence[n] = p, s
                     n += 1
     return pattern[:n].copy(), sentence[:n].copy()
@@ -270,10 +268,7 @@ def find_subtrees(word, tag, first_child, last_child, trees, codes, parent, boun
                             break
                 if held:
                     if n == len(pattern):
-                        larger_pattern, larger_sentence = np.empty(2 * n, np.int32), np.empty(2 * n, np.int32)
-                        for i in range(n):
-                            larger_pattern[i], larger_sentence[i] = pattern[i], sentence[i]
-                        pattern, sentence = larger_pattern, larger_sentence
+                        pattern, sentence = grow(pattern, n), grow(sentence, n)
                     pattern[n], sentence[n] = p, s
                     n += 1
     return pattern[:n].copy(), sentence[:n].copy()

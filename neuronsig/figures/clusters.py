@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from neuronsig.clusters import Agreement, contingency
+from neuronsig.analysis.clusters import Agreement, contingency
 from neuronsig.figures.style import INK, dress, layer_colormap, layer_ticks, new_figure, styled
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from neuronsig.convergence import ALL
+from neuronsig.collection.convergence import ALL
 from neuronsig.figures.style import INK, dress, layer_colours, new_figure, styled
 
 

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from matplotlib.figure import Figure
 
-from neuronsig.clusters import Agreement
+from neuronsig.analysis.clusters import Agreement
+from neuronsig.analysis.rankings import field_counts, field_names, sentiment_sd
 from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import TOTAL, corpora_overview, shares_by_layer
 from neuronsig.figures.layers import length_map, ranking_by_layer
 from neuronsig.figures.style import save
 from neuronsig.neuron import SITES
-from neuronsig.rankings import field_counts, field_names, sentiment_sd
 
 MOST_VALUES = 24
 

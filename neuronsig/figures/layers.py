@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from neuronsig.analysis.rankings import rank_from_most
 from neuronsig.figures.style import (
     INK,
     MUTED,
@@ -20,7 +21,6 @@ from neuronsig.figures.style import (
     nothing_to_show,
     styled,
 )
-from neuronsig.rankings import rank_from_most
 
 
 @styled

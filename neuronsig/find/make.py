@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from neuronsig.errors import InputError, MachineError
-from neuronsig.exclusive import HeldError, exclusive
 from neuronsig.find.home import identity, index_file
 from neuronsig.find.index import build_index
 from neuronsig.progress import say
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.storage import reason, written
 from neuronsig.tables import SIGNATURES, check_table
 

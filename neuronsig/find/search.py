@@ -15,6 +15,7 @@ from neuronsig.errors import ConfigError, InputError
 from neuronsig.find.query import SEQUENCE, SET, TREE, VALUE, Query, in_order, parse, shown, tree_within
 from neuronsig.miners.brackets import brackets, nodes_of
 from neuronsig.neuron import Neuron
+from neuronsig.signature.frequency import reference, share
 
 SEPARATOR = "\x1f"
 """Between the items of a pattern in the index."""
@@ -47,14 +48,12 @@ class Hit:
     @property
     def share(self) -> float:
         """Relative frequency with the neuron, 0 to 1."""
-        return self.f1 / self.n1 if self.n1 else 0.0
+        return share(self.f1, self.n1)
 
     @property
     def reference(self) -> float | None:
         """Relative frequency in the reference, matched where there is one; None without a reference."""
-        if self.matched is not None:
-            return self.matched
-        return self.f2 / self.n2 if self.n2 else None
+        return reference(self.f2, self.n2, self.matched)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
     sequences   words or tags in order, over gaps (P1 3.2: PrefixSpan)
     itemsets    words, tags and metadata values that occur together (FPGrowth)
     subtrees    parts of syntax trees (P2 step 3: FREQT)
-    kinds       the five kinds of patterns: what of a sentence each is made of
+    patterns    patterns as a prefix tree
     counting    in how many sentences given patterns occur
-    trees       dependency and constituency trees as arrays, and as brackets
+    trees       dependency and constituency trees as arrays
+    brackets    trees as text
     found       what a miner returns: the patterns, their supports, and the support that was applied
     reference   the definitions, slow: what the tests compare with
+    compiled    the compiler of the inner loops
 
+What of a sentence the five kinds of patterns are made of is `neuronsig.mining.kinds`.
 Import the module you need: this package imports none of them, because most of them start numba.
 """

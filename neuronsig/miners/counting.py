@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.found import ROOM, Codes, Limits, grow, more_rows
+from neuronsig.miners.patterns import Pattern, PatternTrie
 from neuronsig.miners.sequences import FAR, keep_items, kernel_limits
 from neuronsig.miners.subtrees import numbered
 from neuronsig.miners.trees import Forest
-from neuronsig.patterns import Pattern, PatternTrie
 
 BLOCK_ITEMS = 1 << 18
 """Items or nodes taken through the patterns at once; keeps memory flat."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.config import require
+from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
 
 Codes = NDArray[np.int64]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.config import require
+from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.found import (
     ROOM,

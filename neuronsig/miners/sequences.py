@@ -19,7 +19,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.config import require
+from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.found import (
     ROOM,

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from neuronsig.config import require
+from neuronsig.config.fields import require
 from neuronsig.errors import InputError
 from neuronsig.miners.brackets import brackets, nodes_of
 from neuronsig.miners.compiled import compiled

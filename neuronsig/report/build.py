@@ -14,7 +14,6 @@ import jinja2
 from neuronsig import __version__
 from neuronsig.config import ReportConfig
 from neuronsig.neuron import Neuron
-from neuronsig.neuron_view import NeuronView
 from neuronsig.progress import task
 from neuronsig.report.dominated import DominatedPage, dominated_pages
 from neuronsig.report.featured import choose_featured, choose_silent
@@ -23,24 +22,15 @@ from neuronsig.report.overview import overview
 from neuronsig.report.render import environment
 from neuronsig.report.search_index import SearchIndex
 from neuronsig.report.site_data import Line, kinds_by_layer, write_labels, write_map
-from neuronsig.rundir import RunDirectory, fingerprint_files
-from neuronsig.signature_reader import SignatureReader
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import fingerprint_files
+from neuronsig.signature.reader import SignatureReader
+from neuronsig.signature.summary import Description, describe
+from neuronsig.signature.view import NeuronView
 from neuronsig.storage import atomic_write, files_below, written_folder
-from neuronsig.summary import Description, describe
 
 PACKAGE = Path(__file__).resolve().parent
-READING = (
-    "signature_reader",
-    "dominance",
-    "findings",
-    "folded",
-    "neuron_view",
-    "summary",
-    "telling",
-    "wording",
-    "highlight",
-    "mining_command",
-)
+READING = (*sorted((PACKAGE.parent / "signature").glob("*.py")), PACKAGE.parent / "collection" / "dominance.py")
 """Modules beside the report's own that decide what a page says."""
 
 
@@ -58,8 +48,7 @@ class ReportSummary:
 def inputs_fingerprint() -> str:
     """Fingerprint of the templates and the code that fill them, so that a newer version is built anew."""
     files = [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")]
-    files += [PACKAGE.parent / f"{name}.py" for name in READING]
-    return fingerprint_files(files)
+    return fingerprint_files([*files, *READING])
 
 
 def build(run: RunDirectory, model: str, config: ReportConfig) -> ReportSummary:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neuronsig.dominance import LARGE, RARE
+from neuronsig.collection.dominance import LARGE, RARE
 from neuronsig.report.site_data import Line
-from neuronsig.summary import percent
-from neuronsig.wording import DOMINATING, dominating
+from neuronsig.signature.summary import percent
+from neuronsig.signature.wording import DOMINATING, dominating
 
 NOTES = {
     "token": "The share is of the absolute activation of the neuron's first {asked} sentences, on the strongest token "

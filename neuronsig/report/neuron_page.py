@@ -6,13 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from neuronsig.folded import Entry, folded
 from neuronsig.neuron import Neuron
-from neuronsig.neuron_view import Evidence, NeuronView
 from neuronsig.report.site_data import group_slug, group_title
-from neuronsig.signature_reader import SignatureReader
-from neuronsig.summary import Description
-from neuronsig.wording import detector_text, dominance_text, effects_text, facets_text, score_text, stability_text
+from neuronsig.signature.folded import Entry, folded
+from neuronsig.signature.reader import SignatureReader
+from neuronsig.signature.summary import Description
+from neuronsig.signature.view import Evidence, NeuronView
+from neuronsig.signature.wording import (
+    detector_text,
+    dominance_text,
+    effects_text,
+    facets_text,
+    score_text,
+    stability_text,
+)
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 30, 18, 16, 8, 8
 PATTERN_KINDS = (

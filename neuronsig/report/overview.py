@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.neuron import SITE_NAMES, SITES, Neuron
-from neuronsig.rundir import RunDirectory
-from neuronsig.signature_reader import SignatureReader
+from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.reader import SignatureReader
 from neuronsig.storage import list_files, read_bytes
 
 CAPTIONS = {

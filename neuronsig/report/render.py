@@ -8,11 +8,11 @@ from functools import lru_cache
 
 import jinja2
 
-from neuronsig.folded import Entry, drawn_tree
-from neuronsig.highlight import cut_segments
-from neuronsig.neuron_view import Segment, SentenceView
-from neuronsig.summary import percent
-from neuronsig.wording import DOMINATING, dominance_text
+from neuronsig.signature.folded import Entry, drawn_tree
+from neuronsig.signature.highlight import cut_segments
+from neuronsig.signature.summary import percent
+from neuronsig.signature.view import Segment, SentenceView
+from neuronsig.signature.wording import DOMINATING, dominance_text
 
 CHARACTERS = 600
 FORBIDDEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff]")

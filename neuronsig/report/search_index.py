@@ -11,9 +11,9 @@ import re
 import unicodedata
 from pathlib import Path
 
-from neuronsig.neuron_view import Evidence, NeuronView
 from neuronsig.report.site_data import write_script
-from neuronsig.summary import Description
+from neuronsig.signature.summary import Description
+from neuronsig.signature.view import Evidence, NeuronView
 
 CODES = ("words", "word_sequence", "mixed_sequence", "pos", "pos_sequence", "itemset", "subtree", "metadata", "label")
 COMMON = 0.25

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.neuron import Neuron
-from neuronsig.neuron_view import DominanceView, NeuronView
-from neuronsig.summary import KINDS, Description
+from neuronsig.signature.summary import KINDS, Description
+from neuronsig.signature.view import DominanceView, NeuronView
 
 LABEL_CHUNK = 256
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

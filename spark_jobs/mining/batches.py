@@ -14,9 +14,9 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from neuronsig.profiles import neuron_of
+from neuronsig.mining.profiles import neuron_of
 from neuronsig.progress import task
-from neuronsig.rundir import fingerprint_of
+from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage import atomic_write, read_bytes, remove
 from spark_jobs.paths import uri
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from neuronsig.holdout import is_held_out
-from neuronsig.miners.kinds import Sentences
-from neuronsig.moments import RELATIVE, Places, TokenMoments, design_effect, tag_sums
-from neuronsig.profiles import Dictionary
-from neuronsig.profiling import Corpus
+from neuronsig.mining.holdout import is_held_out
+from neuronsig.mining.kinds import Sentences
+from neuronsig.mining.moments import RELATIVE, Places, TokenMoments, design_effect, tag_sums
+from neuronsig.mining.profiles import Dictionary
+from neuronsig.mining.profiling import Corpus
 from neuronsig.storage import read_parquet
 from spark_jobs.mining.grouped import read_sentences
 from spark_jobs.mining.lists import BROADCAST_SENTENCES

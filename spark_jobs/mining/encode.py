@@ -7,9 +7,9 @@ Encoded rows hold bytes, not arrays: Spark copies them in one go, and numpy read
     items   binary   int32 codes of the distinct words and the metadata values, ascending
     tags    binary   uint8 codes of the POS tags in text order
     heads   binary   int16 1-based heads in text order; empty for a sentence without a tree
-    stratum smallint code of neuronsig.matching.Strata: what the reference is matched in
+    stratum smallint code of neuronsig.mining.matching.Strata: what the reference is matched in
 
-Sentences that are held out (neuronsig.holdout) are in no row and no count.
+Sentences that are held out (neuronsig.mining.holdout) are in no row and no count.
 
 A word in fewer than `min_count` sentences of the corpus cannot be in `min_count` sentences of a neuron, so leaving
 it out changes no result.
@@ -31,9 +31,9 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from neuronsig.errors import InputError
-from neuronsig.holdout import is_held_out
-from neuronsig.matching import Strata
-from neuronsig.profiles import MAX_TAGS, OTHER, Dictionary
+from neuronsig.mining.holdout import is_held_out
+from neuronsig.mining.matching import Strata
+from neuronsig.mining.profiles import MAX_TAGS, OTHER, Dictionary
 from neuronsig.storage import atomic_write, read_parquet, remove
 from spark_jobs.paths import uri
 
@@ -54,7 +54,7 @@ def encode_sentences(
 ) -> Dictionary:
     """Write `folder/dictionary.parquet` and `folder/sentences/` unless they are there, and return the dictionary.
 
-    `holdout` is the share of sentences that are left out, `match` what strata are made of (neuronsig.matching).
+    `holdout` is the share of sentences that are left out, `match` what strata are made of (neuronsig.mining.matching).
     Metadata items are `domain` and every field but those of `metadata_skip`; of a field, the `metadata_max_values`
     values with most sentences that occur in `min_count` sentences or more are items of their own, and all others
     together are the value OTHER. Raises InputError when the table is empty or has more than 256 tags.

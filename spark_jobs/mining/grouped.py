@@ -18,8 +18,8 @@ from pyspark.sql import DataFrame
 from neuronsig.config import MiningConfig
 from neuronsig.errors import InputError
 from neuronsig.miners.found import Patterns
-from neuronsig.miners.kinds import KindCounter, Sentences, mine_kind
-from neuronsig.profiles import Dictionary
+from neuronsig.mining.kinds import KindCounter, Sentences, mine_kind
+from neuronsig.mining.profiles import Dictionary
 from spark_jobs.mining.batches import EVERY, PATTERNS
 from spark_jobs.mining.encode import binary_column, read_binary
 from spark_jobs.mining.lists import join_lists, whole

@@ -10,8 +10,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.errors import InputError
+from neuronsig.mining.profiles import LAYER_BITS, UNIT_BITS, neuron_of
 from neuronsig.neuron import SITES
-from neuronsig.profiles import LAYER_BITS, UNIT_BITS, neuron_of
 from spark_jobs.paths import uri
 
 BROADCAST_SENTENCES = 1_000_000
@@ -19,7 +19,7 @@ BROADCAST_SENTENCES = 1_000_000
 
 
 def neuron_column() -> Column:
-    """The code of `neuronsig.profiles.neuron_code`, from the columns site, layer, unit, sign."""
+    """The code of `neuronsig.mining.profiles.neuron_code`, from the columns site, layer, unit, sign."""
     site = F.lit(None).cast("bigint")
     for number, name in enumerate(SITES):
         site = F.when(F.col("site") == name, F.lit(number).cast("bigint")).otherwise(site)

@@ -26,12 +26,13 @@ from pyspark.ml.fpm import FPGrowth, PrefixSpan
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from neuronsig.config import MLLIB_KINDS, MiningConfig
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import MLLIB_KINDS
 from neuronsig.miners.found import Patterns, PrefixTree, one_item_less, raise_support, select, sentence_support
-from neuronsig.miners.kinds import Sentences, itemset_items, least_support, limits_of
-from neuronsig.patterns import subsequence_bound
-from neuronsig.profiles import Dictionary, neuron_of
-from neuronsig.rundir import remove
+from neuronsig.miners.patterns import subsequence_bound
+from neuronsig.mining.kinds import Sentences, itemset_items, least_support, limits_of
+from neuronsig.mining.profiles import Dictionary, neuron_of
+from neuronsig.storage import remove
 from spark_jobs.mining.batches import EVERY, PATTERNS
 from spark_jobs.mining.grouped import COLUMNS, counted_rows, pattern_rows, read_sentences
 from spark_jobs.mining.lists import join_lists

@@ -22,8 +22,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from neuronsig.config import MiningConfig
 from neuronsig.miners.found import Codes
-from neuronsig.miners.kinds import KINDS, KindCounter
-from neuronsig.profiles import Dictionary
+from neuronsig.mining.kinds import KINDS, KindCounter
+from neuronsig.mining.profiles import Dictionary
 from neuronsig.progress import task
 from neuronsig.storage import files_below, location, parquet_file, read_parquet
 from spark_jobs.mining.batches import EVERY

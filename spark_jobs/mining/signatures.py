@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError, InputError
+from neuronsig.mining.profiles import Dictionary, most_selective, neuron_code, neuron_of
+from neuronsig.mining.profiling import ProfileRules
 from neuronsig.neuron import Neuron
-from neuronsig.profiles import Dictionary, most_selective, neuron_code, neuron_of
-from neuronsig.profiling import ProfileRules
 from neuronsig.progress import task
-from neuronsig.rundir import fingerprint_of
+from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage import read_parquet, remove
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES, check_table
 from spark_jobs.mining.batches import EVERY, mine_batches, read_patterns

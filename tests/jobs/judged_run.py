@@ -13,9 +13,9 @@ from transformers import AutoModel
 
 from jobs import collect
 from neuronsig.checkpoint import load_tokenizer
-from neuronsig.compose import compose
 from neuronsig.config import Config
-from neuronsig.rundir import RunDirectory
+from neuronsig.config.compose import compose
+from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import PROFILES, SENTENCES, SIGNATURES
 from tests.neuronsig_ray.models import UNITS, VOCABULARY, WORDS, random_inputs, save_model, write_tokenized
 

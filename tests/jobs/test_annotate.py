@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import annotate, corpus_table, train_annotators
-from neuronsig.compose import compose
+from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, PlanMismatchError
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES, read_table
 from spark_jobs import annotation_steps
 from spark_jobs.sentence_table import claim

@@ -20,10 +20,10 @@ pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("ray", reason="ray is not installed")
 
 from jobs import annotate, append, collect, tokenize
-from neuronsig.compose import compose
+from neuronsig.collection.shards import ShardPlan, shard_of
+from neuronsig.config.compose import compose
 from neuronsig.errors import InputError, NeuronsigError, PlanMismatchError
-from neuronsig.rundir import RunDirectory
-from neuronsig.shards import ShardPlan, shard_of
+from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES, TOKENIZED, TOPK, read_table
 from tests.neuronsig_ray.models import save_model
 from tests.neuronsig_ray.oracle import assert_same_table

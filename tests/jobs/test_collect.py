@@ -13,11 +13,11 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from jobs import collect
 from neuronsig.checkpoint import load_tokenizer
-from neuronsig.compose import compose
+from neuronsig.collection.shards import ShardPlan
 from neuronsig.config import Config
+from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigError, PlanMismatchError
-from neuronsig.rundir import RunDirectory
-from neuronsig.shards import ShardPlan
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import remove
 from neuronsig_ray.model import device_class
 from neuronsig_ray.prepare import Machine, require_same_machine
@@ -70,7 +70,7 @@ def test_the_table_equals_brute_force_and_a_second_run_does_nothing(run, model):
     directory = RunDirectory(run)
     shards = ShardPlan.read(next((run / "tokenized").iterdir()))
     device = device_class(False, "float32", 1)
-    job = collect.make_job(config, directory, shards, "any", model, device, hidden(1, 2), 1)
+    job = collect.make_job(config, directory, shards, "any", model, "", device, hidden(1, 2), 1)
     assert_same_table(directory.topk("tiny"), brute_force(job))
     assert not directory.shards("tiny").exists()
     stamps = {path: path.stat().st_mtime_ns for path in directory.topk("tiny").rglob("*")}
@@ -112,7 +112,7 @@ def test_a_table_that_lost_a_file_is_made_again(run, model):
 def test_a_replica_on_another_kind_of_machine_or_with_other_weights_is_refused(run, model):
     shards = ShardPlan.read(next((run / "tokenized").iterdir()))
     device = device_class(False, "float32", 1)
-    job = collect.make_job(settings(run, model), RunDirectory(run), shards, "any", model, device, hidden(1, 2), 1)
+    job = collect.make_job(settings(run, model), RunDirectory(run), shards, "any", model, "", device, hidden(1, 2), 1)
     require_same_machine(job)
     with pytest.raises(MachineError, match=r"was started on cpu .*, the plan has cpu of another kind"):
         require_same_machine(dataclasses.replace(job, device_name="cpu of another kind"))

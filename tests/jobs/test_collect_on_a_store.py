@@ -12,10 +12,10 @@ pytest.importorskip("torch", reason="torch is not installed")
 from jobs import collect
 from neuronsig import storage
 from neuronsig.checkpoint import load_tokenizer
-from neuronsig.compose import compose
+from neuronsig.collection.shards import ShardPlan
 from neuronsig.config import Config
-from neuronsig.rundir import RunDirectory
-from neuronsig.shards import ShardPlan
+from neuronsig.config.compose import compose
+from neuronsig.run.directory import RunDirectory
 from tests.neuronsig_ray.models import hidden, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
@@ -61,6 +61,7 @@ def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brut
         ShardPlan.read(local.tokenized(name)),
         "any",
         model,
+        "",
         collect.machine_of(config, collect.Pool(1, 1, 0)).device,
         hidden(1, 2),
         1,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.download import run
-from neuronsig.compose import compose
 from neuronsig.config import Config
+from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError
 from tests.http_home import Home, serve
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from jobs.estimate import corpus_size, run
-from neuronsig.compose import compose
+from neuronsig.config.compose import compose
 from neuronsig.errors import InputError
 from tests.run_factory import change_stage, make_run
 

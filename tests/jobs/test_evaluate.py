@@ -15,34 +15,19 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from jobs import evaluate
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.holdout import is_held_out
+from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import EVALUATION, SENTENCES, read_table
 from neuronsig_ray.collect import score_shards
 from neuronsig_ray.heldout import HeldOutJob, HeldOutReplica, blocks_of, read_block
 from neuronsig_ray.job import Group
 from neuronsig_ray.rescore import PlainScorer
 from neuronsig_ray.session import Pool
-from tests.jobs.judged_run import HOLDOUT, UNIT, K, N, make_run, plant, settings, write_signatures
+from tests.jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures
 from tests.neuronsig_ray.models import UNITS, make_job, random_inputs
 
 pytestmark = pytest.mark.usefixtures("local_ray")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    return plant(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def mined(tmp_path_factory, model) -> Path:
-    return make_run(tmp_path_factory.mktemp("runs") / "run", model).root
-
-
-@pytest.fixture
-def run(mined, tmp_path) -> Path:
-    return Path(shutil.copytree(mined, tmp_path / "run"))
 
 
 def table_of(run: Path) -> dict[Neuron, dict]:

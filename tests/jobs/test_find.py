@@ -13,7 +13,7 @@ import pytest
 
 from jobs.find import main
 from neuronsig.find import make
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from tests.neuronsig.find.tables import write_signatures
 from tests.run_factory import FactoryRun, change_stage, make_run
 

@@ -8,9 +8,8 @@ from jobs.launch import launch
 from neuronsig.config import Config
 from neuronsig.errors import InputError
 
-JOBS = sorted(
-    path.stem for path in (Path(__file__).parents[2] / "jobs").glob("*.py") if path.stem not in ("__init__", "launch")
-)
+SHARED = ("__init__", "launch", "subject")
+JOBS = sorted(path.stem for path in (Path(__file__).parents[2] / "jobs").glob("*.py") if path.stem not in SHARED)
 
 
 def run_job(*words: str) -> subprocess.CompletedProcess[str]:

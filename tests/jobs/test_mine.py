@@ -7,7 +7,7 @@ import pytest
 
 from jobs.launch import launch
 from jobs.mine import SECTIONS, run
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SIGNATURES, read_table
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, write_run
 

@@ -17,9 +17,9 @@ from transformers import AutoModel
 
 from jobs import collect, outliers
 from neuronsig.checkpoint import load_tokenizer
-from neuronsig.dominance import OUTLIERS, strongest_tokens
+from neuronsig.collection.dominance import OUTLIERS, strongest_tokens
 from neuronsig.errors import InputError
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from tests.jobs.test_verify import settings, write_sentences
 from tests.neuronsig_ray.models import UNITS, random_inputs, save_model, write_tokenized
 

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from jobs.pipeline import check
-from neuronsig.compose import compose
-from neuronsig.config import KINDS
+from neuronsig.checkpoint import resolve_model_path
+from neuronsig.config.compose import compose
+from neuronsig.config.mining import KINDS
 from neuronsig.errors import NeuronsigError
-from neuronsig.rundir import RunDirectory, resolve_model_path
+from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS, check_table, read_table
 
 K = 25

@@ -14,9 +14,9 @@ import pytest
 from jobs.launch import launch
 from jobs.mine import SECTIONS, run
 from neuronsig.neuron import Neuron
-from neuronsig.neuron_view import NeuronView
-from neuronsig.signature_reader import SignatureReader
-from neuronsig.summary import describe
+from neuronsig.signature.reader import SignatureReader
+from neuronsig.signature.summary import describe
+from neuronsig.signature.view import NeuronView
 from tests.spark_jobs.mining.small_run import MODEL, write_run
 
 SENTENCES, K, DOCUMENT = 8000, 120, 20

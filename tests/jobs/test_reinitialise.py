@@ -14,7 +14,7 @@ from transformers import AutoModel
 
 from jobs import reinitialise
 from neuronsig.checkpoint import load_tokenizer, weights_fingerprint
-from neuronsig.compose import compose
+from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError
 from tests.neuronsig_ray.models import KINDS, save_model
 

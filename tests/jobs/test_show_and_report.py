@@ -10,8 +10,8 @@ import pytest
 import jobs.report
 import jobs.show
 from jobs.launch import launch
-from neuronsig.compose import compose
-from neuronsig.rundir import RunDirectory
+from neuronsig.config.compose import compose
+from neuronsig.run.directory import RunDirectory
 from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_run
 
 

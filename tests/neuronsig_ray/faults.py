@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from neuronsig import commits
+from neuronsig.run import commits
 from neuronsig_ray import scorer
 from neuronsig_ray.scorer import Replica, ScoredShard
 

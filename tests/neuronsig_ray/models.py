@@ -12,7 +12,7 @@ import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from benchmarks import collection
-from neuronsig.shards import ShardPlan
+from neuronsig.collection.shards import ShardPlan
 from neuronsig_ray.job import Group, Job
 
 WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "rug", "and", "not", "quickly", ".", ",", "!"]

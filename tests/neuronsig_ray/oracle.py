@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from neuronsig.collection.topk import reference
 from neuronsig.tables import TOPK, read_table
-from neuronsig.topk import reference
 from neuronsig_ray.job import Job
 from neuronsig_ray.scorer import Replica, read_shard
 

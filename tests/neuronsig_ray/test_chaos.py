@@ -19,9 +19,9 @@ import pytest
 import ray
 
 from neuronsig.checkpoint import load_tokenizer
-from neuronsig.compose import compose
+from neuronsig.config.compose import compose
 from neuronsig.errors import MachineError
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from neuronsig_ray import collect
 from neuronsig_ray.job import Job
 from neuronsig_ray.scorer import Replica

@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip("faiss", reason="faiss is not installed")
 
-from neuronsig.clusters import agreement
+from neuronsig.analysis.clusters import agreement
 from neuronsig.errors import ConfigError
 from neuronsig_ray.clusters import bounded_perplexity, kmeans, tsne
 

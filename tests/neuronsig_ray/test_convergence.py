@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from neuronsig.convergence import CONVERGENCE
-from neuronsig.rundir import RunDirectory
+from neuronsig.collection.convergence import CONVERGENCE
+from neuronsig.collection.topk import pack
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import location
-from neuronsig.topk import pack
 from neuronsig_ray import collect, convergence
 from neuronsig_ray.scorer import Replica, read_shard
 from neuronsig_ray.session import Pool

@@ -13,8 +13,8 @@ from gensim.models.keyedvectors import KeyedVectors
 
 pytest.importorskip("ray", reason="ray is not installed")
 
+from neuronsig.analysis.vectors import Membership
 from neuronsig.neuron import Neuron
-from neuronsig.vectors import Membership
 from neuronsig_ray import facets as carrier
 from neuronsig_ray.embeddings import save_vectors
 from neuronsig_ray.facets import FacetColumns, Settings, neuron_facets, sampled

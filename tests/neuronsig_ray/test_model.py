@@ -10,7 +10,7 @@ import torch
 import transformers as hf
 from safetensors.torch import load_file, save_file
 
-from neuronsig.config import POOLINGS
+from neuronsig.config.collection import POOLINGS
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import SITES
 from neuronsig_ray.job import Group

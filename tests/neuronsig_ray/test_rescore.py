@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuronsig.shards import rectangles
+from neuronsig.collection.shards import rectangles
 from neuronsig_ray.rescore import batches_with
 from neuronsig_ray.scorer import ShardText
 

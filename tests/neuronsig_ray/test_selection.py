@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from neuronsig import topk
+from neuronsig.collection import topk
 from neuronsig_ray import selection
 from neuronsig_ray.selection import ShardTopK
 

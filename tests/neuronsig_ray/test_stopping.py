@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from neuronsig.settling import StopRule, reference
+from neuronsig.collection.settling import StopRule, reference
+from neuronsig.collection.topk import pack
 from neuronsig.storage import location
-from neuronsig.topk import pack
 from neuronsig_ray import collect
 from neuronsig_ray.scorer import Replica, read_shard
 from neuronsig_ray.session import Pool

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from gensim.models.keyedvectors import KeyedVectors
 
+from neuronsig.analysis.vectors import NeuronSums, TypicalSentences, sentence_block, unit_vectors
 from neuronsig.neuron import Neuron
 from neuronsig.tables import TOPK
-from neuronsig.vectors import NeuronSums, TypicalSentences, sentence_block, unit_vectors
 from neuronsig_ray.embeddings import open_vectors, save_vectors
 from neuronsig_ray.vectors import WordSource, neuron_vectors, read_top_lists, typical_sentences
 

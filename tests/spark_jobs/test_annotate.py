@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
-from neuronsig import sentences as rules
+from neuronsig.annotation import sentences as rules
 from neuronsig.config import AnnotatorConfig
 from neuronsig.errors import InputError
 from neuronsig.tables import SENTENCES, check_table, read_table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neuronsig.near_duplicates import reference
+from neuronsig.annotation.near_duplicates import reference
 from spark_jobs.near_duplicates import without_near_duplicates
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]

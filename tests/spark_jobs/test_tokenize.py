@@ -13,9 +13,9 @@ pytest.importorskip("pyspark", reason="pyspark is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
 
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
+from neuronsig.collection.shards import ShardPlan, shard_of
 from neuronsig.config import ModelConfig
 from neuronsig.errors import InputError
-from neuronsig.shards import ShardPlan, shard_of
 from neuronsig.tables import SENTENCES, TOKENIZED, check_table
 from spark_jobs.tokenize import ShardTask, count_dense, encode, read_texts, write_shards
 from tests.neuronsig_ray.models import VOCABULARY, WORDS, save_tokenizer

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from neuronsig.matching import Strata
-from neuronsig.miners.kinds import Sentences
-from neuronsig.profiles import Dictionary
+from neuronsig.mining.kinds import Sentences
+from neuronsig.mining.matching import Strata
+from neuronsig.mining.profiles import Dictionary
 
 WORDS, VALUES, TAGS, STRATA = 6, 2, 3, 4
 

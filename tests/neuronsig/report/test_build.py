@@ -14,7 +14,7 @@ import pytest
 from neuronsig.config import ReportConfig
 from neuronsig.report import build
 from neuronsig.report.overview import caption_of
-from neuronsig.rundir import RunDirectory
+from neuronsig.run.directory import RunDirectory
 from tests.run_factory import AWKWARD, DOMINATED, MODEL, FactoryRun, add_outliers, make_run
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
@@ -270,7 +270,8 @@ def test_a_figure_named_for_a_metadata_field_says_so() -> None:
 def test_a_change_of_what_is_said_of_a_neuron_is_a_change_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("neuronsig.report.build")
     before = module.inputs_fingerprint()
-    for name in module.READING:
-        monkeypatch.setattr(module, "READING", [other for other in module.READING if other != name])
+    assert {"reader.py", "summary.py", "telling.py"} <= {path.name for path in module.READING}
+    for path in module.READING:
+        monkeypatch.setattr(module, "READING", [other for other in module.READING if other != path])
         assert module.inputs_fingerprint() != before
         monkeypatch.undo()

@@ -7,8 +7,8 @@ from dataclasses import replace
 from neuronsig.neuron import Neuron
 from neuronsig.report.featured import choose_featured, choose_silent
 from neuronsig.report.site_data import Line
-from neuronsig.summary import Description
-from tests.neuronsig.test_summary import QUIET
+from neuronsig.signature.summary import Description
+from tests.neuronsig.signature.test_summary import QUIET
 
 
 def line(unit: int, label: str, kind: str, strength: float) -> Line:

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.errors import InputError
-from neuronsig.holdout import is_held_out
-from neuronsig.profiles import OTHER
+from neuronsig.mining.holdout import is_held_out
+from neuronsig.mining.profiles import OTHER
 from spark_jobs.mining.encode import encode_sentences, read_binary
 from tests.spark_jobs.mining.small_run import random_sentences, sentence, write_run
 

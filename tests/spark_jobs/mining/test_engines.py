@@ -7,9 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from neuronsig.config import MLLIB_KINDS, MiningConfig
-from neuronsig.miners.kinds import limits_of
-from neuronsig.treebank import read_conllu
+from neuronsig.annotation.treebank import read_conllu
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import MLLIB_KINDS
+from neuronsig.mining.kinds import limits_of
 from spark_jobs.mining.batches import EVERY, finished, mine_batches, read_patterns
 from spark_jobs.mining.encode import encode_sentences
 from spark_jobs.mining.grouped import mine_grouped

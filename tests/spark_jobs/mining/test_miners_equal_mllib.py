@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from pyspark.ml.fpm import FPGrowth, PrefixSpan
 
+from neuronsig.annotation.treebank import read_conllu
 from neuronsig.miners.found import Limits
 from neuronsig.miners.itemsets import frequent_itemsets
 from neuronsig.miners.sequences import frequent_sequences
-from neuronsig.treebank import read_conllu
 
 NO_LIMIT = Limits(max_patterns=None)
 

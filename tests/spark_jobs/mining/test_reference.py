@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from neuronsig.config import KINDS, MiningConfig
-from neuronsig.miners.kinds import limits_of
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import KINDS
+from neuronsig.mining.kinds import limits_of
 from spark_jobs.mining import reference
 from spark_jobs.mining.batches import EVERY, PATTERNS
 from spark_jobs.mining.judged import gather

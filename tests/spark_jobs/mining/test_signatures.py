@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from neuronsig.config import KINDS, MiningConfig
+from neuronsig.config import MiningConfig
+from neuronsig.config.mining import KINDS
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.holdout import is_held_out
+from neuronsig.mining.holdout import is_held_out
+from neuronsig.mining.profiles import neuron_code
 from neuronsig.neuron import Neuron
-from neuronsig.profiles import neuron_code
 from neuronsig.tables import PROFILES, SIGNATURES, TOPK, read_table
 from spark_jobs.mining.signatures import MiningPaths, choose, mine_model, require_neurons
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write, write_run

@@ -1,0 +1,149 @@
+"""Lists that one thing swamps: a document, near-duplicates, a rare word, or one token's massive activation.
+
+Massive activations sit on a few fixed tokens, such as [CLS] or the first full stop, whatever the text (Sun et al.,
+"Massive Activations in Large Language Models", 2024): a list they order says little of what its neuron responds to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from neuronsig.annotation.near_duplicates import Signatures
+from neuronsig.neuron import Neuron
+from neuronsig.tables import NEURON_KEY
+
+# A word in more of the sentences than this is no rare one.
+RARE = 0.01
+# A document with more than this part of a list's share of all listed sentences is only a large one.
+LARGE = 0.5
+
+DOCUMENT, NEAR_DUPLICATES, WORD, TOKEN = "document", "near_duplicates", "word", "token"
+FLAGS = (DOCUMENT, NEAR_DUPLICATES, WORD, TOKEN)
+
+OUTLIERS = pa.schema(
+    [
+        *NEURON_KEY,
+        ("sentences", pa.int32()),  # top sentences looked at
+        ("document_share", pa.float64()),  # of them in the most common document
+        ("document", pa.string()),
+        ("document_elsewhere", pa.float64()),  # share of all listed sentences in it
+        ("near_duplicate_share", pa.float64()),  # alike to one of a better rank
+        ("word_share", pa.float64()),  # holding the rare word that most of them hold
+        ("word", pa.string()),
+        ("word_elsewhere", pa.float64()),  # share of all listed sentences that hold it
+        (
+            "token_share",
+            pa.float64(),
+        ),  # of a sentence's absolute activations on its strongest token, mean
+        ("token", pa.string()),  # the most common strongest token
+        ("token_place", pa.string()),  # first, last or inside
+        ("flags", pa.string()),  # FLAGS of 50 % or more (or another share), separated by blanks
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ListedSentences:
+    """All sentences of some top lists, in the order of their ids (n,)."""
+
+    ids: npt.NDArray[np.int64]
+    documents: npt.NDArray[np.int64]  # (n,) code of each sentence's document
+    names: Sequence[str]  # of the documents
+    signatures: Signatures  # (n, permutations)
+    words: Sequence[frozenset[str]]
+
+
+@dataclass(frozen=True)
+class Strongest:
+    """The strongest token of a sentence: its share of the absolute activations, its text, its place."""
+
+    share: float
+    token: str
+    place: str
+
+
+def word_counts(listed: ListedSentences) -> Counter[str]:
+    """How many of all listed sentences hold each word."""
+    return Counter(word for words in listed.words for word in words)
+
+
+def dominance(
+    neuron: Neuron,
+    sentence_ids: npt.NDArray[np.int64],
+    listed: ListedSentences,
+    counts: Counter[str],
+    alike: float,
+    strongest: Sequence[Strongest],
+    flagged_from: float,
+) -> dict[str, object]:
+    """A row of OUTLIERS: what the top sentences (by rank) of one neuron have in common."""
+    rows = np.searchsorted(listed.ids, sentence_ids)
+    code, in_document = Counter(listed.documents[rows].tolist()).most_common(1)[0]
+    in_all = int(np.count_nonzero(listed.documents == code)) / len(listed.ids)
+    repeated = near_duplicate_share(listed.signatures[rows], alike)
+    word, held = rare_word([listed.words[row] for row in rows], counts, len(listed.ids))
+    token = Counter((s.token, s.place) for s in strongest).most_common(1)
+    shares = {
+        DOCUMENT: in_document / len(rows) if len(rows) > 1 else 0.0,
+        NEAR_DUPLICATES: repeated,
+        WORD: held,
+        TOKEN: float(np.mean([s.share for s in strongest])) if strongest else None,
+    }
+    told = shares if in_all <= LARGE * in_document / len(rows) else {**shares, DOCUMENT: 0.0}
+    flags = [name for name in FLAGS if (told[name] or 0.0) >= flagged_from]
+    return {
+        "site": neuron.site,
+        "layer": neuron.layer,
+        "unit": neuron.unit,
+        "sign": neuron.sign,
+        "sentences": len(rows),
+        "document_share": shares[DOCUMENT],
+        "document": listed.names[code],
+        "document_elsewhere": in_all,
+        "near_duplicate_share": repeated,
+        "word_share": held,
+        "word": word,
+        "word_elsewhere": counts[word] / len(listed.ids),
+        "token_share": shares[TOKEN],
+        "token": token[0][0][0] if token else None,
+        "token_place": token[0][0][1] if token else None,
+        "flags": " ".join(flags),
+    }
+
+
+def near_duplicate_share(signatures: Signatures, alike: float) -> float:
+    """Share of sentences, in order of rank, whose signatures say that they are alike to an earlier one."""
+    if len(signatures) < 2:
+        return 0.0
+    same = (signatures[:, None, :] == signatures[None, :, :]).mean(axis=2)  # (sentences, sentences)
+    return float((np.tril(same, -1).max(axis=1) >= alike).mean())
+
+
+def rare_word(words: Sequence[frozenset[str]], counts: Counter[str], total: int) -> tuple[str, float]:
+    """The word held by most of the sentences, of those that at most RARE of all listed ones hold, and their share.
+
+    Words of the list's own are rare only beside other lists: with one list of 100 sentences none can be.
+    """
+    found = Counter(word for held in words for word in held)
+    rare = [(count, word) for word, count in found.items() if counts[word] <= RARE * total]
+    count, word = max(rare, key=lambda entry: (entry[0], entry[1]), default=(0, ""))
+    return word, count / len(words)
+
+
+def strongest_tokens(
+    activations: npt.NDArray[np.float32],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Share (batch, units) of a sentence's absolute activations on its strongest token, and that token's place.
+
+    activations (batch, tokens, units): those that are pooled. All zero: share 0.
+    """
+    size = np.abs(activations)
+    total = size.sum(axis=1)
+    share = size.max(axis=1) / np.where(total > 0, total, 1)
+    return share.astype(np.float32), size.argmax(axis=1)

@@ -1,0 +1,113 @@
+"""The configuration's schema: one dataclass a Hydra group, a sentence under every field, and its bounds.
+
+`conf/` holds the values; this package says what they mean and which are possible; `neuronsig.config.compose` merges
+both with the command line. `Config` is the whole, and the way in:
+
+text         corpora, their download, annotation, training of annotators
+collection   the model, the collection, and what looks at it again
+mining       signatures
+signatures   what is done with them: evaluation, triggers, stability, analysis, search, report
+machines     Spark, Ray, hardware and size of an estimate
+fields       what sections are made of
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from neuronsig.config.collection import CollectConfig, ModelConfig, OutliersConfig, ReinitialiseConfig, VerifyConfig
+from neuronsig.config.fields import option, require
+from neuronsig.config.machines import EstimateConfig, HardwareConfig, RayConfig, SparkConfig
+from neuronsig.config.mining import MiningConfig
+from neuronsig.config.signatures import (
+    AnalysisConfig,
+    EvaluationConfig,
+    FindConfig,
+    ReportConfig,
+    StabilityConfig,
+    TriggersConfig,
+)
+from neuronsig.config.text import AnnotatorConfig, CorpusConfig, DownloadConfig, SourceConfig, TrainConfig
+from neuronsig.neuron import Neuron
+
+__all__ = [
+    "AnalysisConfig",
+    "AnnotatorConfig",
+    "CollectConfig",
+    "Config",
+    "CorpusConfig",
+    "DownloadConfig",
+    "EstimateConfig",
+    "EvaluationConfig",
+    "FindConfig",
+    "HardwareConfig",
+    "MiningConfig",
+    "ModelConfig",
+    "OutliersConfig",
+    "RayConfig",
+    "ReinitialiseConfig",
+    "ReportConfig",
+    "SourceConfig",
+    "SparkConfig",
+    "StabilityConfig",
+    "TrainConfig",
+    "TriggersConfig",
+    "VerifyConfig",
+    "as_plan",
+]
+
+
+@dataclass
+class Config:
+    """Everything one run is made of."""
+
+    run: str = option(
+        "runs/default",
+        "run directory; every table, figure and run.json goes there: a path, or a URI (s3://bucket/run, hdfs://, gs://,"
+        " abfs://) of a store that the package for it (pip install s3fs, gcsfs, adlfs) and, for the Spark jobs, your "
+        "Spark's Hadoop connector (hadoop-aws for s3) open; keys and endpoint as those packages read them (AWS_*)",
+    )
+    data: str = option("data", "folder of the corpora; NEURONSIG_DATA sets it too")
+    overwrite: bool = option(False, "delete this job's results of another plan and make them again")
+    neuron: str = option("", "the neuron that jobs.show prints, as L4/U123; empty: the most selective ones")
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    annotator: AnnotatorConfig = field(default_factory=AnnotatorConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    collect: CollectConfig = field(default_factory=CollectConfig)
+    verify: VerifyConfig = field(default_factory=VerifyConfig)
+    outliers: OutliersConfig = field(default_factory=OutliersConfig)
+    mining: MiningConfig = field(default_factory=MiningConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    triggers: TriggersConfig = field(default_factory=TriggersConfig)
+    reinitialise: ReinitialiseConfig = field(default_factory=ReinitialiseConfig)
+    analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
+    stability: StabilityConfig = field(default_factory=StabilityConfig)
+    find: FindConfig = field(default_factory=FindConfig)
+    report: ReportConfig = field(default_factory=ReportConfig)
+    spark: SparkConfig = field(default_factory=SparkConfig)
+    ray: RayConfig = field(default_factory=RayConfig)
+    hardware: HardwareConfig = field(default_factory=HardwareConfig)
+    estimate: EstimateConfig = field(default_factory=EstimateConfig)
+    download: DownloadConfig = field(default_factory=DownloadConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def check(self) -> None:
+        """Check every bound; raises ConfigError for the first value that is impossible."""
+        require(self.run != "", "run", "''", "a path")
+        if "://" in self.run:
+            from neuronsig.storage import check_scheme
+
+            check_scheme(self.run, "run")
+        if self.neuron:
+            Neuron.parse(self.neuron)
+        for section in dataclasses.fields(self):
+            value = getattr(self, section.name)
+            if dataclasses.is_dataclass(value):
+                value.check(section.name)  # type: ignore[union-attr]
+
+
+def as_plan(section: Any) -> dict[str, Any]:
+    """A section as plain data, to be kept in a stage's plan and compared on resume."""
+    return dataclasses.asdict(section)

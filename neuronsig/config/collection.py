@@ -1,0 +1,128 @@
+"""The inspected model, the collection of its neurons' sentences, and how a collection is looked at again."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from neuronsig.config.fields import option, require
+from neuronsig.neuron import SITES
+
+POOLINGS = ("mean", "max", "last")
+
+
+@dataclass
+class ModelConfig:
+    """The inspected model: any Hugging Face encoder or decoder."""
+
+    name: str = option(MISSING, "name of the model's folders in the run directory")
+    path: str = option(MISSING, "hub name, local folder, or package:NAME/folder")
+    tokenizer: str = option("", "tokenizer's hub name or folder; empty: the model's own")
+    max_tokens: int = option(0, "inputs are cut to this many tokens; 0: the model's own limit")
+    mlp_module: str = option(
+        "",
+        "linear map that reads the feed-forward activations, as encoder.layer.{}.output.dense; empty: by name",
+    )
+    attention_module: str = option("", "linear map that reads the attention heads' outputs; empty: by name")
+    shape: list[int] = option([], "[blocks, width, feed-forward width], for jobs.estimate where the model is not here")
+
+    def check(self, key: str) -> None:
+        ok = self.shape == [] or (len(self.shape) == 3 and min(self.shape) >= 1)
+        require(ok, f"{key}.shape", self.shape, "three sizes of 1 or more", "as in [12,768,3072]")
+        for name in ("mlp_module", "attention_module"):
+            module = getattr(self, name)
+            ok = not module or bool(re.fullmatch(r"[\w.]*\.\{\}[\w.]*", module))
+            require(ok, f"{key}.{name}", module, "a module's name with {} for the block's number")
+        ok = bool(re.fullmatch(r"[A-Za-z0-9][\w.\-]*", self.name))
+        require(ok, f"{key}.name", self.name, "letters, digits, '.', '_' or '-'", "it names folders")
+        require(self.path != "", f"{key}.path", "''", "a hub name or folder")
+        require(self.max_tokens >= 0, f"{key}.max_tokens", self.max_tokens, "0 or more tokens")
+
+
+@dataclass
+class CollectConfig:
+    """The collection: every neuron's top-K sentences in one pass (P1 3.1)."""
+
+    k: int = option(10_000, "sentences kept for each neuron (P1: 10,000)")
+    layers: list[int] = option([], "layers collected, 1 = first block, 0 = embeddings (hidden only); empty: all blocks")
+    signs: list[int] = option([1], "1: highest activations; -1: lowest; [1,-1]: both in one pass")
+    sites: list[str] = option(
+        ["hidden"], "which activations: hidden (states), mlp (feed-forward activations), attention (heads' outputs)"
+    )
+    pooling: str = option("mean", "what makes one activation of a sentence's tokens: mean, max, or last (token)")
+    special_tokens: bool = option(True, "whether pooling includes [CLS], [SEP] and the like")
+    dtype: str = option("auto", "float32, bfloat16, or auto: bfloat16 where the hardware multiplies it natively")
+    batch_tokens: int = option(
+        0, "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 4096 or 131072 (GPU)"
+    )
+    shard_sentences: int = option(131_072, "sentences of one shard, the unit of work and of commit")
+    seed: int = option(0, "seed of the permutation that spreads the corpus over the shards")
+    reduce_fan_in: int = option(8, "shard files merged by one task of the tree reduce")
+    stop_fraction: float = option(
+        0.0, "stop early, inexactly, when this share of the top-1000 lists has not changed for stop_sentences; 0: never"
+    )
+    stop_sentences: int = option(0, "sentences for which that share of the lists must not have changed")
+
+    def check(self, key: str) -> None:
+        require(self.k >= 1, f"{key}.k", self.k, "1 or more sentences")
+        require(all(layer >= 0 for layer in self.layers), f"{key}.layers", self.layers, "0 or more")
+        ok = bool(self.signs) and set(self.signs) <= {1, -1} and len(set(self.signs)) == len(self.signs)
+        require(ok, f"{key}.signs", self.signs, "[1], [-1] or [1,-1]")
+        ok = bool(self.sites) and set(self.sites) <= set(SITES) and len(set(self.sites)) == len(self.sites)
+        require(ok, f"{key}.sites", self.sites, f"some of {', '.join(SITES)}")
+        require(self.pooling in POOLINGS, f"{key}.pooling", self.pooling, f"one of {', '.join(POOLINGS)}")
+        dtypes = ("auto", "float32", "bfloat16")
+        require(self.dtype in dtypes, f"{key}.dtype", self.dtype, f"one of {', '.join(dtypes)}")
+        require(self.batch_tokens >= 0, f"{key}.batch_tokens", self.batch_tokens, "0 or more tokens")
+        require(self.shard_sentences >= 1, f"{key}.shard_sentences", self.shard_sentences, "1 or more sentences")
+        require(self.reduce_fan_in >= 2, f"{key}.reduce_fan_in", self.reduce_fan_in, "2 or more files")
+        ok = 0 <= self.stop_fraction <= 1
+        require(ok, f"{key}.stop_fraction", self.stop_fraction, "from 0 (never) to 1", "it is a share of lists")
+        ok = self.stop_sentences >= 0 and (self.stop_sentences > 0) == (self.stop_fraction > 0)
+        bound = "above 0 where collect.stop_fraction is, else 0"
+        require(ok, f"{key}.stop_sentences", self.stop_sentences, bound, "set both to stop early, neither to read all")
+
+
+@dataclass
+class VerifyConfig:
+    """What `jobs.verify` scores again."""
+
+    sample: int = option(200, "rows of the topk table recomputed from the text; 0: only the table itself is checked")
+    others: int = option(50, "further random sentences that are looked for in every list they belong in")
+    seed: int = option(0, "seed of the sample")
+
+    def check(self, key: str) -> None:
+        require(self.sample >= 0, f"{key}.sample", self.sample, "0 or more rows")
+        require(self.others >= 0, f"{key}.others", self.others, "0 or more sentences")
+        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
+
+
+@dataclass
+class OutliersConfig:
+    """When `jobs.outliers` calls a neuron's list dominated by one thing."""
+
+    sentences: int = option(100, "top sentences of each list that are looked at")
+    token_sentences: int = option(5, "top sentences of each list whose strongest token the model is asked for; 0: none")
+    alike: float = option(0.7, "share of word pairs from which two sentences are near-duplicates (estimated)")
+    share: float = option(0.5, "share of a list, or of an activation, from which one thing dominates it")
+
+    def check(self, key: str) -> None:
+        require(self.sentences >= 2, f"{key}.sentences", self.sentences, "2 or more sentences")
+        ok = 0 <= self.token_sentences <= self.sentences
+        require(ok, f"{key}.token_sentences", self.token_sentences, f"from 0 to {key}.sentences")
+        for name in ("alike", "share"):
+            value = getattr(self, name)
+            require(0 < value <= 1, f"{key}.{name}", value, "above 0, at most 1", "it is a share")
+
+
+@dataclass
+class ReinitialiseConfig:
+    """The null model that `jobs.reinitialise` writes (P1 4.1)."""
+
+    output: str = option("", "folder the model is written to; empty: RUN/models/<name>-reinitialised")
+    seed: int = option(0, "seed of the random weights")
+
+    def check(self, key: str) -> None:
+        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")

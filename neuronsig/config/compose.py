@@ -1,0 +1,206 @@
+"""From `conf/`, the schema and the command line's words to one checked Config, and the schema in words for `--help`."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+    ValidationError,
+)
+
+from neuronsig.config import Config, CorpusConfig, SourceConfig
+from neuronsig.errors import ConfigError
+
+CONF_DIR = Path(__file__).resolve().parents[2] / "conf"
+SOURCES = "corpus.sources."
+
+
+def compose(overrides: Sequence[str] = ()) -> Config:
+    """Merge `conf/`, the schema and the command line's `key=value` words into one checked Config.
+
+    Raises ConfigError (one line: key, bound, value, remedy) for an unknown key or group, a wrong type, a
+    value out of bounds or a mandatory value that is missing.
+    """
+    for word in overrides:
+        if word.startswith("+"):
+            raise ConfigError(f"{word!r}: a key cannot begin with '+', no key needs it; write {word.lstrip('+')}")
+        if "=" not in word and not word.startswith("~"):
+            raise ConfigError(f"{word!r} is not of the form key=value; --help lists the keys")
+    words = [_readable(word) for word in overrides]
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            merged = hydra_compose("config", [word for word in words if not word.startswith(SOURCES)])
+        _set_sources(merged, [word for word in words if word.startswith(SOURCES)])
+        config = OmegaConf.to_object(merged)
+    except MissingMandatoryValue as error:
+        raise ConfigError(
+            f"{error.full_key}: a value is missing; set {error.full_key}=... on the command line"
+        ) from None
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_explain(error, overrides)) from None
+    assert isinstance(config, Config)
+    config.check()
+    return config
+
+
+def _set_sources(merged: DictConfig, words: Sequence[str]) -> None:
+    """Apply the words `corpus.sources.NAME.FIELD=value`; a name that is not there yet is a further source.
+
+    Hydra refuses a new name in a mapping of dataclasses, with `+` as without.
+    """
+    sources = merged.corpus.sources
+    for override in OverridesParser.create().parse_overrides(list(words)):
+        name = override.key_or_group.removeprefix(SOURCES).partition(".")[0]
+        if name not in sources:
+            with open_dict(sources):
+                sources[name] = OmegaConf.structured(SourceConfig)
+        OmegaConf.update(merged, override.key_or_group, override.value())
+
+
+def _readable(word: str) -> str:
+    """`key=value` as Hydra's grammar takes it: text literally, and quoted what the grammar would trip over.
+
+    Unquoted, Hydra would read the text 1.10 as a number, 1e3 as 1000.0 and a,b as a sweep.
+    """
+    key, _, value = word.partition("=")
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    if _type_of(key) == "str" and value and not quoted:
+        return f"{key}={_quoted(value)}"
+    if key.startswith("download.homes."):
+        return f"++{word}"  # a mapping without a schema: any name may be new
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return f"{key}={_quoted(value)}"
+    return word
+
+
+def _quoted(value: str) -> str:
+    # Hydra takes a backslash as it is unless a quote follows it.
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + "\\" * bool(found[2]) + found[2], value)
+    return f"'{escaped}'"
+
+
+def is_setting(word: str) -> bool:
+    """Whether a word of the command line sets a key or chooses a group: the rest may be a job's own."""
+    key, equals, _ = word.partition("=")
+    if not equals or not re.fullmatch(r"[+~\w.@/]+", key):
+        return False
+    section = key.lstrip("+~").partition(".")[0]
+    return section in {f.name for f in dataclasses.fields(Config)} or key in groups()
+
+
+def _type_of(key: str) -> str:
+    """The type of a key's field, as the schema writes it; empty for a group, a section and an unknown key."""
+    node: Any = Config
+    names = key.removeprefix(SOURCES).split(".")
+    if key.startswith(SOURCES):
+        node, names = SourceConfig, names[1:]
+    for name in names:
+        fields = {field.name: field for field in dataclasses.fields(node)} if dataclasses.is_dataclass(node) else {}
+        if name not in fields:
+            return ""
+        found = fields[name]
+        node = found.default_factory if dataclasses.is_dataclass(found.default_factory) else found.type
+    return node if isinstance(node, str) else ""
+
+
+def to_yaml(config: Config, sections: Sequence[str] = ()) -> str:
+    """The merged config as compact YAML: the top-level values and the named sections, a source a line."""
+    tree = dataclasses.asdict(config)
+    shown = {key: value for key, value in tree.items() if not isinstance(value, dict) or key in sections}
+    if "corpus" in shown:
+        sources = {name: {k: v for k, v in s.items() if v} for name, s in shown["corpus"]["sources"].items()}
+        shown["corpus"] = {**{k: v for k, v in shown["corpus"].items() if v}, "sources": sources}
+    return yaml.safe_dump(shown, default_flow_style=None, sort_keys=False, width=116, allow_unicode=True).rstrip()
+
+
+def describe(sections: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(key, default, meaning) of the top-level values and of every field in the named sections."""
+    rows = []
+    for entry in dataclasses.fields(Config):
+        if not dataclasses.is_dataclass(entry.default_factory):
+            rows.append((entry.name, _show(entry), entry.metadata["help"]))
+    for entry in dataclasses.fields(Config):
+        nested = entry.default_factory
+        if entry.name in sections and dataclasses.is_dataclass(nested):
+            rows += [(f"{entry.name}.{f.name}", _show(f), f.metadata["help"]) for f in dataclasses.fields(nested)]
+            if nested is CorpusConfig:
+                rows += [
+                    (f"{SOURCES}NAME.{f.name}", _show(f), f.metadata["help"]) for f in dataclasses.fields(SourceConfig)
+                ]
+    return rows
+
+
+def groups() -> dict[str, list[str]]:
+    """Hydra groups and their choices, read off `conf/`."""
+    folders = sorted(p for p in CONF_DIR.iterdir() if p.is_dir() and not p.name.startswith("_"))
+    return {p.name: sorted(f.stem for f in p.glob("*.yaml")) for p in folders if any(p.glob("*.yaml"))}
+
+
+def _show(entry: Any) -> str:
+    if entry.default is not dataclasses.MISSING:
+        return "" if entry.default in ("", MISSING) else str(entry.default)
+    if isinstance(entry.default_factory, types.FunctionType):
+        value = entry.default_factory()
+        return "" if not value or len(str(value)) > 40 else str(value)
+    return ""
+
+
+def _unknown(key: str) -> str:
+    """`unknown key ...`, with the nearest that there is; a source's key under the source's own name."""
+    keys = [known for known, _, _ in describe([f.name for f in dataclasses.fields(Config)])] + list(groups())
+    if key.startswith(SOURCES):
+        name = key.removeprefix(SOURCES).partition(".")[0]
+        keys = [known.replace(f"{SOURCES}NAME.", f"{SOURCES}{name}.") for known in keys]
+    close = difflib.get_close_matches(key, keys, n=1)
+    return f"unknown key {key!r}" + (f"; did you mean {close[0]}?" if close else "; --help lists the keys")
+
+
+def _explain(error: Exception, overrides: Sequence[str]) -> str:
+    """One line for Hydra's and OmegaConf's many-line messages."""
+    text = str(error)
+    cause = error.__cause__ or error
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if (
+        isinstance(cause, (ConfigKeyError, ConfigAttributeError))
+        or "not in struct" in text
+        or "not in 'Config'" in text
+    ):
+        key = getattr(cause, "full_key", None) or ""
+        named = re.search(r"Could not (?:override|append to config) '?([^'\s]+)'?", text)
+        key = (named.group(1).rstrip(".") if named else key) or "?"
+        return _unknown(key)
+    if isinstance(cause, ValidationError):
+        key = getattr(cause, "full_key", None) or next((w.split("=")[0] for w in overrides), "?")
+        return f"{key}: {str(cause).splitlines()[0]}; --help gives its meaning"
+    missing = re.search(r"Could not find '([^']+)'", text)
+    if missing:
+        group, _, choice = missing.group(1).rpartition("/")
+        choices = ", ".join(groups().get(group, [])) or "see conf/"
+        return f"{group}={choice}: no such choice; choose one of {choices}"
+    override = re.search(r"Could not override '([^']+)'", text)
+    if override:
+        return _unknown(override.group(1))
+    return " ".join(lines)[:400]

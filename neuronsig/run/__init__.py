@@ -1,0 +1,10 @@
+"""A run directory, and how work on it is done once, resumed, extended and watched.
+
+directory   where every table lives, and run.json, which says how each was made
+plan        what a stage's output is determined by: fingerprints, versions, differences
+growth      a stage's plan after text was appended
+appending   which stages may grow, and what must be the same
+exclusive   one process at a time
+commits     a file and then its marker: the unit of work is done or it is not
+heartbeat   how far a worker is within one unit of work
+"""

@@ -1,0 +1,305 @@
+"""A run directory: where every table lives, and `run.json`, which says how each was made.
+
+A *stage* is one job's output. Its *plan* is all that determines the output: the config values it reads, the
+fingerprints of the tables and weights it reads, the versions that matter. The same command again finds the
+same plan and does only what is missing; another plan is refused with the difference (design section 4.3, 4.4).
+
+The folder is a local path or a URI (neuronsig.storage); the paths that a RunDirectory gives have pathlib's interface.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neuronsig import __version__
+from neuronsig.errors import InputError, MachineError, PlanMismatchError
+from neuronsig.run import growth
+from neuronsig.run.exclusive import HeldError, exclusive
+from neuronsig.run.plan import fingerprint_of, library_versions, plan_difference
+from neuronsig.storage import atomic_write, free_space, is_local, location, read_bytes, reason, remove
+
+MINIMUM_SPACE = 64 * 2**20
+"""Bytes that must be free before any stage starts; stages that can tell how much they write ask for that."""
+
+RECORD_WAIT = 180.0
+"""Seconds to wait for the lock of run.json, which others hold for milliseconds, or until their lease is stale."""
+
+
+@dataclass
+class Stage:
+    """One job's output in a run directory; `done` says that an earlier run finished it under the same plan."""
+
+    name: str
+    plan: dict[str, Any]
+    fingerprint: str
+    done: bool
+    counts: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class RunDirectory:
+    """The folder of one run. Tables are model-independent at the top and in a folder named for the model below."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = location(root)
+
+    @classmethod
+    def create(cls, root: Path | str, free_bytes: int = MINIMUM_SPACE) -> RunDirectory:
+        """Make the folder and prove that it can be written; raises MachineError (permission, disk space)."""
+        run = cls(root)
+        try:
+            if is_local(run.root):
+                run.root.mkdir(parents=True, exist_ok=True)
+                with tempfile.NamedTemporaryFile(dir=run.root, prefix=".probe-") as probe:
+                    probe.write(b"x")
+                    probe.flush()
+            else:
+                written = run.root / f".probe-{uuid.uuid4().hex[:12]}"
+                atomic_write(written, b"x")
+                remove(written)
+        except Exception as error:  # a store's package raises errors of its own
+            raise MachineError(f"run={root} cannot be written ({reason(error)}); choose another run=...") from None
+        run.require_space(free_bytes)
+        return run
+
+    @classmethod
+    def existing(cls, root: Path | str) -> RunDirectory:
+        """Open a run directory that an earlier job made; raises InputError when there is none."""
+        run = cls(root)
+        try:
+            found = run.record_file.is_file()
+        except Exception as error:  # a store's package raises errors of its own
+            raise InputError(f"run={root} cannot be read ({reason(error)}); check the address and the keys") from None
+        if not found:
+            raise InputError(
+                f"run={root} is not a run directory (no run.json); run python -m jobs.pipeline run={root} first"
+            )
+        return run
+
+    def require_space(self, needed: int) -> None:
+        """Raise MachineError when the disk has fewer than `needed` bytes free; a store has no such bound."""
+        free = free_space(self.root)
+        if free is not None and free < needed:
+            raise MachineError(
+                f"run={self.root}: {free / 2**20:,.0f} MiB free on its disk, {needed / 2**20:,.0f} MiB needed; "
+                "free some space or choose another run=..."
+            )
+
+    @property
+    def record_file(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def sentences(self) -> Path:
+        return self.root / "sentences"
+
+    def tokenized(self, tokenizer: str) -> Path:
+        return self.root / "tokenized" / tokenizer
+
+    def topk(self, model: str) -> Path:
+        return self.root / "topk" / model
+
+    def shards(self, model: str) -> Path:
+        """Per-shard top-K files and their markers; input of the tree reduce, not part of the topk table."""
+        return self.root / "work" / "shards" / model
+
+    def signatures(self, model: str) -> Path:
+        return self.root / "signatures" / model
+
+    def profiles(self, model: str) -> Path:
+        return self.root / "profiles" / model
+
+    def neurons(self, model: str) -> Path:
+        return self.root / "neurons" / model
+
+    def evaluation(self, model: str) -> Path:
+        return self.root / "evaluation" / model
+
+    def triggers(self, model: str) -> Path:
+        return self.root / "triggers" / model
+
+    def detectors(self, model: str) -> Path:
+        return self.root / "detectors" / model
+
+    def analysis(self, *parts: str) -> Path:
+        return self.root.joinpath("analysis", *parts)
+
+    def work(self, *parts: str) -> Path:
+        """Intermediate files of a stage; safe to delete once the stage is done."""
+        return self.root.joinpath("work", *parts)
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report"
+
+    def record(self) -> dict[str, Any]:
+        """The content of run.json; an empty record when there is none. Raises InputError when it is broken."""
+        try:
+            return dict(json.loads(read_bytes(self.record_file)))
+        except FileNotFoundError:
+            return {"neuronsig": __version__, "stages": {}}
+        except ValueError as error:
+            raise InputError(f"{self.record_file} is not JSON ({error}); restore it or use another run=...") from None
+
+    def stage_record(self, name: str) -> dict[str, Any] | None:
+        return self.record()["stages"].get(name)
+
+    def fingerprint(self, stage: str, needed_by: str) -> str:
+        """Fingerprint of a finished stage that another job reads.
+
+        Raises InputError when the stage is not there or not finished, or was made from other inputs than the run
+        directory holds now.
+        """
+        stages = self.record()["stages"]
+        entry = stages.get(stage)
+        job = stage.split("/")[0]
+        if entry is None or entry["status"] != "complete":
+            have = sorted(n for n, e in stages.items() if n.split("/")[0] == job and e["status"] == "complete")
+            found = f" (it has {', '.join(have)})" if have else ""
+            state = "is not finished" if entry else "has not been run"
+            maker = "append" if entry and growth.additions(entry["plan"]) else job
+            raise InputError(
+                f"{needed_by}: stage {stage} {state} in run={self.root}{found}; run python -m jobs.{maker} first"
+            )
+        for source, made_from in entry["plan"].get("inputs", {}).items():
+            if self.fingerprint(source, needed_by) != made_from:
+                raise InputError(f"{needed_by}: {self._stale(stage, source, made_from)}")
+        return str(entry["fingerprint"])
+
+    def _stale(self, stage: str, source: str, made_from: str) -> str:
+        """What is wrong with a stage whose input has changed, and the remedy."""
+        job = stage.split("/")[0]
+        again = f"run python -m jobs.{job} with overwrite=true first"
+        if made_from not in growth.earlier(self.record()["stages"][source]["plan"]):
+            return f"{stage} in run={self.root} was made from another {source} than is there now; {again}"
+        if job in ("tokenize", "collect"):
+            again = "run the jobs.append of that text for this model first, or that job with overwrite=true"
+        return f"{stage} in run={self.root} was made before text was appended to {source}; {again}"
+
+    @contextmanager
+    def stage(
+        self,
+        name: str,
+        plan: Mapping[str, Any],
+        outputs: Sequence[Path],
+        config: Mapping[str, Any],
+        overwrite: bool = False,
+    ) -> Iterator[Stage]:
+        """Enter one job's stage: compare plans, record the start, and record the end when the block succeeds.
+
+        `outputs` are the paths that hold the stage's results; `plan["inputs"]` names the stages it reads and their
+        fingerprints. The block must return at once when `stage.done`. Raises PlanMismatchError, naming the first
+        differences, when the directory holds another plan and `overwrite` is false; with `overwrite` the outputs
+        are deleted first. A plan of `growth.grown` may follow the finished one: nothing is deleted then. Raises
+        MachineError when the directory cannot be written, or another process makes the same stage.
+        """
+        plan = json.loads(json.dumps(plan, default=str))
+        fingerprint = fingerprint_of(plan)
+        entry = self.stage_record(name)
+        if entry is not None and _holds(entry, plan, fingerprint) and _is_done(entry, outputs):
+            made = (dict(entry["plan"]), entry["fingerprint"])
+            yield Stage(name, *made, True, dict(entry["counts"]), float(entry["seconds"]))
+            return
+        entry = self._same_plan(name, plan, fingerprint, overwrite)
+        with self.alone(name):
+            if entry is None:
+                for path in outputs if self.stage_record(name) else ():
+                    remove(path)
+            stage = Stage(name, dict(plan), fingerprint, False)
+            if entry is not None and growth.additions(plan):
+                stage.counts = dict(entry["counts"])
+            grows = entry is not None and growth.follows(plan, entry)
+            # The seconds of a run that was interrupted count; those of a table that was deleted since do not.
+            goes_on = entry is not None and (grows or entry["status"] != "complete")
+            earlier = float(entry["seconds"]) if entry is not None and goes_on else 0.0
+            common = {"plan": plan, "fingerprint": fingerprint, "config": dict(config), "versions": library_versions()}
+            self._write(
+                name, {**common, "status": "running", "started": _now(), "seconds": earlier, "counts": stage.counts}
+            )
+            clock = time.monotonic()
+            try:
+                yield stage
+            except BaseException:
+                self._end(stage, common, "interrupted", earlier + time.monotonic() - clock)
+                raise
+            self._end(stage, common, "complete", earlier + time.monotonic() - clock)
+
+    def _same_plan(
+        self, name: str, plan: Mapping[str, Any], fingerprint: str, overwrite: bool
+    ) -> dict[str, Any] | None:
+        """The stage's record when it has this plan; None when there is none, or another that may be overwritten."""
+        entry = self.stage_record(name)
+        if entry is None or entry["fingerprint"] == fingerprint or growth.follows(plan, entry):
+            return entry
+        if not overwrite and growth.without_additions(entry["plan"]) == plan:
+            raise PlanMismatchError(self._appended_to(name, entry))
+        if not overwrite:
+            raise PlanMismatchError(
+                f"run={self.root} already holds {name} made with another plan: "
+                f"{plan_difference(entry['plan'], plan)}; "
+                "choose another run=..., or overwrite=true to make it again"
+            )
+        return None
+
+    def _appended_to(self, name: str, entry: Mapping[str, Any]) -> str:
+        times = growth.times(entry["plan"])
+        if entry["status"] != "complete" or entry["plan"].get("inputs"):
+            state = "is not whole" if entry["status"] == "complete" else "is not finished"
+            return (
+                f"run={self.root}: text was appended to {name} {times}, and it {state}; run the same jobs.append "
+                f"again, or python -m jobs.{name.split('/')[0]} with overwrite=true to make it in one piece"
+            )
+        return (
+            f"run={self.root}: text was appended to {name} {times} since it was made from this corpus; go on with "
+            "the jobs that read it, choose another run=..., or overwrite=true to make it again without that text"
+        )
+
+    def _end(self, stage: Stage, common: Mapping[str, Any], status: str, seconds: float) -> None:
+        stage.seconds = round(seconds, 2)
+        self._write(
+            stage.name,
+            {**common, "status": status, "ended": _now(), "seconds": stage.seconds, "counts": stage.counts},
+        )
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Hold the stage's lock (neuronsig.run.exclusive)."""
+        try:
+            with exclusive(self.root / f".{name.replace('/', '-')}.lock"):
+                self.require_space(MINIMUM_SPACE)
+                yield
+        except HeldError as held:
+            raise MachineError(
+                f"run={self.root}: {held} is making {name} now; wait for it, or choose another run=..."
+            ) from None
+
+    def _write(self, name: str, entry: dict[str, Any]) -> None:
+        try:
+            with exclusive(self.root / ".run.lock", RECORD_WAIT):
+                record = self.record()
+                record["stages"][name] = entry
+                atomic_write(self.record_file, json.dumps(record, indent=1, sort_keys=True, default=str).encode())
+        except HeldError as held:
+            raise MachineError(
+                f"{self.record_file}: {held} has been writing it for {RECORD_WAIT:.0f} s; end that process"
+            ) from None
+
+
+def _holds(entry: Mapping[str, Any], plan: Mapping[str, Any], fingerprint: str) -> bool:
+    return entry["fingerprint"] == fingerprint or growth.same_output(plan, entry)
+
+
+def _is_done(entry: Mapping[str, Any], outputs: Sequence[Path]) -> bool:
+    return entry["status"] == "complete" and all(path.exists() for path in outputs)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

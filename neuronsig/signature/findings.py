@@ -1,0 +1,194 @@
+"""What jobs after mining found of neurons, read where it is there and of the run's present signatures.
+
+jobs.cluster   facets: what a neuron's sentences fall into
+jobs.triggers  which token of a top sentence carries the activation, and what kind of detector the neuron is
+jobs.evaluate  how well the signature tells unseen sentences
+jobs.stability how far signatures of two halves of the corpus agree
+jobs.outliers  whether one thing dominates the top sentences
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from neuronsig.collection.dominance import DOCUMENT, NEAR_DUPLICATES, OUTLIERS, TOKEN, WORD
+from neuronsig.errors import InputError
+from neuronsig.neuron import Neuron
+from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.scans import rows_of, scan
+from neuronsig.signature.view import DominanceView, ScoreView, StabilityView, TriggerView
+from neuronsig.storage import read_parquet, reason
+from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS, check_table
+
+STAGES = {
+    "cluster": "clusters, typical sentences and facets",
+    "triggers": "the words that carry the activation",
+    "evaluate": "the signature's score on unseen sentences",
+    "stability": "the agreement of halves of the corpus",
+    "outliers": "whether one thing dominates the top sentences",
+}
+"""Jobs whose results a signature is shown with, and what they are called."""
+
+STEPS = (0.3, 0.5, 0.7, 0.85)
+"""Where the shades of a token's activation begin, between the baseline and the strongest token."""
+SHADES = len(STEPS)
+STABILITY_FILE = "stability.parquet"
+OUTLIERS_FILE = "outliers.parquet"
+
+
+def optional_stages(model: str) -> tuple[str, ...]:
+    """The stages whose results are shown where they were made from what the run holds now."""
+    return (*(f"{job}/{model}" for job in STAGES), "corpus_table")
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Of one top sentence: shade of each token (0 to SHADES), place of the trigger or -1, and what the trigger is."""
+
+    shades: tuple[int, ...]
+    trigger: int
+    note: str
+
+
+class Findings:
+    """The optional tables of one model; `made` are the jobs whose results are there and current."""
+
+    def __init__(self, run: RunDirectory, model: str, made: Sequence[str]) -> None:
+        self.run, self.model, self.made = run, model, frozenset(made)
+        self.scores = self._scores() if "evaluate" in self.made else {}
+        self.triggers = self._detectors() if "triggers" in self.made else {}
+        self.stability = self._stability() if "stability" in self.made else {}
+        self.dominance = self._dominance() if "outliers" in self.made else {}
+
+    def missing(self) -> tuple[tuple[str, str], ...]:
+        """(what is not there, the command that makes it) for each job that has not run."""
+        command = f"run={self.run.root} model.name={self.model}"
+        return tuple((what, f"python -m jobs.{job} {command}") for job, what in STAGES.items() if job not in self.made)
+
+    def trigger(self, neuron: Neuron) -> TriggerView | None:
+        return self.triggers[neuron][0] if neuron in self.triggers else None
+
+    def activations(self, neurons: Sequence[Neuron], condition: ds.Expression) -> dict[Neuron, dict[int, Activations]]:
+        """By neuron and sentence_id, for `neurons`, which `condition` holds of."""
+        if "triggers" not in self.made:
+            return {}
+        key = ("site", "layer", "unit", "sign", "sentence_id")
+        names = (*key, "activations", "trigger", "on_special", "covered", "pattern", "offset")
+        found: dict[Neuron, list[dict[str, Any]]] = {}
+        wanted = set(neurons)
+        for row in scan(self.run.triggers(self.model), names, condition).to_pylist():
+            if (neuron := _neuron(row)) in wanted:
+                found.setdefault(neuron, []).append(row)
+        return {neuron: self._shaded(neuron, rows) for neuron, rows in found.items()}
+
+    def _shaded(self, neuron: Neuron, rows: Sequence[Mapping[str, Any]]) -> dict[int, Activations]:
+        view, baseline = self.triggers.get(neuron, (None, 0.0))
+        # Where no word carries the activation, how far a pattern is from the strongest one tells nothing.
+        with_notes = view is None or view.detector != "diffuse"
+        found = shaded(rows, baseline)
+        return found if with_notes else {number: replace(one, note="") for number, one in found.items()}
+
+    def _scores(self) -> dict[Neuron, ScoreView]:
+        rows = rows_of(self.run.evaluation(self.model), EVALUATION)
+        names = ("ap", "chance", "beats_chance", "beats_words", "words_ap", "auroc", "random_ap", "sentences")
+        # A neuron without a signature, or without a positive sentence, has no score.
+        return {n: ScoreView(**{name: row[name] for name in names}) for n, row in rows.items() if row["ap"] is not None}
+
+    def _detectors(self) -> dict[Neuron, tuple[TriggerView, float]]:
+        check_table(self.run.triggers(self.model), TRIGGERS)
+        found = {}
+        for neuron, row in rows_of(self.run.detectors(self.model), DETECTORS).items():
+            view = TriggerView(**{name: none if row[name] is None else row[name] for name, none in UNKNOWN.items()})
+            found[neuron] = view, row["baseline"] or 0.0
+        return found
+
+    def _stability(self) -> dict[Neuron, StabilityView]:
+        rows = read_parquet(self.run.analysis(self.model, STABILITY_FILE)).to_pylist()
+        found: dict[Neuron, StabilityView] = {}
+        for row in sorted(rows, key=lambda row: row["k"]):
+            neuron = _neuron(row)
+            kinds = dict(found[neuron].overlap) if neuron in found and found[neuron].k == row["k"] else {}
+            found[neuron] = StabilityView(row["k"], {**kinds, row["kind"]: row["overlap"]})
+        return found
+
+    def _dominance(self) -> dict[Neuron, DominanceView]:
+        file = self.run.analysis(self.model, OUTLIERS_FILE)
+        try:
+            rows = read_parquet(file, OUTLIERS.names).to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(
+                f"{file} cannot be read ({reason(error)}); delete it and run python -m jobs.outliers again"
+            ) from error
+        settings = (self.run.stage_record(f"outliers/{self.model}") or {})["plan"]["outliers"]
+        return {_neuron(row): dominance_view(row, settings) for row in rows}
+
+
+def dominance_view(row: Mapping[str, Any], settings: Mapping[str, Any]) -> DominanceView:
+    """A row of OUTLIERS made with these `outliers` settings."""
+    shares = {DOCUMENT: "document", NEAR_DUPLICATES: "near_duplicate", WORD: "word", TOKEN: "token"}
+    named = ("document", "document_elsewhere", "word", "word_elsewhere")
+    return DominanceView(
+        flags=tuple(row["flags"].split()),
+        threshold=settings["share"],
+        sentences=row["sentences"],
+        token_sentences=min(settings["token_sentences"], row["sentences"]),
+        shares={flag: row[f"{name}_share"] for flag, name in shares.items()},
+        token=row["token"] or "",
+        token_place=row["token_place"] or "",
+        **{name: row[name] for name in named},
+    )
+
+
+UNKNOWN: Mapping[str, Any] = {
+    "detector": "",
+    "word": "",
+    "word_share": 0.0,
+    "tag": "",
+    "tag_share": 0.0,
+    "covered_share": 0.0,
+    "special_share": 0.0,
+    "concentration": 0.0,
+}
+
+
+def shaded(rows: Sequence[Mapping[str, Any]], baseline: float) -> dict[int, Activations]:
+    """Shades by sentence_id: how far a token is from the baseline (0) to the strongest token of all the rows (1).
+
+    Most tokens are a little above the baseline; they have no shade, so that what carries the activation is seen.
+    """
+    values = [value for row in rows for value in row["activations"] or () if math.isfinite(value)]
+    room = max(values, default=0.0) - baseline
+    found = {}
+    for row in rows:
+        shades = tuple(
+            bisect_right(STEPS, (value - baseline) / room) if room > 0 and math.isfinite(value) else 0
+            for value in row["activations"] or ()
+        )
+        trigger = row["trigger"] if row["trigger"] is not None else -1
+        found[row["sentence_id"]] = Activations(shades, -1 if row["on_special"] else trigger, _note(row))
+    return found
+
+
+def _note(row: Mapping[str, Any]) -> str:
+    if row["on_special"]:
+        return "strongest on a special token, not on a word"
+    if row["covered"] or not row["pattern"] or not row["offset"]:
+        return ""
+    words, side = abs(row["offset"]), "before" if row["offset"] > 0 else "after"
+    return f"trigger {words} {'word' if words == 1 else 'words'} {side} “{plain(row['pattern'])}”"
+
+
+def plain(pattern: Sequence[str]) -> str:
+    """A pattern's items as a reader writes them."""
+    return " ".join(item.removeprefix("word=").removeprefix("pos=") for item in pattern)
+
+
+def _neuron(row: Mapping[str, Any]) -> Neuron:
+    return Neuron(row["site"], row["layer"], row["unit"], row["sign"])

@@ -1,0 +1,40 @@
+"""The command that mines one more neuron of a run, complete, so that it can be copied and run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from typing import Any
+
+from neuronsig.config import MiningConfig
+from neuronsig.neuron import Neuron
+from neuronsig.run.directory import RunDirectory
+
+
+def mining_command(run: RunDirectory, model: str, neuron: Neuron) -> str:
+    """`python -m jobs.mine run=... mining.neurons=[...] overwrite=true` with the settings of the run's last mining.
+
+    jobs.mine writes the patterns of the neurons that its settings choose, so the ones mined before are named again;
+    what is known of them is found in the run's work folder and not mined again. Where a setting left out one
+    direction of all neurons, both are mined.
+    """
+    settings: dict[str, Any] = {}
+    if entry := run.stage_record(f"mine/{model}"):
+        settings = entry.get("config", {}).get("mining", {})
+    default = dataclasses.asdict(MiningConfig())
+    differing = {key: value for key, value in settings.items() if key in default and value != default[key]}
+    if neuron.sign not in differing.get("signs", [neuron.sign]):
+        del differing["signs"]
+    if not settings or any(settings.get(name) for name in ("neurons", "layers", "selective")):
+        differing["neurons"] = sorted({*settings.get("neurons", []), str(neuron)})
+    words = [f"run={run.root}", f"model.name={model}"]
+    words += [f"mining.{key}={_written(value)}" for key, value in differing.items()]
+    return shlex.join(["python", "-m", "jobs.mine", *words, "overwrite=true"])
+
+
+def _written(value: Any) -> str:
+    """A value in Hydra's grammar: lists of names and numbers without blanks and quotes."""
+    if isinstance(value, list):
+        return "[" + ",".join(map(_written, value)) + "]"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,279 @@
+"""Reads neurons' signatures from a run directory: few scans for many neurons, and never a whole corpus in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from neuronsig.errors import ConfigError, InputError
+from neuronsig.mining.profiles import most_selective
+from neuronsig.neuron import SITES, Neuron
+from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.findings import STAGES, Findings
+from neuronsig.signature.highlight import Signature
+from neuronsig.signature.measures import TOTAL, effects_of, metadata_distribution
+from neuronsig.signature.mining_command import mining_command
+from neuronsig.signature.scans import neuron_filter, rows_of, scan
+from neuronsig.signature.top_sentences import TopSentences
+from neuronsig.signature.view import Evidence, FacetView, Link, NeuronView, Share
+from neuronsig.storage import read_parquet
+from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table
+
+CORPORA_COLUMNS = ("domain", "sentences", "words", "length_mean", "noun_share", "verb_share", "adj_share", "metadata")
+SIMILAR = 6
+POS_CLASSES = (("noun", "noun"), ("verb", "verb"), ("adjective", "adj"))
+
+
+class SignatureReader:
+    """Opens one model's part of a run and gathers `NeuronView`s.
+
+    Profiles of all neurons are held (about 1 KB a neuron); top sentences are read for the neurons of one
+    `views` call, or once for all with `prefetch`, at most `sentences` each. Memory grows with neurons x
+    sentences shown, not with the corpus nor with K.
+    """
+
+    def __init__(self, run: RunDirectory, model: str, sentences: int, needed_by: str = "show") -> None:
+        """Raises InputError when the model or its signatures are not in the run, not of one corpus, or broken.
+
+        What jobs after mining found is used where it was made from what the run holds now; `left_out` says of what
+        was not how it is made again.
+        """
+        _require_model(run, model, needed_by)
+        for stage in required_stages(model):
+            run.fingerprint(stage, needed_by)
+        self.run, self.model, self.sentences = run, model, sentences
+        self.left_out: dict[str, str] = {}
+        for directory, schema in (
+            (run.sentences, SENTENCES),
+            (run.topk(model), TOPK),
+            (run.signatures(model), SIGNATURES),
+        ):
+            check_table(directory, schema)
+        made = [job for job in STAGES if self._is_current(f"{job}/{model}", needed_by)]
+        self.clustered = "cluster" in made
+        self.findings = Findings(run, model, made)
+        self.profiles = self._profiles()
+        self.neurons = sorted(self.profiles, key=lambda n: (SITES.index(n.site), n.layer, -n.sign, n.unit))
+        self.layers = sorted({neuron.layer for neuron in self.neurons})
+        self._places = {neuron: place for place, neuron in enumerate(self.neurons)}
+        self.corpora = read_corpora(run) if self._is_current("corpus_table", needed_by) else []
+        self.total = next((row for row in self.corpora if row["domain"] == TOTAL), {})
+        self.domains = {row["domain"]: row["sentences"] for row in self.corpora}
+        self.clusters: dict[int, list[Neuron]] = {}
+        for neuron in self.neurons:
+            if (cluster := self.profiles[neuron].get("cluster")) is not None:
+                self.clusters.setdefault(cluster, []).append(neuron)
+        self._top: TopSentences | None = None
+        self._similar: dict[Neuron, tuple[Link, ...]] = {}
+
+    def require(self, neuron: Neuron) -> Neuron:
+        """The neuron itself; raises ConfigError that states the run's layers and units when it is not there."""
+        if neuron in self.profiles:
+            return neuron
+        layers = sorted({n.layer for n in self.neurons if n.site == neuron.site})
+        if not layers:
+            sites = ", ".join(sorted({n.site for n in self.neurons}))
+            raise ConfigError(f"neuron={neuron}: site {neuron.site} is not in run={self.run.root}; it holds {sites}")
+        units = max(n.unit for n in self.neurons if n.site == neuron.site)
+        signs = {n.sign for n in self.neurons}
+        sign = "" if neuron.sign in signs else "; only the " + ("highest" if 1 in signs else "lowest") + " activations"
+        raise ConfigError(
+            f"neuron={neuron} is not in run={self.run.root}, model {self.model}: "
+            f"it holds layers {_ranges(layers)}, units 0 to {units}{sign}"
+        )
+
+    def neighbour(self, neuron: Neuron, step: int) -> Neuron | None:
+        """The neuron `step` places on in the order of pages; None before the first and after the last."""
+        place = self._places[neuron] + step
+        return self.neurons[place] if 0 <= place < len(self.neurons) else None
+
+    def most_selective(self, n: int) -> list[Neuron]:
+        """The `n` most striking neurons by their leading item, as mining chooses them, those with patterns first."""
+        chosen: list[Neuron] = []
+        for mined in (True, False):
+            group = [neuron for neuron in self.neurons if self.profiles[neuron]["mined"] == mined]
+            rows = [self.profiles[neuron] for neuron in group]
+            bits, leads = [row["lead_bits"] for row in rows], [row["lead_item"] for row in rows]
+            chosen += most_selective(group, bits, leads, n - len(chosen))
+        return chosen
+
+    def prefetch(self) -> None:
+        """Read the top sentences and the similar neurons of all neurons at once, for callers that want every view."""
+        self._top = self._top_sentences(self.neurons)
+        self._similar = self._similar_of(self.neurons)
+
+    def views(self, neurons: Sequence[Neuron], with_sentences: bool = True) -> Iterator[NeuronView]:
+        """One view for each neuron, in the order given; raises ConfigError for one that is not in the run.
+
+        Without sentences a view has the statistics alone, which is all that a description needs.
+        """
+        for neuron in neurons:
+            self.require(neuron)
+        top = (self._top or self._top_sentences(neurons)) if with_sentences else None
+        similar = (self._similar or self._similar_of(neurons)) if with_sentences else {}
+        evidence = self._evidence(neurons)
+        for neuron in neurons:
+            yield self._view(neuron, evidence.get(neuron, {}), top, similar.get(neuron, ()))
+
+    def _view(
+        self,
+        neuron: Neuron,
+        evidence: dict[str, tuple[Evidence, ...]],
+        top: TopSentences | None,
+        similar: tuple[Link, ...],
+    ) -> NeuronView:
+        row = self.profiles[neuron]
+        signature = Signature(evidence.get("words", ()), evidence.get("word_sequence", ()))
+        facets = row.get("facets") or []
+        typical = row.get("typical_sentence_id")
+        cluster = row.get("cluster")
+        return NeuronView(
+            neuron=neuron,
+            n_sentences=row["n_sentences"],
+            n_tokens=row["n_tokens"],
+            mined=row["mined"],
+            selectivity=row["selectivity"],
+            length=Share("words", row["length_mean"], _first(row["length_reference"], self.total.get("length_mean"))),
+            length_sd=row["length_sd"],
+            pos_shares=tuple(
+                Share(name, row[f"{of}_share"], _first(row[f"{of}_reference"], self.total.get(f"{of}_share")))
+                for name, of in POS_CLASSES
+            ),
+            sentences=tuple(top.of(neuron, signature)) if top else (),
+            evidence=evidence,
+            metadata=metadata_distribution(
+                row["metadata_profile"] or [], row["n_sentences"], evidence.get("metadata", ()), self.domains
+            ),
+            typical=top.sentence(typical, signature) if top and typical is not None else None,
+            cluster=cluster,
+            cluster_size=len(self.clusters.get(cluster, ())) if cluster is not None else 0,
+            similar=similar,
+            mining_command="" if row["mined"] else mining_command(self.run, self.model, neuron),
+            effects=effects_of(row),
+            facets=tuple(_facet(facet, top, signature) for facet in facets) or None,
+            trigger=self.findings.trigger(neuron),
+            score=self.findings.scores.get(neuron),
+            stability=self.findings.stability.get(neuron),
+            dominance=self.findings.dominance.get(neuron),
+            missing=self.findings.missing(),
+        )
+
+    def _top_sentences(self, neurons: Sequence[Neuron]) -> TopSentences:
+        return TopSentences(self.run, self.model, self.profiles, self.findings, neurons, self.sentences)
+
+    def _is_current(self, stage: str, needed_by: str) -> bool:
+        """Whether an optional stage is there, and made from what the run holds now."""
+        if self.run.stage_record(stage) is None:
+            return False
+        try:
+            self.run.fingerprint(stage, needed_by)
+        except InputError as error:
+            self.left_out[stage] = str(error)
+            return False
+        return True
+
+    def _profiles(self) -> dict[Neuron, dict[str, Any]]:
+        """Profiles as mining wrote them, with what clustering added where it is of the same signatures."""
+        profiles = rows_of(self.run.profiles(self.model), PROFILES)
+        if self.clustered:
+            key = ("site", "layer", "unit", "sign")
+            added = rows_of(self.run.neurons(self.model), NEURONS, (*key, "typical_sentence_id", "cluster", "facets"))
+            for neuron, row in profiles.items():
+                row.update(added.get(neuron, {}))
+        return profiles
+
+    def _evidence(self, neurons: Sequence[Neuron]) -> dict[Neuron, dict[str, tuple[Evidence, ...]]]:
+        table = scan(self.run.signatures(self.model), SIGNATURES.names, neuron_filter(neurons)).sort_by("rank")
+        key = ("site", "layer", "unit", "sign")
+        cells = ("kind", "pattern", "f1", "n1", "f2", "n2", "log_ratio", "lrc", "g2", "matched", "q", "explained_by")
+        wanted = {(n.site, n.layer, n.unit, n.sign): n for n in neurons}
+        found: dict[Neuron, dict[str, list[Evidence]]] = {}
+        for row in zip(*(table[name].to_pylist() for name in key + cells), strict=True):
+            if (neuron := wanted.get(row[:4])) is not None:
+                evidence = Evidence(*row[4:])._replace(pattern=tuple(row[5]), explained_by=tuple(row[-1] or ()))
+                found.setdefault(neuron, {}).setdefault(evidence.kind, []).append(evidence)
+        return {neuron: {kind: tuple(rows) for kind, rows in kinds.items()} for neuron, kinds in found.items()}
+
+    def _similar_of(self, neurons: Sequence[Neuron]) -> dict[Neuron, tuple[Link, ...]]:
+        """The neurons of the same cluster whose vectors are nearest by cosine, for each of `neurons`."""
+        if not self.clustered:
+            return {}
+        wanted = {self.profiles[neuron].get("cluster") for neuron in neurons} - {None}
+        columns = ("site", "layer", "unit", "sign", "cluster", "vector")
+        found: dict[Neuron, tuple[Link, ...]] = {}
+        for cluster in wanted:
+            table = scan(self.run.neurons(self.model), columns, ds.field("cluster") == cluster)
+            keys = zip(*(table[name].to_pylist() for name in columns[:4]), strict=True)
+            members = [Neuron(*key) for key in keys]
+            vectors = np.stack(table["vector"].combine_chunks().to_numpy(zero_copy_only=False)).astype(np.float32)
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)  # (members, dimension)
+            asked = set(neurons)
+            for index in (i for i, member in enumerate(members) if member in asked):
+                cosine = vectors @ vectors[index]  # (members,)
+                cosine[index] = -np.inf
+                order = np.argsort(-cosine, kind="stable")[: min(SIMILAR, len(members) - 1)]
+                found[members[index]] = tuple(Link(members[i], similarity=float(cosine[i])) for i in order)
+        return found
+
+
+def _first(*values: float | None) -> float | None:
+    """The first that is known."""
+    return next((value for value in values if value is not None), None)
+
+
+def _facet(facet: Mapping[str, Any], top: TopSentences | None, signature: Signature) -> FacetView:
+    words, typical = facet["words"] or [], facet["typical_sentence_id"]
+    return FacetView(
+        facet["share"],
+        tuple(word["word"] for word in words),
+        top.sentence(typical, signature) if top else None,
+        tuple((word["share"], word["others"]) for word in words),
+    )
+
+
+def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
+    """P1 Table 1 as jobs.corpus_table made it, a row a domain and `total` last; empty when it was not made."""
+    file = run.analysis("corpora.parquet")
+    if not file.exists():
+        return []
+    try:
+        return read_parquet(file, CORPORA_COLUMNS).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        line = re.sub(r"\s+", " ", str(error))[:200]
+        raise InputError(
+            f"{file} cannot be read ({line}); delete it and run python -m jobs.corpus_table again"
+        ) from error
+
+
+def required_stages(model: str) -> tuple[str, ...]:
+    """The stages whose results a signature is made of."""
+    return "annotate", f"collect/{model}", f"mine/{model}"
+
+
+def models_of(run: RunDirectory) -> list[str]:
+    """Models whose signatures the run holds, sorted."""
+    stages = run.record()["stages"]
+    return sorted(n.split("/", 1)[1] for n, e in stages.items() if n.startswith("mine/") and e["status"] == "complete")
+
+
+def _require_model(run: RunDirectory, model: str, needed_by: str) -> None:
+    if model in models_of(run):
+        return
+    have = models_of(run)
+    if have:
+        raise ConfigError(
+            f"model={model} has no signatures in run={run.root}; it holds {', '.join(have)}: say model=..."
+        )
+    run.fingerprint(f"mine/{model}", needed_by)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """`1 to 6` for consecutive numbers, `1, 3, 5` otherwise."""
+    if list(numbers) == list(range(numbers[0], numbers[-1] + 1)) and len(numbers) > 1:
+        return f"{numbers[0]} to {numbers[-1]}"
+    return ", ".join(map(str, numbers))

@@ -1,0 +1,253 @@
+"""What of a neuron's statistics a reader is told: beyond chance, and large enough to be seen in the sentences.
+
+The bounds below are the whole of the judgement. Shares of the reference are those of sentences as long as the
+neuron's own, where mining matched lengths.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from neuronsig.signature.view import Effect, Evidence, FacetView, NeuronView, Share
+
+METADATA_SHARE, METADATA_GAIN, METADATA_RATIO = 0.25, 0.15, 1.5
+WORD_SHARE, WORD_LRC, WORDS_TOGETHER = 0.03, 1.0, 0.08
+PHRASE_SHARE, PHRASE_LRC = 0.08, 1.0
+TAG_PATTERN_SHARE, TAG_PATTERN_LRC = 0.15, 1.0
+ABSTRACT = 1.5  # times the bits of a phrase that tags in order must tell to be told in its place
+CLASS_GAIN, CLASS_RATIO, CLASS_LACK = 0.06, 1.4, 0.55
+TAG_SHARE, TAG_RATIO = 0.1, 2.0
+SHORT, LONG = 0.65, 1.5
+PLACE = 0.4  # standard deviations
+ENDING_SHARE = 0.5
+FACET_SHARE = 0.1
+
+TAGS = {
+    "CD": "numbers",
+    "NNP": "proper names",
+    "NNPS": "proper names",
+    "NNS": "plural nouns",
+    "UH": "interjections",
+    "MD": "modal verbs",
+    "VB": "base-form verbs",
+    "VBD": "past-tense verbs",
+    "VBG": "-ing forms",
+    "VBN": "participles",
+    "PRP": "personal pronouns",
+    "PRP$": "possessive pronouns",
+    "RB": "adverbs",
+    "WRB": "wh-adverbs",
+    "WP": "wh-pronouns",
+    "JJR": "comparatives",
+    "JJS": "superlatives",
+    "EX": "existential there",
+    "POS": "possessive endings",
+    "FW": "foreign words",
+    "SYM": "symbols",
+    "LS": "list markers",
+    "ADD": "addresses",
+    "AFX": "affixes",
+    "HYPH": "hyphens",
+    "-LRB-": "brackets",
+    "-RRB-": "brackets",
+    "``": "quotation marks",
+    "''": "quotation marks",
+    ":": "colons and dashes",
+    "$": "currency signs",
+}
+
+ONE = {
+    "CC": "conjunction",
+    "CD": "number",
+    "DT": "determiner",
+    "IN": "preposition",
+    "JJ": "adjective",
+    "MD": "modal verb",
+    "NN": "noun",
+    "NNS": "plural noun",
+    "NNP": "name",
+    "NNPS": "name",
+    "PRP": "pronoun",
+    "PRP$": "possessive",
+    "RB": "adverb",
+    "TO": "to",
+    "UH": "interjection",
+    "VB": "base verb",
+    "VBD": "past verb",
+    "VBG": "-ing form",
+    "VBN": "participle",
+    "VBP": "present verb",
+    "VBZ": "-s verb",
+    "WP": "wh-pronoun",
+    "WRB": "wh-adverb",
+    "WDT": "wh-determiner",
+}
+"""One word of a tag, for patterns; other tags stand for themselves."""
+
+
+class Told(NamedTuple):
+    """One fact: two or three words, a part of a sentence, and how much it tells, in bits or thereabouts."""
+
+    label: str
+    text: str
+    strength: float
+
+
+def telling_words(view: NeuronView) -> list[Evidence]:
+    """Up to three words that are far over-represented and in enough of the sentences together; may be empty."""
+    rows = [r for r in view.of("words") if r.lrc >= WORD_LRC and r.share >= WORD_SHARE and has_letters(r)]
+    kept: dict[str, Evidence] = {}
+    for row in sorted(rows, key=lambda r: (-bits(r), r.text)):
+        kept.setdefault(row.text.replace("’", "'"), row)  # n't and n’t are one word
+    rows = list(kept.values())[:3]
+    return rows if sum(r.share for r in rows) >= WORDS_TOGETHER else []
+
+
+def telling_phrase(view: NeuronView, words: Sequence[Evidence]) -> Evidence | None:
+    """The word or mixed pattern that tells most and that nothing explains, if it tells as much as the words do."""
+    rows = [
+        row
+        for kind in ("word_sequence", "mixed_sequence")
+        for row in view.of(kind)
+        if len(row.pattern) > 1 and not row.explained_by and row.lrc >= PHRASE_LRC and row.share >= PHRASE_SHARE
+    ]
+    rows = [row for row in rows if all(map(_worded, row.pattern))]
+    best = max(rows, key=lambda row: (bits(row), row.pattern), default=None)
+    return best if best and bits(best) >= 0.5 * max(map(bits, words), default=0.0) else None
+
+
+def _worded(item: str) -> bool:
+    """Whether an item of a pattern is a word or a tag of words: with a full stop or a bracket a word is no phrase."""
+    return item[4:] in ONE if item.startswith("pos=") else any(map(str.isalnum, item))
+
+
+def phrase_text(row: Evidence) -> str:
+    """A pattern with its tags named: `had [participle]`."""
+    is_tag = [row.kind == "pos_sequence" or item.startswith("pos=") for item in row.pattern]
+    tags = [item.removeprefix("pos=") for item in row.pattern]
+    return " ".join(f"[{ONE.get(tag, tag)}]" if known else tag for tag, known in zip(tags, is_tag, strict=True))
+
+
+def telling_length(view: NeuronView) -> str:
+    """`Short`, `Long` or nothing."""
+    ratio, effect = view.length.ratio, view.effects.get("length")
+    if ratio is None or view.n_tokens == 0 or (effect and not _beyond(effect)):
+        return ""
+    return "Short" if ratio <= SHORT else "Long" if ratio >= LONG else ""
+
+
+def telling_ending(view: NeuronView) -> tuple[str, Evidence] | None:
+    """Exclamations or questions, when most sentences have the mark and the corpus has not."""
+    for row in view.of("words"):
+        if row.text in ("!", "?") and row.stands_out and row.share >= ENDING_SHARE:
+            return ("exclamations" if row.text == "!" else "questions"), row
+    return None
+
+
+def telling_order(view: NeuronView, phrase: Evidence | None) -> Evidence | None:
+    """The tags in order or the subtree that tells most, unless a phrase, easier to read, tells about as much."""
+    rows = [
+        row
+        for row in (*view.of("pos_sequence"), *view.of("subtree"))
+        if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE
+    ]
+    best = max(rows, key=bits, default=None)
+    return best if best and (phrase is None or bits(best) > ABSTRACT * bits(phrase)) else None
+
+
+def telling_tag(view: NeuronView, order: Evidence | None) -> Told | None:
+    """The part of speech that stands out most: a class of P1 Table 1, a single tag, or the tags of `order`."""
+    found = [told for share in view.pos_shares if view.n_tokens if (told := _class(share, view.effects))]
+    for row in view.of("pos"):
+        name = TAGS.get(row.pattern[0])
+        if name and row.stands_out and row.share >= TAG_SHARE and (row.ratio or math.inf) >= TAG_RATIO:
+            per = "words" if row.n1 > view.n_sentences else "sentences"
+            reference = f", corpus {percent(row.reference)})" if row.reference is not None else ")"
+            text = f"many {name} ({percent(row.share)} of {per}{reference}"
+            found.append(Told(name, text, bits(row) * (2 if per == "words" else 0.5)))
+    if order:
+        what, said = ("subtree", order.text) if order.kind == "subtree" else ("pattern", f"“{phrase_text(order)}”")
+        text = f"the {what} {said} in {against(order.share, order.reference)}"
+        found.append(Told(said, text, 0.5 * bits(order)))
+    return max(found, key=lambda told: told.strength, default=None)
+
+
+def _class(share: Share, effects: Mapping[str, Effect]) -> Told | None:
+    """Many or few nouns, verbs or adjectives."""
+    if not share.corpus:
+        return None
+    ratio, text = share.value / share.corpus, f"({percent(share.value)} of words, corpus {percent(share.corpus)})"
+    known = effects.get({"adjective": "adj"}.get(share.name, share.name))
+    low, high = (known.low, known.high) if known else (None, None)
+    if share.value - share.corpus >= CLASS_GAIN and ratio >= CLASS_RATIO and (low is None or low > 0):
+        return Told(f"many {share.name}s", f"many {share.name}s {text}", 2 * share.value * math.log2(ratio))
+    if share.corpus - share.value >= CLASS_GAIN and ratio <= CLASS_LACK and (high is None or high < 0):
+        return Told(f"few {share.name}s", f"few {share.name}s {text}", share.corpus - share.value)
+    return None
+
+
+def telling_place(view: NeuronView) -> Told | None:
+    """Early or late in documents."""
+    effect = view.effects.get("relative_position")
+    if effect is None or effect.value is None or effect.reference is None or effect.effect is None:
+        return None
+    if abs(effect.effect) < PLACE or not _beyond(effect):
+        return None
+    where = "early" if effect.effect < 0 else "late"
+    text = f"{where} in their documents (on average {percent(effect.value)} in, corpus {percent(effect.reference)})"
+    return Told(f"{where} in documents", text, 0.25 * abs(effect.effect))
+
+
+def telling_metadata(view: NeuronView) -> list[Evidence]:
+    """The domain and the other metadata value that stand out most, strongest first."""
+    best: dict[bool, Evidence] = {}
+    for name, rows in view.metadata.items():
+        for row in rows:
+            reference = row.reference
+            if reference is None or not row.stands_out or row.share < METADATA_SHARE:
+                continue
+            enough = row.share - reference >= METADATA_GAIN and row.share >= METADATA_RATIO * reference
+            key = name == "domain"
+            if enough and (key not in best or bits(row) > bits(best[key])):
+                best[key] = row
+    return sorted(best.values(), key=lambda row: -bits(row))
+
+
+def telling_facets(view: NeuronView) -> list[FacetView]:
+    """The things that a neuron answers to, when they are two or more, each with words of its own."""
+    found = [facet for facet in view.facets or () if facet.words and facet.share >= FACET_SHARE]
+    return found if len(found) > 1 else []
+
+
+def has_letters(row: Evidence) -> bool:
+    """Whether a row's text is more than signs."""
+    return any(map(str.isalnum, row.text))
+
+
+def bits(row: Evidence) -> float:
+    """What a row tells of a sentence: its share times the log ratio."""
+    return row.share * max(0.0, row.log_ratio)
+
+
+def percent(share: float) -> str:
+    """A share as a reader wants it: 82%, 3.1%, 0.04%."""
+    value = 100 * share
+    if value >= 10 or value == 0:
+        return f"{value:.0f}%"
+    if value >= 1:
+        return f"{value:.1f}%"
+    return f"{value:.2f}%" if value >= 0.01 else "<0.01%"
+
+
+def against(share: float, reference: float | None) -> str:
+    """`31% (corpus 14%)`, or the share alone where there is no reference."""
+    return percent(share) + (f" (corpus {percent(reference)})" if reference is not None else "")
+
+
+def _beyond(effect: Effect) -> bool:
+    """Whether the reference's mean is outside the 95 % limits of the neuron's."""
+    if effect.low is None or effect.high is None or effect.reference is None:
+        return False
+    return not effect.low <= effect.reference <= effect.high

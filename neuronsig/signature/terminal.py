@@ -1,0 +1,204 @@
+"""A neuron's signature on a terminal, readable at a glance at 80 columns, in colour or through a pipe."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from neuronsig.signature.folded import Entry, folded
+from neuronsig.signature.highlight import PATTERN, WORD, cut_segments
+from neuronsig.signature.summary import describe, percent
+from neuronsig.signature.view import FacetView, NeuronView, SentenceView
+from neuronsig.signature.wording import (
+    detector_text,
+    dominance_text,
+    effects_text,
+    facets_text,
+    score_text,
+    stability_text,
+)
+
+WORDS, PATTERNS, TAGS, VALUES, FIELDS = 10, 6, 6, 4, 5
+CHARACTERS = 220
+NAME, BAR = 36, 12
+STYLES = {WORD: "bold green", PATTERN: "underline"}
+SHADES = ("", "", "on grey19", "on grey27", "on grey35")
+PATTERN_KINDS = (
+    ("word_sequence", "Word patterns"),
+    ("mixed_sequence", "Mixed patterns"),
+    ("pos_sequence", "POS patterns"),
+    ("itemset", "Itemsets"),
+    ("subtree", "Subtrees"),
+)
+
+
+def render_terminal(view: NeuronView, console: Console) -> None:
+    """Print one neuron: what it is in one sentence, its top sentences, and the evidence against the corpus."""
+    description = describe(view)
+    width = min(console.width, 110)
+
+    def show(item: object) -> None:
+        console.print(item, soft_wrap=False, width=width)
+
+    show(Text())
+    show(Rule(Text(str(view.neuron), style="bold cyan"), style="cyan", align="left"))
+    show(Text(description.text, style="dim" if description.kind == "none" else "bold"))
+    show(Text(_facts(view), style="dim"))
+    dominance = dominance_text(view.dominance) if view.dominance else ""
+    if view.dominance and view.dominance.flags:
+        show(Text(clean(dominance), style="yellow"))
+        dominance = ""
+    trigger = detector_text(view.trigger) if view.trigger else ""
+    show(_section("Top sentences", "«the word that carries the activation»" if trigger else ""))
+    show(_sentences(view.sentences))
+    if trigger:
+        show(_line(trigger))
+    if view.typical is not None:
+        show(_section("Typical sentence", "nearest to the mean vector"))
+        show(Padding(_marked(view.typical), (0, 0, 0, 2)))
+    if view.facets and len(view.facets) > 1:
+        show(_section("Facets", facets_text(view.facets)))
+        for facet in view.facets:
+            show(_facet(facet))
+    show(_evidence("Words", folded(view.of("words"), WORDS)))
+    for kind, title in PATTERN_KINDS:
+        if rows := view.of(kind):
+            show(_evidence(title, folded(rows, PATTERNS)))
+    if not view.mined:
+        show(_section("Patterns", "not mined; this mines them, and keeps those of the others:"))
+        # As it is, however long: a command that was broken into lines cannot be copied.
+        console.print(Text(f"  {view.mining_command}"), soft_wrap=True)
+    show(_shares(view))
+    if said := effects_text(view):
+        show(_line(said))
+    if rows := view.of("pos"):
+        show(_evidence("Tags", folded(rows, TAGS)))
+    for name, every in list(view.telling_fields.items())[:FIELDS]:
+        rows = view.telling_values(name)[:VALUES]
+        show(_evidence(clean(name).capitalize(), [Entry(row, ()) for row in rows], len(every) - len(rows)))
+    known = [score_text(view.score) if view.score else "", stability_text(view.stability) if view.stability else ""]
+    known.append(dominance)
+    if any(known):
+        show(_section("How good is this signature?"))
+        for text in filter(None, known):
+            show(_line(text))
+    if view.similar:
+        names = ", ".join(str(link.neuron) for link in view.similar)
+        show(_section("Similar neurons", f"cluster {view.cluster}, by vector"))
+        show(Text(f"  {names}"))
+
+
+def _line(text: str) -> Padding:
+    return Padding(Text(clean(text), style="dim"), (0, 0, 0, 2))
+
+
+def _facet(facet: FacetView) -> Padding:
+    text = Text(f"{percent(facet.share)}", style="bold")
+    text.append(f"  {', '.join(map(clean, facet.words)) or 'no words of its own'}", style="not bold green")
+    if facet.typical is not None:
+        text.append("\n    ").append_text(_marked(facet.typical))
+    return Padding(text, (0, 0, 0, 2))
+
+
+def clean(text: str) -> str:
+    """Text that cannot steer the terminal: control and direction characters become spaces."""
+    return "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\u200d" else c for c in text)
+
+
+def _facts(view: NeuronView) -> str:
+    facts = [f"{view.n_sentences:,} sentences"]
+    if view.sentences:
+        facts.append(f"highest activation {view.best_score:.3f}")
+    facts.append(f"POS selectivity {view.selectivity:.2f}")
+    if view.cluster is not None:
+        facts.append(f"cluster {view.cluster} of {view.cluster_size:,} neurons")
+    return " · ".join(facts)
+
+
+def _section(title: str, note: str = "") -> Text:
+    text = Text(f"\n{title}", style="bold")
+    return text.append(f"  {note}", style="not bold dim") if note else text
+
+
+def _sentences(sentences: Sequence[SentenceView]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1), pad_edge=False)
+    table.add_column(justify="right", style="dim", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="cyan", max_width=14, overflow="ellipsis", no_wrap=True)
+    table.add_column(overflow="fold")
+    for sentence in sentences:
+        table.add_row(
+            f"  {sentence.rank + 1}", f"{sentence.score:.3f}", Text(clean(sentence.domain)), _marked(sentence)
+        )
+    return table
+
+
+def _marked(sentence: SentenceView) -> Text:
+    pieces, left_out = cut_segments(sentence.segments, CHARACTERS)
+    text = Text()
+    for piece in pieces:
+        said = clean(piece.text)
+        style = f"{STYLES.get(piece.mark, '')} {SHADES[piece.shade]}".strip()
+        text.append(f"«{said}»" if piece.trigger else said, style=style)
+    return text.append(" …", style="dim") if left_out else text
+
+
+def _evidence(title: str, entries: Sequence[Entry], left_out: int = 0) -> Table:
+    table = _bars(title)
+    for row, repeated in entries:
+        reference = "" if row.reference is None else percent(row.reference)
+        name = Text(clean(row.text) or "(empty)", style="" if row.stands_out else "dim")
+        if repeated:
+            name.append(f"  +{len(repeated)} alike", style="dim")
+        table.add_row(name, bar(row.share), percent(row.share), reference, _times(row.ratio, row.f1, row.reference))
+    if left_out > 0:
+        table.add_row(Text(f"and {left_out:,} more", style="dim"))
+    if not entries:
+        table.add_row(Text("none", style="dim"))
+    return table
+
+
+def _shares(view: NeuronView) -> Table:
+    table = _bars("Parts of speech, length")
+    for share in view.pos_shares:
+        corpus = "" if share.corpus is None else percent(share.corpus)
+        times = _times(share.ratio, 1, share.corpus)
+        table.add_row(f"{share.name}s", bar(share.value), percent(share.value), corpus, times)
+    length = view.length
+    corpus = "" if length.corpus is None else f"{length.corpus:.1f}"
+    times = _times(length.ratio, 1, length.corpus)
+    table.add_row(
+        "words a sentence", Text(f"± {view.length_sd:.1f}", style="dim"), f"{length.value:.1f}", corpus, times
+    )
+    return table
+
+
+def _bars(title: str) -> Table:
+    """Columns name, bar, neuron's share, corpus's share, ratio, at the same places in every section."""
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    table.add_column(Text(f"\n{title}", style="bold"), width=NAME, overflow="ellipsis", no_wrap=True)
+    table.add_column(width=BAR, no_wrap=True, style="green")
+    for name, width in (("neuron", 7), ("corpus", 7), ("ratio", 6)):
+        style = "dim" if name == "corpus" else ""
+        header = Text(f"\n{name}", style="not bold dim")
+        table.add_column(header, width=width, justify="right", style=style, no_wrap=True)
+    return table
+
+
+def bar(share: float, width: int = BAR) -> str:
+    """A bar of eighths of a character: `width` characters are 100 %."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
+
+
+def _times(ratio: float | None, f1: int, reference: float | None) -> str:
+    """`×2.3`; `only` for something the reference has not at all, nothing where there is no reference."""
+    if ratio is None:
+        return "only" if f1 and reference == 0 else ""
+    return f"×{ratio:,.0f}" if ratio >= 10 else f"×{ratio:.1f}"

@@ -1,0 +1,260 @@
+"""All that a run knows of one neuron, as one record that the terminal and the report both render (P1 Table 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from neuronsig.neuron import Neuron
+from neuronsig.signature.frequency import reference, share
+
+
+class Evidence(NamedTuple):
+    """One word, tag, pattern or metadata value: f1 of n1 with the neuron, f2 of n2 in the reference.
+
+    What n1 and n2 count is what mining counted: sentences for words, patterns and metadata, tokens for tags.
+    `log_ratio` is log2 of the relative frequencies' ratio, `lrc` its conservative confidence limit (0: not
+    distinguishable from the reference), both against `matched`, the share of the reference's sentences of the same
+    lengths (None: not known). `explained_by` is the pattern that this one says again.
+    """
+
+    kind: str
+    pattern: tuple[str, ...]
+    f1: int
+    n1: int
+    f2: int
+    n2: int
+    log_ratio: float
+    lrc: float
+    g2: float = 0.0
+    matched: float | None = None
+    q: float = 1.0
+    explained_by: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Relative frequency among the neuron's sentences, 0 to 1."""
+        return share(self.f1, self.n1)
+
+    @property
+    def reference(self) -> float | None:
+        """Relative frequency in the reference, matched where that is known, 0 to 1; None without a reference."""
+        return reference(self.f2, self.n2, self.matched)
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as frequent as in the reference; None when it never occurs there."""
+        return self.share / self.reference if self.reference else None
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether the neuron's sentences have more of it than the reference, beyond chance."""
+        return self.lrc > 0
+
+    @property
+    def text(self) -> str:
+        """The pattern as a reader writes it: words in order, items joined by +, a metadata value alone."""
+        if self.kind == "metadata":
+            return self.pattern[-1]
+        if self.kind in ("itemset", "mixed_sequence"):
+            joint = " + " if self.kind == "itemset" else " "
+            return joint.join(item.removeprefix("word=").removeprefix("pos=") for item in self.pattern)
+        return " ".join(self.pattern)
+
+
+def _is_all(rows: tuple[Evidence, ...]) -> bool:
+    """Whether all sentences, here and in the corpus, have the one value."""
+    return len(rows) == 1 and rows[0].f1 == rows[0].n1 and 0 < rows[0].f2 == rows[0].n2
+
+
+class Segment(NamedTuple):
+    """A piece of a sentence: how it matches the signature (neuronsig.signature.highlight), how strongly its token
+    activates the neuron (0 to findings.SHADES, where jobs.triggers has run), and whether it is the token that does so
+    most."""
+
+    text: str
+    mark: int
+    shade: int = 0
+    trigger: bool = False
+
+
+@dataclass(frozen=True)
+class SentenceView:
+    """One sentence that activates the neuron; `segments` are its pieces, `note` what is known of its trigger."""
+
+    sentence_id: int
+    text: str
+    domain: str
+    doc_id: str
+    metadata: Mapping[str, Sequence[str]]
+    segments: tuple[Segment, ...]
+    rank: int = -1
+    score: float = float("nan")
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Share:
+    """One measured mean or share of the neuron beside the corpus's; None where the corpus's is not known."""
+
+    name: str
+    value: float
+    corpus: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.value / self.corpus if self.corpus else None
+
+
+class Effect(NamedTuple):
+    """How far a measure is from the reference: of shares log2 of the ratio, of means Hedges' g (standard deviations).
+
+    `low` and `high` are 95 % limits, of the log ratio of shares and of the mean itself; None: not known.
+    """
+
+    value: float | None
+    reference: float | None
+    effect: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class FacetView:
+    """One of the things that a neuron answers to: its share of the sentences, and the words that set it apart.
+
+    `shares` are the words' shares of the facet's sentences and of the neuron's others (None in an only facet).
+    """
+
+    share: float
+    words: tuple[str, ...]
+    typical: SentenceView | None = None
+    shares: tuple[tuple[float, float | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class TriggerView:
+    """What carries the activation inside the top sentences (neuronsig.triggers.detectors says what detectors are)."""
+
+    detector: str
+    word: str = ""
+    word_share: float = 0.0
+    tag: str = ""
+    tag_share: float = 0.0
+    covered_share: float = 0.0
+    special_share: float = 0.0
+    concentration: float = 0.0
+
+
+@dataclass(frozen=True)
+class ScoreView:
+    """How well the signature tells unseen sentences that activate the neuron from others (jobs.evaluate)."""
+
+    ap: float
+    chance: float
+    beats_chance: bool
+    beats_words: bool
+    words_ap: float = 0.0
+    auroc: float = 0.5
+    random_ap: float = 0.0
+    sentences: int = 0
+
+
+@dataclass(frozen=True)
+class StabilityView:
+    """Rank-biased overlap, 0 to 1 and by kind of pattern, of the signatures of two halves of the corpus, made from
+    `k` sentences each (jobs.stability)."""
+
+    k: int
+    overlap: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class DominanceView:
+    """How far one thing dominates the neuron's first `sentences` (jobs.outliers).
+
+    `shares` are those of one document, near-duplicates and a rare word among these sentences, and of one token of each
+    in the activation of the first `token_sentences` (None: the model was not asked); `flags` name what reaches
+    `threshold`. `document_elsewhere` and `word_elsewhere` are shares of the sentences of all neurons' lists.
+    """
+
+    flags: tuple[str, ...]
+    threshold: float
+    sentences: int
+    token_sentences: int
+    shares: Mapping[str, float | None]
+    document: str = ""
+    document_elsewhere: float = 0.0
+    word: str = ""
+    word_elsewhere: float = 0.0
+    token: str = ""
+    token_place: str = ""
+
+
+@dataclass(frozen=True)
+class Link:
+    """Another neuron worth a look from this one."""
+
+    neuron: Neuron
+    label: str = ""
+    similarity: float | None = None
+
+
+@dataclass(frozen=True)
+class NeuronView:
+    """One neuron's signature.
+
+    `evidence` holds the rows of `signatures/` by kind, ranked; `metadata` the whole distribution of each field,
+    most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1; `mining_command` what mines the
+    neuron's patterns where they were not mined. `effects` has the keys length, position, relative_position, noun, verb
+    and adj. Facets, trigger, score, stability and dominance are None where the jobs that find them have not run,
+    and `missing` says what these are and how they are made.
+    """
+
+    neuron: Neuron
+    n_sentences: int
+    n_tokens: int
+    mined: bool
+    selectivity: float
+    length: Share
+    length_sd: float
+    pos_shares: tuple[Share, ...]
+    sentences: tuple[SentenceView, ...]
+    evidence: Mapping[str, tuple[Evidence, ...]]
+    metadata: Mapping[str, tuple[Evidence, ...]]
+    typical: SentenceView | None = None
+    cluster: int | None = None
+    cluster_size: int = 0
+    similar: tuple[Link, ...] = field(default=())
+    mining_command: str = ""
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+    facets: tuple[FacetView, ...] | None = None
+    trigger: TriggerView | None = None
+    score: ScoreView | None = None
+    stability: StabilityView | None = None
+    dominance: DominanceView | None = None
+    missing: tuple[tuple[str, str], ...] = ()
+
+    def of(self, kind: str) -> tuple[Evidence, ...]:
+        """The ranked rows of one kind; empty when mining found or looked for none."""
+        return self.evidence.get(kind, ())
+
+    @property
+    def telling_fields(self) -> dict[str, tuple[Evidence, ...]]:
+        """The domain, unless the corpus has but one, and the fields with a value that stands out."""
+        return {
+            name: rows
+            for name, rows in self.metadata.items()
+            if any(row.stands_out for row in rows) or (name == "domain" and not _is_all(rows))
+        }
+
+    def telling_values(self, name: str) -> tuple[Evidence, ...]:
+        """The values of a field that stand out; of the domain, and where none does, all."""
+        rows = self.metadata[name]
+        return tuple(row for row in rows if row.stands_out and name != "domain") or rows
+
+    @property
+    def best_score(self) -> float:
+        """Activation of the first sentence; NaN when there is none."""
+        return self.sentences[0].score if self.sentences else float("nan")

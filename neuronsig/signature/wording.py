@@ -1,0 +1,131 @@
+"""What jobs after mining found of a neuron, each in one line for a reader; terminal and report print the same."""
+
+from __future__ import annotations
+
+from neuronsig.signature.summary import percent
+from neuronsig.signature.view import DominanceView, Effect, FacetView, NeuronView, ScoreView, StabilityView, TriggerView
+
+KINDS = {
+    "words": "words",
+    "word_sequence": "word patterns",
+    "pos_sequence": "POS patterns",
+    "mixed_sequence": "mixed patterns",
+    "itemset": "itemsets",
+    "subtree": "subtrees",
+}
+DOMINATING = {
+    "token": "one token",
+    "word": "one rare word",
+    "document": "one document",
+    "near_duplicates": "near-duplicates",
+}
+"""What may dominate a list (neuronsig.collection.dominance.FLAGS), as a reader knows it."""
+NEGLIGIBLE = 0.2
+"""Standard deviations below which a difference of means is not told (Cohen 1988 calls it small from here on)."""
+
+
+def detector_text(trigger: TriggerView) -> str:
+    """What of a sentence carries the activation."""
+    word = f"“{trigger.word}” in {percent(trigger.word_share)} of the top sentences"
+    tag = f"a {trigger.tag} in {percent(trigger.tag_share)}"
+    said = {
+        "token": f"Token detector: the strongest word is {word}",
+        "tag": f"Tag detector: the strongest word is {tag} of the top sentences",
+        "context": f"Context detector: the activation sits on one word, but on different ones (most often {word})",
+        "diffuse": "Diffuse: the activation is spread over the sentence, no word carries it",
+        "special": "The activation sits on a special token of the model, not on a word, in "
+        f"{percent(trigger.special_share)} of the top sentences",
+    }.get(trigger.detector, "")
+    if said and trigger.detector in ("token", "tag", "context"):
+        said += f"; the signature holds the strongest word in {percent(trigger.covered_share)}"
+    return said + "." if said else ""
+
+
+def score_text(score: ScoreView) -> str:
+    """How well the signature tells unseen sentences, and what it must be compared with."""
+    better = "better than its words alone" if score.beats_words else "no better than its words alone"
+    verdict = better if score.beats_chance else "no better than chance"
+    of = f" of {score.sentences:,} unseen sentences" if score.sentences else ""
+    return (
+        f"As a classifier{of} the signature reaches average precision {score.ap:.2f} (words alone "
+        f"{score.words_ap:.2f}, another neuron's signature {score.random_ap:.2f}, chance {score.chance:.2f}) and AUROC "
+        f"{score.auroc:.2f}: "
+        f"{verdict}."
+    )
+
+
+def stability_text(stability: StabilityView) -> str:
+    """How far two halves of the corpus agree."""
+    parts = [f"{KINDS.get(kind, kind)} {value:.2f}" for kind, value in sorted(stability.overlap.items())]
+    return (
+        f"Signatures of two halves of the corpus, of {stability.k:,} sentences each, overlap by {', '.join(parts)} "
+        "(rank-biased, 1: the same)."
+    )
+
+
+def dominance_text(found: DominanceView) -> str:
+    """What dominates the top sentences, or how far they are from it; the figures, and the share that counts."""
+    bound = f"told from {percent(found.threshold)} on"
+    if found.flags:
+        parts = [_dominates(found, flag) for flag in DOMINATING if flag in found.flags]
+        return f"One thing dominates its top sentences ({bound}): {'; '.join(parts)}."
+    shares = {flag: percent(share) for flag, share in found.shares.items() if share is not None}
+    measured = {
+        "document": "{} come from the most frequent document"
+        + f" ({percent(found.document_elsewhere)} of all neurons')",
+        "near_duplicates": "{} nearly repeat a stronger one",
+        "word": "{} hold the most frequent rare word",
+        "token": "{} of the activation " + f"of the first {found.token_sentences} is on one token of each",
+    }
+    parts = [said.format(shares[flag]) for flag, said in measured.items() if flag in shares]
+    return f"No one thing dominates its first {found.sentences:,} sentences ({bound}): {', '.join(parts)}."
+
+
+def _dominates(found: DominanceView, flag: str) -> str:
+    share, what = percent(found.shares[flag] or 0.0), dominating(found, flag)
+    of_first = f"{share} of the first {found.sentences:,}"
+    return {
+        "document": f"{of_first} come from one document, {what} ({percent(found.document_elsewhere)} of all neurons')",
+        "near_duplicates": f"{of_first} nearly repeat a stronger one",
+        "word": f"{of_first} hold one rare word, {what} ({percent(found.word_elsewhere)} of all neurons')",
+        "token": f"{share} of the activation of the first {found.token_sentences} is on one token of each, most often "
+        f"{what}",
+    }[flag]
+
+
+def dominating(found: DominanceView, flag: str) -> str:
+    """The document, word or token itself."""
+    place = {"first": ", the first", "last": ", the last"}.get(found.token_place, ", inside the sentence")
+    named = {"document": f"“{found.document}”", "word": f"“{found.word}”", "token": f"“{found.token}”{place}"}
+    return named.get(flag, "sentences nearly alike")
+
+
+def facets_text(facets: tuple[FacetView, ...]) -> str:
+    """How many things the neuron answers to."""
+    if len(facets) == 1:
+        return "One facet: the sentences fall apart no more clearly than any sentences do."
+    shares = ", ".join(percent(facet.share) for facet in facets)
+    return f"{len(facets)} facets: the sentences fall into groups of {shares}."
+
+
+def effects_text(view: NeuronView) -> str:
+    """Effect sizes and their 95 % limits of length, place in the document and parts of speech."""
+    said = []
+    for name, title in (("length", "length"), ("relative_position", "place in the document")):
+        effect = view.effects.get(name)
+        if effect and effect.effect is not None and abs(effect.effect) >= NEGLIGIBLE:
+            said.append(f"{title} {effect.effect:+.2f} standard deviations{_mean(name, effect)}")
+    for name, title in (("noun", "nouns"), ("verb", "verbs"), ("adj", "adjectives")):
+        effect = view.effects.get(name)
+        if effect and effect.low is not None and effect.high is not None and effect.low * effect.high > 0:
+            said.append(f"{title} ×{2**effect.low:.2f} to ×{2**effect.high:.2f}")
+    return "Against the reference, with 95 % limits: " + "; ".join(said) + "." if said else ""
+
+
+def _mean(name: str, effect: Effect) -> str:
+    if effect.value is None or effect.reference is None:
+        return ""
+    if name == "relative_position":
+        return f" (on average {percent(effect.value)} into it, corpus {percent(effect.reference)})"
+    limits = f"{effect.low:.1f} to {effect.high:.1f}" if effect.low is not None and effect.high is not None else ""
+    return f" (mean {limits} words, corpus {effect.reference:.1f})" if limits else ""

@@ -1,0 +1,103 @@
+import pytest
+
+from neuronsig.config.compose import compose, describe, to_yaml
+from neuronsig.errors import ConfigError
+
+
+def test_the_default_config_is_possible():
+    config = compose()
+    assert config.model.name == "minilm"
+    assert list(config.corpus.sources) == ["documentation"]
+
+
+def test_the_paper_preset_is_p1_setting():
+    config = compose(["preset=paper"])
+    assert config.collect.k == 10_000
+    assert config.model.path == "bert-base-uncased"
+    assert config.ray.replicas == 8
+    assert len({source.domain for source in config.corpus.sources.values()}) == 6
+
+
+def test_a_preset_yields_to_the_command_line():
+    assert compose(["preset=demo", "collect.k=7"]).collect.k == 7
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("collect.k=0", "collect.k=0: must be 1 or more"),
+        ("collect.k=many", "collect.k: Value 'many'"),
+        ("collect.kk=3", "unknown key 'collect.kk'; did you mean collect.k?"),
+        ("colect=default", "did you mean"),
+        ("collect.signs=[2]", "collect.signs=[2]: must be [1], [-1] or [1,-1]"),
+        ("collect.layers=[-1]", "collect.layers=[-1]: must be 0 or more"),
+        ("collect.dtype=float16", "must be one of auto, float32, bfloat16"),
+        ("mining.word_min_support=0", "mining.word_min_support=0.0: must be above 0 and at most 1"),
+        ("mining.word_min_support=1.5", "must be above 0 and at most 1"),
+        ("mining.word_max_length=0", "mining.word_max_length=0: must be 1 or more"),
+        ("mining.neurons=[L1]", "'L1' is not a neuron's name"),
+        ("model=minilm2", "model=minilm2: no such choice; choose one of bert_base, local, minilm"),
+        ("model=local", "model.name: a value is missing"),
+        ("corpus=text", "set corpus.path=..."),
+        ("corpus.sources.documentation.format=word", "must be one of documentation, reuters"),
+        ("spark.driver_memory=lots", "must be a number with k, m or g"),
+        ("run=", "run='': must be a path"),
+        ("run=foo://bucket/run", "run=foo://bucket/run: scheme foo:// is unknown; use a path, s3://"),
+        ("run", "is not of the form key=value"),
+        ("+collect.kk=3", "no key needs it; write collect.kk=3"),
+        ("++collect.k=3", "a key cannot begin with '+'"),
+        (
+            "corpus.sources.mine.formt=text",
+            "unknown key 'corpus.sources.mine.formt'; did you mean corpus.sources.mine.format?",
+        ),
+        ("corpus.sources.mine.format=text", "corpus.sources.mine.path: a value is missing"),
+        ("corpus.sources.documentation.max_documents=x", "Value 'x'"),
+        ("corpus.sources.documentation.domain=total", "must be another name"),
+    ],
+)
+def test_an_impossible_value_is_named_in_one_line(word: str, said: str):
+    with pytest.raises(ConfigError) as caught:
+        compose([word])
+    message = str(caught.value)
+    assert said in message
+    assert "\n" not in message
+
+
+def test_the_shown_config_has_the_chosen_values_and_only_the_asked_sections():
+    shown = to_yaml(compose(["collect.k=123"]), ["collect"])
+    assert "k: 123" in shown
+    assert "mining" not in shown
+
+
+def test_every_key_has_a_meaning():
+    rows = describe(["corpus", "annotator", "model", "collect", "mining", "analysis", "spark", "ray", "train"])
+    assert all(meaning.strip() for _, _, meaning in rows)
+    assert ("collect.k", "10000", "sentences kept for each neuron (P1: 10,000)") in rows
+
+
+@pytest.mark.parametrize("value", ["local[2]", "a path (with) it's blanks", "back\\slash[1", "ends[in\\"])
+def test_a_value_needs_no_quotes_for_hydras_grammar(value: str):
+    assert compose([f"spark.master={value}"]).spark.master == value
+
+
+@pytest.mark.parametrize("value", ["1e3", "1.10", "a,b", "007", "true", "null", "${data}/run", "'quoted, by hand'"])
+def test_text_is_taken_as_it_is_written(value: str):
+    expected = {"${data}/run": "texts/run", "'quoted, by hand'": "quoted, by hand"}.get(value, value)
+    words = ["data=texts", f"run={value}", f"corpus.sources.documentation.domain={value}"]
+    config = compose(words)
+    assert (config.run, config.corpus.sources["documentation"].domain) == (expected, expected)
+
+
+def test_a_source_and_a_home_can_be_added_on_the_command_line():
+    words = [f"corpus.sources.mine.{key}" for key in ("format=text", "path=my_texts", "domain=mine", "max_documents=3")]
+    config = compose([*words, "download.homes.mine.url=https://example.org/x.gz"])
+    assert list(config.corpus.sources) == ["documentation", "mine"]
+    mine = config.corpus.sources["mine"]
+    assert (mine.format, mine.path, mine.max_documents, mine.text_column) == ("text", "my_texts", 3, "text")
+    assert config.download.homes["mine"] == {"url": "https://example.org/x.gz"}
+
+
+def test_the_keys_of_a_source_are_described():
+    rows = {key: default for key, default, _ in describe(["corpus"])}
+    assert rows["corpus.sources.NAME.text_column"] == "text"
+    assert {"corpus.sources.NAME.format", "corpus.sources.NAME.max_documents"} <= set(rows)

@@ -1,0 +1,176 @@
+"""Leases on a real S3 server: who holds one, who takes one over, and when."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from neuronsig import storage
+from neuronsig.errors import MachineError, PlanMismatchError
+from neuronsig.run import exclusive as module
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.exclusive import HeldError, exclusive
+
+
+@pytest.fixture
+def lease(bucket, monkeypatch):
+    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.1)
+    return bucket / "run" / ".collect-tiny.lock"
+
+
+def held_by(lease, **changes) -> None:
+    """A lease of another process, renewed now."""
+    content = {"owner": "other", "host": "node7 pid:[1]", "pid": 77, "renewed": time.time(), **changes}
+    storage.atomic_write(lease, json.dumps(content).encode())
+
+
+def test_a_lease_is_held_while_the_block_runs_and_is_gone_after_it(lease):
+    with exclusive(lease):
+        assert json.loads(storage.read_bytes(lease))["host"].startswith(socket.gethostname())
+        with pytest.raises(HeldError, match=r"process \d+ on .*heard of \d+ s ago"), exclusive(lease):
+            pass
+    assert not lease.exists()
+
+
+def test_the_lease_of_a_process_that_lives_is_refused_by_its_name(lease):
+    held_by(lease, renewed=time.time() - 100)
+    with pytest.raises(HeldError, match=r"process 77 on node7 \(heard of 10\d s ago; .* given up after 120 s\)"):
+        exclusive(lease).__enter__()
+    assert json.loads(storage.read_bytes(lease))["owner"] == "other"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"{}"])
+def test_a_torn_lease_is_taken_over(lease, content):
+    storage.atomic_write(lease, content)
+    with exclusive(lease):
+        assert json.loads(storage.read_bytes(lease))["owner"] != "other"
+
+
+def test_a_stale_lease_is_taken_over(lease):
+    held_by(lease, renewed=time.time() - 121)
+    with exclusive(lease):
+        assert json.loads(storage.read_bytes(lease))["owner"] != "other"
+    assert not lease.exists()
+
+
+def test_the_lease_of_a_process_of_this_machine_that_was_killed_is_taken_over_at_once(lease):
+    hold = "import os, signal, sys; from neuronsig.run.exclusive import *; from neuronsig.storage import location\n"
+    hold += "with exclusive(location(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
+    assert subprocess.run([sys.executable, "-c", hold, str(lease)], check=False).returncode == -9
+    assert lease.exists()
+    with exclusive(lease):
+        pass
+
+
+def test_of_two_takers_of_a_stale_lease_one_gets_it(lease, monkeypatch):
+    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.5)
+    held_by(lease, renewed=0.0)
+    got, release = [], threading.Event()
+
+    def take() -> None:
+        try:
+            with exclusive(lease):
+                got.append("held")
+                release.wait(10)
+        except HeldError:
+            got.append("refused")
+
+    takers = [threading.Thread(target=take) for _ in range(2)]
+    for taker in takers:
+        taker.start()
+    until = time.monotonic() + 10
+    while len(got) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    release.set()
+    for taker in takers:
+        taker.join()
+    assert sorted(got) == ["held", "refused"]
+
+
+def test_a_held_lease_is_renewed(lease, monkeypatch):
+    monkeypatch.setattr(module, "RENEW_SECONDS", 0.05)
+    with exclusive(lease):
+        first = json.loads(storage.read_bytes(lease))["renewed"]
+        until = time.monotonic() + 10
+        while json.loads(storage.read_bytes(lease))["renewed"] == first and time.monotonic() < until:
+            time.sleep(0.02)
+        assert json.loads(storage.read_bytes(lease))["renewed"] > first
+
+
+def test_who_lost_the_lease_is_told_and_leaves_it_to_the_other(lease):
+    def lose() -> None:
+        with exclusive(lease):
+            held_by(lease)
+
+    with pytest.raises(MachineError, match="another took it over; run the same command again"):
+        lose()
+    assert json.loads(storage.read_bytes(lease))["owner"] == "other"
+
+
+def test_a_stage_on_a_store_is_made_once_by_one_process(bucket):
+    run = RunDirectory.create(bucket / "run")
+    out = run.topk("tiny")
+    with run.stage("collect/tiny", {"k": 1}, [out], {}) as stage:
+        storage.atomic_write(out / "part.parquet", b"x")
+        stage.counts["rows"] = 3
+        with (
+            pytest.raises(MachineError, match=r"process \d+ on .* is making collect/tiny now; wait for it"),
+            RunDirectory(str(run.root)).stage("collect/tiny", {"k": 1}, [out], {}),
+        ):
+            pass
+    run = RunDirectory.existing(str(bucket / "run"))
+    with run.stage("collect/tiny", {"k": 1}, [out], {}) as stage:
+        assert stage.done
+        assert stage.counts == {"rows": 3}
+    with pytest.raises(PlanMismatchError, match="k was 1, now 2"), run.stage("collect/tiny", {"k": 2}, [out], {}):
+        pass
+    with run.stage("collect/tiny", {"k": 2}, [out], {}, overwrite=True):
+        assert not out.exists()
+    assert [path.name for path in storage.list_files(run.root)] == ["run.json"]
+
+
+def test_two_stages_that_end_together_are_both_recorded(bucket):
+    root = str(RunDirectory.create(bucket / "run").root)
+    at_once = threading.Barrier(4)
+
+    def make(name: str) -> None:
+        with RunDirectory(root).stage(name, {}, [], {}):
+            at_once.wait()
+
+    makers = [threading.Thread(target=make, args=(f"mine/m{i}",)) for i in range(4)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    stages = RunDirectory(root).record()["stages"]
+    assert {name: entry["status"] for name, entry in stages.items()} == {f"mine/m{i}": "complete" for i in range(4)}
+
+
+def test_a_bucket_that_is_not_there_is_one_line(bucket):
+    with pytest.raises(MachineError, match=r"run=s3://no-such-bucket-here/run cannot be written \(.*\); choose"):
+        RunDirectory.create("s3://no-such-bucket-here/run")
+
+
+def test_a_lease_that_is_freed_while_it_is_looked_at_is_not_taken_from_the_next_one(lease, monkeypatch):
+    held_by(lease)
+    read = module.read_bytes
+    seen = []
+
+    def freed_and_taken(file):
+        """The first look finds the lease gone, and before this process goes on another has it."""
+        if not seen:
+            seen.append(file)
+            held_by(lease, owner="third")
+            raise FileNotFoundError
+        return read(file)
+
+    monkeypatch.setattr(module, "read_bytes", freed_and_taken)
+    with pytest.raises(HeldError):
+        exclusive(lease).__enter__()
+    assert json.loads(storage.read_bytes(lease))["owner"] == "third"
