@@ -149,7 +149,10 @@ class TriggerView:
 
 @dataclass(frozen=True)
 class ScoreView:
-    """How well the signature tells unseen sentences that activate the neuron from others (jobs.evaluate)."""
+    """How well the signature tells unseen sentences that activate the neuron from others (jobs.evaluate).
+
+    `random_ap` is that of another neuron's signature; None where there was no other to compare with.
+    """
 
     ap: float
     chance: float
@@ -157,17 +160,17 @@ class ScoreView:
     beats_words: bool
     words_ap: float = 0.0
     auroc: float = 0.5
-    random_ap: float = 0.0
+    random_ap: float | None = 0.0
     sentences: int = 0
 
 
 @dataclass(frozen=True)
 class StabilityView:
     """Rank-biased overlap, 0 to 1 and by kind of pattern, of the signatures of two halves of the corpus, made from
-    `k` sentences each (jobs.stability)."""
+    `k` sentences each (jobs.stability); None: in neither half a pattern of that kind is beyond chance."""
 
     k: int
-    overlap: Mapping[str, float]
+    overlap: Mapping[str, float | None]
 
 
 @dataclass(frozen=True)

@@ -39,21 +39,24 @@ def score_text(score: ScoreView) -> str:
     better = "better than its words alone" if score.beats_words else "no better than its words alone"
     verdict = better if score.beats_chance else "no better than chance"
     of = f" of {score.sentences:,} unseen sentences" if score.sentences else ""
+    other = "" if score.random_ap is None else f"another neuron's signature {score.random_ap:.2f}, "
     return (
         f"As a classifier{of} the signature reaches average precision {score.ap:.2f} (words alone "
-        f"{score.words_ap:.2f}, another neuron's signature {score.random_ap:.2f}, chance {score.chance:.2f}) and AUROC "
-        f"{score.auroc:.2f}: "
-        f"{verdict}."
+        f"{score.words_ap:.2f}, {other}chance {score.chance:.2f}) and AUROC {score.auroc:.2f}: {verdict}."
     )
 
 
 def stability_text(stability: StabilityView) -> str:
     """How far two halves of the corpus agree."""
-    parts = [f"{KINDS.get(kind, kind)} {value:.2f}" for kind, value in sorted(stability.overlap.items())]
-    return (
-        f"Signatures of two halves of the corpus, of {stability.k:,} sentences each, overlap by {', '.join(parts)} "
-        "(rank-biased, 1: the same)."
-    )
+    halves = f"two halves of the corpus, of {stability.k:,} sentences each"
+    known = {KINDS.get(kind, kind): value for kind, value in sorted(stability.overlap.items())}
+    parts = [f"{kind} {value:.2f}" for kind, value in known.items() if value is not None]
+    none = [kind for kind, value in known.items() if value is None]
+    without = f"no {' and no '.join(none)} beyond chance in either of them" if none else ""
+    if not parts:
+        return f"Signatures of {halves}, cannot be compared: {without}."
+    rest = f"; {without}" if without else ""
+    return f"Signatures of {halves}, overlap by {', '.join(parts)} (rank-biased, 1: the same){rest}."
 
 
 def facets_text(facets: tuple[FacetView, ...]) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from neuronsig.findings import SHADES, shaded
 from neuronsig.neuron import Neuron
-from neuronsig.neuron_view import NeuronView
+from neuronsig.neuron_view import NeuronView, ScoreView, StabilityView
 from neuronsig.signature_reader import SignatureReader
 from neuronsig.tables import DETECTORS, EVALUATION, NEURONS, TRIGGERS
 from neuronsig.wording import detector_text, effects_text, facets_text, score_text, stability_text
@@ -98,6 +98,18 @@ def test_stability_is_that_of_the_most_sentences(view: NeuronView) -> None:
     assert view.stability
     assert (view.stability.k, view.stability.overlap) == (200, {"words": 0.7, "pos": 0.7})
     assert "200 sentences each" in stability_text(view.stability)
+
+
+def test_halves_without_a_pattern_beyond_chance_are_told_and_not_a_number() -> None:
+    some = stability_text(StabilityView(200, {"words": 0.7, "word_sequence": None}))
+    assert "overlap by words 0.70 (rank-biased, 1: the same); no word patterns beyond chance in either of them" in some
+    none = stability_text(StabilityView(200, {"words": None, "word_sequence": None}))
+    assert none.endswith("cannot be compared: no word patterns and no words beyond chance in either of them.")
+
+
+def test_a_score_without_another_neuron_to_compare_with_leaves_it_out() -> None:
+    alone = score_text(ScoreView(0.5, 0.1, True, False, words_ap=0.49, random_ap=None))
+    assert "0.50 (words alone 0.49, chance 0.10)" in alone
 
 
 def test_facets_have_their_words_and_typical_sentences(made: FactoryRun, view: NeuronView) -> None:
