@@ -59,10 +59,11 @@ class JudgeRules:
     """Items of a pattern that makes a row; shorter ones only explain."""
 
 
-def p_values(patterns: NeuronPatterns) -> NDArray[np.float64]:
-    """(patterns,) for `PValueCounts.add`."""
+def p_values(patterns: NeuronPatterns, shortest: int = 2) -> NDArray[np.float64]:
+    """For `PValueCounts.add`: of the patterns of `shortest` items or more, which alone are hypotheses of the kind."""
     matched = patterns.matched()
-    return p_value(patterns.f1.sum(axis=1), int(patterns.n1.sum()), matched.equivalent, matched.size)
+    found = p_value(patterns.f1.sum(axis=1), int(patterns.n1.sum()), matched.equivalent, matched.size)
+    return found[np.diff(patterns.offsets) >= shortest]
 
 
 def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts) -> Mapping[str, NDArray[np.generic]]:
