@@ -135,7 +135,11 @@ class FacetView:
 
 @dataclass(frozen=True)
 class TriggerView:
-    """What carries the activation inside the top sentences (neuronsig.triggers.detectors says what detectors are)."""
+    """What carries the activation inside the top sentences (neuronsig.triggers.detectors says what detectors are).
+
+    Shares are of the first `sentences` by rank; `words_covered` is the share of all their words that some pattern of
+    the signature holds, beside `covered_share` of the triggers.
+    """
 
     detector: str
     word: str = ""
@@ -145,6 +149,13 @@ class TriggerView:
     covered_share: float = 0.0
     special_share: float = 0.0
     concentration: float = 0.0
+    sentences: int = 0
+    words_covered: float | None = None
+
+    @property
+    def looked_at(self) -> str:
+        """What shares are of."""
+        return f"the top {self.sentences} sentences" if self.sentences else "the top sentences"
 
 
 @dataclass(frozen=True)
