@@ -148,8 +148,8 @@ def require_trees(sentences: Path) -> None:
 
 def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> None:
     """Raise ConfigError when a neuron or layer to mine is not among those collected, saying which are."""
-    known = set(codes)
     neurons = [neuron_of(code) for code in codes]
+    known = set(neurons)
     layers = sorted({neuron.layer for neuron in neurons})
     signs = sorted({neuron.sign for neuron in neurons}, reverse=True)
     for sign in mining.signs:
@@ -169,7 +169,7 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
             raise ConfigError(
                 f"mining.neurons={name}: its sign is not in mining.signs={mining.signs}; change one of both"
             )
-        if neuron_code(neuron) in known:
+        if neuron in known:
             continue
         same_site = [n for n in neurons if n.site == neuron.site]
         if not same_site:
