@@ -43,8 +43,8 @@ def test_statistics_are_of_the_matched_reference_and_counts_stay_raw():
     assert (found["f1"], found["n1"], found["f2"], found["n2"]) == ([130], [1000], [370], [59_000])
     assert found["matched"] == [pytest.approx(share)]
     assert matched.size == pytest.approx(1 / (0.36 / 49_400 + 0.16 / 9_600))
-    table = 130, 1000, share * matched.size, matched.size
-    assert found["log_ratio"] == pytest.approx(log_ratio(*table))
+    assert found["log_ratio"] == pytest.approx(log_ratio(130, 1000, share * matched.size, matched.size))
+    table = 130, 1000, *matched.evidence
     assert found["g2"] == pytest.approx(g2(*table))
     assert found["lrc"] == pytest.approx(lrc(*table, tests=1000))
 
