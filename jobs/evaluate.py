@@ -54,6 +54,7 @@ def run(config: Config) -> Summary:
     found = mined(config, "jobs.evaluate")
     subject, mining = found.subject, found.mining
     share, fraction = held_out_share(config, subject, mining), positive_fraction(config, subject)
+    require_positives(config.evaluation.least_positives, share * subject.job.sentences)
     plan = {"inputs": found.inputs, "evaluation": as_plan(config.evaluation), "kinds": "weighed by halves"}
     folder = run.evaluation(name)
     # Nothing is lost by making it again, so another plan is no reason to refuse.
@@ -93,6 +94,15 @@ def positive_fraction(config: Config, subject: Subject) -> float:
             f"which tells little; set evaluation.fraction, at most {LARGEST_FRACTION}"
         )
     return fraction
+
+
+def require_positives(least: int, held_out: float) -> None:
+    """Raise InputError when about so many held-out sentences are too few for a neuron's least positives."""
+    if least > LARGEST_FRACTION * held_out:
+        raise InputError(
+            f"evaluation.least_positives={least}: must be at most {LARGEST_FRACTION:.0%} of the held-out sentences, "
+            f"which are about {held_out:.0f}; set it to {LARGEST_FRACTION * held_out:.0f} or less"
+        )
 
 
 def _evaluate(

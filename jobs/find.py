@@ -52,7 +52,8 @@ def run(config: Config) -> Summary:
             ("layer", "respond", "to exactly this", "of"),
             [(_layer(c.site, c.layer), c.responding, c.exact, c.neurons) for c in layers],
         )
-    for note in answer.notes:
+    of_words = any(hit.kind == "pos" for hit in answer.hits)
+    for note in (*(["shares of a single tag are of words, not of sentences"] * of_words), *answer.notes):
         say(f"note: {note}")
     return {
         "neurons that respond": f"{answer.neurons:,} of {sum(layer.neurons for layer in answer.layers):,}",

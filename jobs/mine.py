@@ -19,13 +19,17 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from contextlib import suppress
 from typing import Any
 
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config, as_plan
+from neuronsig.errors import InputError
+from neuronsig.mining.profiles import neuron_code
+from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.tables import SENTENCES, TOPK, check_table
+from neuronsig.tables import PROFILES, SENTENCES, TOPK, check_table, read_table
 
 SECTIONS = ("model", "mining", "spark")
 ENCODING = ("min_count", "metadata_skip", "metadata_max_values", "holdout", "match")
@@ -46,6 +50,8 @@ def run(config: Config) -> Summary:
     settings = {key: value for key, value in as_plan(config.mining).items() if key not in HOW}
     outputs = [directory.signatures(model), directory.profiles(model)]
     plan = {"inputs": inputs, "mining": settings}
+    if config.overwrite:
+        _keep_from_harm(config, directory, inputs)
     with directory.stage(f"mine/{model}", plan, outputs, stage_config(config, SECTIONS), config.overwrite) as stage:
         if stage.done:
             return {"nothing to do": "all signatures are there", **stage.counts}
@@ -53,6 +59,26 @@ def run(config: Config) -> Summary:
         check_table(directory.topk(model), TOPK)
         stage.counts |= _mine(config, directory, inputs, settings)
         return stage.counts
+
+
+def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, str]) -> None:
+    """Raise what would stop mining, before the results that are to be overwritten are gone."""
+    from spark_jobs.mining.signatures import require_neurons, require_trees
+
+    model = config.model.name
+    record = directory.stage_record(f"mine/{model}")
+    if record is None or record["status"] != "complete":
+        return
+    rows: list[dict[str, Any]] = []
+    key = ("site", "layer", "unit", "sign")
+    if record["plan"].get("inputs") == inputs:
+        with suppress(InputError):  # a table that is lost or broken is a reason to make it again
+            rows = read_table(directory.profiles(model), PROFILES, key).to_pylist()
+    if rows:
+        codes = [neuron_code(Neuron(*(row[name] for name in key))) for row in rows]
+        require_neurons(config.mining, codes, directory.topk(model))
+    if "subtree" in config.mining.kinds:
+        require_trees(directory.sentences)
 
 
 def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> dict[str, Any]:

@@ -35,11 +35,11 @@ class Neuron:
         return f"{self.site}-L{self.layer:02d}-U{self.unit:04d}{'n' if self.sign < 0 else 'p'}"
 
     @classmethod
-    def parse(cls, name: str) -> Neuron:
-        """Read `L4/U123`, `L4/U123-` or `mlp:L4/U123`; raises ConfigError on anything else."""
+    def parse(cls, name: str, key: str = "neuron") -> Neuron:
+        """Read `L4/U123`, `L4/U123-` or `mlp:L4/U123`; raises ConfigError that names `key` on anything else."""
         match = _NAME.match(name.strip())
         if match is None:
-            raise ConfigError(f"neuron={name!r} is not a neuron's name; write layer and unit as in L4/U123")
+            raise ConfigError(f"{key}={name!r} is not a neuron's name; write layer and unit as in L4/U123")
         return cls(
             (match["site"] or "hidden").lower(),
             int(match["layer"]),

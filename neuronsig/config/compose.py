@@ -194,6 +194,9 @@ def _explain(error: Exception, overrides: Sequence[str]) -> str:
         return _unknown(key)
     if isinstance(cause, ValidationError):
         key = getattr(cause, "full_key", None) or next((w.split("=")[0] for w in overrides), "?")
+        if "is not a ListConfig" in str(cause):
+            value = next((w.partition("=")[2] for w in overrides if w.startswith(f"{key}=")), "")
+            return f"{key}={value}: must be a list, as in {key}=[{value}]"
         return f"{key}: {str(cause).splitlines()[0]}; --help gives its meaning"
     missing = re.search(r"Could not find '([^']+)'", text)
     if missing:

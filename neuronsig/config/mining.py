@@ -67,7 +67,7 @@ class MiningConfig:
 
     def check(self, key: str) -> None:
         for name in self.neurons:
-            Neuron.parse(name)
+            Neuron.parse(name, f"{key}.neurons")
         require(all(layer >= 0 for layer in self.layers), f"{key}.layers", self.layers, "0 or more")
         ok = set(self.signs) <= {1, -1} and len(set(self.signs)) == len(self.signs)
         require(ok, f"{key}.signs", self.signs, "[], [1], [-1] or [1,-1]")

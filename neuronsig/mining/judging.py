@@ -59,10 +59,11 @@ class JudgeRules:
     """Items of a pattern that makes a row; shorter ones only explain."""
 
 
-def p_values(patterns: NeuronPatterns) -> NDArray[np.float64]:
-    """(patterns,) for `PValueCounts.add`."""
+def p_values(patterns: NeuronPatterns, shortest: int = 2) -> NDArray[np.float64]:
+    """For `PValueCounts.add`: of the patterns of `shortest` items or more, which alone are hypotheses of the kind."""
     matched = patterns.matched()
-    return p_value(patterns.f1.sum(axis=1), int(patterns.n1.sum()), matched.equivalent, matched.size)
+    found = p_value(patterns.f1.sum(axis=1), int(patterns.n1.sum()), *matched.evidence)
+    return found[np.diff(patterns.offsets) >= shortest]
 
 
 def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts) -> Mapping[str, NDArray[np.generic]]:
@@ -70,14 +71,15 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
 
     `pattern` is the number of the pattern among those given, `explained_by` the number of another one or -1; the
     caller writes both in words. `rank` is the place among all the neuron's patterns of `shortest` items or more, so
-    its gaps show how many were passed over. log_ratio, lrc, g2 and q are of f1 of n1 against the share `matched` of
-    Kish's effective reference. Ties go to the pattern given first: give them in lexicographic order.
+    its gaps show how many were passed over. log_ratio, lrc, g2 and q are of f1 of n1 against the share `matched`, the
+    last three as if measured on the pattern's own size. Ties go to the pattern given first: give them in
+    lexicographic order.
     """
     matched = patterns.matched()
     f1, n1 = patterns.f1.sum(axis=1).astype(np.int64), int(patterns.n1.sum())
-    table = f1, n1, matched.equivalent, matched.size
-    ratio, evidence = log_ratio(*table), g2(*table)
-    limit = lrc(*table, tests=rules.tests, alpha=rules.alpha)
+    ratio = log_ratio(f1, n1, matched.equivalent, matched.size)
+    table = f1, n1, *matched.evidence
+    evidence, limit = g2(*table), lrc(*table, tests=rules.tests, alpha=rules.alpha)
     order = keyness_order(f1, ratio, limit, evidence)
     counts = Counts(f1.astype(np.float64), n1, matched.equivalent, matched.size, rules.alpha)
     items = PatternItems(patterns.items, patterns.offsets, patterns.labels)
@@ -100,7 +102,7 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
         "log_ratio": ratio[kept],
         "lrc": limit[kept],
         "g2": evidence[kept],
-        "q": discovered.q(p_value(f1[kept], n1, matched.equivalent[kept], matched.size), rules.tests),
+        "q": discovered.q(p_value(*table)[kept], rules.tests),
         "rank": place[kept],
         "explained_by": folded.explained_by[kept],
     }

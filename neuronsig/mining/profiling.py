@@ -28,6 +28,8 @@ SHOWN = 0.01
 """Share of the sentences that a metadata value must have to get a row though others are stronger."""
 
 PROFILE_KINDS = ("words", "pos", "metadata")
+UNWRITTEN = ("code", "size", "own_size")
+"""Columns of a comparison that rows of SIGNATURES have not."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def profile_neuron(neuron: Neuron, own: Sentences, places: Places, corpus: Corpu
             shown = kind == "metadata" and pattern[1] in listed.get(pattern[0], ())
             shown &= columns["f1"][rank] >= SHOWN * n1
             if rank < rules.words_kept or kind == "pos" or shown:
-                cells = {name: column[rank].item() for name, column in columns.items() if name not in ("code", "size")}
+                cells = {name: column[rank].item() for name, column in columns.items() if name not in UNWRITTEN}
                 signatures.append({"kind": kind, "pattern": pattern, "rank": rank, "explained_by": None, **cells})
     tag_tokens = by_tag.sum(axis=1)
     rest = corpus.moments.less(moments)
@@ -179,15 +181,16 @@ def _compared(
         "n2": np.full(n, found.n2),
         "matched": found.share,
         "size": np.full(n, found.size),
+        "own_size": found.sizes,
     }
 
 
 def _judged(columns: dict[str, NDArray[Any]], weigh: Floats, tests: int, alpha: float) -> dict[str, NDArray[Any]]:
     """With statistics, strongest first; q is p. As many units as `weigh` (rows,) are one piece of evidence."""
-    f1, n1, size = (columns[name] / weigh for name in ("f1", "n1", "size"))
-    table = f1, n1, columns["matched"] * size, size
-    ratio, evidence = log_ratio(*table), g2(*table)
-    limit = lrc(*table, tests=tests, alpha=alpha)
+    f1, n1, size, own = (columns[name] / weigh for name in ("f1", "n1", "size", "own_size"))
+    ratio = log_ratio(f1, n1, columns["matched"] * size, size)
+    table = f1, n1, columns["matched"] * own, own
+    evidence, limit = g2(*table), lrc(*table, tests=tests, alpha=alpha)
     found = {**columns, "log_ratio": ratio, "lrc": limit, "g2": evidence, "q": p_value(*table)}
     return _select(found, keyness_order(columns["f1"], ratio, limit, evidence))
 

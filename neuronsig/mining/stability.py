@@ -125,9 +125,10 @@ def signature(
 def _words(patterns: NeuronPatterns, names: Sequence[Pattern], top: int, tests: int, alpha: float) -> list[Pattern]:
     matched = patterns.matched()
     f1, n1 = patterns.f1.sum(axis=1), int(patterns.n1.sum())
-    table = f1, n1, matched.equivalent, matched.size
+    ratio = log_ratio(f1, n1, matched.equivalent, matched.size)
+    table = f1, n1, *matched.evidence
     limit = lrc(*table, tests=tests, alpha=alpha)
-    order = keyness_order(f1, log_ratio(*table), limit, g2(*table))
+    order = keyness_order(f1, ratio, limit, g2(*table))
     return [names[number] for number in order if len(names[number]) == 1 and limit[number] > 0][:top]
 
 

@@ -155,6 +155,8 @@ UNKNOWN: Mapping[str, Any] = {
     "covered_share": 0.0,
     "special_share": 0.0,
     "concentration": 0.0,
+    "sentences": 0,
+    "words_covered": None,
 }
 
 

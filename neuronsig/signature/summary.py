@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neuronsig.signature.telling import (
+    FACET_SHARE,
     TAGS,
     Told,
     against,
@@ -111,9 +112,11 @@ def _sentence(
         having.append(f"the pattern “{phrase_text(phrase)}” in {against(phrase.share, phrase.reference)}")
     having += [tag.text] if tag else []
     if facets := telling_facets(view):
-        head += f" of {NUMBERS.get(len(facets), len(facets))} kinds: " + "; ".join(
-            f"with {_either(facet.words[:3])} ({percent(facet.share)})" for facet in facets
+        all_kinds = [facet for facet in view.facets or () if facet.share >= FACET_SHARE]
+        head += f" of {NUMBERS.get(len(all_kinds), len(all_kinds))} kinds: " + "; ".join(
+            f"{percent(facet.share)} rich in {_either(facet.words[:3])}" for facet in facets
         )
+        head += "; the others have no such words" if len(facets) < len(all_kinds) else ""
         having = having[bool(words) :]  # the kinds' words are these words told apart
         head += f"; {_and(having)}" if having else ""
     elif having:
@@ -136,9 +139,10 @@ def _carrier(view: NeuronView) -> list[str]:
     """Which token carries the activation, where it is the same word or part of speech."""
     found = view.trigger
     if found and found.detector == "token":
-        return [f"the activation sits on “{found.word}” in {percent(found.word_share)}"]
+        return [f"the activation sits on “{found.word}” in {percent(found.word_share)} of {found.looked_at}"]
     if found and found.detector == "tag":
-        return [f"the activation sits on {TAGS.get(found.tag, found.tag)} in {percent(found.tag_share)}"]
+        name = TAGS.get(found.tag, found.tag)
+        return [f"the activation sits on {name} in {percent(found.tag_share)} of {found.looked_at}"]
     return []
 
 
@@ -147,7 +151,7 @@ def _score(view: NeuronView) -> str:
     if view.score is None:
         return ""
     if not view.score.beats_chance:
-        return " On unseen sentences it tells no more than chance."
+        return " On unseen sentences it is not clearly better than chance."
     return f" On unseen sentences: average precision {view.score.ap:.2f} (chance {view.score.chance:.2f})."
 
 

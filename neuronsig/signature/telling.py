@@ -216,9 +216,14 @@ def telling_metadata(view: NeuronView) -> list[Evidence]:
 
 
 def telling_facets(view: NeuronView) -> list[FacetView]:
-    """The things that a neuron answers to, when they are two or more, each with words of its own."""
-    found = [facet for facet in view.facets or () if facet.words and facet.share >= FACET_SHARE]
+    """The things that a neuron answers to, when they are two or more, each with words that enough of it has."""
+    found = [f for f in view.facets or () if f.words and f.share >= FACET_SHARE and _held(f) >= WORDS_TOGETHER]
     return found if len(found) > 1 else []
+
+
+def _held(facet: FacetView) -> float:
+    """Share of a facet's sentences that its first three words are in together, at most; 1 where it is not known."""
+    return sum(share for share, _ in facet.shares[:3]) if facet.shares else 1.0
 
 
 def has_letters(row: Evidence) -> bool:

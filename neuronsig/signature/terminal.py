@@ -63,10 +63,10 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         show(_section("Typical sentence", "nearest to the mean vector"))
         show(Padding(_marked(view.typical), (0, 0, 0, 2)))
     if view.facets and len(view.facets) > 1:
-        show(_section("Facets", facets_text(view.facets)))
+        show(_section("Facets", f"{facets_text(view.facets)} Words with the share of a group's sentences."))
         for facet in view.facets:
             show(_facet(facet))
-    show(_evidence("Words", folded(view.of("words"), WORDS)))
+    show(_evidence("Words, of all sentences", folded(view.of("words"), WORDS)))
     for kind, title in PATTERN_KINDS:
         if rows := view.of(kind):
             show(_evidence(title, folded(rows, PATTERNS)))
@@ -78,7 +78,7 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     if said := effects_text(view):
         show(_line(said))
     if rows := view.of("pos"):
-        show(_evidence("Tags", folded(rows, TAGS)))
+        show(_evidence("Tags, of all words", folded(rows, TAGS)))
     for name, every in list(view.telling_fields.items())[:FIELDS]:
         rows = view.telling_values(name)[:VALUES]
         show(_evidence(clean(name).capitalize(), [Entry(row, ()) for row in rows], len(every) - len(rows)))
@@ -100,7 +100,9 @@ def _line(text: str) -> Padding:
 
 def _facet(facet: FacetView) -> Padding:
     text = Text(f"{percent(facet.share)}", style="bold")
-    text.append(f"  {', '.join(map(clean, facet.words)) or 'no words of its own'}", style="not bold green")
+    shares = [f" {percent(share)}" for share, _ in facet.shares] or [""] * len(facet.words)
+    words = ", ".join(f"{clean(word)}{share}" for word, share in zip(facet.words, shares, strict=True))
+    text.append(f"  {words or 'no words of its own'}", style="not bold green")
     if facet.typical is not None:
         text.append("\n    ").append_text(_marked(facet.typical))
     return Padding(text, (0, 0, 0, 2))
@@ -165,7 +167,7 @@ def _evidence(title: str, entries: Sequence[Entry], left_out: int = 0) -> Table:
 
 
 def _shares(view: NeuronView) -> Table:
-    table = _bars("Parts of speech, length")
+    table = _bars("Parts of speech, of all words; length")
     for share in view.pos_shares:
         corpus = "" if share.corpus is None else percent(share.corpus)
         times = _times(share.ratio, 1, share.corpus)

@@ -135,7 +135,11 @@ class FacetView:
 
 @dataclass(frozen=True)
 class TriggerView:
-    """What carries the activation inside the top sentences (neuronsig.triggers.detectors says what detectors are)."""
+    """What carries the activation inside the top sentences (neuronsig.triggers.detectors says what detectors are).
+
+    Shares are of the first `sentences` by rank; `words_covered` is the share of all their words that some pattern of
+    the signature holds, beside `covered_share` of the triggers.
+    """
 
     detector: str
     word: str = ""
@@ -145,11 +149,21 @@ class TriggerView:
     covered_share: float = 0.0
     special_share: float = 0.0
     concentration: float = 0.0
+    sentences: int = 0
+    words_covered: float | None = None
+
+    @property
+    def looked_at(self) -> str:
+        """What shares are of."""
+        return f"the top {self.sentences} sentences" if self.sentences else "the top sentences"
 
 
 @dataclass(frozen=True)
 class ScoreView:
-    """How well the signature tells unseen sentences that activate the neuron from others (jobs.evaluate)."""
+    """How well the signature tells unseen sentences that activate the neuron from others (jobs.evaluate).
+
+    `random_ap` is that of another neuron's signature; None where there was no other to compare with.
+    """
 
     ap: float
     chance: float
@@ -157,17 +171,17 @@ class ScoreView:
     beats_words: bool
     words_ap: float = 0.0
     auroc: float = 0.5
-    random_ap: float = 0.0
+    random_ap: float | None = 0.0
     sentences: int = 0
 
 
 @dataclass(frozen=True)
 class StabilityView:
     """Rank-biased overlap, 0 to 1 and by kind of pattern, of the signatures of two halves of the corpus, made from
-    `k` sentences each (jobs.stability)."""
+    `k` sentences each (jobs.stability); None: in neither half a pattern of that kind is beyond chance."""
 
     k: int
-    overlap: Mapping[str, float]
+    overlap: Mapping[str, float | None]
 
 
 @dataclass(frozen=True)

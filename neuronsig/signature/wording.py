@@ -26,41 +26,47 @@ NEGLIGIBLE = 0.2
 
 def detector_text(trigger: TriggerView) -> str:
     """What of a sentence carries the activation."""
-    word = f"“{trigger.word}” in {percent(trigger.word_share)} of the top sentences"
+    word = f"“{trigger.word}” in {percent(trigger.word_share)}"
     tag = f"a {trigger.tag} in {percent(trigger.tag_share)}"
+    of = f"of {trigger.looked_at}"
     said = {
-        "token": f"Token detector: the strongest word is {word}",
-        "tag": f"Tag detector: the strongest word is {tag} of the top sentences",
-        "context": f"Context detector: the activation sits on one word, but on different ones (most often {word})",
+        "token": f"Token detector: the strongest word is {word} {of}",
+        "tag": f"Tag detector: the strongest word is {tag} {of}",
+        "context": f"Context detector: the activation sits on one word, but on different ones (most often {word} {of})",
         "diffuse": "Diffuse: the activation is spread over the sentence, no word carries it",
         "special": "The activation sits on a special token of the model, not on a word, in "
-        f"{percent(trigger.special_share)} of the top sentences",
+        f"{percent(trigger.special_share)} {of}",
     }.get(trigger.detector, "")
     if said and trigger.detector in ("token", "tag", "context"):
         said += f"; the signature holds the strongest word in {percent(trigger.covered_share)}"
+        if trigger.words_covered is not None:
+            said += f", and {percent(trigger.words_covered)} of all words"
     return said + "." if said else ""
 
 
 def score_text(score: ScoreView) -> str:
     """How well the signature tells unseen sentences, and what it must be compared with."""
-    better = "better than its words alone" if score.beats_words else "no better than its words alone"
-    verdict = better if score.beats_chance else "no better than chance"
+    better = "better than its words alone" if score.beats_words else "not clearly better than its words alone"
+    verdict = better if score.beats_chance else "not clearly better than chance"
     of = f" of {score.sentences:,} unseen sentences" if score.sentences else ""
+    other = "" if score.random_ap is None else f"another neuron's signature {score.random_ap:.2f}, "
     return (
         f"As a classifier{of} the signature reaches average precision {score.ap:.2f} (words alone "
-        f"{score.words_ap:.2f}, another neuron's signature {score.random_ap:.2f}, chance {score.chance:.2f}) and AUROC "
-        f"{score.auroc:.2f}: "
-        f"{verdict}."
+        f"{score.words_ap:.2f}, {other}chance {score.chance:.2f}) and AUROC {score.auroc:.2f}: {verdict}."
     )
 
 
 def stability_text(stability: StabilityView) -> str:
     """How far two halves of the corpus agree."""
-    parts = [f"{KINDS.get(kind, kind)} {value:.2f}" for kind, value in sorted(stability.overlap.items())]
-    return (
-        f"Signatures of two halves of the corpus, of {stability.k:,} sentences each, overlap by {', '.join(parts)} "
-        "(rank-biased, 1: the same)."
-    )
+    halves = f"two halves of the corpus, of {stability.k:,} sentences each"
+    known = {KINDS.get(kind, kind): value for kind, value in sorted(stability.overlap.items())}
+    parts = [f"{kind} {value:.2f}" for kind, value in known.items() if value is not None]
+    none = [kind for kind, value in known.items() if value is None]
+    without = f"no {' and no '.join(none)} beyond chance in either of them" if none else ""
+    if not parts:
+        return f"Signatures of {halves}, cannot be compared: {without}."
+    rest = f"; {without}" if without else ""
+    return f"Signatures of {halves}, overlap by {', '.join(parts)} (rank-biased, 1: the same){rest}."
 
 
 def dominance_text(found: DominanceView) -> str:

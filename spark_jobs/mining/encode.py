@@ -18,7 +18,7 @@ it out changes no result.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +144,12 @@ def _occurrences(kind: str, values: pa.Array, row: NDArray[np.int64], n: int) ->
     tokens = np.bincount(code, minlength=len(names))
     distinct = np.unique(code * n + row) // max(n, 1)
     sentences = np.bincount(distinct, minlength=len(names))
-    split = [name.split("\t", 1) if kind in ("metadata", "length") else ("", name) for name in names]
-    return [(kind, f, item, int(s), int(t)) for (f, item), s, t in zip(split, sentences, tokens, strict=True)]
+    split: dict[str, Callable[[str], Sequence[str]]] = {
+        "metadata": lambda name: name.split("\t", 1),
+        "length": lambda name: name.rsplit("\t", 1),  # a domain may hold a tab, a number does not
+    }
+    parts = [split[kind](name) if kind in split else ("", name) for name in names]
+    return [(kind, f, item, int(s), int(t)) for (f, item), s, t in zip(parts, sentences, tokens, strict=True)]
 
 
 def _flat(column: pa.Array, lower: bool = False) -> tuple[pa.Array, NDArray[np.int64]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -18,8 +19,8 @@ from neuronsig.mining.profiling import ProfileRules
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.storage import read_parquet, remove
-from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES, check_table
+from neuronsig.storage import parquet_file, read_parquet, remove
+from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES, check_table, table_files
 from spark_jobs.mining.batches import EVERY, mine_batches, read_patterns
 from spark_jobs.mining.corpus import count_corpus, places_of, read_places
 from spark_jobs.mining.encode import encode_sentences
@@ -62,7 +63,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     neurons = count_neurons(topk, paths.topk)
     require_neurons(mining, list(neurons), paths.topk)
     if "subtree" in mining.kinds:
-        require_trees(session, paths.sentences)
+        require_trees(paths.sentences)
     if not (paths.work / "profiles" / "_SUCCESS").exists():
         require_sentences(topk, paths.sentences, paths.topk)
     with task("encoding sentences", unit="sentences") as progress:
@@ -134,10 +135,11 @@ class Stopwatch:
         self._since = now
 
 
-def require_trees(session: SparkSession, sentences: Path) -> None:
-    """Raise InputError when no sentence has dependency heads."""
-    heads = session.read.parquet(uri(sentences)).select("heads").where(F.size("heads") > 0)
-    if not heads.limit(1).count():
+def require_trees(sentences: Path) -> None:
+    """Raise InputError when no sentence has dependency heads; reads no further than to the first that has."""
+    files = (parquet_file(file) for file in table_files(sentences))
+    heads = (batch.column(0) for file in files for batch in file.iter_batches(columns=["heads"]))
+    if not any(pc.sum(pc.list_value_length(column)).as_py() for column in heads):
         raise InputError(
             f"{sentences} column 'heads' is empty, and mining.kinds asks for subtrees; annotate with a dependency "
             "parser (annotator.parser_model), or leave subtree out of mining.kinds"
@@ -146,8 +148,8 @@ def require_trees(session: SparkSession, sentences: Path) -> None:
 
 def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> None:
     """Raise ConfigError when a neuron or layer to mine is not among those collected, saying which are."""
-    known = set(codes)
     neurons = [neuron_of(code) for code in codes]
+    known = set(neurons)
     layers = sorted({neuron.layer for neuron in neurons})
     signs = sorted({neuron.sign for neuron in neurons}, reverse=True)
     for sign in mining.signs:
@@ -167,7 +169,7 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
             raise ConfigError(
                 f"mining.neurons={name}: its sign is not in mining.signs={mining.signs}; change one of both"
             )
-        if neuron_code(neuron) in known:
+        if neuron in known:
             continue
         same_site = [n for n in neurons if n.site == neuron.site]
         if not same_site:

@@ -130,6 +130,8 @@ def test_what_cannot_be_judged_is_refused_in_one_line(run, model, tmp_path):
     assert "evaluation.fraction=0.7: must be above 0, at most 0.5, or 0" in refused(
         run, model, "evaluation.fraction=0.7"
     )
+    many = refused(run, model, "evaluation.least_positives=121")
+    assert "evaluation.least_positives=121: must be at most 50% of the held-out sentences, which are about 240" in many
     assert "model=unknown" not in refused(run, model, "model.name=unknown")
 
 

@@ -58,6 +58,12 @@ def test_the_table_shows_neurons_and_layers(made: Path, capsys: pytest.CaptureFi
     assert "By layer" in out
 
 
+def test_what_shares_of_a_tag_are_of_is_said(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for pattern, said in (("RB", True), ("violin", False)):
+        assert main([f"run={made}", "--brief", "pos: RB" if said else pattern]) == 0
+        assert ("are of words, not of sentences" in capsys.readouterr().out) == said
+
+
 def test_the_index_is_made_once_and_anew_when_signatures_change(
     made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

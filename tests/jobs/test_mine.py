@@ -72,6 +72,27 @@ def test_settings_that_cannot_be_are_refused_in_one_line_before_the_run_is_touch
     assert made.stage_record(f"mine/{MODEL}") is None
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["mining.neurons=[L9/U0]"], "mining.neurons=L9/U0: not in "),
+        (["mining.layers=[2]"], "mining.layers=2: not collected"),
+        (["mining.signs=[-1]"], "mining.signs=[-1]: "),
+        (["mining.kinds=[subtree]"], "column 'heads' is empty, and mining.kinds asks for subtrees"),
+    ],
+)
+def test_a_command_that_cannot_be_followed_deletes_no_earlier_result(spark, tmp_path, capsys, words, said):
+    rows = [row | {"heads": None} for row in random_sentences(60)]
+    made = write_run(tmp_path, rows, {(1, unit): list(range(unit, 60, 3)) for unit in range(3)})
+    assert mine(made, "mining.neurons=[L1/U0]") == 0
+    record, files = made.stage_record(f"mine/{MODEL}"), sorted(made.signatures(MODEL).iterdir())
+    capsys.readouterr()
+    assert mine(made, *words, "overwrite=true") == 2
+    assert said in capsys.readouterr().err
+    assert made.stage_record(f"mine/{MODEL}") == record
+    assert sorted(made.signatures(MODEL).iterdir()) == files
+
+
 def test_a_model_that_was_not_collected_is_refused_with_those_that_were(made, capsys):
     assert mine(made, "model.name=bert") == 2
     error = capsys.readouterr().err

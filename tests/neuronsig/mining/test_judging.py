@@ -20,7 +20,7 @@ def patterns_of(rows, n1=(600, 400), total=(50_000, 10_000)):
 
 def judged(patterns, rules=RULES):
     counts = PValueCounts()
-    counts.add(p_values(patterns))
+    counts.add(p_values(patterns, rules.shortest))
     return {name: column.tolist() for name, column in judge(patterns, rules, counts).items()}
 
 
@@ -43,8 +43,8 @@ def test_statistics_are_of_the_matched_reference_and_counts_stay_raw():
     assert (found["f1"], found["n1"], found["f2"], found["n2"]) == ([130], [1000], [370], [59_000])
     assert found["matched"] == [pytest.approx(share)]
     assert matched.size == pytest.approx(1 / (0.36 / 49_400 + 0.16 / 9_600))
-    table = 130, 1000, share * matched.size, matched.size
-    assert found["log_ratio"] == pytest.approx(log_ratio(*table))
+    assert found["log_ratio"] == pytest.approx(log_ratio(130, 1000, share * matched.size, matched.size))
+    table = 130, 1000, *matched.evidence
     assert found["g2"] == pytest.approx(g2(*table))
     assert found["lrc"] == pytest.approx(lrc(*table, tests=1000))
 
@@ -77,6 +77,16 @@ def test_q_of_a_discovery_is_small_and_of_chance_is_not():
     found = judged(patterns_of([STRONG, COMMON]))
     assert found["q"][0] < 1e-6
     assert found["q"][1] == 1
+
+
+def test_single_items_that_make_no_rows_are_no_discoveries():
+    # they are no hypotheses of the kind either: counted in, they would halve the q of the only pair
+    pair, alone = ((7, 8), (27, 17), (700, 300)), STRONG[1:]
+    singles = [((item,), *alone) for item in range(10, 19)]
+    rules = JudgeRules(tests=1000, alpha=0.05, patterns_kept=2, frequent_kept=1)
+    with_singles, without = (judged(patterns_of(rows), rules)["q"] for rows in ([pair, *singles], [pair]))
+    assert 1e-3 < without[0] < 0.9
+    assert with_singles == without
 
 
 def test_no_pattern_is_no_row():

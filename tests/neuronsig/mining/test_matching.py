@@ -7,11 +7,11 @@ import pytest
 
 from neuronsig.errors import ConfigError
 from neuronsig.mining.matching import FEWEST, Strata, match_reference, reference_weights
-from neuronsig.mining.statistics import log_ratio
+from neuronsig.mining.statistics import log_ratio, p_value
 
 
 def slow_match(f1, corpus, n1, total, bins):
-    """The definition, stratum by stratum and in words: (f2, n2, share, size) of one pattern."""
+    """The definition, stratum by stratum and in words: (f2, n2, share, Kish's size, own size) of one pattern."""
     n2 = [whole - own for whole, own in zip(total, n1, strict=True)]
     f2 = [whole - own for whole, own in zip(corpus, f1, strict=True)]
     bound = min(FEWEST, max(n2))
@@ -30,7 +30,9 @@ def slow_match(f1, corpus, n1, total, bins):
         weight[target] += own / sum(n1)
     share = sum(w * f2[s] / n2[s] for s, w in weight.items() if w)
     size = 1 / sum(w * w / n2[s] for s, w in weight.items() if w)
-    return sum(f2), sum(n2), share, size
+    heaviest = max(w / n2[s] for s, w in weight.items() if w)
+    variance = sum((w / n2[s]) ** 2 * f2[s] for s, w in weight.items() if w)
+    return sum(f2), sum(n2), share, size, (share + heaviest) / (variance + heaviest**2)
 
 
 @pytest.mark.parametrize("domains", [1, 3])
@@ -47,10 +49,12 @@ def test_matching_equals_its_definition_on_random_counts_with_empty_strata(domai
         f1 = np.maximum(f1, corpus - (total - n1))
         found = match_reference(f1, corpus, n1, total, bins)
         for i in range(4):
-            f2, n2, share, size = slow_match(f1[i].tolist(), corpus[i].tolist(), n1.tolist(), total.tolist(), bins)
+            counts = (part.tolist() for part in (f1[i], corpus[i], n1, total))
+            f2, n2, share, size, own = slow_match(*counts, bins)
             assert (found.f2[i], found.n2) == (f2, n2)
             assert found.share[i] == pytest.approx(share, abs=1e-12)
             assert found.size == pytest.approx(size)
+            assert found.sizes[i] == pytest.approx(own)
 
 
 def test_without_strata_the_matched_share_is_the_plain_one():
@@ -58,6 +62,18 @@ def test_without_strata_the_matched_share_is_the_plain_one():
     assert found.share.tolist() == [0.1, 0.05]
     assert (found.size, found.n2, found.f2.tolist()) == (pytest.approx(100), 100, [10, 5])
     assert found.equivalent == pytest.approx([10, 5])
+    assert np.array(found.evidence) == pytest.approx(np.array([[10, 5], [100, 100]]))
+
+
+def test_patterns_of_long_sentences_are_no_evidence_where_the_neuron_lists_most_of_the_longest():
+    # as often in the neuron's sentences of a length as in the corpus's; the reference has 150 of the longest left
+    n1, n2, chance = np.array([2000, 4000, 1000]), np.array([300_000, 60_000, 150]), np.array([0.001, 0.02, 0.12])
+    rng = np.random.default_rng(0)
+    f1, f2 = (rng.binomial(n, chance, (20_000, 3)) for n in (n1, n2))
+    found = match_reference(f1, f1 + f2, n1, n1 + n2, bins=3)
+    by_chance = p_value(f1.sum(axis=1), 7000, *found.evidence)
+    assert (by_chance < 0.001).mean() <= 0.002
+    assert (p_value(f1.sum(axis=1), 7000, found.equivalent, found.size) < 0.001).mean() > 0.005
 
 
 def test_the_weight_of_an_exhausted_stratum_goes_to_the_nearest_length_of_the_same_domain():

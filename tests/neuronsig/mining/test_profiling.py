@@ -72,11 +72,11 @@ def test_words_are_counted_and_judged_against_the_matched_corpus():
     corpus_has = [sum(1 in items and strata[i] == s for i, (items, _) in enumerate(rows)) for s in (0, 1)]
     n1 = [int((strata[own] == s).sum()) for s in (0, 1)]
     matched = match_reference([inside], [corpus_has], n1, [int((strata == s).sum()) for s in (0, 1)], 2)
-    table = 120, 120, matched.equivalent, matched.size
+    table = 120, 120, *(part[0] for part in matched.evidence)
     assert row["pattern"] == ["dog"]
     assert (row["f1"], row["n1"], row["f2"], row["n2"]) == (120, 120, sum(corpus_has) - 120, 1880)
     assert row["matched"] == pytest.approx(matched.share[0])
-    assert row["log_ratio"] == pytest.approx(log_ratio(*table)[0])
+    assert row["log_ratio"] == pytest.approx(log_ratio(120, 120, matched.equivalent[0], matched.size)[0])
     assert row["lrc"] == pytest.approx(lrc(*table, tests=4 * 3)[0])
     assert row["g2"] == pytest.approx(g2(*table)[0])
     assert row["q"] == pytest.approx(p_value(*table)[0])

@@ -14,7 +14,7 @@ from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
 from neuronsig.signature.findings import SHADES, shaded
 from neuronsig.signature.reader import SignatureReader
-from neuronsig.signature.view import NeuronView
+from neuronsig.signature.view import NeuronView, ScoreView, StabilityView
 from neuronsig.signature.wording import (
     detector_text,
     dominance_text,
@@ -47,7 +47,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
     first |= {"on_special": False, "covered": False, "kind": "words", "pattern": ["violin"], "offset": -2}
     write(made.run.triggers(MODEL), TRIGGERS, [first])
     detector = {"sentences": 20, "baseline": 0.0, "detector": "token", "word": "violin", "word_share": 0.9}
-    write(made.run.detectors(MODEL), DETECTORS, [{**detector, "covered_share": 0.8, "special_share": 0.0}])
+    write(
+        made.run.detectors(MODEL),
+        DETECTORS,
+        [{**detector, "covered_share": 0.8, "words_covered": 0.65, "special_share": 0.0}],
+    )
     score = {"sentences": 500, "ap": 0.5, "chance": 0.1, "beats_chance": True, "beats_words": False, "words_ap": 0.49}
     write(made.run.evaluation(MODEL), EVALUATION, [{**score, "auroc": 0.8, "random_ap": 0.12}])
     rows = [{**KEY, "kind": kind, "k": k, "overlap": 0.5 + k / 1000} for k in (100, 200) for kind in ("words", "pos")]
@@ -82,14 +86,16 @@ def test_the_first_sentences_last_token_is_the_trigger_and_shaded_most(made: Fac
 
 def test_the_detector_is_told(view: NeuronView) -> None:
     assert view.trigger
-    assert detector_text(view.trigger).startswith("Token detector: the strongest word is “violin” in 90%")
+    text = detector_text(view.trigger)
+    assert text.startswith("Token detector: the strongest word is “violin” in 90% of the top 20 sentences;")
+    assert text.endswith("the signature holds the strongest word in 80%, and 65% of all words.")
 
 
 def test_the_score_is_told_with_what_it_is_compared_with(view: NeuronView) -> None:
     assert view.score
     text = score_text(view.score)
     assert "0.50 (words alone 0.49, another neuron's signature 0.12, chance 0.10)" in text
-    assert text.endswith("no better than its words alone.")
+    assert text.endswith("not clearly better than its words alone.")
 
 
 def test_stability_is_that_of_the_most_sentences(view: NeuronView) -> None:
@@ -150,6 +156,18 @@ def test_outliers_without_a_column_or_a_file_are_refused_with_the_remedy(tmp_pat
     file.unlink()
     with pytest.raises(InputError, match=r"outliers\.parquet cannot be read .* run python -m jobs\.outliers again"):
         SignatureReader(made.run, MODEL, 3)
+
+
+def test_halves_without_a_pattern_beyond_chance_are_told_and_not_a_number() -> None:
+    some = stability_text(StabilityView(200, {"words": 0.7, "word_sequence": None}))
+    assert "overlap by words 0.70 (rank-biased, 1: the same); no word patterns beyond chance in either of them" in some
+    none = stability_text(StabilityView(200, {"words": None, "word_sequence": None}))
+    assert none.endswith("cannot be compared: no word patterns and no words beyond chance in either of them.")
+
+
+def test_a_score_without_another_neuron_to_compare_with_leaves_it_out() -> None:
+    alone = score_text(ScoreView(0.5, 0.1, True, False, words_ap=0.49, random_ap=None))
+    assert "0.50 (words alone 0.49, chance 0.10)" in alone
 
 
 def test_facets_have_their_words_and_typical_sentences(made: FactoryRun, view: NeuronView) -> None:

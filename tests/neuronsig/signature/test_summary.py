@@ -194,21 +194,32 @@ def test_a_neuron_that_answers_to_two_things_says_so() -> None:
         facets=(FacetView(0.6, ("olympics", "medal")), FacetView(0.4, ("tariff",)), FacetView(0.02, ("x",))),
     )
     text = describe(view).text
-    assert text == "Sentences of two kinds: with “olympics” or “medal” (60%); with “tariff” (40%)."
+    assert text == "Sentences of two kinds: 60% rich in “olympics” or “medal”; 40% rich in “tariff”."
     one = describe(replace(view, facets=view.facets[:1]))  # type: ignore[index]
     assert "kinds" not in one.text
 
 
+def test_a_kind_whose_words_few_of_its_sentences_have_is_counted_without_them() -> None:
+    told = FacetView(0.5, ("vs",), shares=((0.27, 0.0),)), FacetView(0.3, ("sets",), shares=((0.12, 0.0),))
+    rare = FacetView(0.2, ("wilkins",), shares=((0.03, 0.0),))
+    text = describe(replace(QUIET, evidence={"words": (word("vs", 400, 90),)}, facets=(*told, rare))).text
+    assert text == "Sentences of three kinds: 50% rich in “vs”; 30% rich in “sets”; the others have no such words."
+    assert "kinds" not in describe(replace(QUIET, facets=(told[0], rare))).text
+
+
 def test_what_carries_the_activation_and_how_it_does_on_unseen_sentences_are_told_where_known() -> None:
     evidence = {"words": (word("olympics", 640, 2000),)}
-    trigger = TriggerView("token", "olympics", 0.71)
+    trigger = TriggerView("token", "olympics", 0.71, sentences=20)
     score = ScoreView(ap=0.41, chance=0.01, beats_chance=True, beats_words=False)
     text = describe(replace(QUIET, evidence=evidence, trigger=trigger, score=score)).text
-    assert "; the activation sits on “olympics” in 71%. On unseen sentences: average precision 0.41" in text
+    assert "; the activation sits on “olympics” in 71% of the top 20 sentences. On unseen sentences: " in text
+    assert "average precision 0.41" in text
     tag = describe(replace(QUIET, evidence=evidence, trigger=TriggerView("tag", tag="VBD", tag_share=0.6))).text
-    assert "the activation sits on past-tense verbs in 60%" in tag
+    assert "the activation sits on past-tense verbs in 60% of the top sentences" in tag
     poor = replace(score, beats_chance=False)
-    assert describe(replace(QUIET, evidence=evidence, score=poor)).text.endswith("it tells no more than chance.")
+    assert describe(replace(QUIET, evidence=evidence, score=poor)).text.endswith(
+        "it is not clearly better than chance."
+    )
 
 
 def test_the_matched_share_is_what_the_neuron_is_compared_with() -> None:

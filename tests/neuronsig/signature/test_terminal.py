@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.signature.mining_command import mining_command
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.terminal import bar, render_terminal
+from neuronsig.signature.view import FacetView
 from tests.run_factory import DOMINATED, MODEL, add_outliers, make_run
 
 
@@ -39,6 +41,17 @@ def rendered(reader: SignatureReader, unit: int, width: int = 80) -> str:
 def test_planted_facts_are_on_the_screen(reader: SignatureReader, unit: int, planted: list[str]) -> None:
     text = rendered(reader, unit)
     assert [fact for fact in planted if fact not in text] == []
+
+
+def test_shares_say_what_they_are_of(reader: SignatureReader) -> None:
+    view = next(reader.views([Neuron("hidden", 1, 1)]))
+    facets = FacetView(0.7, ("violin",), shares=((0.31, 0.02),)), FacetView(0.3, ())
+    out = io.StringIO()
+    render_terminal(replace(view, facets=facets), Console(file=out, width=80, soft_wrap=True))
+    text = out.getvalue()
+    assert "70%  violin 31%" in text
+    assert "30%  no words of its own" in text
+    assert [title for title in ("Words, of all sentences", "Tags, of all words") if title not in text] == []
 
 
 @pytest.mark.parametrize("unit", range(8))

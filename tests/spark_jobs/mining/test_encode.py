@@ -10,7 +10,8 @@ import pytest
 from neuronsig.errors import InputError
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.profiles import OTHER
-from spark_jobs.mining.encode import encode_sentences, read_binary
+from neuronsig.tables import SENTENCES
+from spark_jobs.mining.encode import COLUMNS, count_batch, encode_sentences, read_binary
 from tests.spark_jobs.mining.small_run import random_sentences, sentence, write_run
 
 
@@ -137,3 +138,9 @@ def test_a_column_of_words_in_place_of_tags_is_refused(spark, tmp_path):
     run = write_run(tmp_path, rows, {(1, 0): [0]})
     with pytest.raises(InputError, match="301 distinct tags, at most 256"):
         encode(spark, run)
+
+
+def test_a_domain_may_hold_a_tab():
+    table = pa.Table.from_pylist([sentence(0, "the dog runs", domain="a\tb")], schema=SENTENCES)
+    counts = count_batch(table.select(COLUMNS).to_batches()[0], []).to_pylist()
+    assert [(row["field"], row["item"]) for row in counts if row["kind"] == "length"] == [("a\tb", "3")]

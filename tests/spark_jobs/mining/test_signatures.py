@@ -202,13 +202,14 @@ def test_a_rerun_mines_only_the_neurons_that_are_missing(spark, tmp_path):
     [
         (MiningConfig(neurons=["L7/U0"]), r"mining\.neurons=L7/U0: .*layers 1, 2"),
         (MiningConfig(neurons=["L2/U99"]), r"mining\.neurons=L2/U99: .*units 0 to 1 of layer 2"),
+        (MiningConfig(neurons=["L1/U16777216"]), r"mining\.neurons=L1/U16777216: .*units 0 to 0 of layer 1"),
         (MiningConfig(neurons=["L2/U1-"]), r"mining\.neurons=L2/U1-: .*signs \[1\]"),
         (MiningConfig(neurons=["mlp:L1/U0"]), r"mining\.neurons=mlp:L1/U0: .*sites hidden"),
         (MiningConfig(layers=[3]), r"mining\.layers=3: .*layers 1, 2"),
         (MiningConfig(signs=[-1]), r"mining\.signs=\[-1\]: .*signs \[1\]"),
         (MiningConfig(neurons=["L2/U1-"], signs=[1]), r"mining\.neurons=L2/U1-: its sign is not in mining\.signs"),
     ],
-    ids=["layer", "unit", "sign", "site", "layers", "signs", "sign left out"],
+    ids=["layer", "unit", "a unit beyond the code's bits", "sign", "site", "layers", "signs", "sign left out"],
 )
 def test_a_neuron_that_was_not_collected_is_named_with_the_bounds(mining, said):
     codes = [neuron_code(Neuron("hidden", *where)) for where in ((1, 0), (2, 0), (2, 1))]
