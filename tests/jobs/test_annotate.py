@@ -94,6 +94,7 @@ def copy(finished, tmp_path):
     return [f"run={tmp_path / 'run'}", *words[1:]], tmp_path / "run" / "sentences"
 
 
+@pytest.mark.slow
 def test_a_table_that_lost_a_part_or_all_is_made_again_the_same(finished, copy, monkeypatch):
     folder, _, summary = finished
     words, table = copy

@@ -100,6 +100,7 @@ def test_a_run_killed_while_its_commits_are_deleted_is_finished_and_nothing_is_s
     assert {path: path.stat().st_mtime_ns for path in (run / "topk").rglob("*")} == files
 
 
+@pytest.mark.slow
 def test_a_table_that_lost_a_file_is_made_again(run, model):
     collect.run(settings(run, model))
     (lost,) = (run / "topk" / "tiny").glob("hidden-L01-*.parquet")

@@ -35,6 +35,7 @@ def stop(*arguments: object) -> None:
     raise StoppedError
 
 
+@pytest.mark.slow
 def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brute_force(tmp_path, bucket, monkeypatch):
     model = save_model(tmp_path / "model")
     local = RunDirectory.create(tmp_path / "run")

@@ -58,6 +58,7 @@ def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(r
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")} == before
 
 
+@pytest.mark.slow
 def test_after_a_kill_only_what_is_missing_is_done_and_the_rows_are_the_same(run, model, monkeypatch):
     whole = run.parent / "whole"
     shutil.copytree(run, whole)
@@ -104,6 +105,7 @@ def test_scores_are_those_of_one_sentence_at_a_time_held_out_ones_alone(tmp_path
         np.testing.assert_allclose(scores, by_hand[:, block.start : block.stop], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_fewer_sentences_and_another_fraction_may_be_asked_for(run, model):
     words = ("evaluation.max_sentences=120", "evaluation.fraction=0.3", "evaluation.least_positives=2")
     summary = evaluate.run(settings(run, model, *words))
