@@ -12,9 +12,9 @@ core the scores of 512 neurons. The same command again does only what is missing
 
 Example:  python -m jobs.evaluate run=runs/demo model=minilm
 
-The null: the same on a model whose blocks are random (P1 4.1); the commands are those of jobs.reinitialise. It keeps its
-word embeddings, so that its neurons respond to words, and signatures tell of them as well: what training adds is what
-differs between both, not the distance to chance.
+The null: the same on a model whose blocks are random (P1 4.1); the commands are those of jobs.reinitialise. It keeps
+its word embeddings, so that its neurons respond to words, and signatures tell of them as well: what training adds is
+what differs between both, not the distance to chance.
 """
 
 from __future__ import annotations
