@@ -69,7 +69,7 @@ class HardwareConfig:
     utilisation: float = option(0.4, "share of the peak that the forward pass reaches")
     spark_cores: int = option(2, "cores that Spark has")
     annotate_rate: float = option(295.0, "sentences annotated a second and core, heads included")
-    mine_seconds: float = option(0.7, "core-seconds of one neuron's patterns at K = 10,000, mined and judged")
+    mine_seconds: float = option(0.85, "core-seconds of one neuron's patterns at K = 10,000, mined and judged")
 
     def check(self, key: str) -> None:
         for name in ("replicas", "tflops", "utilisation", "spark_cores", "annotate_rate", "mine_seconds"):
