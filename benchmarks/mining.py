@@ -3,7 +3,8 @@
 Neurons are taken evenly from the lists of a run. All engines get the same encoded corpus and lists, and write their
 patterns; MLlib runs several neurons at once, at 1, 2 and 4 threads, and its best is taken. Seconds a neuron are those
 of the processors (of the JVM and all Python workers), because wall time on a shared machine says little; wall seconds
-stand beside them. The patterns of both engines are compared row by row.
+stand beside them. The patterns of both engines are compared row by row, but for
+neurons whose support MLlib had to raise: it mines itemsets of all sizes, and they explode.
 
     python -m benchmarks.mining --run runs/six                     # about 15 minutes on 2 cores
     python -m benchmarks.mining --run runs/six --workers 1 2 4     # the scaling with local-cluster workers besides
@@ -145,8 +146,14 @@ class Bench:
                 with_threads = replace(mining, engine="mllib", concurrency=threads)
                 seconds = measured(lambda m=with_threads: self.mine("mllib", few, m))  # type: ignore[misc]
                 theirs.append((seconds[0] / len(few), seconds[1] / len(few), threads))
-            if self.rows(self.folder / "mllib") != same:
+            found = self.rows(self.folder / "mllib")
+            raised = {row[0] for row in found ^ same if row[4]}
+            if any(row[0] not in raised for row in found ^ same):
                 sys.exit(f"{name}: the engines' patterns differ")
+            if raised:
+                print(
+                    f"{name}: MLlib raised the support of {len(raised)} of {len(few)} neurons, the others are the same"
+                )
             cpu, wall, threads = min(theirs)
             grouped = [s / len(self.neurons) for s in own]
             rows.append((name, len(same), cpu, wall, threads, *grouped, cpu / grouped[0], wall / grouped[1]))
