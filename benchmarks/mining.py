@@ -3,8 +3,8 @@
 Neurons are taken evenly from the lists of a run. All engines get the same encoded corpus and lists, and write their
 patterns; MLlib runs several neurons at once, at 1, 2 and 4 threads, and its best is taken. Seconds a neuron are those
 of the processors (of the JVM and all Python workers), because wall time on a shared machine says little; wall seconds
-stand beside them. The patterns of both engines are compared row by row, but for
-neurons whose support MLlib had to raise: it mines itemsets of all sizes, and they explode.
+stand beside them. The patterns of both engines are compared row by row, but for neurons whose support MLlib had to
+raise: it mines itemsets of all sizes, and they explode.
 
     python -m benchmarks.mining --run runs/six                     # about 15 minutes on 2 cores
     python -m benchmarks.mining --run runs/six --workers 1 2 4     # the scaling with local-cluster workers besides
