@@ -146,9 +146,9 @@ class Bench:
                 with_threads = replace(mining, engine="mllib", concurrency=threads)
                 seconds = measured(lambda m=with_threads: self.mine("mllib", few, m))  # type: ignore[misc]
                 theirs.append((seconds[0] / len(few), seconds[1] / len(few), threads))
-            found = self.rows(self.folder / "mllib")
-            raised = {row[0] for row in found ^ same if row[4]}
-            if any(row[0] not in raised for row in found ^ same):
+            differ = self.rows(self.folder / "mllib") ^ same
+            raised = {row[0] for row in differ if row[4]}
+            if any(row[0] not in raised for row in differ):
                 sys.exit(f"{name}: the engines' patterns differ")
             if raised:
                 print(

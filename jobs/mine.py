@@ -75,7 +75,7 @@ def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, s
         with suppress(InputError):  # a table that is lost or broken is a reason to make it again
             rows = read_table(directory.profiles(model), PROFILES, key).to_pylist()
     if rows:
-        codes = [neuron_code(Neuron(*(row[name] for name in key))) for row in rows]
+        codes = [neuron_code(Neuron.of_row(row)) for row in rows]
         require_neurons(config.mining, codes, directory.topk(model))
     if "subtree" in config.mining.kinds:
         require_trees(directory.sentences)

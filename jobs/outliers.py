@@ -106,7 +106,7 @@ def _show(rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
     show_table("Neurons whose list one thing dominates", ("layer", "neurons", *FLAGS), shown)
     flagged = sorted((row for row in rows if row["flags"]), key=lambda row: -len(row["flags"].split()))
     for row in flagged[:SHOWN]:
-        neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
+        neuron = Neuron.of_row(row)
         say(f"  {neuron}: {dominance_text(dominance_view(row, settings))}")
     if len(flagged) > SHOWN:
         say(f"  and {len(flagged) - SHOWN:,} more")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from neuronsig.errors import ConfigError
 
@@ -33,6 +35,11 @@ class Neuron:
     def slug(self) -> str:
         """A name fit for a file: `hidden-L04-U0123p`; the last letter is p for +1 and n for -1."""
         return f"{self.site}-L{self.layer:02d}-U{self.unit:04d}{'n' if self.sign < 0 else 'p'}"
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Neuron:
+        """The neuron that a row of a table is about: its columns site, layer, unit and sign."""
+        return cls(row["site"], row["layer"], row["unit"], row["sign"])
 
     @classmethod
     def parse(cls, name: str, key: str = "neuron") -> Neuron:

@@ -36,7 +36,8 @@ def attend_in_blocks() -> None:
     def attend(
         module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
     ) -> tuple[Tensor, None]:
-        width = None if attention_mask is not None or not _plain(query, key, value, options) else _width(query.shape[2])
+        plain = attention_mask is None and _plain(query, key, value, options)
+        width = _width(query.shape[2]) if plain else None
         if width is None:
             return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
         causal = options.get("is_causal")

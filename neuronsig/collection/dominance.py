@@ -37,10 +37,7 @@ OUTLIERS = pa.schema(
         ("word_share", pa.float64()),  # holding the rare word that most of them hold
         ("word", pa.string()),
         ("word_elsewhere", pa.float64()),  # share of all listed sentences that hold it
-        (
-            "token_share",
-            pa.float64(),
-        ),  # of a sentence's absolute activations on its strongest token, mean
+        ("token_share", pa.float64()),  # of a sentence's absolute activations on its strongest token, mean
         ("token", pa.string()),  # the most common strongest token
         ("token_place", pa.string()),  # first, last or inside
         ("flags", pa.string()),  # FLAGS of 50 % or more (or another share), separated by blanks

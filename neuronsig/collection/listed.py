@@ -34,7 +34,7 @@ def top_sentences(topk: Path, n: int) -> dict[Neuron, npt.NDArray[np.int64]]:
             ids = table["sentence_id"].to_numpy()
             for start, part in zip(starts.tolist(), np.split(ids, starts[1:]), strict=True):
                 row = table.slice(start, 1).to_pylist()[0]
-                neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
+                neuron = Neuron.of_row(row)
                 lists.setdefault(neuron, []).append(part)
     return {neuron: np.concatenate(lists[neuron]) for neuron in sorted(lists)}
 

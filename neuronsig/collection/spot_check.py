@@ -84,7 +84,7 @@ def _rows_at(group: GroupFile, rows: Ids) -> list[StoredRow]:
             table = file.read_row_group(index, columns=TOPK.names).take(pa.array(inside))
             scores = table["score"].to_numpy()
             for row, score in zip(table.to_pylist(), scores, strict=True):
-                neuron = Neuron(row["site"], row["layer"], row["unit"], row["sign"])
+                neuron = Neuron.of_row(row)
                 found.append(StoredRow(neuron, row["rank"], score, row["sentence_id"]))
         start = stop
     return found

@@ -14,11 +14,10 @@ from neuronsig.signature.summary import Description
 from neuronsig.signature.view import Evidence, NeuronView
 from neuronsig.signature.wording import (
     detector_text,
-    dominance_text,
+    dominated_text,
     effects_text,
     facets_text,
-    score_text,
-    stability_text,
+    quality_texts,
 )
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 30, 18, 16, 8, 8
@@ -38,8 +37,6 @@ def neuron_context(
     neuron = view.neuron
     fields = list(view.telling_fields.items())
     opposite = replace(neuron, sign=-neuron.sign)
-    dominance = dominance_text(view.dominance) if view.dominance else ""
-    dominated = bool(view.dominance and view.dominance.flags)
     return {
         "view": view,
         "description": described[neuron],
@@ -58,13 +55,9 @@ def neuron_context(
         "fields": [_values(view, name) for name, _ in fields[:FIELDS]],
         "detector": detector_text(view.trigger) if view.trigger else "",
         "facets": facets_text(view.facets) if view.facets else "",
-        "dominance": dominance if dominated else "",
+        "dominance": dominated_text(view),
         "effects": effects_text(view),
-        "judged": [
-            *([score_text(view.score)] if view.score else []),
-            *([stability_text(view.stability)] if view.stability else []),
-            *([dominance] if dominance and not dominated else []),
-        ],
+        "judged": quality_texts(view),
         "more_fields": max(0, len(fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],
     }

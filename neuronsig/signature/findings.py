@@ -84,7 +84,7 @@ class Findings:
         found: dict[Neuron, list[dict[str, Any]]] = {}
         wanted = set(neurons)
         for row in scan(self.run.triggers(self.model), names, condition).to_pylist():
-            if (neuron := _neuron(row)) in wanted:
+            if (neuron := Neuron.of_row(row)) in wanted:
                 found.setdefault(neuron, []).append(row)
         return {neuron: self._shaded(neuron, rows) for neuron, rows in found.items()}
 
@@ -113,7 +113,7 @@ class Findings:
         rows = read_parquet(self.run.analysis(self.model, STABILITY_FILE)).to_pylist()
         found: dict[Neuron, StabilityView] = {}
         for row in sorted(rows, key=lambda row: row["k"]):
-            neuron = _neuron(row)
+            neuron = Neuron.of_row(row)
             kinds = dict(found[neuron].overlap) if neuron in found and found[neuron].k == row["k"] else {}
             found[neuron] = StabilityView(row["k"], {**kinds, row["kind"]: row["overlap"]})
         return found
@@ -127,7 +127,7 @@ class Findings:
                 f"{file} cannot be read ({reason(error)}); delete it and run python -m jobs.outliers again"
             ) from error
         settings = (self.run.stage_record(f"outliers/{self.model}") or {})["plan"]["outliers"]
-        return {_neuron(row): dominance_view(row, settings) for row in rows}
+        return {Neuron.of_row(row): dominance_view(row, settings) for row in rows}
 
 
 def dominance_view(row: Mapping[str, Any], settings: Mapping[str, Any]) -> DominanceView:
@@ -190,7 +190,3 @@ def _note(row: Mapping[str, Any]) -> str:
 def plain(pattern: Sequence[str]) -> str:
     """A pattern's items as a reader writes them."""
     return " ".join(item.removeprefix("word=").removeprefix("pos=") for item in pattern)
-
-
-def _neuron(row: Mapping[str, Any]) -> Neuron:
-    return Neuron(row["site"], row["layer"], row["unit"], row["sign"])

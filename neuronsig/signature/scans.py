@@ -23,7 +23,7 @@ def rows_of(directory: Path, schema: pa.Schema, columns: Sequence[str] = ()) -> 
     rows = pq.read_table(
         **parquet_source(table_files(directory)), columns=list(columns or schema.names), partitioning=None
     ).to_pylist()
-    return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
+    return {Neuron.of_row(r): r for r in rows}
 
 
 def neuron_filter(neurons: Sequence[Neuron]) -> ds.Expression:

@@ -17,11 +17,10 @@ from neuronsig.signature.summary import describe, percent
 from neuronsig.signature.view import FacetView, NeuronView, SentenceView
 from neuronsig.signature.wording import (
     detector_text,
-    dominance_text,
+    dominated_text,
     effects_text,
     facets_text,
-    score_text,
-    stability_text,
+    quality_texts,
 )
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 10, 6, 6, 4, 5
@@ -50,10 +49,8 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     show(Rule(Text(str(view.neuron), style="bold cyan"), style="cyan", align="left"))
     show(Text(description.text, style="dim" if description.kind == "none" else "bold"))
     show(Text(_facts(view), style="dim"))
-    dominance = dominance_text(view.dominance) if view.dominance else ""
-    if view.dominance and view.dominance.flags:
-        show(Text(clean(dominance), style="yellow"))
-        dominance = ""
+    if dominated := dominated_text(view):
+        show(Text(clean(dominated), style="yellow"))
     trigger = detector_text(view.trigger) if view.trigger else ""
     show(_section("Top sentences", "«the word that carries the activation»" if trigger else ""))
     show(_sentences(view.sentences))
@@ -82,11 +79,9 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     for name, every in list(view.telling_fields.items())[:FIELDS]:
         rows = view.telling_values(name)[:VALUES]
         show(_evidence(clean(name).capitalize(), [Entry(row, ()) for row in rows], len(every) - len(rows)))
-    known = [score_text(view.score) if view.score else "", stability_text(view.stability) if view.stability else ""]
-    known.append(dominance)
-    if any(known):
+    if known := quality_texts(view):
         show(_section("How good is this signature?"))
-        for text in filter(None, known):
+        for text in known:
             show(_line(text))
     if view.similar:
         names = ", ".join(str(link.neuron) for link in view.similar)

@@ -38,7 +38,7 @@ class TopSentences:
         top = scan(run.topk(model), TOPK.names, of_neurons & (ds.field("rank") < sentences))
         self._ranked: dict[Neuron, list[tuple[int, float, int]]] = {}
         for r in top.to_pylist():
-            neuron = Neuron(r["site"], r["layer"], r["unit"], r["sign"])
+            neuron = Neuron.of_row(r)
             if neuron in wanted:
                 self._ranked.setdefault(neuron, []).append((r["rank"], r["score"], r["sentence_id"]))
         self._activations = findings.activations(neurons, of_neurons)

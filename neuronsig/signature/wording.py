@@ -69,6 +69,18 @@ def stability_text(stability: StabilityView) -> str:
     return f"Signatures of {halves}, overlap by {', '.join(parts)} (rank-biased, 1: the same){rest}."
 
 
+def dominated_text(view: NeuronView) -> str:
+    """What dominates the top sentences, for a reader to know before all else; empty where nothing does."""
+    return dominance_text(view.dominance) if view.dominance and view.dominance.flags else ""
+
+
+def quality_texts(view: NeuronView) -> list[str]:
+    """How good the signature is, a line for each job that has looked; of domination only that there is none."""
+    said = [score_text(view.score)] if view.score else []
+    said += [stability_text(view.stability)] if view.stability else []
+    return said + ([dominance_text(view.dominance)] if view.dominance and not view.dominance.flags else [])
+
+
 def dominance_text(found: DominanceView) -> str:
     """What dominates the top sentences, or how far they are from it; the figures, and the share that counts."""
     bound = f"told from {percent(found.threshold)} on"

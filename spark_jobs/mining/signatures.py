@@ -196,7 +196,7 @@ def choose(rows: Sequence[Mapping[str, Any]], mining: MiningConfig) -> list[Neur
     Of either only those of `mining.signs`.
     """
     rows = [row for row in rows if row["sign"] in mining.signs or not mining.signs]
-    found = [Neuron(r["site"], r["layer"], r["unit"], r["sign"]) for r in rows]
+    found = [Neuron.of_row(r) for r in rows]
     chosen = set(found)
     if mining.neurons or mining.layers or mining.selective:
         named = {Neuron.parse(name) for name in mining.neurons}
