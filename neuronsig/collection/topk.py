@@ -94,13 +94,21 @@ def union(parts: Sequence[Keys], k: int) -> Keys:
     step = max(1, _SORTED_AT_ONCE // max(1, width))
     for start in range(0, rows, step):
         keys = np.concatenate([part[start : start + step] for part in parts], axis=1)  # (step, width)
-        keys.sort(axis=1)
-        repeated = keys[:, 1:] == keys[:, :-1]
-        if np.any(repeated & (keys[:, 1:] != EMPTY)):
-            keys[:, 1:][repeated] = EMPTY
+        if n < width:
+            keys.partition(width - n, axis=1)
+        best = np.sort(keys[:, width - n :], axis=1)  # (step, n)
+        if _repeats(best).any():
             keys.sort(axis=1)
-        result[start : start + step] = keys[:, width - n :][:, ::-1]
+            keys[:, 1:][_repeats(keys)] = EMPTY
+            keys.sort(axis=1)
+            best = keys[:, width - n :]
+        result[start : start + step] = best[:, ::-1]
     return result
+
+
+def _repeats(keys: Keys) -> npt.NDArray[np.bool_]:
+    """Where sorted rows (rows, n) hold the key on their left again, (rows, n - 1)."""
+    return (keys[:, 1:] == keys[:, :-1]) & (keys[:, 1:] != EMPTY)
 
 
 def thresholds(keys: Keys, k: int) -> npt.NDArray[np.float32]:
