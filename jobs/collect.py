@@ -154,8 +154,10 @@ def _collect(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stage,
     early = EarlyStop(job, rule) if rule else None
     if early and early.look():
         pending = []
+    started, forward = time.monotonic(), 0.0
     if pending:
-        stage.counts.update(counts, **_score(job, pending, pool, early))
+        scored, forward = _score(job, pending, pool, early)
+        stage.counts.update(counts, **scored)
     stage.counts.update(counts)
     lost: dict[str, Any] = {}
     if early and early.last is not None:
@@ -168,11 +170,18 @@ def _collect(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stage,
     with task("reducing", node_count(len(job.shards), len(job.groups), fan_in), "nodes") as bar:
         finals = reduce_shards(job, topk, fan_in, bar.advance, lost)
     stage.counts["rows"] = sum(final["rows"] for final in finals)
+    if pending:
+        # Of all that the machine was taken for: reading, starting replicas, convergence and the reduce included.
+        inside = forward / pool.replicas / (time.monotonic() - started)
+        stage.counts["share of time outside the forward pass"] = round(1 - inside, 3)
     remove(location(job.commits))
 
 
-def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) -> dict[str, Any]:
-    """Score pending shards with progress, all or until enough lists have settled; return rates and survivors."""
+def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) -> tuple[dict[str, Any], float]:
+    """Score pending shards with progress, all or until enough lists have settled.
+
+    Returns rates and survivors, and the seconds that all replicas together spent in the model.
+    """
     todo = [job.shards[index] for index in pending]
     total: Counter[str] = Counter()
     started, warned, shown, peak = time.monotonic(), False, 0, 0
@@ -202,14 +211,13 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
         with polled(lambda: show(beats(location(job.commits)))), suppress(Stopped):
             score_shards(job, pending, pool, on_row)
     elapsed = time.monotonic() - started
-    busy = total["seconds"] or 1.0
-    return {
+    counts = {
         "survivors": total["survivors"],
         "sentences a second": round(total["sentences"] / elapsed, 1),
         "tokens a second": round(total["tokens"] / elapsed),
-        "share of time outside the forward pass": round(1 - total["forward_seconds"] / busy, 3),
         "peak memory of a replica, MiB": peak >> 20,
     }
+    return counts, float(total["forward_seconds"])
 
 
 if __name__ == "__main__":

@@ -155,7 +155,8 @@ class Replica:
             clock = time.monotonic()
             found = self.model.scores(input_ids, job.skip_prefix, job.skip_suffix)  # (rows, batch)
             # Its answer waits for the device: the seconds are those of the forward pass on a GPU too.
-            self._refuse_nan(found, sentence_ids)
+            if bool(found.isnan().any()):
+                found = self._without_neighbours(found, input_ids, sentence_ids)
             yield sentence_ids, found, len(flat), time.monotonic() - clock
 
     def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
@@ -190,14 +191,22 @@ class Replica:
         counts = np.concatenate([np.diff(offsets) for _, offsets in parts])
         return np.concatenate([keys for keys, _ in parts]), np.concatenate([[0], np.cumsum(counts)])
 
-    def _refuse_nan(self, scores: Tensor, sentence_ids: Tensor) -> None:
-        if not bool(scores.isnan().any()):
-            return
-        row, column = scores.isnan().nonzero()[0].tolist()
-        raise InputError(
-            f"sentence_id={int(sentence_ids[column])}: the activation of {self.job.neuron(row)} is NaN "
-            f"(dtype {self.job.dtype}); set collect.dtype=float32, or check the model's weights"
-        )
+    def _without_neighbours(self, scores: Tensor, input_ids: Tensor, sentence_ids: Tensor) -> Tensor:
+        """Scores (rows, batch) with those of NaN columns made again, each sentence by itself; refuses one still NaN.
+
+        Attention in blocks hands what is not finite on to the others of its block: zero times it is NaN.
+        """
+        job, scores = self.job, scores.clone()
+        for column in scores.isnan().any(dim=0).nonzero()[:, 0].tolist():
+            alone = self.model.scores(input_ids[column : column + 1], job.skip_prefix, job.skip_suffix)[:, 0]  # (rows,)
+            broken = alone.isnan().nonzero()[:, 0]
+            if len(broken):
+                raise InputError(
+                    f"sentence_id={int(sentence_ids[column])}: the activation of {job.neuron(int(broken[0]))} is NaN "
+                    f"(dtype {job.dtype}); set collect.dtype=float32, or check the model's weights"
+                )
+            scores[:, column] = alone
+        return scores
 
 
 def keys_writer(path: Path) -> pq.ParquetWriter:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from neuronsig.errors import InputError
 from neuronsig_ray import collect
@@ -154,6 +157,38 @@ def test_nan_names_the_sentence_and_the_neuron(tiny_model, tmp_path):
     with pytest.raises(InputError, match=r"sentence_id=\d+: the activation of L2/U7 is NaN"):
         replica.shard(0)
     assert not Path(job.commits).exists()
+
+
+def test_nan_names_the_sentence_that_has_it_where_attention_in_blocks_spreads_it(tiny_model, tmp_path):
+    inputs = [[2, 5, 6, 7, 3]] * 3 + [[2, 5, 4, 7, 3]] + [[2, 5, 6, 7, 3]] * 3
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model(), folder)
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if name.endswith("word_embeddings.weight"))
+    weights[name][4] = float("nan")
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    replica = Replica(make_job(tmp_path, folder, inputs, 30, 5, dtype="bfloat16"))
+    assert replica.model.scores(torch.tensor(inputs), 0, 0)[:, 0].isnan().all()
+    with pytest.raises(InputError, match="sentence_id=3: the activation of L1/U0 is NaN"):
+        replica.shard(0)
+
+
+def test_a_sentence_made_nan_by_its_neighbours_is_scored_by_itself(tiny_model, tmp_path):
+    job = make_job(tmp_path, tiny_model(), random_inputs(30, kinds=1), 30, 5)
+    replica = Replica(job)
+    scores = replica.model.scores
+
+    def spreading(input_ids, prefix, suffix):
+        found = scores(input_ids, prefix, suffix).clone()
+        if len(input_ids) > 2:
+            found[:, 2:] = float("nan")
+        return found
+
+    replica.model.scores = spreading
+    text = read_shard(Path(job.tokenized), job.shards[0])
+    found = torch.cat([batch[1] for batch in replica.scores(text)], dim=1)
+    one = scores(torch.from_numpy(text.tokens[: text.offsets[1]].astype(np.int64))[None], 0, 0)
+    assert torch.allclose(found, one.expand_as(found), atol=1e-6)
 
 
 def test_a_row_group_of_the_table_holds_whole_neurons(tiny_model, tmp_path):
