@@ -28,7 +28,7 @@ class MiningConfig:
     kinds: list[str] = option(list(KINDS), f"kinds of patterns, of {', '.join(KINDS)}")
     holdout: float = option(0.05, "share of the sentences that mining leaves out, to judge signatures on; 0: none")
     match: str = option("length", "what the reference is matched in: length, length_domain, or none")
-    words_kept: int = option(40, "word rows kept for each neuron")
+    words_kept: int = option(40, "word rows kept for each neuron at least; all that are beyond chance are")
     patterns_kept: int = option(40, "pattern rows kept for each neuron and kind, strongest LRC first")
     frequent_kept: int = option(10, "the N most frequent patterns are kept besides, as P1 Table 2 lists them")
     alpha: float = option(0.05, "error rate of the confidence limit LRC, over all tests of a kind together")

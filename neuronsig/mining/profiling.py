@@ -48,7 +48,7 @@ class Corpus:
 class ProfileRules:
     """What is kept of a profile, and how strict its statistics are."""
 
-    words_kept: int
+    words_kept: int  # rows of a kind that are kept at least
     min_count: int
     alpha: float
     neurons: int  # neurons profiled together: every one is a set of tests
@@ -79,8 +79,9 @@ def profile_neuron(neuron: Neuron, own: Sentences, places: Places, corpus: Corpu
     """Profile one neuron's sentences (`items`, `tags` and `strata` of them are needed).
 
     Kinds `words` (only those more frequent than in the reference) and `metadata` count sentences, `pos` tokens, as
-    P1's shares do: as evidence (lrc, g2, q) they weigh less by the tag's design effect. Metadata rows are the
-    strongest, and all values that `metadata_profile` lists and SHOWN of the sentences have.
+    P1's shares do: as evidence (lrc, g2, q) they weigh less by the tag's design effect. Word rows are all that are
+    beyond chance, for the strongest by lrc are the rare ones; metadata rows the strongest, and all values that
+    `metadata_profile` lists and SHOWN of the sentences have.
     """
     dictionary, strata = corpus.dictionary, corpus.dictionary.strata
     n_words = len(dictionary.words)
@@ -124,7 +125,8 @@ def profile_neuron(neuron: Neuron, own: Sentences, places: Places, corpus: Corpu
         for rank, pattern in enumerate(patterns):
             shown = kind == "metadata" and pattern[1] in listed.get(pattern[0], ())
             shown &= columns["f1"][rank] >= SHOWN * n1
-            if rank < rules.words_kept or kind == "pos" or shown:
+            told = kind == "words" and columns["lrc"][rank] > 0
+            if rank < rules.words_kept or kind == "pos" or shown or told:
                 cells = {name: column[rank].item() for name, column in columns.items() if name not in UNWRITTEN}
                 signatures.append({"kind": kind, "pattern": pattern, "rank": rank, "explained_by": None, **cells})
     tag_tokens = by_tag.sum(axis=1)

@@ -84,6 +84,15 @@ def test_words_are_counted_and_judged_against_the_matched_corpus():
     assert len(found.p_values["words"]) >= 1
 
 
+def test_every_word_beyond_chance_has_a_row_however_few_are_kept_at_least():
+    rows, strata, corpus = world()
+    own = [i for i in range(2000) if {1, 2} <= set(rows[i][0])][:120]
+    found = profile(rows, strata, corpus, own, replace(RULES, words_kept=1))
+    words = [r for r in found.signatures if r["kind"] == "words"]
+    assert {r["pattern"][0] for r in words} == {"dog", "cat"}
+    assert all(r["lrc"] > 0 for r in words)
+
+
 def test_a_neuron_of_long_sentences_has_no_words_of_its_own():
     rows, strata, corpus = world()
     found = profile(rows, strata, corpus, np.flatnonzero(strata == 1)[:300].tolist())
