@@ -33,7 +33,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from ray.data import DataContext
 
 from benchmarks.collection import Watched, make_job, write_tokenized
@@ -44,9 +43,9 @@ from neuronsig.collection.shards import ShardPlan, committed_keys, in_flight, sh
 from neuronsig.collection.topk import pack
 from neuronsig.config import RayConfig
 from neuronsig_ray.collect import reduce_shards, score_shards
-from neuronsig_ray.job import SHARD_TOPK, Group, Job
+from neuronsig_ray.job import Group, Job
 from neuronsig_ray.reduce import merged_group, write_final
-from neuronsig_ray.scorer import keys_table
+from neuronsig_ray.scorer import keys_table, keys_writer
 from neuronsig_ray.session import Pool, ray_session
 
 VOCABULARY = 1000
@@ -117,7 +116,7 @@ def constants(folder: str, units: int, k: int, shards: int) -> dict[str, float]:
         offsets = np.arange(units + 1) * k
         files.append(str(work / f"shard-{index}.parquet"))
         clock = time.perf_counter()
-        with pq.ParquetWriter(files[-1], SHARD_TOPK, compression="zstd", use_dictionary=False) as writer:
+        with keys_writer(Path(files[-1])) as writer:
             writer.write_table(keys_table(group, keys, offsets), row_group_size=units)
         spent["commit"] += time.perf_counter() - clock
         clock = time.perf_counter()
