@@ -15,6 +15,7 @@ from neuronsig.config import Config
 from neuronsig.neuron import Neuron
 from neuronsig.progress import console
 from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.currency import told
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.terminal import render_terminal
 
@@ -35,7 +36,7 @@ def run(config: Config) -> Summary:
     return {
         "neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}",
         "left out": reader.left_out,
-        "not made yet": dict(reader.findings.missing()),
+        "not made yet": dict(told(reader.missing)),
     }
 
 
