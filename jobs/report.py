@@ -17,7 +17,7 @@ from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
-from neuronsig.signature.currency import currency, required_stages
+from neuronsig.signature.currency import currency, required_stages, say_left_out
 from neuronsig.storage import absolute, list_files
 
 
@@ -48,8 +48,10 @@ def run(config: Config) -> Summary:
                 "largest neuron page, bytes": built.largest_page,
                 "site, bytes": built.bytes,
             }
+    say_left_out(found.left_out)
     say(f"\nreport: {absolute(index)}")
-    return {**stage.counts, "left out": found.left_out, "report": absolute(index)}
+    left_out = {"left out": ", ".join(found.left_out)} if found.left_out else {}
+    return {**stage.counts, **left_out, "report": absolute(index)}
 
 
 if __name__ == "__main__":

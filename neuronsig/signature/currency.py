@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from neuronsig.errors import InputError
+from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.making_command import making_command
 
@@ -53,6 +54,18 @@ def currency(run: RunDirectory, model: str, needed_by: str) -> Currency:
         except InputError:
             found.left_out[stage] = making_command(run, model, job)
     return found
+
+
+def say_left_out(commands: Mapping[str, str]) -> None:
+    """On the terminal, each command on a line of its own, however long: one that is broken cannot be copied."""
+    for what, command in told(commands):
+        say(f"\nleft out, because what it was made from has changed since: {what}\n  {command}")
+
+
+def say_missing(commands: Mapping[str, str]) -> None:
+    """As `say_left_out`."""
+    for what, command in told(commands):
+        say(f"\nnot made yet: {what}\n  {command}")
 
 
 def told(commands: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -45,13 +45,15 @@ def making_command(run: RunDirectory, model: str, job: str) -> str:
 
 
 def words_of(section: str, recorded: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:
-    """`section.key=value` for the recorded settings that are not the defaults; keys that are no longer known have none.
+    """`section.key=value` for the recorded settings that are not the defaults, in the order of the defaults.
 
-    >>> words_of("mining", {"alpha": 0.01, "layers": [1, 2], "gone": 3}, {"alpha": 0.05, "layers": []})
-    ['mining.alpha=0.01', 'mining.layers=[1,2]']
+    Keys that are no longer known have none.
+
+    >>> words_of("mining", {"alpha": 0.01, "layers": [1, 2], "gone": 3}, {"layers": [], "alpha": 0.05})
+    ['mining.layers=[1,2]', 'mining.alpha=0.01']
     """
-    differing = {key: value for key, value in recorded.items() if key in default and value != default[key]}
-    return [f"{section}.{key}={_written(value)}" for key, value in differing.items()]
+    differing = [key for key, value in default.items() if recorded.get(key, value) != value]
+    return [f"{section}.{key}={_written(recorded[key])}" for key in differing]
 
 
 def _recorded(entry: Mapping[str, Any] | None, section: str) -> list[str]:
