@@ -30,7 +30,7 @@ import pyarrow.csv
 from jobs.launch import Summary, launch, stage_config
 from jobs.subject import Subject, mined, on_any_device
 from neuronsig.config import Config, as_plan
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, TooLittleTextError
 from neuronsig.evaluation.layers import COLUMNS, by_layer, shown
 from neuronsig.figures.evaluation import evaluation_by_layer
 from neuronsig.figures.style import save
@@ -70,16 +70,16 @@ def run(config: Config) -> Summary:
 def held_out_share(config: Config, subject: Subject, mining: Mapping[str, Any]) -> float:
     """Share of the sentences that are scored: those held out, and of them no more than evaluation.max_sentences.
 
-    Raises InputError when mining has held out none, or too few.
+    Raises TooLittleTextError when mining has held out none, or too few.
     """
     held, size = float(mining.get("holdout", 0.0)), subject.job.sentences
     if not held:
-        raise InputError(
+        raise TooLittleTextError(
             f"mine/{config.model.name} in run={config.run} was made from all sentences, and none is left to judge its "
             "signatures on; run python -m jobs.mine mining.holdout=0.05 overwrite=true first"
         )
     if held * size < SENTENCES_AT_LEAST:
-        raise InputError(
+        raise TooLittleTextError(
             f"mining.holdout={held} of {size:,} sentences leaves {held * size:.0f} to judge signatures on, "
             f"{SENTENCES_AT_LEAST} are needed; mine with a larger mining.holdout, or more text"
         )
@@ -87,10 +87,13 @@ def held_out_share(config: Config, subject: Subject, mining: Mapping[str, Any]) 
 
 
 def positive_fraction(config: Config, subject: Subject) -> float:
-    """Share of the held-out sentences that are a neuron's positives. Raises InputError when lists hold too much."""
+    """Share of the held-out sentences that are a neuron's positives.
+
+    Raises TooLittleTextError when lists hold too much of the text.
+    """
     fraction = config.evaluation.fraction or subject.job.kept / subject.job.sentences
     if fraction > LARGEST_FRACTION:
-        raise InputError(
+        raise TooLittleTextError(
             f"collect.k={subject.job.k} keeps {fraction:.0%} of {subject.job.sentences:,} sentences in every list, "
             f"which tells little; set evaluation.fraction, at most {LARGEST_FRACTION}"
         )

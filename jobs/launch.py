@@ -26,7 +26,8 @@ def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequ
     """Run one job from the command line and return its exit code.
 
     `sections` are the config groups the job reads; they are what is shown. Exit codes: 0 done, 2 an error
-    the user can mend (one line on stderr), 130 interrupted. Anything else raises with its traceback.
+    the user can mend (one line on stderr), 3 the text is too little to judge signatures on (likewise), 130
+    interrupted. Anything else raises with its traceback.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     module = sys.modules[job.__module__]
@@ -48,7 +49,7 @@ def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequ
         summary = job(config)
     except NeuronsigError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on from here", file=sys.stderr)  # noqa: T201
         return 130

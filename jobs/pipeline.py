@@ -18,19 +18,13 @@ from collections.abc import Sequence
 
 from jobs.launch import ALL_SECTIONS, Summary, launch
 from neuronsig.config import Config
-from neuronsig.errors import ConfigError, NeuronsigError
+from neuronsig.errors import ConfigError, NeuronsigError, TooLittleTextError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import absolute
 
 STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "triggers", "evaluate", "report")
-REFUSING = ("evaluate",)
-"""Jobs that a small corpus has too little for: what they say is shown, and the others go on without them."""
-
-
-REFUSED = 2
-"""Exit code of a job whose input or settings cannot give a result."""
 
 
 class StageError(NeuronsigError):
@@ -79,7 +73,10 @@ def check(config: Config) -> None:
 
 
 def run_stages(config: Config, words: Sequence[str]) -> Summary:
-    """Run the jobs one after the other with the same `key=value` words; stop at the first that fails."""
+    """Run the jobs one after the other with the same `key=value` words; stop at the first that fails.
+
+    A job that the text is too little for is no failure: what it says is shown, and the others go on without it.
+    """
     RunDirectory.create(config.run)
     check(config)
     seconds, left_out = {}, {}
@@ -87,7 +84,7 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
         say(f"\n[{number}/{len(STAGES)}] jobs.{name}")
         started = time.monotonic()
         code = subprocess.run([sys.executable, "-m", f"jobs.{name}", "--brief", *words], check=False).returncode
-        if code == REFUSED and name in REFUSING:
+        if code == TooLittleTextError.exit_code:
             left_out[name] = "see its error above"
         elif code != 0:
             raise StageError(

@@ -13,13 +13,11 @@ import sys
 
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config
-from neuronsig.errors import InputError
 from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
-from neuronsig.signature.findings import optional_stages
-from neuronsig.signature.reader import required_stages
+from neuronsig.signature.currency import currency, required_stages, say_left_out
 from neuronsig.storage import absolute, list_files
 
 
@@ -28,7 +26,8 @@ def run(config: Config) -> Summary:
     directory = RunDirectory.existing(config.run)
     model = config.model.name
     figures = [file for folder in (directory.analysis(model), directory.analysis()) for file in list_files(folder)]
-    inputs, left_out = _inputs(directory, model)
+    found = currency(directory, model, "report")
+    inputs = {stage: directory.fingerprint(stage, "report") for stage in required_stages(model)} | found.current
     plan = {
         "report": {"sentences": config.report.sentences, "featured": config.report.featured},
         "inputs": inputs,
@@ -49,21 +48,10 @@ def run(config: Config) -> Summary:
                 "largest neuron page, bytes": built.largest_page,
                 "site, bytes": built.bytes,
             }
+    say_left_out(found.left_out)
     say(f"\nreport: {absolute(index)}")
-    return {**stage.counts, "left out": left_out, "report": absolute(index)}
-
-
-def _inputs(directory: RunDirectory, model: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Fingerprints of the stages the report shows, and those left out because they are of other results, with why."""
-    found = {stage: directory.fingerprint(stage, "report") for stage in required_stages(model)}
-    left_out = {}
-    for stage in optional_stages(model):
-        try:
-            if directory.stage_record(stage) is not None:
-                found[stage] = directory.fingerprint(stage, "report")
-        except InputError as error:
-            left_out[stage] = str(error)
-    return found, left_out
+    left_out = {"left out": ", ".join(found.left_out)} if found.left_out else {}
+    return {**stage.counts, **left_out, "report": absolute(index)}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from neuronsig.config import Config
 from neuronsig.neuron import Neuron
 from neuronsig.progress import console
 from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.currency import say_left_out, say_missing
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.terminal import render_terminal
 
@@ -31,12 +32,9 @@ def run(config: Config) -> Summary:
         neurons = reader.most_selective(SHOWN_BY_DEFAULT)
     for view in reader.views(neurons):
         render_terminal(view, console)
-    console.print()
-    return {
-        "neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}",
-        "left out": reader.left_out,
-        "not made yet": dict(reader.findings.missing()),
-    }
+    say_missing(reader.missing)
+    say_left_out(reader.left_out)
+    return {"neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}"}
 
 
 if __name__ == "__main__":

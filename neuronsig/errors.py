@@ -3,6 +3,7 @@
     NeuronsigError            one line for the user; the job stops with exit code 2
     ├── ConfigError           the command must change before anything can start
     ├── InputError            a file, table, corpus or model is not what it should be
+    │   └── TooLittleTextError    the corpus is too small to judge signatures on; exit code 3
     ├── PlanMismatchError     the run directory was made with another plan; nothing was touched
     └── MachineError          this machine cannot do it: Java, disk, permissions, memory
 
@@ -14,6 +15,8 @@ Every other exception is a defect of neuronsig and shows its traceback.
 class NeuronsigError(Exception):
     """Base of all errors a user can mend; printed as one line without a traceback."""
 
+    exit_code = 2
+
 
 class ConfigError(NeuronsigError):
     """A parameter is unknown, of the wrong type or out of its bounds."""
@@ -21,6 +24,12 @@ class ConfigError(NeuronsigError):
 
 class InputError(NeuronsigError):
     """A corpus, table, model or file is missing, empty, broken or of another format."""
+
+
+class TooLittleTextError(InputError):
+    """The run's text is too little to judge signatures on; all else of the run is as good as with more."""
+
+    exit_code = 3
 
 
 class PlanMismatchError(NeuronsigError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from neuronsig.neuron import Neuron
 from neuronsig.report.site_data import group_slug, group_title
+from neuronsig.signature.currency import told
 from neuronsig.signature.folded import Entry, folded
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import Description
@@ -58,6 +59,7 @@ def neuron_context(
         "dominance": dominated_text(view),
         "effects": effects_text(view),
         "judged": quality_texts(view),
+        "left_out": told(reader.left_out),
         "more_fields": max(0, len(fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],
     }

@@ -8,6 +8,8 @@ from typing import Any
 
 from neuronsig.neuron import SITE_NAMES, SITES, Neuron
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.order import in_order
+from neuronsig.signature.currency import required_stages, told
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.storage import list_files, read_bytes
 
@@ -23,15 +25,15 @@ CAPTIONS = {
     "convergence": "New entries of the top lists while the corpus was read, by layer; P1 Figure 1.",
     "corpora": "The corpora: sentences, mean length, parts of speech; P1 Table 1.",
 }
-OF_A_MODEL = ("collect", "mine", "cluster", "triggers", "evaluate", "stability", "outliers")
-PIPELINE = ("annotate", "corpus_table", "tokenize", *OF_A_MODEL)
+DRAWN_FROM = {"evaluation": ("evaluate",), "stability": ("stability",), "corpora": ("corpus_table", "cluster")}
+"""Figures that are not drawn from jobs.cluster's results alone, and the jobs whose results they show."""
 SVG_BYTES = 400_000
 
 
 def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str, Any]:
     """Variables of templates/index.html that tell of the run; copies the figures into `site/figures`."""
-    stages = _stages(run, reader.model)
     entries = run.record()["stages"]
+    stages = _stages(entries, reader)
     collect = entries.get(f"collect/{reader.model}", {})
     mined = sum(bool(row["mined"]) for row in reader.profiles.values())
     return {
@@ -47,17 +49,21 @@ def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str
         "k": max(row["n_sentences"] for row in reader.profiles.values()),
         "plan": dict(_leaves(collect.get("plan", {}))),
         "versions": collect.get("versions", {}) | entries.get("annotate", {}).get("versions", {}),
-        "missing": reader.findings.missing(),
-        "figures": copy_figures(run, reader.model, site),
+        "missing": told(reader.missing),
+        "left_out": told(reader.left_out),
+        "figures": copy_figures(run, reader, site),
     }
 
 
-def copy_figures(run: RunDirectory, model: str, site: Path) -> list[dict[str, str]]:
-    """The pictures of `analysis/<model>/` and `analysis/`, one a name; an SVG unless it is large and a PNG is there."""
+def copy_figures(run: RunDirectory, reader: SignatureReader, site: Path) -> list[dict[str, str]]:
+    """The pictures of `analysis/<model>/` and `analysis/`, one a name; an SVG unless it is large and a PNG is there.
+
+    Those whose job's results are left out are left out with them.
+    """
     chosen: dict[str, Path] = {}
-    for directory in (run.analysis(model), run.analysis()):
+    for directory in (run.analysis(reader.model), run.analysis()):
         for path in list_files(directory):
-            if path.suffix not in (".png", ".svg"):
+            if path.suffix not in (".png", ".svg") or not reader.made >= _drawn_from(path.stem):
                 continue
             held = chosen.get(path.stem)
             small_svg = path.suffix == ".svg" and path.stat().st_size <= SVG_BYTES
@@ -69,6 +75,11 @@ def copy_figures(run: RunDirectory, model: str, site: Path) -> list[dict[str, st
         (site / "figures" / path.name).write_bytes(read_bytes(path))
         figures.append({"file": f"figures/{path.name}", "caption": caption_of(stem)})
     return figures
+
+
+def _drawn_from(name: str) -> frozenset[str]:
+    """The jobs after mining whose results a figure shows; none for that of the collection, which is always current."""
+    return frozenset(DRAWN_FROM.get(name, ("cluster",) if name.endswith("_by_layer") else ()))
 
 
 def caption_of(name: str) -> str:
@@ -91,26 +102,25 @@ def _shapes(neurons: Sequence[Neuron]) -> Iterator[str]:
         yield f"{len(layers)} × {units:,}" + (f" {site}" if len(present) > 1 else "")
 
 
-def _stages(run: RunDirectory, model: str) -> list[dict[str, Any]]:
-    """The pipeline's stages that made this model's results, in order, with what each counted and dropped."""
+def _stages(entries: Mapping[str, Mapping[str, Any]], reader: SignatureReader) -> list[dict[str, Any]]:
+    """The stages whose results are shown, and those that they were made from, with what each counted and dropped."""
+    names = {*required_stages(reader.model), *reader.current}
+    names |= {source for name in tuple(names) for source in entries[name]["plan"].get("inputs", {})}
     found = []
-    for name, entry in run.record()["stages"].items():
-        job, _, of = name.partition("/")
-        if job not in PIPELINE or (job in OF_A_MODEL and of != model):
-            continue
+    for name in in_order(names):
+        entry = entries[name]
         counts = entry.get("counts", {})
         groups = [(key, value) for key, value in counts.items() if isinstance(value, Mapping)]
         plain = [(key, value) for key, value in counts.items() if not isinstance(value, Mapping)]
         found.append(
             {
                 "name": name,
-                "status": entry["status"],
                 "seconds": float(entry.get("seconds", 0.0)),
                 "counts": plain,
                 "reasons": [(key, reason, n) for key, group in groups for reason, n in _leaves(group) if n],
             }
         )
-    return sorted(found, key=lambda stage: PIPELINE.index(stage["name"].split("/")[0]))
+    return found
 
 
 def _leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

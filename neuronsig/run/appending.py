@@ -9,6 +9,7 @@ from typing import Any
 from neuronsig.errors import InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.growth import APPENDED, additions, earlier, grown, without_additions
+from neuronsig.run.order import in_order
 from neuronsig.run.plan import plan_difference
 
 JOB = "jobs.append"
@@ -117,16 +118,15 @@ def added(before: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stale(run: RunDirectory) -> list[str]:
-    """Finished stages whose input has changed since, in the order of the pipeline."""
-    order = ("corpus_table", "tokenize", "collect", "mine", "cluster", "report")
+    """Finished stages of whatever job whose input has changed since, in the order in which to run the jobs again."""
     found = []
-    for name, entry in sorted(run.record()["stages"].items()):
-        if name.split("/")[0] in order and entry["status"] == "complete":
+    for name, entry in run.record()["stages"].items():
+        if entry["status"] == "complete":
             try:
                 run.fingerprint(name, JOB)
             except InputError:
                 found.append(name)
-    return sorted(found, key=lambda name: order.index(name.split("/")[0]))
+    return in_order(found)
 
 
 def _require_no_other_append(run: RunDirectory) -> None:

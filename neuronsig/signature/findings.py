@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,25 +27,11 @@ from neuronsig.signature.view import DominanceView, ScoreView, StabilityView, Tr
 from neuronsig.storage import read_parquet, reason
 from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS, check_table
 
-STAGES = {
-    "cluster": "clusters, typical sentences and facets",
-    "triggers": "the words that carry the activation",
-    "evaluate": "the signature's score on unseen sentences",
-    "stability": "the agreement of halves of the corpus",
-    "outliers": "whether one thing dominates the top sentences",
-}
-"""Jobs whose results a signature is shown with, and what they are called."""
-
 STEPS = (0.3, 0.5, 0.7, 0.85)
 """Where the shades of a token's activation begin, between the baseline and the strongest token."""
 SHADES = len(STEPS)
 STABILITY_FILE = "stability.parquet"
 OUTLIERS_FILE = "outliers.parquet"
-
-
-def optional_stages(model: str) -> tuple[str, ...]:
-    """The stages whose results are shown where they were made from what the run holds now."""
-    return (*(f"{job}/{model}" for job in STAGES), "corpus_table")
 
 
 @dataclass(frozen=True)
@@ -60,17 +46,12 @@ class Activations:
 class Findings:
     """The optional tables of one model; `made` are the jobs whose results are there and current."""
 
-    def __init__(self, run: RunDirectory, model: str, made: Sequence[str]) -> None:
-        self.run, self.model, self.made = run, model, frozenset(made)
+    def __init__(self, run: RunDirectory, model: str, made: Collection[str]) -> None:
+        self.run, self.model, self.made = run, model, made
         self.scores = self._scores() if "evaluate" in self.made else {}
         self.triggers = self._detectors() if "triggers" in self.made else {}
         self.stability = self._stability() if "stability" in self.made else {}
         self.dominance = self._dominance() if "outliers" in self.made else {}
-
-    def missing(self) -> tuple[tuple[str, str], ...]:
-        """(what is not there, the command that makes it) for each job that has not run."""
-        command = f"run={self.run.root} model.name={self.model}"
-        return tuple((what, f"python -m jobs.{job} {command}") for job, what in STAGES.items() if job not in self.made)
 
     def trigger(self, neuron: Neuron) -> TriggerView | None:
         return self.triggers[neuron][0] if neuron in self.triggers else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 from typing import Any
 
 from neuronsig.config import MiningConfig
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.making_command import words_of
 
 
 def mining_command(run: RunDirectory, model: str, neuron: Neuron) -> str:
@@ -28,13 +28,5 @@ def mining_command(run: RunDirectory, model: str, neuron: Neuron) -> str:
         del differing["signs"]
     if not settings or any(settings.get(name) for name in ("neurons", "layers", "selective")):
         differing["neurons"] = sorted({*settings.get("neurons", []), str(neuron)})
-    words = [f"run={run.root}", f"model.name={model}"]
-    words += [f"mining.{key}={_written(value)}" for key, value in differing.items()]
+    words = [f"run={run.root}", f"model.name={model}", *words_of("mining", differing, default)]
     return shlex.join(["python", "-m", "jobs.mine", *words, "overwrite=true"])
-
-
-def _written(value: Any) -> str:
-    """A value in Hydra's grammar: lists of names and numbers without blanks and quotes."""
-    if isinstance(value, list):
-        return "[" + ",".join(map(_written, value)) + "]"
-    return value if isinstance(value, str) else json.dumps(value)

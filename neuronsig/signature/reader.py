@@ -14,7 +14,8 @@ from neuronsig.errors import ConfigError, InputError
 from neuronsig.mining.profiles import most_selective
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.findings import STAGES, Findings
+from neuronsig.signature.currency import currency, told
+from neuronsig.signature.findings import Findings
 from neuronsig.signature.highlight import Signature
 from neuronsig.signature.measures import TOTAL, effects_of, metadata_distribution
 from neuronsig.signature.mining_command import mining_command
@@ -40,28 +41,27 @@ class SignatureReader:
     def __init__(self, run: RunDirectory, model: str, sentences: int, needed_by: str = "show") -> None:
         """Raises InputError when the model or its signatures are not in the run, not of one corpus, or broken.
 
-        What jobs after mining found is used where it was made from what the run holds now; `left_out` says of what
-        was not how it is made again.
+        What jobs after mining found is used where it was made from what the run holds now; `left_out` has the stages
+        that were not and `missing` those that are not there, each with the command that makes it.
         """
         _require_model(run, model, needed_by)
-        for stage in required_stages(model):
-            run.fingerprint(stage, needed_by)
+        found = currency(run, model, needed_by)
         self.run, self.model, self.sentences = run, model, sentences
-        self.left_out: dict[str, str] = {}
+        self.current, self.left_out, self.missing = tuple(found.current), found.left_out, found.missing
         for directory, schema in (
             (run.sentences, SENTENCES),
             (run.topk(model), TOPK),
             (run.signatures(model), SIGNATURES),
         ):
             check_table(directory, schema)
-        made = [job for job in STAGES if self._is_current(f"{job}/{model}", needed_by)]
-        self.clustered = "cluster" in made
-        self.findings = Findings(run, model, made)
+        self.made = frozenset(stage.split("/")[0] for stage in self.current)
+        self.findings = Findings(run, model, self.made)
+        self.clustered = "cluster" in self.made
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (SITES.index(n.site), n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})
         self._places = {neuron: place for place, neuron in enumerate(self.neurons)}
-        self.corpora = read_corpora(run) if self._is_current("corpus_table", needed_by) else []
+        self.corpora = read_corpora(run) if "corpus_table" in self.made else []
         self.total = next((row for row in self.corpora if row["domain"] == TOTAL), {})
         self.domains = {row["domain"]: row["sentences"] for row in self.corpora}
         self.clusters: dict[int, list[Neuron]] = {}
@@ -160,22 +160,11 @@ class SignatureReader:
             score=self.findings.scores.get(neuron),
             stability=self.findings.stability.get(neuron),
             dominance=self.findings.dominance.get(neuron),
-            missing=self.findings.missing(),
+            missing=told(self.missing),
         )
 
     def _top_sentences(self, neurons: Sequence[Neuron]) -> TopSentences:
         return TopSentences(self.run, self.model, self.profiles, self.findings, neurons, self.sentences)
-
-    def _is_current(self, stage: str, needed_by: str) -> bool:
-        """Whether an optional stage is there, and made from what the run holds now."""
-        if self.run.stage_record(stage) is None:
-            return False
-        try:
-            self.run.fingerprint(stage, needed_by)
-        except InputError as error:
-            self.left_out[stage] = str(error)
-            return False
-        return True
 
     def _profiles(self) -> dict[Neuron, dict[str, Any]]:
         """Profiles as mining wrote them, with what clustering added where it is of the same signatures."""
@@ -248,11 +237,6 @@ def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
         raise InputError(
             f"{file} cannot be read ({line}); delete it and run python -m jobs.corpus_table again"
         ) from error
-
-
-def required_stages(model: str) -> tuple[str, ...]:
-    """The stages whose results a signature is made of."""
-    return "annotate", f"collect/{model}", f"mine/{model}"
 
 
 def models_of(run: RunDirectory) -> list[str]:

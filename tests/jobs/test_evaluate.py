@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +16,13 @@ pytest.importorskip("ray", reason="ray is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
 
 from jobs import evaluate
-from neuronsig.errors import ConfigError, InputError
+from jobs.subject import mined
+from neuronsig.config.compose import compose
+from neuronsig.errors import ConfigError, InputError, TooLittleTextError
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.making_command import making_command
 from neuronsig.tables import EVALUATION, SENTENCES, read_table
 from neuronsig_ray.collect import score_shards
 from neuronsig_ray.heldout import HeldOutJob, HeldOutReplica, blocks_of, read_block
@@ -114,19 +119,21 @@ def test_fewer_sentences_and_another_fraction_may_be_asked_for(run, model):
     assert summary["positives of a neuron"] == round(0.3 * held)
 
 
-def refused(run, model, *words) -> str:
+def refused(run, model, *words, too_little=False) -> str:
     with pytest.raises((InputError, ConfigError)) as caught:
         evaluate.run(settings(run, model, *words))
     assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, TooLittleTextError) == too_little
     return str(caught.value)
 
 
 def test_what_cannot_be_judged_is_refused_in_one_line(run, model, tmp_path):
     directory = RunDirectory(run)
     write_signatures(directory, holdout=0.0)
-    assert "was made from all sentences, and none is left" in refused(run, model)
+    assert "was made from all sentences, and none is left" in refused(run, model, too_little=True)
     write_signatures(directory, holdout=0.01)
-    assert "mining.holdout=0.01 of 600 sentences leaves 6 to judge signatures on, 100 are needed" in refused(run, model)
+    said = "mining.holdout=0.01 of 600 sentences leaves 6 to judge signatures on, 100 are needed"
+    assert said in refused(run, model, too_little=True)
     write_signatures(directory)
     assert "has weights" in refused(run, plant(tmp_path / "other", seed=5))
     assert "evaluation.fraction=0.7: must be above 0, at most 0.5, or 0" in refused(
@@ -135,6 +142,20 @@ def test_what_cannot_be_judged_is_refused_in_one_line(run, model, tmp_path):
     many = refused(run, model, "evaluation.least_positives=121")
     assert "evaluation.least_positives=121: must be at most 50% of the held-out sentences, which are about 240" in many
     assert "model=unknown" not in refused(run, model, "model.name=unknown")
+
+
+def test_lists_of_most_of_the_text_are_too_little_text_unless_a_fraction_is_given(tmp_path, model):
+    job = SimpleNamespace(k=400, kept=400, sentences=600)
+    with pytest.raises(TooLittleTextError, match=r"collect\.k=400 keeps 67% of 600 sentences in every list"):
+        evaluate.positive_fraction(settings(tmp_path, model), SimpleNamespace(job=job))
+    asked = settings(tmp_path, model, "evaluation.fraction=0.1")
+    assert evaluate.positive_fraction(asked, SimpleNamespace(job=job)) == 0.1
+
+
+def test_the_command_that_is_shown_passes_for_the_model_that_was_collected_with(run, model):
+    words = shlex.split(making_command(RunDirectory(run), "tiny", "evaluate"))
+    found = mined(compose(words[3:]), "jobs.evaluate")
+    assert str(found.subject.weights) == str(model)
 
 
 def test_a_held_out_sentence_that_is_lost_is_named(run, model):

@@ -6,7 +6,7 @@ import pytest
 
 from jobs.launch import launch
 from neuronsig.config import Config
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, TooLittleTextError
 
 SHARED = ("__init__", "launch", "subject")
 JOBS = sorted(path.stem for path in (Path(__file__).parents[2] / "jobs").glob("*.py") if path.stem not in SHARED)
@@ -41,6 +41,14 @@ def test_an_error_the_user_can_mend_is_one_line_and_exit_code_2(capsys: pytest.C
 
     assert launch(job, ("collect",), []) == 2
     assert capsys.readouterr().err == "error: corpus.path=x does not exist; set corpus.path\n"
+
+
+def test_too_little_text_to_judge_has_an_exit_code_of_its_own(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        raise TooLittleTextError("6 sentences are left to judge signatures on, 100 are needed; take more text")
+
+    assert launch(job, ("collect",), []) == 3
+    assert capsys.readouterr().err.startswith("error: 6 sentences are left")
 
 
 def test_an_impossible_value_stops_the_job_before_it_starts(capsys: pytest.CaptureFixture[str]):

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs import pipeline
+from jobs.launch import Summary
 from jobs.pipeline import check
 from neuronsig.checkpoint import resolve_model_path
 from neuronsig.config.compose import compose
 from neuronsig.config.mining import KINDS
-from neuronsig.errors import NeuronsigError
+from neuronsig.errors import MachineError, NeuronsigError, TooLittleTextError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS, check_table, read_table
 
@@ -143,6 +145,32 @@ def test_another_k_in_the_same_run_directory_is_refused(finished: tuple[RunDirec
     assert result.returncode == 2
     assert f"k was {K}, now {K + 1}" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def run_with(code: int, monkeypatch: pytest.MonkeyPatch, run: Path) -> tuple[list[str], Summary]:
+    """The jobs that the pipeline starts where jobs.evaluate ends with `code` and the others with 0, and its summary."""
+    started: list[str] = []
+
+    def ended(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        started.append(command[2].removeprefix("jobs."))
+        return subprocess.CompletedProcess(command, code if started[-1] == "evaluate" else 0)
+
+    monkeypatch.setattr(pipeline, "check", lambda config: None)
+    monkeypatch.setattr(pipeline.subprocess, "run", ended)
+    try:
+        return started, pipeline.run_stages(compose([f"run={run}"]), [])
+    except pipeline.StageError as error:
+        return started, {"error": str(error)}
+
+
+def test_only_too_little_text_lets_the_pipeline_go_on_without_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    started, summary = run_with(TooLittleTextError.exit_code, monkeypatch, tmp_path)
+    assert started == [*pipeline.STAGES, "show"]
+    assert summary["left out"].keys() == {"evaluate"}
+    # A full disk, a model that has been replaced, a setting out of its bounds.
+    started, summary = run_with(MachineError.exit_code, monkeypatch, tmp_path)
+    assert started[-1] == "evaluate"
+    assert summary["error"].startswith("jobs.evaluate ended with exit code 2 (see above); mend it and run the same")
 
 
 @pytest.mark.parametrize(

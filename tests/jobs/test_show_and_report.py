@@ -12,6 +12,7 @@ import jobs.show
 from jobs.launch import launch
 from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.making_command import making_command
 from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_run
 
 
@@ -26,8 +27,19 @@ def test_show_prints_the_neuron_asked_for(made: FactoryRun, capsys: pytest.Captu
     assert "L2/U1" in out
     assert "violin" in out
     assert summary["neurons shown"] == "1 of 16"
-    assert summary["left out"] == {}
-    assert "python -m jobs.triggers" in " ".join(summary["not made yet"].values())
+    assert "left out" not in out
+    command = making_command(made.run, "minilm", "triggers")
+    assert f"not made yet: the words that carry the activation\n  {command}\n" in out
+
+
+def test_show_prints_the_commands_for_what_is_left_out_however_long_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_run(tmp_path / ("a rather long name " * 6), layers=1, units=1, k=10)
+    change_stage(made.run, "mine/minilm", fingerprint="f" * 16)
+    jobs.show.run(compose([f"run={made.run.root}"]))
+    said = f"changed since: clusters, typical sentences and facets\n  {making_command(made.run, 'minilm', 'cluster')}\n"
+    assert said in capsys.readouterr().out
 
 
 def test_show_without_a_name_prints_the_most_striking(made: FactoryRun, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,11 +124,14 @@ def test_the_old_site_is_whole_while_and_after_a_new_one_cannot_be_built(
     assert [path.name for path in made.run.report.glob(".*")] == []
 
 
-def test_a_report_leaves_out_clusters_of_other_signatures_and_says_so(tmp_path: Path) -> None:
+def test_a_report_leaves_out_clusters_of_other_signatures_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = make_run(tmp_path / "run", layers=1, units=3, k=20)
     change_stage(made.run, "mine/minilm", fingerprint="f" * 16)
     summary = jobs.report.run(compose([f"run={made.run.root}"]))
-    assert "jobs.cluster" in summary["left out"]["cluster/minilm"]
+    assert summary["left out"] == "cluster/minilm"
+    assert f"\n  {making_command(made.run, 'minilm', 'cluster')}\n" in capsys.readouterr().out
     assert not list((made.run.report / "minilm" / "groups").glob("cluster-*"))
 
 
@@ -126,8 +141,8 @@ def test_a_report_shows_outliers_once_they_are_there_and_leaves_out_those_of_ano
     jobs.report.run(compose(words))
     assert "h-dominated" not in front.read_text()
     add_outliers(made.run, [DOMINATED])
-    assert jobs.report.run(compose(words))["left out"] == {}
+    assert "left out" not in jobs.report.run(compose(words))
     assert "h-dominated" in front.read_text()
     change_stage(made.run, "outliers/minilm", plan={"inputs": {"collect/minilm": "another"}})
-    assert "jobs.outliers" in jobs.report.run(compose(words))["left out"]["outliers/minilm"]
+    assert jobs.report.run(compose(words))["left out"] == "outliers/minilm"
     assert "h-dominated" not in front.read_text()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.config import ReportConfig
 from neuronsig.report import build
 from neuronsig.report.overview import caption_of
 from neuronsig.run.directory import RunDirectory
-from tests.run_factory import AWKWARD, DOMINATED, MODEL, FactoryRun, add_outliers, make_run
+from neuronsig.tables import EVALUATION
+from tests.run_factory import AWKWARD, DOMINATED, MODEL, FactoryRun, add_outliers, add_stage, change_stage, make_run
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452")
@@ -144,6 +147,65 @@ def test_the_front_page_tells_what_was_dropped_and_how_long_it_took(made: Factor
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     assert [image["src"] for image in images] == ["figures/tsne_by_layer.svg"]
     assert "t-SNE" in images[0]["alt"]
+
+
+FIGURES = {
+    "tsne_by_layer": "cluster",
+    "mlp_tsne_by_layer": "cluster",
+    "evaluation": "evaluate",
+    "stability": "stability",
+    "corpora": "corpus_table",
+    "convergence": "",
+}
+"""A figure of each job, and the job that is not run again where it must not be shown."""
+
+
+@pytest.mark.parametrize("stale", ["", "cluster", "evaluate", "stability", "corpus_table"])
+def test_stages_and_figures_of_earlier_results_are_left_out_with_the_command_that_makes_them_again(
+    tmp_path: Path, stale: str
+) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=2, k=20)
+    folder = made.run.analysis(MODEL)
+    folder.mkdir()
+    for name in FIGURES:
+        (folder / f"{name}.png").write_bytes(PNG)
+    empty = {"evaluation": made.run.evaluation(MODEL), "stability": folder}
+    for name, place in empty.items():
+        place.mkdir(parents=True, exist_ok=True)
+        pq.write_table(EVALUATION.empty_table(), place / f"{name}.parquet")
+    for job in ("evaluate", "stability"):
+        add_stage(made.run, job)
+    stage = stale if stale == "corpus_table" else f"{stale}/{MODEL}"
+    if stale:
+        change_stage(made.run, stage, plan={"inputs": {"annotate": "another"}}, seconds=50_000)
+    build(made.run, MODEL, ReportConfig(sentences=5, featured=2))
+    site = made.run.report / MODEL
+    left_out = {name for name, job in FIGURES.items() if stale and job == stale}
+    if stale == "cluster":
+        left_out.add("corpora")  # which jobs.cluster draws
+    assert {path.stem for path in (site / "figures").iterdir()} == FIGURES.keys() - left_out
+    front, neuron = (read(Page(site / name)) for name in ("index.html", "neurons/hidden-L01-U0000p.html"))
+    stages = front.partition("counted")[2].partition("Dropped and noted")[0]
+    assert f"evaluate/{MODEL}" in stages or stale == "evaluate"
+    if not stale:
+        assert "Left out" not in front + neuron
+        return
+    assert stage not in stages
+    assert "13.9 h" not in front
+    for page in (front, neuron):
+        said = page.partition("because what it was made from has changed since: ")[2]
+        assert said.partition("( ")[2].startswith(f"python -m jobs.{stale} run={made.run.root}")
+
+
+def test_another_models_tokenization_is_no_stage_of_this_one(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=2, k=20)
+    record = made.run.record()
+    record["stages"]["tokenize/another"] = record["stages"]["tokenize/bert"]
+    made.run.record_file.write_text(json.dumps(record))
+    build(made.run, MODEL, ReportConfig(sentences=5, featured=2))
+    front = read(Page(made.run.report / MODEL / "index.html"))
+    assert "tokenize/bert" in front
+    assert "tokenize/another" not in front
 
 
 def test_pages_stay_small_however_long_the_sentences(tmp_path: Path) -> None:
