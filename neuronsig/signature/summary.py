@@ -28,9 +28,19 @@ from neuronsig.signature.telling import (
     telling_tag,
     telling_words,
 )
-from neuronsig.signature.view import Evidence, NeuronView
+from neuronsig.signature.view import Evidence, NeuronView, TriggerView
 
-__all__ = ["KINDS", "LITTLE", "NOTHING", "Description", "against", "describe", "percent", "telling_words"]
+__all__ = [
+    "KINDS",
+    "LITTLE",
+    "NOTHING",
+    "Description",
+    "against",
+    "describe",
+    "percent",
+    "strongest_token",
+    "telling_words",
+]
 
 FEW = 10  # sentences below which nothing is said
 KINDS = ("metadata", "words", "tags", "length", "none")
@@ -136,14 +146,20 @@ def _sentence(
 
 
 def _carrier(view: NeuronView) -> list[str]:
-    """Which token carries the activation, where it is the same word or part of speech."""
+    """Which word is the strongest, where it is the same word or part of speech."""
     found = view.trigger
     if found and found.detector == "token":
-        return [f"the activation sits on “{found.word}” in {percent(found.word_share)} of {found.looked_at}"]
-    if found and found.detector == "tag":
-        name = TAGS.get(found.tag, found.tag)
-        return [f"the activation sits on {name} in {percent(found.tag_share)} of {found.looked_at}"]
-    return []
+        what = f"“{found.word}” in {percent(found.word_share)}"
+    elif found and found.detector == "tag":
+        what = f"of the {TAGS.get(found.tag, f'words tagged {found.tag}')} in {percent(found.tag_share)}"
+    else:
+        return []
+    return [f"the strongest word is {what} of {found.looked_at}, {strongest_token(found)}"]
+
+
+def strongest_token(trigger: TriggerView) -> str:
+    """How much of the activation is on one token, without which it says little that it is often the same word."""
+    return f"the strongest token holds {percent(trigger.concentration)} of what is above the unit's mean"
 
 
 def _score(view: NeuronView) -> str:

@@ -52,7 +52,7 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     if dominated := dominated_text(view):
         show(Text(clean(dominated), style="yellow"))
     trigger = detector_text(view.trigger) if view.trigger else ""
-    show(_section("Top sentences", "«the word that carries the activation»" if trigger else ""))
+    show(_section("Top sentences", "«the strongest word»" if trigger else ""))
     show(_sentences(view.sentences))
     if trigger:
         show(_line(trigger))

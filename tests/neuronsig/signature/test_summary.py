@@ -209,13 +209,16 @@ def test_a_kind_whose_words_few_of_its_sentences_have_is_counted_without_them() 
 
 def test_what_carries_the_activation_and_how_it_does_on_unseen_sentences_are_told_where_known() -> None:
     evidence = {"words": (word("olympics", 640, 2000),)}
-    trigger = TriggerView("token", "olympics", 0.71, sentences=20)
+    trigger = TriggerView("token", "olympics", 0.71, concentration=0.34, sentences=20)
     score = ScoreView(ap=0.41, chance=0.01, beats_chance=True, beats_words=False)
     text = describe(replace(QUIET, evidence=evidence, trigger=trigger, score=score)).text
-    assert "; the activation sits on “olympics” in 71% of the top 20 sentences. On unseen sentences: " in text
+    strongest = "the strongest word is “olympics” in 71% of the top 20 sentences"
+    assert f"; {strongest}, the strongest token holds 34% of what is above the unit's mean. On unseen" in text
     assert "average precision 0.41" in text
-    tag = describe(replace(QUIET, evidence=evidence, trigger=TriggerView("tag", tag="VBD", tag_share=0.6))).text
-    assert "the activation sits on past-tense verbs in 60% of the top sentences" in tag
+    of_tag = TriggerView("tag", tag="VBD", tag_share=0.6, concentration=0.25)
+    assert "; the strongest word is of the past-tense verbs in 60% of the top sentences, the strongest token" in (
+        describe(replace(QUIET, evidence=evidence, trigger=of_tag)).text
+    )
     poor = replace(score, beats_chance=False)
     assert describe(replace(QUIET, evidence=evidence, score=poor)).text.endswith(
         "it is not clearly better than chance."
