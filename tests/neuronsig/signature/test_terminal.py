@@ -35,7 +35,7 @@ def rendered(reader: SignatureReader, unit: int, width: int = 80) -> str:
         (0, ["L1/U0", "social media", "100%", "Domain", "Similar neurons"]),
         (1, ["violin", "Sentences with “violin”", "Words", "neuron   corpus   ratio"]),
         (4, ["“also” (100%), “but” (100%) or “not”", "not only", "Word patterns", "POS patterns", "Itemsets"]),
-        (6, ["Nothing stands out"]),
+        (6, ["Little stands out; the clearest trace is"]),
     ],
 )
 def test_planted_facts_are_on_the_screen(reader: SignatureReader, unit: int, planted: list[str]) -> None:
