@@ -54,6 +54,8 @@ class SignatureReader:
             (run.signatures(model), SIGNATURES),
         ):
             check_table(directory, schema)
+        mining = (run.stage_record(f"mine/{model}") or {}).get("plan", {}).get("mining", {})
+        self.match: str = mining.get("match", "")
         made = [job for job in STAGES if self._is_current(f"{job}/{model}", needed_by)]
         self.clustered = "cluster" in made
         self.findings = Findings(run, model, made)
@@ -161,6 +163,7 @@ class SignatureReader:
             stability=self.findings.stability.get(neuron),
             dominance=self.findings.dominance.get(neuron),
             missing=self.findings.missing(),
+            match=self.match,
         )
 
     def _top_sentences(self, neurons: Sequence[Neuron]) -> TopSentences:

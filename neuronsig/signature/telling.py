@@ -119,7 +119,11 @@ def telling_order(view: NeuronView, phrase: Evidence | None) -> Evidence | None:
 
 def telling_set(view: NeuronView) -> Evidence | None:
     """The itemset that tells most, for a neuron of which nothing simpler is told."""
-    rows = [r for r in view.of("itemset") if not r.explained_by and r.lrc >= PHRASE_LRC and r.share >= PHRASE_SHARE]
+    rows = [
+        row
+        for row in view.of("itemset")
+        if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE
+    ]
     return max(rows, key=lambda row: (bits(row), row.pattern), default=None)
 
 

@@ -20,8 +20,14 @@ DOMINATING = {
     "near_duplicates": "near-duplicates",
 }
 """What may dominate a list (neuronsig.collection.dominance.FLAGS), as a reader knows it."""
+MATCHED = {"length": ", length for length", "length_domain": ", length for length and domain for domain"}
 NEGLIGIBLE = 0.2
 """Standard deviations below which a difference of means is not told (Cohen 1988 calls it small from here on)."""
+
+
+def corpus_text(match: str) -> str:
+    """What a share of the corpus is of, where mining matched the reference in `match` (mining.match)."""
+    return f"Shares of the corpus are of its other sentences{MATCHED.get(match, '')}."
 
 
 def detector_text(trigger: TriggerView) -> str:

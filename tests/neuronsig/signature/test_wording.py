@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from neuronsig.signature.view import TriggerView
-from neuronsig.signature.wording import detector_text
+from neuronsig.signature.wording import corpus_text, detector_text
 
 
 @pytest.mark.parametrize("detector", ["token", "tag", "context", "diffuse", "special"])
@@ -19,3 +19,16 @@ def test_every_detector_is_told_with_how_much_the_strongest_token_holds(detector
 def test_the_word_that_is_most_often_strongest_is_told_of_a_spread_activation_too() -> None:
     said = detector_text(TriggerView("diffuse", "1/2", 0.7, concentration=0.006, sentences=20))
     assert said.startswith("Diffuse: no word carries the activation (the strongest one is most often “1/2”, in 70% of")
+
+
+@pytest.mark.parametrize(
+    ("match", "said"),
+    [
+        ("length", "its other sentences, length for length."),
+        ("length_domain", "its other sentences, length for length and domain for domain."),
+        ("none", "its other sentences."),
+        ("", "its other sentences."),
+    ],
+)
+def test_the_corpus_of_a_share_is_what_mining_compared_with(match: str, said: str) -> None:
+    assert corpus_text(match) == f"Shares of the corpus are of {said}"
