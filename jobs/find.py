@@ -12,7 +12,7 @@ The pattern is one quoted word on the command line:
 
 A prefix says what all words after it are, where that is not plain: "word: IN", "pos: JJ NN", "meta: corpus=imdb"
 (without meta: a word such as corpus=... sets the job's own key), "tree: (VB (RB))", "set: ...". Quotes hold together
-what has spaces: '"domain=social media"'.
+what has spaces: 'domain="social media"'.
 
 Neurons whose signature has the pattern itself come first, then those with one that contains it (in order, with gaps),
 each by LRC; only what stands out beyond chance counts. The first search after jobs.mine makes an index of the
