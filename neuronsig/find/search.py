@@ -120,8 +120,8 @@ def _item(base: sqlite3.Connection, query: Query, item: str, kept: int | None) -
     near = difflib.get_close_matches(item, names, n=3, cutoff=0.7) or (names[:5] if of == VALUE else [])
     hint = f"; near it: {', '.join(map(shown, near))}" if near else ""
     raise ConfigError(
-        f"pattern {query.text!r}: the {CLASSES[of]} {name!r} is in no signature beyond chance, neither alone nor in one "
-        f"of {_strongest(kept)} patterns of a kind{hint}"
+        f"pattern {query.text!r}: the {CLASSES[of]} {name!r} is in no signature beyond chance, neither alone nor in "
+        f"one of {_strongest(kept)} patterns of a kind{hint}"
     )
 
 
