@@ -139,7 +139,7 @@ def test_the_front_page_features_several_kinds_and_admits_silence(made: FactoryR
     text = " ".join("".join(pages[made.run.report / MODEL / "index.html"].text).split())
     assert "Words and topics" in text
     assert "Domains and sources" in text
-    assert "Where nothing stands out" in text
+    assert "Where little or nothing stands out" in text
     assert "Little stands out; the clearest trace is" in text
 
 
