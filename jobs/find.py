@@ -12,12 +12,15 @@ The pattern is one quoted word on the command line:
 
 A prefix says what all words after it are, where that is not plain: "word: IN", "pos: JJ NN", "meta: corpus=imdb"
 (without meta: a word such as corpus=... sets the job's own key), "tree: (VB (RB))", "set: ...". Quotes hold together
-what has spaces: '"domain=social media"'.
+what has spaces: 'domain="social media"'.
 
 Neurons whose signature has the pattern itself come first, then those with one that contains it (in order, with gaps),
-each by LRC; only what stands out beyond chance counts. The first search after jobs.mine makes an index of the
-signatures (RUN/work/find, or the user's cache folder for a run on a store); every other one takes under a second.
---json prints the answer as JSON, and nothing else.
+each by LRC; only what stands out beyond chance counts. A signature keeps the mining.patterns_kept strongest patterns of
+a kind (and as many that these explain, and the most frequent), so that a neuron that is not listed may respond to a
+pattern more weakly.
+
+The first search after jobs.mine makes an index of the signatures (RUN/work/find, or the user's cache folder for a run
+on a store); every other one takes under a second. --json prints the answer as JSON, and nothing else.
 """
 
 from __future__ import annotations

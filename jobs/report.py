@@ -44,7 +44,7 @@ def run(config: Config) -> Summary:
             built = build(directory, model, config.report)
             stage.counts |= {
                 "neuron pages": built.pages,
-                "neurons in which nothing stands out": built.silent,
+                "neurons in which little or nothing stands out": built.silent,
                 "largest neuron page, bytes": built.largest_page,
                 "site, bytes": built.bytes,
             }

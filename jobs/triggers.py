@@ -1,12 +1,12 @@
-"""Which token carries the activation of a neuron's top sentences, and does a pattern of its signature hold it?
+"""Which token of a neuron's top sentences is the strongest, by how much, and does a pattern of its signature hold it?
 
 Reads RUN/topk/<model> (jobs.collect), RUN/signatures/<model> and RUN/profiles/<model> (jobs.mine), RUN/sentences and
 the model. The top triggers.sentences sentences of every neuron are forwarded again, each sentence once, and only the
 listing neurons' activations are kept, a number a token. What was collected is one number a sentence: with mean pooling
 the mean of its tokens' activations, so that a high one may come from one token, from all, or from a special one.
 Writes RUN/triggers/<model>, a row a neuron and sentence (activations by word, the trigger, the pattern that holds it or
-the nearest one), and RUN/detectors/<model>, a row a neuron: a detector of a token, of a part of speech, of a context,
-of nothing local, or of a special token (neuronsig.triggers.detectors has the rules). Memory grows with neurons x
+the nearest one), and RUN/detectors/<model>, a row a neuron: a detector of a special token, of nothing local, of a
+token, of a part of speech, or of a context (neuronsig.triggers.detectors has the rules). Memory grows with neurons x
 sentences x words. The same command again does only what is missing.
 
 Example:  python -m jobs.triggers run=runs/demo model=minilm triggers.sentences=50
@@ -46,7 +46,8 @@ COVERED = ("covered_share", "words_covered")
 def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
     found = mined(config, "jobs.triggers")
-    plan = {"inputs": found.inputs, "triggers": as_plan(config.triggers)}
+    # The order of the rules is part of what they say.
+    plan = {"inputs": found.inputs, "triggers": as_plan(config.triggers), "detectors": list(KINDS)}
     outputs = [run.triggers(name), run.detectors(name)]
     # Nothing is lost by making it again, so another plan is no reason to refuse.
     with run.stage(f"triggers/{name}", plan, outputs, stage_config(config, SECTIONS), overwrite=True) as stage:
@@ -55,7 +56,7 @@ def run(config: Config) -> Summary:
             check_table(run.profiles(name), PROFILES)
             _make(config, found.subject, stage, found.mining)
     show_table(
-        "What the activations sit on",
+        "What the strongest tokens are",
         ("layer", *KINDS, "covered", "any word"),
         layers(read_table(outputs[1], DETECTORS)),
     )

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.collection.dominance import OUTLIERS
+from neuronsig.config import MiningConfig, as_plan
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import library_versions
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
@@ -300,6 +301,7 @@ def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> Non
         inputs = {source: stages[source]["fingerprint"] for source in reads.get(name, [])}
         entry |= {"fingerprint": f"{number:016x}", "config": {}, "versions": library_versions()}
         entry["plan"] = {"k": k, "inputs": inputs}
+    stages[f"mine/{MODEL}"]["plan"]["mining"] = as_plan(MiningConfig())
     run.record_file.write_text(json.dumps({"neuronsig": "0", "stages": stages}))
 
 

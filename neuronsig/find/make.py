@@ -26,9 +26,11 @@ def ensure_index(run: str, model: str) -> Path:
     directory = RunDirectory.existing(run)
     directory.fingerprint(f"mine/{model}", "find")
     rows = check_table(directory.signatures(model), SIGNATURES)
-    name = identity(directory.record()["stages"], model)
+    stages = directory.record()["stages"]
+    name = identity(stages, model)
     if name is None:
         raise InputError(f"find: mine/{model} is being run in run={run}; wait for it")
+    kept = stages[f"mine/{model}"]["plan"].get("mining", {}).get("patterns_kept")
     file = index_file(run, model, name)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,7 @@ def ensure_index(run: str, model: str) -> Path:
             if not file.exists():
                 say(f"making the index of {rows:,} signature rows, once")
                 with written(file) as temporary:
-                    build_index(directory.signatures(model), temporary)
+                    build_index(directory.signatures(model), temporary, kept=kept)
                 _remove_others(file, model)
     except HeldError as held:
         raise MachineError(f"find: {held} has been making {file} for {WAIT:.0f} s; end that process") from None

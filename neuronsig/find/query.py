@@ -8,7 +8,7 @@
     set: good JJ sentiment=negative     together in a sentence, in any order
 
 `word:`, `pos:`, `meta:`, `tree:` and `set:` say what all that follows is. A value or word with spaces stands in
-quotes: "domain=social media".
+quotes: domain="social media" or "domain=social media".
 
 An item is a string of its class and its name: `w:not`, `p:JJ`, `m:sentiment=negative`, and `t:VB` for a node's label.
 """
@@ -25,7 +25,7 @@ from neuronsig.miners.brackets import Node, brackets, nodes_of
 WORD, TAG, VALUE, LABEL = "w:", "p:", "m:", "t:"
 PREFIXES = {"word": WORD, "words": WORD, "pos": TAG, "tag": TAG, "meta": VALUE, "tree": LABEL, "set": ""}
 SEQUENCE, SET, TREE = "sequence", "set", "tree"
-_TOKEN = re.compile(r'(?:(word|words|pos|tag|meta|tree|set):)?(?:"([^"]*)"|([^\s"]+))?')
+_TOKEN = re.compile(r'(?:(word|words|pos|tag|meta|tree|set):)?(?:([^\s"=]+=)?"([^"]*)"|([^\s"]+))?')
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def _tokens(text: str) -> list[tuple[str, str | None]]:
         match = _TOKEN.match(text, place)
         if match is None or match.end() == place:
             raise ConfigError(f'pattern {text!r}, character {place + 1}: a quote is not closed; close it with "')
-        prefix, quoted, plain = match.groups()
-        found.append((prefix or "", quoted if quoted is not None else plain))
+        prefix, field, quoted, plain = match.groups()
+        found.append((prefix or "", (field or "") + quoted if quoted else quoted if plain is None else plain))
         place = match.end()
     return found
 

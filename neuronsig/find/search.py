@@ -90,14 +90,14 @@ def search(index: Path, text: str, shown_hits: int = 20) -> Answer:
             base.execute("PRAGMA temp_store = MEMORY")
             facts = {name: json.loads(value) for name, value in base.execute("SELECT name, value FROM fact")}
             query = parse(text, frozenset(facts["tags"]))
-            codes = [_item(base, query, item) for item in dict.fromkeys(query.items)]
+            codes = [_item(base, query, item, facts["kept"]) for item in dict.fromkeys(query.items)]
             _choose(base, query, codes)
             return _answer(base, query, facts, shown_hits)
     except sqlite3.DatabaseError as error:
         raise InputError(f"{index} cannot be read ({error}); delete it: the next jobs.find makes it again") from None
 
 
-def _item(base: sqlite3.Connection, query: Query, item: str) -> tuple[int, str, int]:
+def _item(base: sqlite3.Connection, query: Query, item: str, kept: int | None) -> tuple[int, str, int]:
     """(number, name, patterns) of an item, as it is written or in other capitals; ConfigError when there is none."""
     columns = "SELECT id, name, patterns FROM item WHERE "
     found = base.execute(columns + "name = ?", (item,)).fetchone()
@@ -120,9 +120,14 @@ def _item(base: sqlite3.Connection, query: Query, item: str) -> tuple[int, str, 
     near = difflib.get_close_matches(item, names, n=3, cutoff=0.7) or (names[:5] if of == VALUE else [])
     hint = f"; near it: {', '.join(map(shown, near))}" if near else ""
     raise ConfigError(
-        f"pattern {query.text!r}: no neuron responds to the {CLASSES[of]} {name!r}: no signature holds it beyond "
-        f"chance{hint}"
+        f"pattern {query.text!r}: the {CLASSES[of]} {name!r} is in no signature beyond chance, neither alone nor in "
+        f"one of {_strongest(kept)} patterns of a kind{hint}"
     )
+
+
+def _strongest(kept: int | None) -> str:
+    """What of a kind's patterns a signature keeps (neuronsig.mining.judging)."""
+    return "each neuron's strongest" + ("" if kept is None else f" {kept}")
 
 
 def _choose(base: sqlite3.Connection, query: Query, codes: Sequence[tuple[int, str, int]]) -> None:
@@ -225,5 +230,9 @@ def _notes(query: Query, facts: dict[str, Any], kinds: dict[str, int], neurons: 
         elif of < neurons:
             notes.append(f"{name} were found for {of:,} of {neurons:,} neurons: the others may respond unseen")
     if len(query.items) > 1 and not kinds and able and by_kind.get(able[0]):
-        notes.append(f"every part is in some signature, but not all of them in one of the {name}")
+        among = _strongest(facts["kept"])
+        notes.append(
+            f"every part is in some signature, but not all of them in one of the {name} among {among} "
+            "(mining.patterns_kept)"
+        )
     return notes

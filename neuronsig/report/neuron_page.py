@@ -14,6 +14,7 @@ from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import Description
 from neuronsig.signature.view import Evidence, NeuronView
 from neuronsig.signature.wording import (
+    corpus_text,
     detector_text,
     dominated_text,
     effects_text,
@@ -54,6 +55,7 @@ def neuron_context(
         ],
         "tags": unfolded(view.of("pos")[:TAGS]),
         "fields": [_values(view, name) for name, _ in fields[:FIELDS]],
+        "corpus": corpus_text(view.match) if "corpus" in described[neuron].text else "",
         "detector": detector_text(view.trigger) if view.trigger else "",
         "facets": facets_text(view.facets) if view.facets else "",
         "dominance": dominated_text(view),

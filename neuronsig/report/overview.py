@@ -11,6 +11,7 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig.run.order import in_order
 from neuronsig.signature.currency import required_stages, told
 from neuronsig.signature.reader import SignatureReader
+from neuronsig.signature.wording import corpus_text
 from neuronsig.storage import list_files, read_bytes
 
 CAPTIONS = {
@@ -41,6 +42,7 @@ def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str
         "seconds": sum(stage["seconds"] for stage in stages),
         "reasons": [(stage["name"], *row) for stage in stages for row in stage["reasons"]],
         "corpora": reader.corpora,
+        "corpus": corpus_text(reader.match),
         "n_sentences": reader.total.get("sentences"),
         "n_neurons": len(reader.neurons),
         "shapes": list(_shapes(reader.neurons)),

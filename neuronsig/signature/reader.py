@@ -57,6 +57,8 @@ class SignatureReader:
         self.made = frozenset(stage.split("/")[0] for stage in self.current)
         self.findings = Findings(run, model, self.made)
         self.clustered = "cluster" in self.made
+        mining = (run.stage_record(f"mine/{model}") or {}).get("plan", {}).get("mining", {})
+        self.match: str = mining.get("match", "")
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (SITES.index(n.site), n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})
@@ -161,6 +163,7 @@ class SignatureReader:
             stability=self.findings.stability.get(neuron),
             dominance=self.findings.dominance.get(neuron),
             missing=told(self.missing),
+            match=self.match,
         )
 
     def _top_sentences(self, neurons: Sequence[Neuron]) -> TopSentences:

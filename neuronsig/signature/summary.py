@@ -8,29 +8,43 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from neuronsig.signature.names import MARKS, TAGS
 from neuronsig.signature.telling import (
     FACET_SHARE,
-    TAGS,
     Told,
     against,
     bits,
-    has_letters,
     percent,
     phrase_text,
     telling_ending,
     telling_facets,
     telling_length,
+    telling_marks,
     telling_metadata,
     telling_order,
     telling_phrase,
     telling_place,
+    telling_set,
     telling_tag,
+    telling_trace,
     telling_words,
+    word_text,
 )
-from neuronsig.signature.view import Evidence, NeuronView
+from neuronsig.signature.view import Evidence, NeuronView, TriggerView
 
-__all__ = ["KINDS", "LITTLE", "NOTHING", "Description", "against", "describe", "percent", "telling_words"]
+__all__ = [
+    "KINDS",
+    "LITTLE",
+    "NOTHING",
+    "Description",
+    "against",
+    "describe",
+    "percent",
+    "strongest_token",
+    "telling_words",
+]
 
 FEW = 10  # sentences below which nothing is said
 KINDS = ("metadata", "words", "tags", "length", "none")
@@ -42,7 +56,7 @@ NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 class Description:
     """`label`: two or three words; `text`: one sentence; `kind`: what is strongest, one of KINDS.
 
-    `strength` is in bits: share times log2 of share over corpus share for words and metadata, the same per word
+    `strength` is in bits: share times log2 of share over corpus share for words, marks and metadata, the same per word
     for tags (doubled), half of |log2| of the mean length's ratio. It orders neurons of one kind and picks the kind.
     """
 
@@ -52,98 +66,153 @@ class Description:
     strength: float
 
 
+class _Findings(NamedTuple):
+    """All that is told of a neuron."""
+
+    words: list[Evidence]
+    marks: list[Evidence]
+    ending: tuple[str, Evidence] | None
+    phrase: Evidence | None
+    tag: Told | None
+    length: str
+    place: Told | None
+    metadata: list[Evidence]
+    together: Evidence | None = None
+
+    @classmethod
+    def of(cls, view: NeuronView) -> _Findings:
+        words, ending = telling_words(view), telling_ending(view)
+        marks = telling_marks(view, words, ending)
+        phrase = telling_phrase(view, words)
+        if order := telling_order(view, phrase):
+            phrase = None
+        tag, length = telling_tag(view, order, marks), telling_length(view)
+        found = cls(words, marks, ending, phrase, tag, length, telling_place(view), telling_metadata(view))
+        return found if any(found) else found._replace(together=telling_set(view))
+
+    def strengths(self, view: NeuronView) -> dict[str, float]:
+        patterns = (*self.marks, *(self.ending or ())[1:], *filter(None, [self.together]))
+        ratio = view.length.ratio if self.length else None
+        return {
+            "metadata": sum(bits(row) for row in self.metadata[:1]),
+            "words": sum(bits(row) for row in self.words or filter(None, [self.phrase])) + sum(map(bits, patterns)),
+            "tags": self.tag.strength if self.tag else 0.0,
+            "length": max(0.5 * abs(math.log2(ratio)) if ratio else 0.0, self.place.strength if self.place else 0.0),
+        }
+
+    @property
+    def noun(self) -> str:
+        return self.ending[0] if self.ending else "sentences"
+
+    def labels(self) -> dict[str, str]:
+        pattern = self.phrase or self.together
+        names = [row.text for row in self.words] or [f"“{phrase_text(row)}”" for row in [pattern] if row]
+        names = names or [word_text(row) for row in self.marks] or [self.noun] * (self.ending is not None)
+        if self.length and names == [self.noun]:
+            names = []  # the length's label has it
+        return {
+            "metadata": " · ".join(row.text for row in self.metadata[:1]),
+            "words": ", ".join(names[:3]),
+            "tags": self.tag.label if self.tag else "",
+            "length": f"{self.length.lower()} {self.noun}" if self.length else self.place.label if self.place else "",
+        }
+
+
 def describe(view: NeuronView) -> Description:
     """Say in one sentence what the neuron's top sentences have that the corpus has not."""
     if view.n_sentences < FEW:
         return Description(
             NOTHING, f"Only {view.n_sentences} sentences were collected, too few to say anything.", "none", 0.0
         )
-    words, length = telling_words(view), telling_length(view)
-    phrase = telling_phrase(view, words)
-    if tags := telling_order(view, phrase):
-        phrase = None
-    tag = telling_tag(view, tags)
-    place, metadata = telling_place(view), telling_metadata(view)
-    strengths = {
-        "metadata": sum(bits(row) for row in metadata[:1]),
-        "words": sum(bits(row) for row in words) or (bits(phrase) if phrase else 0.0),
-        "tags": tag.strength if tag else 0.0,
-        "length": max(
-            0.5 * abs(math.log2(view.length.ratio)) if length and view.length.ratio else 0.0,
-            place.strength if place else 0.0,
-        ),
-    }
+    found = _Findings.of(view)
+    strengths, labels = found.strengths(view), found.labels()
     kind = max(strengths, key=lambda name: strengths[name])
     if strengths[kind] <= 0:
-        text = _nothing(view)
-        return Description(LITTLE if text.startswith("Little") else NOTHING, text, "none", 0.0)
-    labels = {
-        "metadata": " · ".join(row.text for row in metadata[:1]),
-        "words": ", ".join(row.text for row in words[:3]) or (f"“{phrase_text(phrase)}”" if phrase else ""),
-        "tags": tag.label if tag else "",
-        "length": f"{length.lower()} sentences" if length else place.label if place else "",
-    }
+        return _nothing(view)
     order = sorted((name for name in labels if labels[name]), key=lambda name: -strengths[name])
     label = " · ".join(labels[name] for name in order[:2])
-    text = _sentence(view, words, phrase, length, tag, place, metadata)
-    return Description(_clip(label, 60), text, kind, strengths[kind])
+    return Description(_clip(label, 60), _sentence(view, found), kind, strengths[kind])
 
 
-def _sentence(
-    view: NeuronView,
-    words: Sequence[Evidence],
-    phrase: Evidence | None,
-    length: str,
-    tag: Told | None,
-    place: Told | None,
-    metadata: Sequence[Evidence],
-) -> str:
-    ending = telling_ending(view)
-    noun = ending[0] if ending else "sentences"
-    head = f"{length} {noun}".strip()
-    if length and view.length.corpus:
-        head += f" ({view.length.value:.1f} words, corpus {view.length.corpus:.1f})"
-    having = []
-    if words:
-        shares = [f" ({percent(row.share)})" for row in words]
-        one = [f" in {against(words[0].share, words[0].reference)}"]
-        having.append(_either([row.text for row in words], one if len(words) == 1 else shares))
-    if phrase:
-        having.append(f"the pattern “{phrase_text(phrase)}” in {against(phrase.share, phrase.reference)}")
-    having += [tag.text] if tag else []
+def _sentence(view: NeuronView, found: _Findings) -> str:
+    head, facts = f"{found.length} {found.noun}".strip(), []
+    if found.length and view.length.corpus:
+        facts.append(f"{view.length.value:.1f} words, corpus {view.length.corpus:.1f}")
+    if found.ending:
+        mark = found.ending[1]
+        corpus = "" if mark.reference is None else f", corpus {percent(mark.reference)}"
+        facts.append(f"“{mark.text}” in {percent(mark.share)}{corpus}")
+    head += f" ({'; '.join(facts)})" if facts else ""
+    having = _rows([f"“{row.text}”" for row in found.words], found.words)
+    having += _rows([_named(row) for row in found.marks], found.marks)
+    having += [_trace(row) for row in (found.phrase, found.together) if row]
+    having += [found.tag.text] if found.tag else []
     if facets := telling_facets(view):
         all_kinds = [facet for facet in view.facets or () if facet.share >= FACET_SHARE]
         head += f" of {NUMBERS.get(len(all_kinds), len(all_kinds))} kinds: " + "; ".join(
-            f"{percent(facet.share)} rich in {_either(facet.words[:3])}" for facet in facets
+            f"{percent(facet.share)} rich in {_either([f'“{word}”' for word in facet.words[:3]])}" for facet in facets
         )
         head += "; the others have no such words" if len(facets) < len(all_kinds) else ""
-        having = having[bool(words) :]  # the kinds' words are these words told apart
+        having = having[bool(found.words) :]  # the kinds' words are these words told apart
         head += f"; {_and(having)}" if having else ""
     elif having:
         head += f" with {_and(having)}"
     if head == "sentences":
-        parts = [f"{head} {place.text}"] if place else []
+        parts = [f"{head} {found.place.text}"] if found.place else []
     else:
-        parts = [head] + ([place.text] if place else [])
+        parts = [head] + ([found.place.text] if found.place else [])
     parts += [
-        f"{percent(row.share)} {'' if row.pattern[0] == 'domain' else row.pattern[0] + ' '}{row.text}"
+        f"{percent(row.share)} {_named(row)}"
         + (f" (corpus {percent(row.reference)})" if row.reference is not None else "")
-        for row in metadata
+        for row in found.metadata
     ]
     parts += _carrier(view)
     text = "; ".join(parts)
     return text[0].upper() + text[1:] + "." + _score(view)
 
 
+def _rows(names: Sequence[str], rows: Sequence[Evidence]) -> list[str]:
+    """`“a” (30%) or “b” (20%)`; of a single one the corpus's share too; nothing of none."""
+    if len(rows) < 2:
+        return [f"{name} in {against(row.share, row.reference)}" for name, row in zip(names, rows, strict=True)]
+    return [_either([f"{name} ({percent(row.share)})" for name, row in zip(names, rows, strict=True)])]
+
+
+def _trace(row: Evidence) -> str:
+    """One row with its shares."""
+    if row.kind == "pos":
+        return f"{_named(row)}, {percent(row.share)} of words" + (
+            "" if row.reference is None else f" (corpus {percent(row.reference)})"
+        )
+    return f"{_named(row)} in {against(row.share, row.reference)}"
+
+
+def _named(row: Evidence) -> str:
+    """What a row is, of any kind."""
+    if row.kind == "words":
+        return MARKS.get(row.text, f"“{row.text}”")
+    if row.kind == "metadata":
+        return row.text if row.pattern[0] == "domain" else f"{row.pattern[0]} {row.text}"
+    named = {"pos": f"the tag {row.text}", "subtree": f"the subtree {row.text}"}
+    named["itemset"] = f"“{phrase_text(row)}” together"
+    return named.get(row.kind, f"the pattern “{phrase_text(row)}”")
+
+
 def _carrier(view: NeuronView) -> list[str]:
-    """Which token carries the activation, where it is the same word or part of speech."""
+    """Which word is the strongest, where it is the same word or part of speech."""
     found = view.trigger
     if found and found.detector == "token":
-        return [f"the activation sits on “{found.word}” in {percent(found.word_share)} of {found.looked_at}"]
-    if found and found.detector == "tag":
-        name = TAGS.get(found.tag, found.tag)
-        return [f"the activation sits on {name} in {percent(found.tag_share)} of {found.looked_at}"]
-    return []
+        what = f"“{found.word}” in {percent(found.word_share)}"
+    elif found and found.detector == "tag":
+        what = f"of the {TAGS.get(found.tag, f'words tagged {found.tag}')} in {percent(found.tag_share)}"
+    else:
+        return []
+    return [f"the strongest word is {what} of {found.looked_at}, {strongest_token(found)}"]
+
+
+def strongest_token(trigger: TriggerView) -> str:
+    """How much of the activation is on one token, without which it says little that it is often the same word."""
+    return f"the strongest token holds {percent(trigger.concentration)} of what is above the unit's mean"
 
 
 def _score(view: NeuronView) -> str:
@@ -155,18 +224,17 @@ def _score(view: NeuronView) -> str:
     return f" On unseen sentences: average precision {view.score.ap:.2f} (chance {view.score.chance:.2f})."
 
 
-def _nothing(view: NeuronView) -> str:
-    text = "Nothing stands out: words, tags, length and metadata are all near the corpus."
-    rows = [row for row in view.of("words") if row.stands_out and has_letters(row)]
-    if not rows:
-        return text
-    best = max(rows, key=lambda row: (bits(row), row.text))
-    return f"Little stands out; the clearest trace is “{best.text}” in {against(best.share, best.reference)}."
+def _nothing(view: NeuronView) -> Description:
+    if best := telling_trace(view):
+        return Description(LITTLE, f"Little stands out; the clearest trace is {_trace(best)}.", "none", 0.0)
+    what = "word, tag, pattern or metadata value" if view.mined else "word, tag or metadata value"
+    length = f"{view.length.value:.1f} words a sentence"
+    length += f" (corpus {view.length.corpus:.1f})" if view.length.corpus else ""
+    return Description(NOTHING, f"Nothing stands out: no {what} is beyond chance; {length}.", "none", 0.0)
 
 
-def _either(texts: Sequence[str], notes: Sequence[str] = ()) -> str:
-    quoted = [f"“{text}”{note}" for text, note in zip(texts, notes or [""] * len(texts), strict=True)]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+def _either(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
 
 
 def _and(texts: Sequence[str]) -> str:

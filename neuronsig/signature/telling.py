@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from neuronsig.signature.names import MARKS, ONE, TAGS
 from neuronsig.signature.view import Effect, Evidence, FacetView, NeuronView, Share
 
 METADATA_SHARE, METADATA_GAIN, METADATA_RATIO = 0.25, 0.15, 1.5
@@ -23,68 +24,6 @@ SHORT, LONG = 0.65, 1.5
 PLACE = 0.4  # standard deviations
 ENDING_SHARE = 0.5
 FACET_SHARE = 0.1
-
-TAGS = {
-    "CD": "numbers",
-    "NNP": "proper names",
-    "NNPS": "proper names",
-    "NNS": "plural nouns",
-    "UH": "interjections",
-    "MD": "modal verbs",
-    "VB": "base-form verbs",
-    "VBD": "past-tense verbs",
-    "VBG": "-ing forms",
-    "VBN": "participles",
-    "PRP": "personal pronouns",
-    "PRP$": "possessive pronouns",
-    "RB": "adverbs",
-    "WRB": "wh-adverbs",
-    "WP": "wh-pronouns",
-    "JJR": "comparatives",
-    "JJS": "superlatives",
-    "EX": "existential there",
-    "POS": "possessive endings",
-    "FW": "foreign words",
-    "SYM": "symbols",
-    "LS": "list markers",
-    "ADD": "addresses",
-    "AFX": "affixes",
-    "HYPH": "hyphens",
-    "-LRB-": "brackets",
-    "-RRB-": "brackets",
-    "``": "quotation marks",
-    "''": "quotation marks",
-    ":": "colons and dashes",
-    "$": "currency signs",
-}
-
-ONE = {
-    "CC": "conjunction",
-    "CD": "number",
-    "DT": "determiner",
-    "IN": "preposition",
-    "JJ": "adjective",
-    "MD": "modal verb",
-    "NN": "noun",
-    "NNS": "plural noun",
-    "NNP": "name",
-    "NNPS": "name",
-    "PRP": "pronoun",
-    "PRP$": "possessive",
-    "RB": "adverb",
-    "TO": "to",
-    "UH": "interjection",
-    "VB": "base verb",
-    "VBD": "past verb",
-    "VBG": "-ing form",
-    "VBN": "participle",
-    "VBP": "present verb",
-    "VBZ": "-s verb",
-    "WP": "wh-pronoun",
-    "WRB": "wh-adverb",
-    "WDT": "wh-determiner",
-}
-"""One word of a tag, for patterns; other tags stand for themselves."""
 
 
 class Told(NamedTuple):
@@ -103,6 +42,26 @@ def telling_words(view: NeuronView) -> list[Evidence]:
         kept.setdefault(row.text.replace("’", "'"), row)  # n't and n’t are one word
     rows = list(kept.values())[:3]
     return rows if sum(r.share for r in rows) >= WORDS_TOGETHER else []
+
+
+def telling_marks(view: NeuronView, words: Sequence[Evidence], ending: tuple[str, Evidence] | None) -> list[Evidence]:
+    """Up to two signs by the rules of words, each name once, that tell at least half of what the strongest word does.
+
+    What the sentences end in, where that is told, is left out.
+    """
+    least = 0.5 * max(map(bits, words), default=0.0)
+    rows = [r for r in view.of("words") if r.lrc >= WORD_LRC and r.share >= WORD_SHARE and not has_letters(r)]
+    kept: dict[str, Evidence] = {}
+    for row in sorted(rows, key=lambda r: (-bits(r), r.text)):
+        if bits(row) >= least and not (ending and row is ending[1]):
+            kept.setdefault(word_text(row), row)
+    rows = list(kept.values())[:2]
+    return rows if sum(r.share for r in rows) >= WORDS_TOGETHER else []
+
+
+def word_text(row: Evidence) -> str:
+    """A word as it is, and a sign by its name, where it has one."""
+    return MARKS.get(row.text, row.text)
 
 
 def telling_phrase(view: NeuronView, words: Sequence[Evidence]) -> Evidence | None:
@@ -124,10 +83,11 @@ def _worded(item: str) -> bool:
 
 
 def phrase_text(row: Evidence) -> str:
-    """A pattern with its tags named: `had [participle]`."""
+    """A pattern with its tags named: `had [participle]`; the items of an itemset are joined by +."""
     is_tag = [row.kind == "pos_sequence" or item.startswith("pos=") for item in row.pattern]
-    tags = [item.removeprefix("pos=") for item in row.pattern]
-    return " ".join(f"[{ONE.get(tag, tag)}]" if known else tag for tag, known in zip(tags, is_tag, strict=True))
+    tags = [item.removeprefix("pos=").removeprefix("word=") for item in row.pattern]
+    named = (f"[{ONE.get(tag, tag)}]" if known else tag for tag, known in zip(tags, is_tag, strict=True))
+    return (" + " if row.kind == "itemset" else " ").join(named)
 
 
 def telling_length(view: NeuronView) -> str:
@@ -141,7 +101,7 @@ def telling_length(view: NeuronView) -> str:
 def telling_ending(view: NeuronView) -> tuple[str, Evidence] | None:
     """Exclamations or questions, when most sentences have the mark and the corpus has not."""
     for row in view.of("words"):
-        if row.text in ("!", "?") and row.stands_out and row.share >= ENDING_SHARE:
+        if row.text in ("!", "?") and row.lrc >= WORD_LRC and row.share >= ENDING_SHARE:
             return ("exclamations" if row.text == "!" else "questions"), row
     return None
 
@@ -157,11 +117,31 @@ def telling_order(view: NeuronView, phrase: Evidence | None) -> Evidence | None:
     return best if best and (phrase is None or bits(best) > ABSTRACT * bits(phrase)) else None
 
 
-def telling_tag(view: NeuronView, order: Evidence | None) -> Told | None:
-    """The part of speech that stands out most: a class of P1 Table 1, a single tag, or the tags of `order`."""
+def telling_set(view: NeuronView) -> Evidence | None:
+    """The itemset that tells most, for a neuron of which nothing simpler is told."""
+    rows = [
+        row
+        for row in view.of("itemset")
+        if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE
+    ]
+    return max(rows, key=lambda row: (bits(row), row.pattern), default=None)
+
+
+def telling_trace(view: NeuronView) -> Evidence | None:
+    """Of all that is beyond chance what tells most, however little that is."""
+    rows = [row for rows in (*view.evidence.values(), *view.metadata.values()) for row in rows if row.stands_out]
+    return max(rows, key=lambda row: (not row.explained_by, bits(row), row.kind, row.pattern), default=None)
+
+
+def telling_tag(view: NeuronView, order: Evidence | None, marks: Sequence[Evidence] = ()) -> Told | None:
+    """The part of speech that stands out most: a class of P1 Table 1, a single tag, or the tags of `order`.
+
+    Tags of signs that are told as `marks` already are left out.
+    """
+    unsaid = {tag: name for tag, name in TAGS.items() if name not in map(word_text, marks)}
     found = [told for share in view.pos_shares if view.n_tokens if (told := _class(share, view.effects))]
     for row in view.of("pos"):
-        name = TAGS.get(row.pattern[0])
+        name = unsaid.get(row.pattern[0])
         if name and row.stands_out and row.share >= TAG_SHARE and (row.ratio or math.inf) >= TAG_RATIO:
             per = "words" if row.n1 > view.n_sentences else "sentences"
             reference = f", corpus {percent(row.reference)})" if row.reference is not None else ")"

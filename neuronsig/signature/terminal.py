@@ -16,6 +16,7 @@ from neuronsig.signature.highlight import PATTERN, WORD, cut_segments
 from neuronsig.signature.summary import describe, percent
 from neuronsig.signature.view import FacetView, NeuronView, SentenceView
 from neuronsig.signature.wording import (
+    corpus_text,
     detector_text,
     dominated_text,
     effects_text,
@@ -48,11 +49,13 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     show(Text())
     show(Rule(Text(str(view.neuron), style="bold cyan"), style="cyan", align="left"))
     show(Text(description.text, style="dim" if description.kind == "none" else "bold"))
+    if "corpus" in description.text:
+        show(Text(corpus_text(view.match), style="dim"))
     show(Text(_facts(view), style="dim"))
     if dominated := dominated_text(view):
         show(Text(clean(dominated), style="yellow"))
     trigger = detector_text(view.trigger) if view.trigger else ""
-    show(_section("Top sentences", "«the word that carries the activation»" if trigger else ""))
+    show(_section("Top sentences", "«the strongest word»" if trigger else ""))
     show(_sentences(view.sentences))
     if trigger:
         show(_line(trigger))

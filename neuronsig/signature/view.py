@@ -223,7 +223,7 @@ class NeuronView:
     most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1; `mining_command` what mines the
     neuron's patterns where they were not mined. `effects` has the keys length, position, relative_position, noun, verb
     and adj. Facets, trigger, score, stability and dominance are None where the jobs that find them have not run,
-    and `missing` says what these are and how they are made.
+    and `missing` says what these are and how they are made. `match` is mining.match, of the reference.
     """
 
     neuron: Neuron
@@ -249,6 +249,7 @@ class NeuronView:
     stability: StabilityView | None = None
     dominance: DominanceView | None = None
     missing: tuple[tuple[str, str], ...] = ()
+    match: str = ""
 
     def of(self, kind: str) -> tuple[Evidence, ...]:
         """The ranked rows of one kind; empty when mining found or looked for none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neuronsig.signature.summary import percent
+from neuronsig.signature.summary import percent, strongest_token
 from neuronsig.signature.view import DominanceView, Effect, FacetView, NeuronView, ScoreView, StabilityView, TriggerView
 
 KINDS = {
@@ -20,23 +20,33 @@ DOMINATING = {
     "near_duplicates": "near-duplicates",
 }
 """What may dominate a list (neuronsig.collection.dominance.FLAGS), as a reader knows it."""
+MATCHED = {"length": ", length for length", "length_domain": ", length for length and domain for domain"}
 NEGLIGIBLE = 0.2
 """Standard deviations below which a difference of means is not told (Cohen 1988 calls it small from here on)."""
 
 
+def corpus_text(match: str) -> str:
+    """What a share of the corpus is of, where mining matched the reference in `match` (mining.match)."""
+    return f"Shares of the corpus are of its other sentences{MATCHED.get(match, '')}."
+
+
 def detector_text(trigger: TriggerView) -> str:
-    """What of a sentence carries the activation."""
+    """Which word of a sentence is the strongest, and how much of the activation is on one token."""
     word = f"“{trigger.word}” in {percent(trigger.word_share)}"
     tag = f"a {trigger.tag} in {percent(trigger.tag_share)}"
     of = f"of {trigger.looked_at}"
+    often = (
+        trigger.word and f" (the strongest one is most often “{trigger.word}”, in {percent(trigger.word_share)} {of})"
+    )
     said = {
         "token": f"Token detector: the strongest word is {word} {of}",
         "tag": f"Tag detector: the strongest word is {tag} {of}",
-        "context": f"Context detector: the activation sits on one word, but on different ones (most often {word} {of})",
-        "diffuse": "Diffuse: the activation is spread over the sentence, no word carries it",
-        "special": "The activation sits on a special token of the model, not on a word, in "
+        "context": f"Context detector: the strongest word is not always the same (most often {word} {of})",
+        "diffuse": f"Diffuse: no word carries the activation{often}",
+        "special": "The strongest token is a special one of the model, not of a word, in "
         f"{percent(trigger.special_share)} {of}",
     }.get(trigger.detector, "")
+    said += f"; {strongest_token(trigger)}, on average" if said else ""
     if said and trigger.detector in ("token", "tag", "context"):
         said += f"; the signature holds the strongest word in {percent(trigger.covered_share)}"
         if trigger.words_covered is not None:

@@ -1,4 +1,4 @@
-"""Where in a sentence an activation sits, and what it sits on.
+"""Where in a sentence an activation is strongest, and what is there.
 
 words       the model's tokens as the annotator's words
 locate      the trigger of each sentence: the word with the highest activation, and how much sits on one token

@@ -1,12 +1,13 @@
 """What the triggers of a neuron's top sentences have in common: one word, one part of speech, or what stands around.
 
     special   in `special` or more of the sentences the strongest token is a special one, such as [CLS]
-    token     else in `same_word` or more the trigger is the same word, lower-cased
     diffuse   else the strongest token holds less than `diffuse` of what the tokens have above the baseline, on average
+    token     else in `same_word` or more the trigger is the same word, lower-cased
     tag       else in `same_tag` or more the trigger has the same part of speech
-    context   else: the activation sits on one token of a sentence, but on different ones
+    context   else: one token stands out of a sentence, but different ones
 
-The shares are those of TriggersConfig.
+The shares are those of TriggersConfig. Of a flat activation the strongest word says nothing, however often it is the
+same one, so `diffuse` comes first.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 
 from neuronsig.config import TriggersConfig
 
-SPECIAL, TOKEN, TAG, CONTEXT, DIFFUSE = DETECTORS = ("special", "token", "tag", "context", "diffuse")
+SPECIAL, DIFFUSE, TOKEN, TAG, CONTEXT = DETECTORS = ("special", "diffuse", "token", "tag", "context")
+"""In the order in which they are looked for."""
 
 
 def detector_row(rows: Sequence[Mapping[str, Any]], words: Sequence[str], tags: Sequence[str], rules: TriggersConfig):  # type: ignore[no-untyped-def]
@@ -51,10 +53,10 @@ def kind_of(found: Mapping[str, Any], rules: TriggersConfig) -> str:
     """The detector that a row of DETECTORS is."""
     if found["special_share"] >= rules.special:
         return SPECIAL
-    if found["word_share"] >= rules.same_word:
-        return TOKEN
     if (found["concentration"] or 0.0) < rules.diffuse:
         return DIFFUSE
+    if found["word_share"] >= rules.same_word:
+        return TOKEN
     return TAG if found["tag_share"] >= rules.same_tag else CONTEXT
 
 

@@ -90,7 +90,30 @@ def test_mining_compares_the_engines_and_says_what_each_part_costs(tmp_path):
     for name in ("itemsets, 10 %, size 3", "together", "subtree", "1 workers"):
         (row,) = [line for line in said.splitlines() if line.startswith(f"| {name} |")]
         assert not re.search(r"nan|\| 0 \|", row), row
-    assert "9,216 neurons on 64 cores" in said
+    assert "no time on a cluster follows" in said  # one number of workers shows no gain
+
+
+def test_minutes_of_more_neurons_have_the_counting_once_or_for_each():
+    from benchmarks.mining import Cost
+
+    assert Cost(each=1.5, counting=60.0, neurons=40).minutes(2400, 2) == "30.5 to 60.0 minutes"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ({1: 15.0, 2: 16.0, 4: 15.5}, "no time on a cluster follows"),
+        ({1: 15.0, 2: 14.0}, "no time on a cluster follows"),
+        ({2: 15.0}, "no time on a cluster follows"),
+        ({4: 15.0, 8: 5.0}, "no time on a cluster follows"),
+        ({1: 15.0, 2: 10.0, 4: 2.0}, "9,216 neurons on 64 cores, at 75% of linear scaling: 4.8 to 9.6 minutes"),
+    ],
+    ids=["no gain", "little gain", "one number of workers", "more workers than cores", "gain"],
+)
+def test_a_time_on_a_cluster_is_told_only_where_workers_gained(seconds, said):
+    from benchmarks.mining import Cost, on_cluster
+
+    assert said in on_cluster(Cost(each=1.5, counting=60.0, neurons=40), seconds, machine_cores=2)
 
 
 def test_lengths_are_drawn_as_they_were_counted():

@@ -51,6 +51,15 @@ def test_words_without_a_key_are_the_pattern_quoted_or_not(made: Path, capsys: p
     assert answer(made, capsys, "find.pattern=DT NN") == answer(made, capsys, "DT NN")
 
 
+def test_how_many_patterns_a_signature_keeps_is_what_mining_recorded(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = RunDirectory(made).record()["stages"]["mine/minilm"]["plan"]
+    change_stage(RunDirectory(made), "mine/minilm", plan={**plan, "mining": {**plan["mining"], "patterns_kept": 7}})
+    assert main(["--brief", f"run={made}", "xylophones"]) == 2
+    assert "each neuron's strongest 7 patterns" in capsys.readouterr().err
+
+
 def test_the_table_shows_neurons_and_layers(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"run={made}", "--brief", "find.show=1", "violin"]) == 0
     out = capsys.readouterr().out
@@ -69,7 +78,7 @@ def test_the_index_is_made_once_and_anew_when_signatures_change(
 ) -> None:
     built = []
     build = make.build_index
-    monkeypatch.setattr(make, "build_index", lambda *given: (built.append(given), build(*given))[1])
+    monkeypatch.setattr(make, "build_index", lambda *given, **more: (built.append(given), build(*given, **more))[1])
     answer(made, capsys, "violin")
     answer(made, capsys, "violin")
     assert len(built) == 1
@@ -84,7 +93,7 @@ def test_the_index_is_made_once_and_anew_when_signatures_change(
 
 
 def test_an_interrupted_index_is_not_believed(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def half(signatures: Path, file: Path) -> None:
+    def half(signatures: Path, file: Path, **_: object) -> None:
         file.write_bytes(b"half")
         raise KeyboardInterrupt
 

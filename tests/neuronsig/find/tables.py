@@ -32,8 +32,8 @@ def write_signatures(folder: Path, rows: Sequence[Row], parts: int = 1) -> Path:
     return folder
 
 
-def index_of(folder: Path, rows: Sequence[Row], parts: int = 1) -> Path:
+def index_of(folder: Path, rows: Sequence[Row], parts: int = 1, kept: int | None = 40) -> Path:
     """The index of such a table."""
     file = folder / "index.sqlite"
-    build_index(write_signatures(folder / "signatures", rows, parts), file)
+    build_index(write_signatures(folder / "signatures", rows, parts), file, kept=kept)
     return file

@@ -104,7 +104,18 @@ def test_an_unknown_field_names_the_fields(index: Path) -> None:
 def test_all_parts_known_but_nowhere_together_is_an_empty_answer_with_a_note(index: Path) -> None:
     answer = search(index, "only not")
     assert answer.neurons == 0
-    assert "every part is in some signature" in " ".join(answer.notes)
+    (note,) = [note for note in answer.notes if "every part is in some signature" in note]
+    assert note.endswith("in one of the word sequences among each neuron's strongest 40 (mining.patterns_kept)")
+
+
+def test_a_word_that_is_not_there_may_be_in_patterns_that_were_not_kept(tmp_path: Path, index: Path) -> None:
+    with pytest.raises(
+        ConfigError, match="neither alone nor in one of each neuron's strongest 40 patterns of a kind; near it: only"
+    ):
+        search(index, "onli")
+    (tmp_path / "unknown").mkdir()
+    with pytest.raises(ConfigError, match="nor in one of each neuron's strongest patterns of a kind"):
+        search(index_of(tmp_path / "unknown", ROWS, kept=None), "zither")
 
 
 def test_kinds_mined_for_some_neurons_only_are_told(index: Path) -> None:

@@ -130,12 +130,20 @@ def test_a_page_shows_the_signature_and_its_neighbours(made: FactoryRun, pages: 
         assert other in page.links
 
 
+@pytest.mark.parametrize("page", ["index.html", "neurons/hidden-L01-U0001p.html"])
+def test_what_the_corpus_of_a_share_is_stands_where_sentences_do(
+    made: FactoryRun, pages: dict[Path, Page], page: str
+) -> None:
+    text = " ".join("".join(pages[made.run.report / MODEL / page].text).split())
+    assert "Shares of the corpus are of its other sentences, length for length." in text
+
+
 def test_the_front_page_features_several_kinds_and_admits_silence(made: FactoryRun, pages: dict[Path, Page]) -> None:
     text = " ".join("".join(pages[made.run.report / MODEL / "index.html"].text).split())
     assert "Words and topics" in text
     assert "Domains and sources" in text
-    assert "Where nothing stands out" in text
-    assert "Nothing stands out: words" in text
+    assert "Where little or nothing stands out" in text
+    assert "Little stands out; the clearest trace is" in text
 
 
 def test_the_front_page_tells_what_was_dropped_and_how_long_it_took(made: FactoryRun, pages: dict[Path, Page]) -> None:

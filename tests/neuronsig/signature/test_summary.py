@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from neuronsig.neuron import Neuron
-from neuronsig.signature.summary import NOTHING, describe, percent
+from neuronsig.signature.summary import LITTLE, NOTHING, describe, percent
 from neuronsig.signature.view import Effect, Evidence, FacetView, NeuronView, ScoreView, Share, TriggerView
 
 QUIET = NeuronView(
@@ -91,7 +91,7 @@ def test_short_exclamations_full_of_verbs_from_one_domain() -> None:
         metadata={"domain": (domain,)},
     )
     text = describe(view).text
-    assert text.startswith("Short exclamations (3.2 words, corpus 18.9) with “wait” in 30% (corpus 0.40%)")
+    assert text.startswith("Short exclamations (3.2 words, corpus 18.9; “!” in 90%, corpus 4.0%) with “wait” in 30%")
     assert "many verbs (31% of words, corpus 14%)" in text
     assert text.endswith("82% social media (corpus 3.0%).")
 
@@ -209,13 +209,16 @@ def test_a_kind_whose_words_few_of_its_sentences_have_is_counted_without_them() 
 
 def test_what_carries_the_activation_and_how_it_does_on_unseen_sentences_are_told_where_known() -> None:
     evidence = {"words": (word("olympics", 640, 2000),)}
-    trigger = TriggerView("token", "olympics", 0.71, sentences=20)
+    trigger = TriggerView("token", "olympics", 0.71, concentration=0.34, sentences=20)
     score = ScoreView(ap=0.41, chance=0.01, beats_chance=True, beats_words=False)
     text = describe(replace(QUIET, evidence=evidence, trigger=trigger, score=score)).text
-    assert "; the activation sits on “olympics” in 71% of the top 20 sentences. On unseen sentences: " in text
+    strongest = "the strongest word is “olympics” in 71% of the top 20 sentences"
+    assert f"; {strongest}, the strongest token holds 34% of what is above the unit's mean. On unseen" in text
     assert "average precision 0.41" in text
-    tag = describe(replace(QUIET, evidence=evidence, trigger=TriggerView("tag", tag="VBD", tag_share=0.6))).text
-    assert "the activation sits on past-tense verbs in 60% of the top sentences" in tag
+    of_tag = TriggerView("tag", tag="VBD", tag_share=0.6, concentration=0.25)
+    assert "; the strongest word is of the past-tense verbs in 60% of the top sentences, the strongest token" in (
+        describe(replace(QUIET, evidence=evidence, trigger=of_tag)).text
+    )
     poor = replace(score, beats_chance=False)
     assert describe(replace(QUIET, evidence=evidence, score=poor)).text.endswith(
         "it is not clearly better than chance."
@@ -234,3 +237,89 @@ def test_tags_in_order_are_told_in_place_of_a_phrase_only_when_they_tell_far_mor
     text = describe(replace(QUIET, evidence={"pos_sequence": (tags,), "mixed_sequence": (phrase,)})).text
     assert text.count("pattern") == 1
     assert f"the pattern “{said}”" in text
+
+
+def test_exclamations_alone_are_a_finding_with_their_share() -> None:
+    mark = word("!", 920, 5000, log_ratio=4.2, lrc=3.5)
+    description = describe(replace(QUIET, evidence={"words": (mark, word("wow", 20, 40))}))
+    assert description.text == "Exclamations (“!” in 92%, corpus 5.0%)."
+    assert (description.label, description.kind) == ("exclamations", "words")
+    assert description.strength == pytest.approx(0.92 * 4.2)
+    short = describe(replace(QUIET, evidence={"words": (mark,)}, length=Share("words", 3.2, 18.9)))
+    assert short.label == "short exclamations"
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        (":)", "“:)”"),
+        (";", "semicolons"),
+        ("/", "slashes"),
+        ('"', "quotation marks"),
+        ("<", "angle brackets"),
+    ],
+)
+def test_a_mark_is_told_as_a_word_is(token: str, said: str) -> None:
+    description = describe(replace(QUIET, evidence={"words": (word(token, 600, 3100),)}))
+    assert description.text == f"Sentences with {said} in 60% (corpus 3.1%)."
+    assert (description.label, description.kind) == (said.strip("“”"), "words")
+
+
+def test_marks_are_told_beside_words_that_tell_no_more_and_two_signs_of_a_name_once() -> None:
+    signs = (word("<", 160, 3100, 2.4, 2.1), word(">", 155, 3100, 2.4, 2.1))
+    faint = (word("corp", 37, 50),)
+    assert describe(replace(QUIET, evidence={"words": (*signs, *faint)})).text == (
+        "Sentences with angle brackets in 16% (corpus 3.1%)."
+    )
+    strong = (word("corp", 600, 50), *signs)
+    assert describe(replace(QUIET, evidence={"words": strong})).text == "Sentences with “corp” in 60% (corpus 0.05%)."
+
+
+def test_an_itemset_is_told_when_nothing_simpler_is() -> None:
+    row = Evidence("itemset", ("pos=MD", "word=the"), 500, 1000, 1000, 100_000, 5.6, 5.0)
+    description = describe(replace(QUIET, evidence={"itemset": (row,)}))
+    assert description.text == "Sentences with “[modal verb] + the” together in 50% (corpus 1.0%)."
+    assert description.kind == "words"
+    assert (
+        "together" not in describe(replace(QUIET, evidence={"itemset": (row,), "words": (word("lol", 300, 50),)})).text
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "trace"),
+    [
+        (
+            Evidence("pos_sequence", ("UH", "MD"), 140, 1000, 200, 100_000, 6.1, 6.0),
+            "the pattern “[interjection] [modal verb]” in 14% (corpus 0.20%)",
+        ),
+        (
+            Evidence("itemset", ("word=a", "word=b"), 60, 1000, 100, 100_000, 5.9, 5.0),
+            "“a + b” together in 6.0% (corpus 0.10%)",
+        ),
+        (Evidence("words", (";",), 20, 1000, 3, 100_000, 9.0, 6.0), "semicolons in 2.0% (corpus <0.01%)"),
+        (Evidence("pos", ("CD",), 900, 18_000, 60_000, 1_800_000, 0.6, 0.5), "the tag CD, 5.0% of words (corpus 3.3%)"),
+    ],
+    ids=["tags in order", "itemset", "mark", "tag"],
+)
+def test_the_clearest_trace_is_looked_for_in_all_that_stands_out(row: Evidence, trace: str) -> None:
+    description = describe(replace(QUIET, evidence={row.kind: (row,), "subtree": (word("(X)", 900, 0, 0.0, 0.0),)}))
+    assert description.text == f"Little stands out; the clearest trace is {trace}."
+    assert (description.label, description.kind) == (LITTLE, "none")
+
+
+def test_a_value_of_metadata_may_be_the_clearest_trace() -> None:
+    value = Evidence("metadata", ("sentiment", "negative"), 200, 1000, 15_000, 100_000, 0.41, 0.2)
+    text = describe(replace(QUIET, metadata={"sentiment": (value,)})).text
+    assert text == "Little stands out; the clearest trace is sentiment negative in 20% (corpus 15%)."
+
+
+def test_patterns_are_not_said_to_be_within_chance_where_none_were_mined() -> None:
+    assert "no word, tag, pattern or metadata value is beyond chance" in describe(QUIET).text
+    assert "pattern" not in describe(replace(QUIET, mined=False)).text
+
+
+def test_the_tag_of_a_sign_that_is_told_is_not_told_besides() -> None:
+    tag = Evidence("pos", ("''",), 3000, 18_000, 18_000, 1_800_000, 4.0, 3.5)
+    view = replace(QUIET, evidence={"words": (word('"', 600, 3100),), "pos": (tag,)})
+    assert describe(view).text == "Sentences with quotation marks in 60% (corpus 3.1%)."
+    assert "many quotation marks" in describe(replace(view, evidence={"pos": (tag,)})).text

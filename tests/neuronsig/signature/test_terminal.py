@@ -35,12 +35,17 @@ def rendered(reader: SignatureReader, unit: int, width: int = 80) -> str:
         (0, ["L1/U0", "social media", "100%", "Domain", "Similar neurons"]),
         (1, ["violin", "Sentences with “violin”", "Words", "neuron   corpus   ratio"]),
         (4, ["“also” (100%), “but” (100%) or “not”", "not only", "Word patterns", "POS patterns", "Itemsets"]),
-        (6, ["Nothing stands out"]),
+        (6, ["Little stands out; the clearest trace is"]),
     ],
 )
 def test_planted_facts_are_on_the_screen(reader: SignatureReader, unit: int, planted: list[str]) -> None:
     text = rendered(reader, unit)
     assert [fact for fact in planted if fact not in text] == []
+
+
+def test_what_the_corpus_of_a_share_is_stands_below_the_sentence(reader: SignatureReader) -> None:
+    said = " ".join(rendered(reader, 1).split())
+    assert "in 98% (corpus 2.3%). Shares of the corpus are of its other sentences, length for length." in said
 
 
 def test_shares_say_what_they_are_of(reader: SignatureReader) -> None:

@@ -21,6 +21,7 @@ def row(trigger=0, on_special=False, concentration=0.6, covered=True, offset=0):
         ([row()] * 5, ["went", "ran", "saw", "hit", "ran"], ["VBD"] * 5, "tag"),
         ([row()] * 4, ["went", "cat", "of", "."], ["VBD", "NN", "IN", "."], "context"),
         ([row(concentration=0.1)] * 4, ["went", "cat", "of", "."], ["VBD", "NN", "IN", "."], "diffuse"),
+        ([row(concentration=0.1)] * 4, ["the"] * 4, ["DT"] * 4, "diffuse"),
         ([row(on_special=True)] * 2 + [row()] * 2, ["wait"] * 4, ["VB"] * 4, "special"),
         ([row(concentration=None)] * 3, ["a", "b", "c"], ["X"] * 3, "diffuse"),
     ],
