@@ -18,11 +18,13 @@ from collections.abc import Sequence
 
 from jobs.launch import ALL_SECTIONS, Summary, launch
 from neuronsig.config import Config
+from neuronsig.corpora.size import estimated_sentences
 from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import absolute
+from neuronsig.tables import SENTENCES, check_table
 
 STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "triggers", "evaluate", "report")
 REFUSING = ("evaluate",)
@@ -46,6 +48,7 @@ def check(config: Config) -> None:
     from neuronsig.corpora import check_sources
     from neuronsig_ray.clusters import check_clusters
     from neuronsig_ray.embeddings import check_vectors
+    from neuronsig_ray.room import require_memory
     from neuronsig_ray.session import address_of, replica_pool, resources
     from spark_jobs.annotate import wordpiece_json
     from spark_jobs.session import choose_java
@@ -75,7 +78,26 @@ def check(config: Config) -> None:
     if config.spark.master:
         choose_java(pyspark.__version__)
     if not address_of(config.ray):
-        replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))
+        pool = replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))
+        if not finished(config, f"collect/{config.model.name}"):
+            require_memory(config, pool, folder, groups, least_sentences(config))
+
+
+def finished(config: Config, stage: str) -> bool:
+    """Whether the run holds a stage that this command will not make again."""
+    record = RunDirectory(config.run).stage_record(stage)
+    return record is not None and record["status"] == "complete" and not config.overwrite
+
+
+def least_sentences(config: Config) -> int:
+    """Sentences that will be collected from, at least.
+
+    Those of the table, where it is made; else a tenth of what the sizes of the corpus's files tell, for much of a
+    file may be other columns, or dropped.
+    """
+    if finished(config, "annotate"):
+        return check_table(RunDirectory(config.run).sentences, SENTENCES)
+    return estimated_sentences(config.corpus) // 10
 
 
 def run_stages(config: Config, words: Sequence[str]) -> Summary:
