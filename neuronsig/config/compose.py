@@ -52,6 +52,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
             merged = hydra_compose("config", [word for word in words if not word.startswith(SOURCES)])
         _set_sources(merged, [word for word in words if word.startswith(SOURCES)])
+        _require_reader(merged)
         config = OmegaConf.to_object(merged)
     except MissingMandatoryValue as error:
         raise ConfigError(
@@ -76,6 +77,27 @@ def _set_sources(merged: DictConfig, words: Sequence[str]) -> None:
             with open_dict(sources):
                 sources[name] = OmegaConf.structured(SourceConfig)
         OmegaConf.update(merged, override.key_or_group, override.value())
+
+
+def _require_reader(merged: DictConfig) -> None:
+    """Raise ConfigError for a value of corpus.path, corpus.text_column, ... that none of the sources chosen refers to.
+
+    It would be ignored, and another text read than the one that is named.
+    """
+    given: Any = OmegaConf.to_container(merged.corpus)
+    default = dataclasses.asdict(CorpusConfig())
+    sources = given.pop("sources")
+    for name, value in given.items():
+        reference = f"${{corpus.{name}}}"
+        if value == default[name] or any(reference in source.values() for source in sources.values()):
+            continue
+        files = sorted((CONF_DIR / "corpus").glob("*.yaml"))
+        readers = " or ".join(f"corpus={file.stem}" for file in files if reference in file.read_text())
+        source = next(iter(sources)) if len(sources) == 1 else "NAME"
+        raise ConfigError(
+            f"corpus.{name}={value}: the corpus chosen ({', '.join(sources) or 'no source'}) does not read it; give it "
+            f"with {readers}, or set {SOURCES}{source}.{name}=..."
+        )
 
 
 def _readable(word: str) -> str:

@@ -42,6 +42,10 @@ def test_a_preset_yields_to_the_command_line():
         ("model=minilm2", "model=minilm2: no such choice; choose one of bert_base, local, minilm"),
         ("model=local", "model.name: a value is missing"),
         ("corpus=text", "set corpus.path=..."),
+        ("corpus.path=mine", "corpus.path=mine: the corpus chosen (documentation) does not read it; give it with"),
+        ("corpus.path=mine", "or set corpus.sources.documentation.path=..."),
+        ("corpus.text_column=body", "give it with corpus=csv or corpus=jsonl or corpus=parquet, or set"),
+        ("corpus.metadata_columns=[author]", "corpus.metadata_columns=['author']: the corpus chosen (documentation)"),
         ("corpus.sources.documentation.format=word", "must be one of documentation, reuters"),
         ("spark.driver_memory=lots", "must be a number with k, m or g"),
         ("run=", "run='': must be a path"),
@@ -64,6 +68,18 @@ def test_an_impossible_value_is_named_in_one_line(word: str, said: str):
     message = str(caught.value)
     assert said in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("words", [["corpus=reuters", "corpus.path=mine"], ["corpus=text", "corpus.id_column=id"]])
+def test_a_corpus_key_that_no_source_reads_is_refused(words: list[str]):
+    with pytest.raises(ConfigError, match=r"does not read it; give it with corpus=csv or corpus=jsonl"):
+        compose([*words, "corpus.path=mine"])
+
+
+def test_a_corpus_key_may_be_given_where_a_source_reads_it():
+    words = ["corpus.path=reviews.csv", "corpus.text_column=body", "corpus.metadata_columns=[author,stars]"]
+    source = compose(["corpus=csv", *words]).corpus.sources["csv"]
+    assert (source.path, source.text_column, source.metadata_columns) == ("reviews.csv", "body", ["author", "stars"])
 
 
 def test_the_shown_config_has_the_chosen_values_and_only_the_asked_sections():
