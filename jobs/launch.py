@@ -18,6 +18,7 @@ from neuronsig.progress import console, say, show_table
 
 Summary = Mapping[str, Any]
 ALL_SECTIONS = tuple(f.name for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.default_factory))
+OPTIONS = ("--help", "-h", "--show", "--brief")
 USAGE = """Usage: python -m jobs.{name} [preset=demo|paper] [group=choice ...] [key=value ...]
        --help   this text     --show   print the merged config and stop     --brief   do not print it"""
 

@@ -125,12 +125,21 @@ def _quoted(value: str) -> str:
 
 
 def is_setting(word: str) -> bool:
-    """Whether a word of the command line sets a key or chooses a group: the rest may be a job's own."""
+    """Whether a word of the command line sets, deletes or chooses what there is: the rest may be a job's own."""
     key, equals, _ = word.partition("=")
-    if not equals or not re.fullmatch(r"[+~\w.@/]+", key):
+    if not (equals or word.startswith("~")) or not re.fullmatch(r"[+~]*[\w.@/]+", key):
         return False
     section = key.lstrip("+~").partition(".")[0]
-    return section in {f.name for f in dataclasses.fields(Config)} or key in groups()
+    return section in {f.name for f in dataclasses.fields(Config)} or section in groups()
+
+
+def nearest_key(key: str, alike: float = 0.6) -> str:
+    """The key or group that is spelled most like `key`, `alike` from 0 to 1; empty where none is."""
+    keys = [known for known, _, _ in describe([f.name for f in dataclasses.fields(Config)])] + list(groups())
+    if key.startswith(SOURCES):  # a source's key under the source's own name
+        name = key.removeprefix(SOURCES).partition(".")[0]
+        keys = [known.replace(f"{SOURCES}NAME.", f"{SOURCES}{name}.") for known in keys]
+    return next(iter(difflib.get_close_matches(key, keys, n=1, cutoff=alike)), "")
 
 
 def _type_of(key: str) -> str:
@@ -191,13 +200,8 @@ def _show(entry: Any) -> str:
 
 
 def _unknown(key: str) -> str:
-    """`unknown key ...`, with the nearest that there is; a source's key under the source's own name."""
-    keys = [known for known, _, _ in describe([f.name for f in dataclasses.fields(Config)])] + list(groups())
-    if key.startswith(SOURCES):
-        name = key.removeprefix(SOURCES).partition(".")[0]
-        keys = [known.replace(f"{SOURCES}NAME.", f"{SOURCES}{name}.") for known in keys]
-    close = difflib.get_close_matches(key, keys, n=1)
-    return f"unknown key {key!r}" + (f"; did you mean {close[0]}?" if close else "; --help lists the keys")
+    close = nearest_key(key)
+    return f"unknown key {key!r}" + (f"; did you mean {close}?" if close else "; --help lists the keys")
 
 
 def _explain(error: Exception, overrides: Sequence[str]) -> str:
