@@ -106,4 +106,4 @@ def _hours(value: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(launch(run, ("corpus", "model", "collect", "mining", "hardware", "estimate")))
+    sys.exit(launch(run, ("corpus", "model", "tokenize", "collect", "mining", "hardware", "estimate")))

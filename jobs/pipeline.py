@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from jobs.launch import ALL_SECTIONS, Summary, launch
+from jobs.launch import ALL_SECTIONS, Summary, for_job, launch
 from neuronsig.config import Config
 from neuronsig.corpora.size import estimated_sentences
 from neuronsig.errors import ConfigError, NeuronsigError
@@ -108,7 +108,8 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
     for number, name in enumerate(STAGES, start=1):
         say(f"\n[{number}/{len(STAGES)}] jobs.{name}")
         started = time.monotonic()
-        code = subprocess.run([sys.executable, "-m", f"jobs.{name}", "--brief", *words], check=False).returncode
+        command = [sys.executable, "-m", f"jobs.{name}", "--brief", *for_job(words, (name,))]
+        code = subprocess.run(command, check=False).returncode
         if code == REFUSED and name in REFUSING:
             left_out[name] = "see its error above"
         elif code != 0:
@@ -117,7 +118,7 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
                 "what is done stays done"
             )
         seconds[name] = round(time.monotonic() - started, 1)
-    subprocess.run([sys.executable, "-m", "jobs.show", "--brief", *words], check=False)
+    subprocess.run([sys.executable, "-m", "jobs.show", "--brief", *for_job(words, ())], check=False)
     index = RunDirectory(config.run).report / "index.html"
     total = round(sum(seconds.values()), 1)
     return {"seconds": seconds, "left out": left_out, "all stages, seconds": total, "report": absolute(index)}

@@ -105,7 +105,7 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     neurons = sum(units[site] for site in collect.sites for layer in chosen if layer or site == "hidden")
     neurons *= len(collect.signs)
     tokens = sentences * tokens_per_sentence
-    sizes = shard_sizes(sentences, collect.shard_sentences)
+    sizes = shard_sizes(sentences, config.tokenize.shard_sentences)
     kept = min(collect.k, sentences)
     committed = committed_keys(collect.k, sizes, in_flight(hardware.replicas))
     mined = neurons_mined(config.mining, sum(units[site] for site in collect.sites), len(collect.signs), neurons)

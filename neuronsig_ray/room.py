@@ -21,7 +21,7 @@ def least_memory(config: Config, pool: Pool, folder: Path, groups: Sequence[Grou
     It is `prepare.replica_bound` with the shortest inputs that there can be: what grows with a sentence's length is
     left out.
     """
-    largest = max(shard_sizes(sentences, config.collect.shard_sentences), default=0)
+    largest = max(shard_sizes(sentences, config.tokenize.shard_sentences), default=0)
     shards = ShardPlan("", 0, 0, 0, 0, {}, [Shard(0, "", largest, SHORTEST * largest, SHORTEST, "")])
     device = DeviceClass("cuda" if pool.gpus else "cpu", "", "", 0)
     job = make_job(config, RunDirectory(config.run), shards, "", folder, "", device, tuple(groups), pool.cpus)

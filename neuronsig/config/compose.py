@@ -139,6 +139,10 @@ def nearest_key(key: str, alike: float = 0.6) -> str:
     if key.startswith(SOURCES):  # a source's key under the source's own name
         name = key.removeprefix(SOURCES).partition(".")[0]
         keys = [known.replace(f"{SOURCES}NAME.", f"{SOURCES}{name}.") for known in keys]
+    name = key.rpartition(".")[2]
+    elsewhere = [known for known in keys if known != name and known.rpartition(".")[2] == name]
+    if "." in key and len(elsewhere) == 1:
+        return elsewhere[0]
     return next(iter(difflib.get_close_matches(key, keys, n=1, cutoff=alike)), "")
 
 

@@ -29,6 +29,8 @@ def test_a_preset_yields_to_the_command_line():
         ("collect.k=many", "collect.k: Value 'many'"),
         ("collect.kk=3", "unknown key 'collect.kk'; did you mean collect.k?"),
         ("colect=default", "did you mean"),
+        ("collect.shard_sentences=5", "did you mean tokenize.shard_sentences?"),
+        ("tokenize.shard_sentences=0", "tokenize.shard_sentences=0: must be 1 or more sentences"),
         ("collect.signs=[2]", "collect.signs=[2]: must be [1], [-1] or [1,-1]"),
         ("collect.layers=[-1]", "collect.layers=[-1]: must be 0 or more"),
         ("collect.dtype=float16", "must be one of auto, float32, bfloat16"),
