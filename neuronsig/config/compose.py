@@ -42,8 +42,10 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     for word in overrides:
         if word.startswith("+"):
             raise ConfigError(f"{word!r}: a key cannot begin with '+', no key needs it; write {word.lstrip('+')}")
-        if "=" not in word and not word.startswith("~"):
+        key, equals, value = word.partition("=")
+        if not (key and equals) and not word.startswith("~"):
             raise ConfigError(f"{word!r} is not of the form key=value; --help lists the keys")
+        _require_choice(key, value)
     words = [_readable(word) for word in overrides]
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
@@ -63,6 +65,14 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     assert isinstance(config, Config)
     config.check()
     return config
+
+
+def _require_choice(key: str, value: str) -> None:
+    """Raise ConfigError for a choice that a group has not; Hydra ends in a traceback where it looks like a number."""
+    choices = groups().get(key.partition("@")[0])
+    chosen = value.strip("[]").split(",") if value.startswith("[") else [value]
+    if choices and not {choice.strip(" '\"") for choice in chosen} <= set(choices):
+        raise ConfigError(f"{key}={value}: no such choice; choose one of {', '.join(choices)}")
 
 
 def _set_sources(merged: DictConfig, words: Sequence[str]) -> None:
@@ -114,7 +124,9 @@ def _readable(word: str) -> str:
     try:
         OverridesParser.create().parse_override(word)
     except HydraException:
-        return f"{key}={_quoted(value)}"
+        listed = _type_of(key) == "list[str]" and re.fullmatch(r"\[[^'\"]*\]", value)
+        texts = [_quoted(text.strip()) for text in value[1:-1].split(",")]
+        return f"{key}=[{','.join(texts)}]" if listed else f"{key}={_quoted(value)}"
     return word
 
 
@@ -226,13 +238,11 @@ def _explain(error: Exception, overrides: Sequence[str]) -> str:
         key = getattr(cause, "full_key", None) or next((w.split("=")[0] for w in overrides), "?")
         if "is not a ListConfig" in str(cause):
             value = next((w.partition("=")[2] for w in overrides if w.startswith(f"{key}=")), "")
+            if value.startswith("["):
+                # A shell takes quotes away that stand outside of others.
+                return f"{key}={value}: cannot be read; quote the word and what is in the list: \"{key}=['...','...']\""
             return f"{key}={value}: must be a list, as in {key}=[{value}]"
         return f"{key}: {str(cause).splitlines()[0]}; --help gives its meaning"
-    missing = re.search(r"Could not find '([^']+)'", text)
-    if missing:
-        group, _, choice = missing.group(1).rpartition("/")
-        choices = ", ".join(groups().get(group, [])) or "see conf/"
-        return f"{group}={choice}: no such choice; choose one of {choices}"
     override = re.search(r"Could not override '([^']+)'", text)
     if override:
         return _unknown(override.group(1))

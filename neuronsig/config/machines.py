@@ -29,7 +29,7 @@ class SparkConfig:
         "native deep-learning parts of Spark NLP that are not fetched; [] for pretrained deep annotators",
     )
     shuffle_partitions: int = option(0, "spark.sql.shuffle.partitions; 0: twice the cores, at least 8")
-    conf: list[str] = option([], "further Spark settings: spark.conf=['spark.KEY=VALUE',...]")
+    conf: list[str] = option([], "further Spark settings, as \"spark.conf=['spark.KEY=VALUE','spark.KEY=VALUE']\"")
 
     def check(self, key: str) -> None:
         ok = bool(re.fullmatch(r"\d+[kmgKMG]", self.driver_memory))

@@ -42,6 +42,12 @@ def test_a_preset_yields_to_the_command_line():
         ("mining.kinds=itemset", "mining.kinds=itemset: must be a list, as in mining.kinds=[itemset]"),
         ("mining.layers=3", "mining.layers=3: must be a list, as in mining.layers=[3]"),
         ("model=minilm2", "model=minilm2: no such choice; choose one of bert_base, local, minilm"),
+        ("collect=3", "collect=3: no such choice; choose one of default"),
+        ("corpus=[six,20]", "corpus=[six,20]: no such choice; choose one of csv, documentation"),
+        ("preset=null", "preset=null: no such choice; choose one of demo, paper"),
+        ("=3", "'=3' is not of the form key=value"),
+        ("spark.conf=spark.a=b", "spark.conf=spark.a=b: must be a list, as in spark.conf=[spark.a=b]"),
+        ("spark.conf=['spark.a=b'", """quote the word and what is in the list: "spark.conf=['...','...']\""""),
         ("model=local", "model.name: a value is missing"),
         ("corpus=text", "set corpus.path=..."),
         ("corpus.path=mine", "corpus.path=mine: the corpus chosen (documentation) does not read it; give it with"),
@@ -99,6 +105,11 @@ def test_every_key_has_a_meaning():
 @pytest.mark.parametrize("value", ["local[2]", "a path (with) it's blanks", "back\\slash[1", "ends[in\\"])
 def test_a_value_needs_no_quotes_for_hydras_grammar(value: str):
     assert compose([f"spark.master={value}"]).spark.master == value
+
+
+@pytest.mark.parametrize("given", ["[spark.a=b, spark.c=local[2]]", "['spark.a=b','spark.c=local[2]']"])
+def test_texts_of_a_list_need_no_quotes_for_hydras_grammar(given: str):
+    assert compose([f"spark.conf={given}"]).spark.conf == ["spark.a=b", "spark.c=local[2]"]
 
 
 @pytest.mark.parametrize("value", ["1e3", "1.10", "a,b", "007", "true", "null", "${data}/run", "'quoted, by hand'"])
