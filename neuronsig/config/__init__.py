@@ -74,9 +74,9 @@ class Config:
     run: str = option(
         "runs/default",
         "run directory; every table, figure and run.json goes there: a path, or a URI (s3://bucket/run, hdfs://, gs://,"
-        " abfs://) of a store that the package for it (pip install s3fs, gcsfs, adlfs; hdfs: Hadoop's libhdfs) and, for the "
-        "Spark jobs, your Spark's Hadoop connector (hadoop-aws for s3) open; keys and endpoint as those packages read "
-        "them (AWS_*)",
+        " abfs://) of a store that the package for it (pip install s3fs, gcsfs, adlfs; hdfs: Hadoop's libhdfs) and, "
+        "for the Spark jobs, your Spark's Hadoop connector (hadoop-aws for s3) open; keys and endpoint as those "
+        "packages read them (AWS_*)",
     )
     data: str = option("data", "folder of the corpora; NEURONSIG_DATA sets it too")
     overwrite: bool = option(False, "delete this job's results of another plan and make them again")
