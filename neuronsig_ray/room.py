@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from neuronsig.collection.shards import Shard, ShardPlan, shard_sizes
+from neuronsig.collection.shards import SHORTEST, Shard, ShardPlan, shard_sizes
 from neuronsig.config import Config
 from neuronsig.errors import MachineError
 from neuronsig.run.directory import RunDirectory
 from neuronsig_ray.job import Group
 from neuronsig_ray.model import DeviceClass
-from neuronsig_ray.prepare import SHORTEST, make_job, replica_bound
+from neuronsig_ray.prepare import make_job, replica_bound
 from neuronsig_ray.session import Pool, available_memory
 
 

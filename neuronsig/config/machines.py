@@ -65,6 +65,7 @@ class HardwareConfig:
 
     name: str = option("2 cores with AMX", "name printed with the estimate")
     replicas: int = option(1, "devices that run the model")
+    gpu: bool = option(False, "whether these devices are GPUs, with memory of their own")
     tflops: float = option(1.68, "measured matmul peak of one device, TFLOP/s, in the dtype used")
     utilisation: float = option(0.4, "share of the peak that the forward pass reaches")
     spark_cores: int = option(2, "cores that Spark has")
