@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.common import peak_mib
+from neuronsig.collection.memory import SHARDS_AT_ONCE
 from neuronsig.collection.shards import Shard, ShardPlan, shard_of, shard_sizes
 from neuronsig.run.commits import all_committed, file_digest
 from neuronsig.tables import TOKENIZED
 from neuronsig_ray.job import Group, Job
-from neuronsig_ray.scorer import SHARDS_AT_ONCE, Replica
+from neuronsig_ray.scorer import Replica
 from neuronsig_ray.sites import skeleton
 
 

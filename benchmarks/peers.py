@@ -49,10 +49,9 @@ from benchmarks.collection import collect, hidden_states, make_job, write_tokeni
 from benchmarks.common import alone, machine, options, peak_mib, table
 from benchmarks.texts import MINILM, sentences, token_ids
 from neuronsig.checkpoint import model_config
-from neuronsig.collection.shards import rectangles
+from neuronsig.collection.shards import BATCH_TOKENS, rectangles
 from neuronsig.collection.topk import reference, unpack
 from neuronsig.config import ModelConfig
-from neuronsig_ray.prepare import BATCH_TOKENS
 from neuronsig_ray.selection import ShardTopK
 
 Lists = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]

@@ -32,7 +32,7 @@ from neuronsig.run.growth import additions
 from spark_jobs.sentence_table import read_whole
 from spark_jobs.session import session_of_its_own
 
-SECTIONS = ("corpus", "annotator", "model", "collect", "spark", "ray")
+SECTIONS = ("corpus", "annotator", "model", "tokenize", "collect", "spark", "ray")
 
 
 def run(config: Config) -> Summary:

@@ -26,6 +26,20 @@ from neuronsig.progress import say, show_table
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES, check_table
 
+SECTIONS = (
+    "corpus",
+    "model",
+    "tokenize",
+    "collect",
+    "mining",
+    "analysis",
+    "triggers",
+    "evaluation",
+    "ray",
+    "hardware",
+    "estimate",
+)
+
 
 def run(config: Config) -> Summary:
     """Calculate and print the estimate; starts no engine and writes nothing."""
@@ -45,7 +59,8 @@ def run(config: Config) -> Summary:
     return {
         "disk in all": _size(sum(cost.bytes_by_stage.values())),
         "time in all": _hours(sum(cost.hours_by_stage.values())),
-        "top-K memory of a replica": _size(cost.replica_memory),
+        "memory of a replica": _size(cost.replica_memory),
+        **({"GPU memory of a replica": _size(cost.replica_gpu_memory)} if config.hardware.gpu else {}),
     }
 
 
@@ -106,4 +121,4 @@ def _hours(value: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(launch(run, ("corpus", "model", "collect", "mining", "hardware", "estimate")))
+    sys.exit(launch(run, SECTIONS))

@@ -27,17 +27,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from jobs.launch import OPTIONS as LAUNCH_OPTIONS
 from jobs.launch import Summary, launch
 from neuronsig.config import Config
-from neuronsig.config.compose import is_setting
-from neuronsig.errors import ConfigError
+from neuronsig.config.compose import is_setting, nearest_key
+from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.find.home import identity, index_file, local_record
-from neuronsig.find.search import Answer, search
+from neuronsig.find.search import Answer, metadata_fields, search
 from neuronsig.progress import say, show_table
 from neuronsig.signature.summary import percent
 
@@ -95,6 +99,9 @@ def _index(run: str, model: str) -> Path:
     return ensure_index(run, model)
 
 
+OPTIONS = ("--json", *LAUNCH_OPTIONS)
+ALIKE = 0.75
+"""Likeness of spelling, from 0 to 1, from which a word may be a mistyped key."""
 COLUMNS = ("neuron", "pattern", "kind", "of its sentences", "reference", "ratio", "LRC")
 KINDS = {
     "words": "word",
@@ -125,15 +132,49 @@ def _layer(site: str, layer: int) -> str:
     return ("" if site == "hidden" else f"{site}:") + f"L{layer}"
 
 
+def mistyped(words: Sequence[str]) -> dict[str, str]:
+    """The words that set no key but look like it, or like an option, and what they may have been meant for."""
+    found = {}
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if equals and not re.search(r"[\s:\"(]", name):
+            near = nearest_key(name, ALIKE)
+        else:
+            near = next(iter(get_close_matches(word, OPTIONS, n=1, cutoff=ALIKE)), "") if word[:2] == "--" else ""
+        if near:
+            found[word] = near + (f"={word.partition('=')[2]}" if equals else "")
+    return found
+
+
+def require_no_mistyped(config: Config, suspected: Mapping[str, str]) -> None:
+    """Raise ConfigError for the first of `mistyped` that is no metadata field of the run either."""
+    known: list[str] = []
+    if suspected:
+        with suppress(NeuronsigError):
+            known = metadata_fields(_index(config.run, config.model.name))
+    for word, meant in suspected.items():
+        name, equals, _ = word.partition("=")
+        if not equals or name.casefold() not in map(str.casefold, known):
+            no_field = f" nor, in run={config.run}, a metadata field that tells a neuron" if equals else ""
+            raise ConfigError(
+                f"{word} is no {'key' if equals else 'option'} of the job{no_field}; did you mean {meant}? "
+                f"(word:{word} looks for it as a word)"
+            )
+
+
 def main(argv: Sequence[str]) -> int:
     """Entry point: words that set no key are the pattern."""
     words = [word for word in argv if word != "--json"]
-    settings = [word for word in words if word.startswith(("-", "~")) or is_setting(word)]
-    pattern = " ".join(word for word in words if word not in settings)
-    if pattern:
-        settings.append(f"find.pattern={pattern}")
+    settings = [word for word in words if word in OPTIONS or is_setting(word)]
+    free = [word for word in words if word not in settings]
+    if free:
+        settings.append(f"find.pattern={' '.join(free)}")
     as_json = len(words) < len(argv)
-    job = run_as_json if as_json else run
+
+    def job(config: Config) -> Summary:
+        require_no_mistyped(config, mistyped(free))
+        return run_as_json(config) if as_json else run(config)
+
     return launch(job, ("model", "find"), [*settings, *["--brief"] * as_json])
 
 

@@ -13,11 +13,14 @@ from rich.markup import escape
 
 from neuronsig.config import Config, as_plan
 from neuronsig.config.compose import compose, describe, groups, to_yaml
-from neuronsig.errors import NeuronsigError
+from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.progress import console, say, show_table
 
 Summary = Mapping[str, Any]
 ALL_SECTIONS = tuple(f.name for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.default_factory))
+OPTIONS = ("--help", "-h", "--show", "--brief")
+TAKEN_AS_MADE = ("tokenize",)
+"""Sections named after the job that acts on them: given to a later one, they would be ignored without a word."""
 USAGE = """Usage: python -m jobs.{name} [preset=demo|paper] [group=choice ...] [key=value ...]
        --help   this text     --show   print the merged config and stop     --brief   do not print it"""
 
@@ -41,6 +44,7 @@ def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequ
     started = time.monotonic()
     try:
         config = compose(words)
+        _refuse_foreign(words, name, sections)
         if not brief:
             say(f"── jobs.{name} " + "─" * max(3, 70 - len(name)))
             console.print(escape(to_yaml(config, sections)), style="dim")
@@ -60,6 +64,20 @@ def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequ
     if rows:  # a job that prints its result for another program says nothing else
         show_table(f"jobs.{name}: done in {time.monotonic() - started:.1f} s", ("", ""), rows)
     return 0
+
+
+def for_job(words: Sequence[str], sections: Sequence[str]) -> list[str]:
+    """The words of a command without those that `launch` refuses to a job of these sections."""
+    refused = set(TAKEN_AS_MADE) - set(sections)
+    return [word for word in words if word.lstrip("~").partition(".")[0] not in refused]
+
+
+def _refuse_foreign(words: Sequence[str], name: str, sections: Sequence[str]) -> None:
+    left = for_job(words, sections)
+    for word in words:
+        if word not in left:
+            maker = word.lstrip("~").partition(".")[0]
+            raise ConfigError(f"{word}: jobs.{name} takes what jobs.{maker} has made as it is; give it to jobs.{maker}")
 
 
 def stage_config(config: Config, sections: Sequence[str]) -> dict[str, Any]:

@@ -16,13 +16,15 @@ import sys
 import time
 from collections.abc import Sequence
 
-from jobs.launch import ALL_SECTIONS, Summary, launch
+from jobs.launch import ALL_SECTIONS, Summary, for_job, launch
 from neuronsig.config import Config
+from neuronsig.corpora.size import estimated_sentences
 from neuronsig.errors import ConfigError, NeuronsigError, TooLittleTextError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import absolute
+from neuronsig.tables import SENTENCES, check_table
 
 STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "triggers", "evaluate", "report")
 
@@ -40,6 +42,7 @@ def check(config: Config) -> None:
     from neuronsig.corpora import check_sources
     from neuronsig_ray.clusters import check_clusters
     from neuronsig_ray.embeddings import check_vectors
+    from neuronsig_ray.room import require_memory
     from neuronsig_ray.session import address_of, replica_pool, resources
     from spark_jobs.annotate import wordpiece_json
     from spark_jobs.session import choose_java
@@ -69,7 +72,26 @@ def check(config: Config) -> None:
     if config.spark.master:
         choose_java(pyspark.__version__)
     if not address_of(config.ray):
-        replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))
+        pool = replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))
+        if not finished(config, f"collect/{config.model.name}"):
+            require_memory(config, pool, folder, groups, least_sentences(config))
+
+
+def finished(config: Config, stage: str) -> bool:
+    """Whether the run holds a stage that this command will not make again."""
+    record = RunDirectory(config.run).stage_record(stage)
+    return record is not None and record["status"] == "complete" and not config.overwrite
+
+
+def least_sentences(config: Config) -> int:
+    """Sentences that will be collected from, at least.
+
+    Those of the table, where it is made; else a tenth of what the sizes of the corpus's files tell, for much of a
+    file may be other columns, or dropped.
+    """
+    if finished(config, "annotate"):
+        return check_table(RunDirectory(config.run).sentences, SENTENCES)
+    return estimated_sentences(config.corpus) // 10
 
 
 def run_stages(config: Config, words: Sequence[str]) -> Summary:
@@ -83,7 +105,8 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
     for number, name in enumerate(STAGES, start=1):
         say(f"\n[{number}/{len(STAGES)}] jobs.{name}")
         started = time.monotonic()
-        code = subprocess.run([sys.executable, "-m", f"jobs.{name}", "--brief", *words], check=False).returncode
+        command = [sys.executable, "-m", f"jobs.{name}", "--brief", *for_job(words, (name,))]
+        code = subprocess.run(command, check=False).returncode
         if code == TooLittleTextError.exit_code:
             left_out[name] = "see its error above"
         elif code != 0:
@@ -92,7 +115,7 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
                 "what is done stays done"
             )
         seconds[name] = round(time.monotonic() - started, 1)
-    subprocess.run([sys.executable, "-m", "jobs.show", "--brief", *words], check=False)
+    subprocess.run([sys.executable, "-m", "jobs.show", "--brief", *for_job(words, ())], check=False)
     index = RunDirectory(config.run).report / "index.html"
     total = round(sum(seconds.values()), 1)
     return {"seconds": seconds, "left out": left_out, "all stages, seconds": total, "report": absolute(index)}

@@ -26,7 +26,7 @@ from neuronsig.tables import SENTENCES, check_table
 from spark_jobs.session import spark_session
 from spark_jobs.tokenize import ShardTask, count_dense, finished_shards, read_texts, write_shards
 
-SECTIONS = ("model", "collect", "spark")
+SECTIONS = ("model", "tokenize", "spark")
 
 
 def run(config: Config) -> Summary:
@@ -80,9 +80,9 @@ def make_plan(config: Config, tokenizer: TokenizerSpec, sentences: str) -> dict[
         "tokenizer_sha256": tokenizer.sha256,
         "versions": {"tokenizers": metadata.version("tokenizers")},
         "max_tokens": tokenizer.max_tokens,
-        "shard_sentences": config.collect.shard_sentences,
+        "shard_sentences": config.tokenize.shard_sentences,
         "shard_layout": SHARD_LAYOUT,
-        "seed": config.collect.seed,
+        "seed": config.tokenize.seed,
     }
 
 
@@ -95,10 +95,8 @@ def make(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, stage: Sta
     firsts = [addition["first_id"] for addition in additions(stage.plan)]
     ends = [*firsts, count_dense(texts)]
     fingerprints = [*earlier(stage.plan), stage.fingerprint]
-    collect = config.collect
-    parts = [
-        ShardTask(str(folder.resolve()), fingerprints[0], ends[0], collect.shard_sentences, collect.seed, tokenizer)
-    ]
+    asked = config.tokenize
+    parts = [ShardTask(str(folder.resolve()), fingerprints[0], ends[0], asked.shard_sentences, asked.seed, tokenizer)]
     for fingerprint, first, end in zip(fingerprints[1:], firsts, ends[1:], strict=True):
         parts.append(parts[-1].next(fingerprint, end - first))
     total = parts[-1].shards.stop

@@ -15,7 +15,8 @@ find         from a pattern to the neurons that respond
 figures      pictures
 report       the static site
 
-Beside them stands what all of these use: errors, neurons' names, tables, storage, progress, checkpoints.
+Beside them stand what a run would cost (estimate), and what all of these use: errors, neurons' names, tables,
+storage, progress, checkpoints.
 """
 
 __version__ = "0.1.0"

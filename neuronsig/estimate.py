@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuronsig.collection.shards import committed_keys, in_flight, shard_sizes
+from neuronsig.collection.memory import buffer_bytes, forward_bytes, list_bytes, replica_bytes
+from neuronsig.collection.shards import BATCH_TOKENS, SHORTEST, committed_keys, in_flight, node_keys, shard_sizes
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError
 
@@ -20,6 +21,9 @@ MINING_BYTES = 11_500.0  # of a neuron, between profiling and the tables
 SIGNATURE_BYTES = 4_200.0  # of a neuron, in signatures/ and profiles/
 WORDS_OF_ROOT = 90.0  # words with a vector of their own, for each square root of sentences
 PAGE_BYTES = 34_000.0
+# Taken where the model is not looked at: the longest input, and the words of its embeddings (BERT's).
+LONGEST_INPUT = 512
+EMBEDDED_WORDS = 30_522
 # Done a second and core.
 CORPUS_TABLE_RATE = 7_000.0  # sentences
 TOKENIZE_RATE = 5_500.0  # sentences
@@ -30,6 +34,8 @@ TRAIN_RATE = 6_200.0  # sentences and epochs of word vectors
 VECTOR_RATE = 6_100.0  # sentences whose vector is taken, twice
 LAYOUT_RATE = 70.0  # neurons, k-means and t-SNE
 PAGE_RATE = 120.0  # neuron pages
+LOCATE_RATE = 600.0  # triggers, (neuron, sentence), beside the sentences' way through the model
+JUDGE_RATE = 154_000.0  # (neuron, held-out sentence), beside the same
 MLLIB_SECONDS = 11.0  # seconds of one neuron's patterns by MLlib, at K = 10,000
 
 STAGES = (
@@ -42,6 +48,8 @@ STAGES = (
     "mine: patterns",
     "mine: counting in the corpus",
     "cluster",
+    "triggers",
+    "evaluate",
     "report",
 )
 _WIDTH = ("hidden_size", "n_embd", "d_model", "dim")
@@ -67,6 +75,12 @@ class ModelShape:
         attention = 4 * length * self.width
         return self.layers * (dense + attention)
 
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of its checkpoint in float32, with the words of BERT."""
+        block = 4 * self.width**2 + 2 * self.width * self.feed_forward
+        return 4 * (self.layers * block + EMBEDDED_WORDS * self.width)
+
     @classmethod
     def from_config(cls, path: Path) -> ModelShape:
         """Read a Hugging Face `config.json`; raises InputError when a size cannot be found in it."""
@@ -84,7 +98,10 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The cost of one run: sizes in sentences, tokens and bytes, work in FLOP, time in hours by stage."""
+    """The cost of one run: sizes in sentences, tokens and bytes, work in FLOP, time in hours by stage.
+
+    `replica_memory` and `replica_gpu_memory` are what jobs.collect asks for each replica, in bytes.
+    """
 
     sentences: int
     tokens: float
@@ -93,7 +110,8 @@ class Estimate:
     flops: float
     bytes_by_stage: dict[str, float]
     hours_by_stage: dict[str, float]
-    replica_memory: float
+    replica_memory: int
+    replica_gpu_memory: int
 
 
 def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sentence: float) -> Estimate:
@@ -105,11 +123,14 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     neurons = sum(units[site] for site in collect.sites for layer in chosen if layer or site == "hidden")
     neurons *= len(collect.signs)
     tokens = sentences * tokens_per_sentence
-    sizes = shard_sizes(sentences, collect.shard_sentences)
+    sizes = shard_sizes(sentences, config.tokenize.shard_sentences)
     kept = min(collect.k, sentences)
     committed = committed_keys(collect.k, sizes, in_flight(hardware.replicas))
+    nodes = node_keys(collect.k, committed, len(sizes), collect.reduce_fan_in)
     mined = neurons_mined(config.mining, sum(units[site] for site in collect.sites), len(collect.signs), neurons)
     each = MLLIB_SECONDS if config.mining.engine == "mllib" else hardware.mine_seconds
+    located = neurons * min(kept, config.triggers.sentences)
+    held_out = min(sentences * config.mining.holdout, config.evaluation.max_sentences)
     flops = tokens * shape.flops_per_token(tokens_per_sentence)
     analysis = config.analysis
     trains = analysis.vectors == "train"
@@ -125,10 +146,19 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
         "mine: patterns": mined * each * kept / 10_000,
         "mine: counting in the corpus": sentences / COUNT_RATE if mined else 0.0,
         "cluster": trained / TRAIN_RATE + sentences / VECTOR_RATE + neurons / LAYOUT_RATE,
+        "triggers": located / LOCATE_RATE,
+        "evaluate": neurons * held_out / JUDGE_RATE,
         "report": neurons / PAGE_RATE * hardware.spark_cores,  # one core makes it, whatever their number
     }
     hours = {stage: seconds / hardware.spark_cores / 3600 for stage, seconds in core_seconds.items()}
-    hours["collect"] = flops / (hardware.replicas * hardware.tflops * 1e12 * hardware.utilisation) / 3600
+    forward = flops / (hardware.replicas * hardware.tflops * 1e12 * hardware.utilisation) / 3600
+    hours["collect"] = forward
+    # Only what these read goes through the model again.
+    hours["triggers"] += forward * min(1.0, located / max(sentences, 1))
+    hours["evaluate"] += forward * held_out / max(sentences, 1)
+    widest = len(collect.signs) * max(units[site] for site in collect.sites)
+    most = max(sizes, default=0)
+    memory, gpu_memory = replica_memory(config, shape, neurons, widest, most, tokens_per_sentence)
     return Estimate(
         sentences=sentences,
         tokens=tokens,
@@ -139,15 +169,36 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
             "sentences": sentences * SENTENCE_BYTES,
             "tokenized": tokens * TOKEN_BYTES,
             "shard commits, until the reduce": neurons * committed * KEY_BYTES,
+            "inner nodes of the reduce": neurons * nodes * KEY_BYTES,
             "topk": neurons * kept * TOPK_ROW_BYTES,
             "encoded sentences and mining's work": sentences * ENCODED_BYTES + neurons * MINING_BYTES,
             "signatures and profiles": neurons * SIGNATURE_BYTES,
+            "scores of held-out sentences, until judged": neurons * held_out * 4.0,
             "word and neuron vectors": 4.0 * analysis.dimension * (vocabulary + neurons),
             "report": neurons * PAGE_BYTES,
         },
         hours_by_stage={stage: hours[stage] for stage in STAGES},
-        replica_memory=neurons * collect.k * KEY_BYTES,
+        replica_memory=memory,
+        replica_gpu_memory=gpu_memory,
     )
+
+
+def replica_memory(
+    config: Config, shape: ModelShape, rows: int, widest: int, most: int, tokens_per_sentence: float
+) -> tuple[int, int]:
+    """(host, GPU) bytes that jobs.collect asks for a replica.
+
+    `rows` are neurons in all signs, `widest` those of the widest site in one layer; the largest shard has `most`
+    sentences.
+    """
+    collect, hardware = config.collect, config.hardware
+    threads = config.ray.replica_cpus or max(1, hardware.spark_cores // hardware.replicas)
+    longest = config.model.max_tokens or LONGEST_INPUT
+    tokens = max(collect.batch_tokens or BATCH_TOKENS["cuda" if hardware.gpu else "cpu"], longest)
+    lists = list_bytes(rows, widest, collect.k, most, round(most * tokens_per_sentence), threads)
+    pooled = (len(collect.signs) + 1) * (rows // len(collect.signs)) * -(-tokens // SHORTEST)
+    batch = forward_bytes(tokens, longest, shape.width, max(shape.width, shape.feed_forward), pooled)
+    return replica_bytes(lists, buffer_bytes(rows, collect.k, most), shape.weight_bytes, batch, hardware.gpu)
 
 
 def neurons_mined(mining: MiningConfig, in_layer: int, signs: int, neurons: int) -> int:

@@ -101,12 +101,6 @@ def join(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder where there are folders; object stores have none, HDFS makes them with the first file."""
-    if is_local(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-
-
 def read_bytes(path: Path) -> bytes:
     """A whole file, in one request. Raises FileNotFoundError."""
     if is_local(path):

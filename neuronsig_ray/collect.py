@@ -18,13 +18,14 @@ from ray.data import ActorPoolStrategy, DataContext
 from ray.util.metrics import Counter, Gauge
 
 from neuronsig import errors
+from neuronsig.collection.memory import SHARDS_AT_ONCE
 from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.run.commits import Marker, all_committed, sweep
 from neuronsig.storage import location
 from neuronsig_ray.job import Job
 from neuronsig_ray.prepare import require_same_machine
 from neuronsig_ray.reduce import storage_error, tree_reduce
-from neuronsig_ray.scorer import SHARDS_AT_ONCE, Replica
+from neuronsig_ray.scorer import Replica
 from neuronsig_ray.session import Pool
 
 # A replica that dies while it starts (node lost, memory) is tried again this often before the job fails.

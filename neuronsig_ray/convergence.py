@@ -27,6 +27,7 @@ from neuronsig_ray.job import Job
 from neuronsig_ray.reduce import base_group, run_tasks
 
 _UPDATES = pa.schema([("shard", pa.int32()), ("new_entries", pa.int64()), ("changed_lists", pa.int64())])
+# The key of the files' metadata under which the fingerprint of the stage collect/<model> stands.
 _MADE_BY = b"neuronsig.collect"
 
 

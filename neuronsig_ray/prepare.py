@@ -10,24 +10,27 @@ from typing import Any
 import ray
 
 from neuronsig.checkpoint import TokenizerSpec, weights_fingerprint
-from neuronsig.collection.shards import BATCH_PLAN, ShardPlan, committed_keys, in_flight
+from neuronsig.collection.memory import replica_bytes
+from neuronsig.collection.shards import (
+    BATCH_PLAN,
+    BATCH_TOKENS,
+    SHORTEST,
+    ShardPlan,
+    committed_keys,
+    in_flight,
+    node_keys,
+)
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import absolute
 from neuronsig_ray.attention import attention_in_use
 from neuronsig_ray.job import Group, Job
-from neuronsig_ray.memory import PROCESS
 from neuronsig_ray.model import DeviceClass, device_class
 from neuronsig_ray.scorer import MemoryBound, memory_bound
 from neuronsig_ray.session import Pool, address_of, available_memory
 from neuronsig_ray.sites import activation_bound, attention_kernel, groups_in, skeleton
 from neuronsig_ray.stopping import in_plan
-
-# Tokens of a batch: beyond these a device is no faster (CPU: benchmarks/batch_tokens.py; GPU: not yet measured).
-BATCH_TOKENS = {"cpu": 4096, "cuda": 131_072}
-# Tokens of the shortest inputs that come in full batches.
-SHORTEST = 3
 
 
 @dataclass(frozen=True)
@@ -164,9 +167,7 @@ def replica_bound(job: Job, folder: Path) -> MemoryBound:
     longest = max(shard.longest for shard in job.shards)
     batch = activation_bound(str(folder), job.groups, job.signs, job.batch_tokens, longest, SHORTEST)
     bound = memory_bound(job)
-    # The checkpoint is read on the host and may be cast there.
-    host = PROCESS + bound.host + 2 * weights
-    return MemoryBound(host + batch, 0) if job.device == "cpu" else MemoryBound(host, bound.device + weights + batch)
+    return MemoryBound(*replica_bytes(bound.host, bound.device, weights, batch, job.device != "cpu"))
 
 
 def require_room(
@@ -177,12 +178,7 @@ def require_room(
     Returns what a replica may hold at most.
     """
     committed = committed_keys(job.k, [shard.sentences for shard in job.shards], in_flight(pool.most))
-    nodes, level = 0.0, committed
-    count = len(job.shards)
-    while count > config.collect.reduce_fan_in:
-        count = -(-count // config.collect.reduce_fan_in)
-        level = min(level, count * job.k)
-        nodes += level
+    nodes = node_keys(job.k, committed, len(job.shards), config.collect.reduce_fan_in)
     ladders = 64 * 4 * len(job.shards)
     run.require_space(int(job.rows * (8 * (job.kept + committed + nodes) + ladders)))
     bound = replica_bound(job, folder)

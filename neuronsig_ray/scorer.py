@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from neuronsig.collection.ladder import rungs
+from neuronsig.collection.memory import ROWS_SORTED_AT_ONCE, buffer_bytes, list_bytes
 from neuronsig.collection.shards import Shard, rectangles
 from neuronsig.collection.topk import Keys, ragged
 from neuronsig.errors import InputError
@@ -59,10 +60,6 @@ def read_shard(folder: Path, shard: Shard) -> ShardText:
 
 Lists = tuple[Keys, npt.NDArray[np.int64]]
 Watch = Callable[[Counter[str]], None]
-
-# One is read, one scored, one committed.
-SHARDS_AT_ONCE = 3
-_ROWS_SORTED_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -183,9 +180,9 @@ class Replica:
     def _lists(self, position: int) -> Lists:
         """The best keys of one group's rows, end to end."""
         blocks = [
-            (first, min(first + _ROWS_SORTED_AT_ONCE, stop))
+            (first, min(first + ROWS_SORTED_AT_ONCE, stop))
             for start, stop in self.job.ranges(position)
-            for first in range(start, stop, _ROWS_SORTED_AT_ONCE)
+            for first in range(start, stop, ROWS_SORTED_AT_ONCE)
         ]
         parts = list(self._sorters.map(lambda block: ragged(self.top.result(*block)), blocks))
         counts = np.concatenate([np.diff(offsets) for _, offsets in parts])
@@ -233,11 +230,7 @@ def memory_bound(job: Job) -> MemoryBound:
     """What a replica holds at most, whatever the size of the corpus; on a CPU all of it is the host's."""
     most = max(shard.sentences for shard in job.shards)
     longest = max(shard.tokens for shard in job.shards)
-    lists = job.rows * min(job.k, most) * 8
-    largest = len(job.signs) * max(group.units for group in job.groups)
-    # A shard's lists are made while those before it are written; and what sorting and writing a group copies.
-    held = SHARDS_AT_ONCE * lists + 4 * largest * min(job.k, most) * 8
-    text = SHARDS_AT_ONCE * (longest * 4 + most * 24)
-    host = held + text + SharedThresholds.bound(job)
-    device = ShardTopK.bound(job.rows, job.k, most)
+    widest = len(job.signs) * max(group.units for group in job.groups)
+    host = list_bytes(job.rows, widest, job.k, most, longest, job.threads)
+    device = buffer_bytes(job.rows, job.k, most)
     return MemoryBound(host + device, 0) if job.device == "cpu" else MemoryBound(host, device)

@@ -12,36 +12,29 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from neuronsig.collection.memory import ROWS_CUT_AT_ONCE, buffer_shape
 from neuronsig.collection.topk import MAX_ID, Keys
 from neuronsig.miners.compiled import compiled
 
 # torch has no ordering for uint64: keys live here as int64 with the top bit flipped, which keeps their order.
 _TOP_BIT = np.uint64(1 << 63)
 _EMPTY = torch.iinfo(torch.int64).min
-_ROWS_AT_ONCE = 256
-_SCORES_AT_ONCE = 1 << 23
 
 
 class ShardTopK:
     """Top `k` of (rows, sentences) scores that arrive in blocks of columns.
 
-    Memory: `rows * capacity * 8` bytes, with capacity = min(most_sentences, k + slack); see `bound`.
+    Memory: `rows * capacity * 8` bytes, with capacity = min(most_sentences, k + slack); see `buffer_bytes`.
     """
 
     def __init__(self, rows: int, k: int, most_sentences: int, device: str) -> None:
         self.rows, self.k, self.device = rows, min(k, most_sentences), device
         self.one_pass = device == "cpu"
-        self.columns, self.capacity = _shape(rows, k, most_sentences)
+        self.columns, self.capacity = buffer_shape(rows, k, most_sentences)
         self.buffer = torch.full((rows, self.capacity), _EMPTY, dtype=torch.int64, device=device)
         self.used = torch.zeros(rows, dtype=torch.int64, device=device)
         self.threshold = torch.full((rows,), -torch.inf, dtype=torch.float32, device=device)
         self.start(None)
-
-    @staticmethod
-    def bound(rows: int, k: int, most_sentences: int) -> int:
-        """Bytes that a ShardTopK holds at most, the transient masks and keys of one block included."""
-        columns, capacity = _shape(rows, k, most_sentences)
-        return rows * capacity * 8 + rows * columns * 40 + _ROWS_AT_ONCE * capacity * 24
 
     def start(self, floor: npt.NDArray[np.float32] | None) -> None:
         """Begin a shard; `floor` (rows,) are scores that K sentences already committed reach, -inf where unknown."""
@@ -111,7 +104,7 @@ class ShardTopK:
 
     def _cut(self, rows: Tensor) -> None:
         """Keep the k best keys of these rows, all of which hold at least k, and raise their thresholds."""
-        for part in rows.split(_ROWS_AT_ONCE):
+        for part in rows.split(ROWS_CUT_AT_ONCE):
             held = self.buffer[part]  # (part, capacity)
             if self.device == "cpu":
                 n = self.capacity
@@ -149,13 +142,6 @@ def store_survivors(scores, ids, threshold, buffer, used):  # type: ignore[no-un
                 buffer[row, place] = np.int64(high) << 32 | MAX_ID - ids[column]
                 place += 1
         used[row] = place
-
-
-def _shape(rows: int, k: int, most_sentences: int) -> tuple[int, int]:
-    """Columns handled at once, and the capacity of a row."""
-    columns = max(32, min(1024, _SCORES_AT_ONCE // rows))
-    k = min(k, most_sentences)
-    return columns, min(most_sentences, k + max(k // 2, 2 * columns))
 
 
 def _keys(scores: Tensor, ids: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
+from neuronsig.collection.memory import forward_bytes
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import SITES
 from neuronsig_ray.job import Group
@@ -164,22 +165,15 @@ def activation_bound(
     """Bytes that the forward pass of one batch needs beside the weights, at most; independent of the corpus.
 
     A batch holds up to `batch_tokens` tokens, or one input of `longest`; inputs have at least `shortest` tokens.
-    Counted with 4 bytes a value, for bfloat16 too, whose kernels keep float32 copies: 8 hidden states and 4 of the
-    widest map's outputs of one block (measured: 6 to 14 hidden states of a BERT in all), the scores of attention
-    where it is not fused, and pooled activations twice.
     """
     model = skeleton(folder)
     tokens = max(batch_tokens, longest)
     widest = max(max(module.weight.shape) for module in model.modules() if type(module).__name__ in _LINEAR)  # type: ignore[union-attr,arg-type]
-    values = tokens * (8 * width(model) + 4 * widest)
-    if attention_kernel(model) == "eager":
-        values += 6 * tokens * longest * int(getattr(_text_config(model), "num_attention_heads", 1))
-    else:
-        values += tokens * longest  # a mask, where the model makes one
-    if not blocks(model):
-        values += tokens * width(model) * (depth(model) + 1)
+    eager = attention_kernel(model) == "eager"
+    heads = int(getattr(_text_config(model), "num_attention_heads", 1)) if eager else 0
+    kept = 0 if blocks(model) else depth(model) + 1
     pooled = (len(signs) + 1) * sum(group.units for group in groups) * -(-tokens // shortest)
-    return 4 * (values + 2 * pooled)
+    return forward_bytes(tokens, longest, width(model), widest, pooled, heads, kept)
 
 
 def _blocks(model: nn.Module, pattern: str) -> list[str]:

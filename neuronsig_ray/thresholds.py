@@ -17,13 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsig.collection.ladder import Ladder, Scores, ranks
+from neuronsig.collection.memory import FLOORS_KEPT
 from neuronsig.run.commits import unique_name
 from neuronsig.storage import atomic_write, list_files, location, read_bytes
 from neuronsig_ray.job import BASE, Job
 
 _MARKER = re.compile(r"shard-(\d+)\.json")
-# A shard that is scored out of turn takes the newest floor that knows lower indices only.
-_FLOORS_KEPT = 16
 # Late shards move a threshold little: reading them must not hold up the next shard.
 _READ_BETWEEN_SHARDS = 4
 _READ_AT_FIRST = 64
@@ -39,11 +38,6 @@ class SharedThresholds:
         self.known: set[int] = set()
         self.floors: list[tuple[int, Scores]] = []
         self._lock = threading.Lock()
-
-    @staticmethod
-    def bound(job: Job) -> int:
-        """Bytes held at most: the ladder with its copies while it grows, one shard's scores, and floors."""
-        return job.rows * (6 * 256 * 12 + 64 * 4 + _FLOORS_KEPT * 4)
 
     def fetch(self, index: int) -> None:
         """Take in what committed shards of lower index have left since the last time, the latest first."""
@@ -76,7 +70,7 @@ class SharedThresholds:
             if self.job.prunes and index not in self.known:
                 self.ladder.add(rungs)
                 self.known.add(index)
-                self.floors = [*self.floors[1 - _FLOORS_KEPT :], (max(self.known), self.ladder.floor())]
+                self.floors = [*self.floors[1 - FLOORS_KEPT :], (max(self.known), self.ladder.floor())]
 
 
 def in_job_order(job: Job, groups: list[Scores]) -> Scores:

@@ -114,19 +114,6 @@ def one_root(heads: Sequence[int]) -> list[int]:
     return [roots[0] if head == 0 and index != roots[0] else head for index, head in enumerate(heads, start=1)]
 
 
-def is_tree(heads: Sequence[int]) -> bool:
-    """Whether heads (1-based, 0 = root) form one tree over their tokens: one root, in range, no cycle."""
-    if list(heads).count(0) != 1 or any(not 0 <= head <= len(heads) for head in heads):
-        return False
-    for start in range(1, len(heads) + 1):
-        node, steps = start, 0
-        while node and steps <= len(heads):
-            node, steps = heads[node - 1], steps + 1
-        if node:
-            return False
-    return True
-
-
 def batches(parts: Sequence[int], size: int) -> list[tuple[int, int]]:
     """Half-open ranges of sentence ids, at most `size` each: the units of work and of commit.
 

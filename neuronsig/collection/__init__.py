@@ -2,6 +2,7 @@
 
 shards        the unit of work: which sentences, in which batches
 topk          sorted lists of packed keys, and their merge
+memory        what a replica holds at most
 ladder        thresholds that replicas share
 convergence   what each shard added to the lists
 settling      when to stop early

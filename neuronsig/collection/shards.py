@@ -23,6 +23,11 @@ PLAN_FILE = "plan.json"
 # Changes whenever `rectangles` would cut a shard into other batches: then scores may differ in the last bit.
 BATCH_PLAN = 1
 
+# Tokens of a batch: beyond these a device is no faster (CPU: benchmarks/batch_tokens.py; GPU: not yet measured).
+BATCH_TOKENS = {"cpu": 4096, "cuda": 131_072}
+# Tokens of the shortest inputs that come in full batches.
+SHORTEST = 3
+
 # Changes whenever a sentence would go to another shard.
 SHARD_LAYOUT = 2
 FIRST_SHARD = 8192
@@ -43,6 +48,16 @@ def committed_keys(k: int, sizes: Sequence[int], unknown: int) -> float:
         known = int(before[max(0, index - unknown)])
         found += min(k, size) if known < k else min(k, size, size * k / known)
     return found
+
+
+def node_keys(k: int, committed: float, shards: int, fan_in: int) -> float:
+    """Scores of one neuron in the inner nodes of the tree that reduces `shards` with `committed` scores, at most."""
+    nodes, level = 0.0, committed
+    while shards > fan_in:
+        shards = -(-shards // fan_in)
+        level = min(level, shards * k)
+        nodes += level
+    return nodes
 
 
 def in_flight(replicas: int) -> int:

@@ -3,7 +3,7 @@
 `conf/` holds the values; this package says what they mean and which are possible; `neuronsig.config.compose` merges
 both with the command line. `Config` is the whole, and the way in:
 
-text         corpora, their download, annotation, training of annotators
+text         corpora, their download, annotation, shards, training of annotators
 collection   the model, the collection, and what looks at it again
 mining       signatures
 signatures   what is done with them: evaluation, triggers, stability, analysis, search, report
@@ -29,7 +29,14 @@ from neuronsig.config.signatures import (
     StabilityConfig,
     TriggersConfig,
 )
-from neuronsig.config.text import AnnotatorConfig, CorpusConfig, DownloadConfig, SourceConfig, TrainConfig
+from neuronsig.config.text import (
+    AnnotatorConfig,
+    CorpusConfig,
+    DownloadConfig,
+    SourceConfig,
+    TokenizeConfig,
+    TrainConfig,
+)
 from neuronsig.neuron import Neuron
 
 __all__ = [
@@ -52,6 +59,7 @@ __all__ = [
     "SourceConfig",
     "SparkConfig",
     "StabilityConfig",
+    "TokenizeConfig",
     "TrainConfig",
     "TriggersConfig",
     "VerifyConfig",
@@ -66,8 +74,9 @@ class Config:
     run: str = option(
         "runs/default",
         "run directory; every table, figure and run.json goes there: a path, or a URI (s3://bucket/run, hdfs://, gs://,"
-        " abfs://) of a store that the package for it (pip install s3fs, gcsfs, adlfs) and, for the Spark jobs, your "
-        "Spark's Hadoop connector (hadoop-aws for s3) open; keys and endpoint as those packages read them (AWS_*)",
+        " abfs://) of a store that the package for it (pip install s3fs, gcsfs, adlfs; hdfs: Hadoop's libhdfs) and, "
+        "for the Spark jobs, your Spark's Hadoop connector (hadoop-aws for s3) open; keys and endpoint as those "
+        "packages read them (AWS_*)",
     )
     data: str = option("data", "folder of the corpora; NEURONSIG_DATA sets it too")
     overwrite: bool = option(False, "delete this job's results of another plan and make them again")
@@ -75,6 +84,7 @@ class Config:
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     annotator: AnnotatorConfig = field(default_factory=AnnotatorConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
+    tokenize: TokenizeConfig = field(default_factory=TokenizeConfig)
     collect: CollectConfig = field(default_factory=CollectConfig)
     verify: VerifyConfig = field(default_factory=VerifyConfig)
     outliers: OutliersConfig = field(default_factory=OutliersConfig)

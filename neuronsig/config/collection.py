@@ -57,8 +57,6 @@ class CollectConfig:
     batch_tokens: int = option(
         0, "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 4096 or 131072 (GPU)"
     )
-    shard_sentences: int = option(131_072, "sentences of one shard, the unit of work and of commit")
-    seed: int = option(0, "seed of the permutation that spreads the corpus over the shards")
     reduce_fan_in: int = option(8, "shard files merged by one task of the tree reduce")
     stop_fraction: float = option(
         0.0, "stop early, inexactly, when this share of the top-1000 lists has not changed for stop_sentences; 0: never"
@@ -76,7 +74,6 @@ class CollectConfig:
         dtypes = ("auto", "float32", "bfloat16")
         require(self.dtype in dtypes, f"{key}.dtype", self.dtype, f"one of {', '.join(dtypes)}")
         require(self.batch_tokens >= 0, f"{key}.batch_tokens", self.batch_tokens, "0 or more tokens")
-        require(self.shard_sentences >= 1, f"{key}.shard_sentences", self.shard_sentences, "1 or more sentences")
         require(self.reduce_fan_in >= 2, f"{key}.reduce_fan_in", self.reduce_fan_in, "2 or more files")
         ok = 0 <= self.stop_fraction <= 1
         require(ok, f"{key}.stop_fraction", self.stop_fraction, "from 0 (never) to 1", "it is a share of lists")

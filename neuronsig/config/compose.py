@@ -42,8 +42,10 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     for word in overrides:
         if word.startswith("+"):
             raise ConfigError(f"{word!r}: a key cannot begin with '+', no key needs it; write {word.lstrip('+')}")
-        if "=" not in word and not word.startswith("~"):
+        key, equals, value = word.partition("=")
+        if not (key and equals) and not word.startswith("~"):
             raise ConfigError(f"{word!r} is not of the form key=value; --help lists the keys")
+        _require_choice(key, value)
     words = [_readable(word) for word in overrides]
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
@@ -52,6 +54,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
             merged = hydra_compose("config", [word for word in words if not word.startswith(SOURCES)])
         _set_sources(merged, [word for word in words if word.startswith(SOURCES)])
+        _require_reader(merged)
         config = OmegaConf.to_object(merged)
     except MissingMandatoryValue as error:
         raise ConfigError(
@@ -62,6 +65,14 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     assert isinstance(config, Config)
     config.check()
     return config
+
+
+def _require_choice(key: str, value: str) -> None:
+    """Raise ConfigError for a choice that a group has not; Hydra ends in a traceback where it looks like a number."""
+    choices = groups().get(key.partition("@")[0])
+    chosen = value.strip("[]").split(",") if value.startswith("[") else [value]
+    if choices and not {choice.strip(" '\"") for choice in chosen} <= set(choices):
+        raise ConfigError(f"{key}={value}: no such choice; choose one of {', '.join(choices)}")
 
 
 def _set_sources(merged: DictConfig, words: Sequence[str]) -> None:
@@ -78,6 +89,27 @@ def _set_sources(merged: DictConfig, words: Sequence[str]) -> None:
         OmegaConf.update(merged, override.key_or_group, override.value())
 
 
+def _require_reader(merged: DictConfig) -> None:
+    """Raise ConfigError for a value of corpus.path, corpus.text_column, ... that none of the sources chosen refers to.
+
+    It would be ignored, and another text read than the one that is named.
+    """
+    given: Any = OmegaConf.to_container(merged.corpus)
+    default = dataclasses.asdict(CorpusConfig())
+    sources = given.pop("sources")
+    for name, value in given.items():
+        reference = f"${{corpus.{name}}}"
+        if value == default[name] or any(reference in source.values() for source in sources.values()):
+            continue
+        files = sorted((CONF_DIR / "corpus").glob("*.yaml"))
+        readers = " or ".join(f"corpus={file.stem}" for file in files if reference in file.read_text())
+        source = next(iter(sources)) if len(sources) == 1 else "NAME"
+        raise ConfigError(
+            f"corpus.{name}={value}: the corpus chosen ({', '.join(sources) or 'no source'}) does not read it; give it "
+            f"with {readers}, or set {SOURCES}{source}.{name}=..."
+        )
+
+
 def _readable(word: str) -> str:
     """`key=value` as Hydra's grammar takes it: text literally, and quoted what the grammar would trip over.
 
@@ -92,7 +124,9 @@ def _readable(word: str) -> str:
     try:
         OverridesParser.create().parse_override(word)
     except HydraException:
-        return f"{key}={_quoted(value)}"
+        listed = _type_of(key) == "list[str]" and re.fullmatch(r"\[[^'\"]*\]", value)
+        texts = [_quoted(text.strip()) for text in value[1:-1].split(",")]
+        return f"{key}=[{','.join(texts)}]" if listed else f"{key}={_quoted(value)}"
     return word
 
 
@@ -103,12 +137,25 @@ def _quoted(value: str) -> str:
 
 
 def is_setting(word: str) -> bool:
-    """Whether a word of the command line sets a key or chooses a group: the rest may be a job's own."""
+    """Whether a word of the command line sets, deletes or chooses what there is: the rest may be a job's own."""
     key, equals, _ = word.partition("=")
-    if not equals or not re.fullmatch(r"[+~\w.@/]+", key):
+    if not (equals or word.startswith("~")) or not re.fullmatch(r"[+~]*[\w.@/]+", key):
         return False
     section = key.lstrip("+~").partition(".")[0]
-    return section in {f.name for f in dataclasses.fields(Config)} or key in groups()
+    return section in {f.name for f in dataclasses.fields(Config)} or section in groups()
+
+
+def nearest_key(key: str, alike: float = 0.6) -> str:
+    """The key or group that is spelled most like `key`, `alike` from 0 to 1; empty where none is."""
+    keys = [known for known, _, _ in describe([f.name for f in dataclasses.fields(Config)])] + list(groups())
+    if key.startswith(SOURCES):  # a source's key under the source's own name
+        name = key.removeprefix(SOURCES).partition(".")[0]
+        keys = [known.replace(f"{SOURCES}NAME.", f"{SOURCES}{name}.") for known in keys]
+    name = key.rpartition(".")[2]
+    elsewhere = [known for known in keys if known != name and known.rpartition(".")[2] == name]
+    if "." in key and len(elsewhere) == 1:
+        return elsewhere[0]
+    return next(iter(difflib.get_close_matches(key, keys, n=1, cutoff=alike)), "")
 
 
 def _type_of(key: str) -> str:
@@ -169,13 +216,8 @@ def _show(entry: Any) -> str:
 
 
 def _unknown(key: str) -> str:
-    """`unknown key ...`, with the nearest that there is; a source's key under the source's own name."""
-    keys = [known for known, _, _ in describe([f.name for f in dataclasses.fields(Config)])] + list(groups())
-    if key.startswith(SOURCES):
-        name = key.removeprefix(SOURCES).partition(".")[0]
-        keys = [known.replace(f"{SOURCES}NAME.", f"{SOURCES}{name}.") for known in keys]
-    close = difflib.get_close_matches(key, keys, n=1)
-    return f"unknown key {key!r}" + (f"; did you mean {close[0]}?" if close else "; --help lists the keys")
+    close = nearest_key(key)
+    return f"unknown key {key!r}" + (f"; did you mean {close}?" if close else "; --help lists the keys")
 
 
 def _explain(error: Exception, overrides: Sequence[str]) -> str:
@@ -196,13 +238,11 @@ def _explain(error: Exception, overrides: Sequence[str]) -> str:
         key = getattr(cause, "full_key", None) or next((w.split("=")[0] for w in overrides), "?")
         if "is not a ListConfig" in str(cause):
             value = next((w.partition("=")[2] for w in overrides if w.startswith(f"{key}=")), "")
+            if value.startswith("["):
+                # A shell takes quotes away that stand outside of others.
+                return f"{key}={value}: cannot be read; quote the word and what is in the list: \"{key}=['...','...']\""
             return f"{key}={value}: must be a list, as in {key}=[{value}]"
         return f"{key}: {str(cause).splitlines()[0]}; --help gives its meaning"
-    missing = re.search(r"Could not find '([^']+)'", text)
-    if missing:
-        group, _, choice = missing.group(1).rpartition("/")
-        choices = ", ".join(groups().get(group, [])) or "see conf/"
-        return f"{group}={choice}: no such choice; choose one of {choices}"
     override = re.search(r"Could not override '([^']+)'", text)
     if override:
         return _unknown(override.group(1))

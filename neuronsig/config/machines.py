@@ -29,7 +29,7 @@ class SparkConfig:
         "native deep-learning parts of Spark NLP that are not fetched; [] for pretrained deep annotators",
     )
     shuffle_partitions: int = option(0, "spark.sql.shuffle.partitions; 0: twice the cores, at least 8")
-    conf: list[str] = option([], "further Spark settings: spark.conf=['spark.KEY=VALUE',...]")
+    conf: list[str] = option([], "further Spark settings, as \"spark.conf=['spark.KEY=VALUE','spark.KEY=VALUE']\"")
 
     def check(self, key: str) -> None:
         ok = bool(re.fullmatch(r"\d+[kmgKMG]", self.driver_memory))
@@ -65,6 +65,7 @@ class HardwareConfig:
 
     name: str = option("2 cores with AMX", "name printed with the estimate")
     replicas: int = option(1, "devices that run the model")
+    gpu: bool = option(False, "whether these devices are GPUs, with memory of their own")
     tflops: float = option(1.68, "measured matmul peak of one device, TFLOP/s, in the dtype used")
     utilisation: float = option(0.4, "share of the peak that the forward pass reaches")
     spark_cores: int = option(2, "cores that Spark has")

@@ -1,4 +1,4 @@
-"""The text: corpora, where they are fetched from, how they are annotated, and how the annotators are trained."""
+"""The text: corpora, where they are fetched from, how they are annotated and cut into shards, and the annotators."""
 
 from __future__ import annotations
 
@@ -90,6 +90,18 @@ class AnnotatorConfig:
         require(self.min_pieces >= 1, f"{key}.min_pieces", self.min_pieces, "1 or more word pieces")
         require(self.max_characters >= 20, f"{key}.max_characters", self.max_characters, "20 or more characters")
         require(self.batch_sentences >= 1, f"{key}.batch_sentences", self.batch_sentences, "1 or more sentences")
+
+
+@dataclass
+class TokenizeConfig:
+    """How annotated sentences become shards; the jobs that read them take them as they are."""
+
+    shard_sentences: int = option(131_072, "sentences of one shard, the unit of collection's work and of its commits")
+    seed: int = option(0, "seed of the permutation that spreads the corpus over the shards")
+
+    def check(self, key: str) -> None:
+        require(self.shard_sentences >= 1, f"{key}.shard_sentences", self.shard_sentences, "1 or more sentences")
+        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
 
 
 @dataclass

@@ -73,10 +73,10 @@ def bare_name(name: str) -> str:
     return posixpath.splitext(name)[0] if name.lower().endswith(COMPRESSED) else name
 
 
-def list_files(path: str, key: str) -> list[Unit]:
+def list_files(path: str, key: str, remedy: str) -> list[Unit]:
     """All files at a path, sorted by name; hidden ones (`.`, `_`) left out.
 
-    Raises InputError when the path does not exist, cannot be reached, or holds no file.
+    Raises InputError when the path does not exist or holds no file, with the `remedy`, or cannot be reached.
     """
     try:
         system, root = fsspec.core.url_to_fs(path)
@@ -84,7 +84,7 @@ def list_files(path: str, key: str) -> list[Unit]:
             name = posixpath.basename(root)
             return [Unit(_full(system, root), name, int(system.size(root) or 0))]
         if not system.exists(root):
-            raise InputError(f"{key}.path={path} does not exist; check the path, or get it with jobs.download")
+            raise InputError(f"{key}.path={path} does not exist; {remedy}")
         found = system.find(root, detail=True)
     except (OSError, ValueError, ImportError) as error:
         raise InputError(f"{key}.path={path} cannot be read ({error}); check the path and its permissions") from None
@@ -95,7 +95,7 @@ def list_files(path: str, key: str) -> list[Unit]:
         if not any(part.startswith((".", "_")) for part in name.split("/")):
             units.append(Unit(_full(system, full), name, int(info.get("size") or 0)))
     if not units:
-        raise InputError(f"{key}.path={path} is an empty folder; put the corpus there, or get it with jobs.download")
+        raise InputError(f"{key}.path={path} is an empty folder; {remedy}")
     return sorted(units, key=lambda unit: unit.name)
 
 

@@ -41,6 +41,17 @@ _MODULES: dict[str, ModuleType] = {
 }
 
 
+HOMES = {
+    "reuters": "reuters",
+    "newsgroups": "newsgroups",
+    "imdb": "imdb",
+    "sentiment140": "sentiment140",
+    "wikipedia_dump": "wikipedia",
+    "gutenberg": "gutenberg",
+}
+"""Formats, and the home in conf/download that jobs.download gets them from."""
+
+
 @dataclass(frozen=True)
 class Format:
     """One native format.
@@ -62,6 +73,19 @@ def _no_side_files(name: str) -> bool:
 def format_of(source: SourceConfig) -> Format:
     module = _MODULES[source.format]
     return Format(source.format, module.wanted, getattr(module, "side", _no_side_files), module.parse)
+
+
+def how_to_get(source: SourceConfig, key: str) -> str:
+    """What to do where a source's path holds nothing, in words."""
+    left_out = f"leave it out of several sources with '~{key}'"
+    if home := HOMES.get(source.format):
+        return f"check the path, get it with python -m jobs.download download.corpora=[{home}], or {left_out}"
+    if source.format == "wikipedia_extracted":
+        return (
+            f"check the path, make it of a dump with wikiextractor (jobs.download has only the dump), or {left_out}: "
+            "where the dump itself is read it is not needed"
+        )
+    return "check the path"
 
 
 assert set(_MODULES) == set(FORMATS)

@@ -16,7 +16,7 @@ from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora import documentation
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import UNREADABLE, Unit, is_archive, list_files, members, open_file, split_lines
-from neuronsig.corpora.formats import Format, format_of
+from neuronsig.corpora.formats import Format, format_of, how_to_get
 from neuronsig.corpora.parquet_file import split_row_groups
 from neuronsig.errors import InputError
 
@@ -36,7 +36,7 @@ def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> tupl
     if source.format == "documentation":
         return documentation.list_documentation(), []
     layout = format_of(source)
-    files = list_files(source.path, key)
+    files = list_files(source.path, key, how_to_get(source, key))
     single = len(files) == 1 and source.path.rstrip("/").endswith(files[0].name)
     if single and files[0].name.lower().endswith(UNREADABLE):
         raise InputError(

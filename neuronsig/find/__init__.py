@@ -2,6 +2,7 @@
 
     query    the pattern as it is typed, read into items
     index    an SQLite file made once from a signatures/ table
+    make     the index of a run, made where it is not there
     search   the neurons of a query, ranked, and their number by layer
     home     which index belongs to a run and model, and where it is kept
 

@@ -20,7 +20,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from neuronsig.errors import ConfigError
-from neuronsig.miners.brackets import Node, brackets, nodes_of
+from neuronsig.miners.brackets import Node, nodes_of
 
 WORD, TAG, VALUE, LABEL = "w:", "p:", "m:", "t:"
 PREFIXES = {"word": WORD, "words": WORD, "pos": TAG, "tag": TAG, "meta": VALUE, "tree": LABEL, "set": ""}
@@ -127,11 +127,6 @@ def _named(item: str, kind: str, tags: Container[str]) -> str:
 def shown(item: str) -> str:
     """An item as it is read: without its class."""
     return item[2:]
-
-
-def same_tree(nodes: Sequence[Node], pattern: str) -> bool:
-    """Whether a row's bracketed subtree is this tree."""
-    return brackets(nodes) == pattern
 
 
 def tree_within(large: Sequence[Node], small: Sequence[Node]) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,16 +85,33 @@ def search(index: Path, text: str, shown_hits: int = 20) -> Answer:
     `shown_hits` = 0 gives all. Raises ConfigError for a malformed pattern, and for a word, tag, value or label to
     which no neuron responds; InputError when the index cannot be read.
     """
+    with _opened(index) as base:
+        base.execute("PRAGMA temp_store = MEMORY")
+        facts = {name: json.loads(value) for name, value in base.execute("SELECT name, value FROM fact")}
+        query = parse(text, frozenset(facts["tags"]))
+        codes = [_item(base, query, item, facts["kept"]) for item in dict.fromkeys(query.items)]
+        _choose(base, query, codes)
+        return _answer(base, query, facts, shown_hits)
+
+
+def metadata_fields(index: Path) -> list[str]:
+    """The metadata fields that tell some neuron from the corpus; InputError when the index cannot be read."""
+    with _opened(index) as base:
+        return _fields(base)
+
+
+@contextmanager
+def _opened(index: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as base:
-            base.execute("PRAGMA temp_store = MEMORY")
-            facts = {name: json.loads(value) for name, value in base.execute("SELECT name, value FROM fact")}
-            query = parse(text, frozenset(facts["tags"]))
-            codes = [_item(base, query, item, facts["kept"]) for item in dict.fromkeys(query.items)]
-            _choose(base, query, codes)
-            return _answer(base, query, facts, shown_hits)
+            yield base
     except sqlite3.DatabaseError as error:
         raise InputError(f"{index} cannot be read ({error}); delete it: the next jobs.find makes it again") from None
+
+
+def _fields(base: sqlite3.Connection) -> list[str]:
+    found = base.execute("SELECT DISTINCT substr(name, 3, instr(name, '=') - 3) FROM item WHERE name GLOB 'm:*'")
+    return sorted(row[0] for row in found)
 
 
 def _item(base: sqlite3.Connection, query: Query, item: str, kept: int | None) -> tuple[int, str, int]:
@@ -111,8 +128,7 @@ def _item(base: sqlite3.Connection, query: Query, item: str, kept: int | None) -
         row[0] for row in base.execute(f"SELECT name FROM item WHERE {where}", (beginning, beginning + "\U0010ffff"))
     ]
     if of == VALUE and not names:
-        fields = base.execute("SELECT DISTINCT substr(name, 3, instr(name, '=') - 3) FROM item WHERE name GLOB 'm:*'")
-        known = ", ".join(sorted(row[0] for row in fields)) or "none"
+        known = ", ".join(_fields(base)) or "none"
         raise ConfigError(
             f"pattern {query.text!r}: no metadata field {name.partition('=')[0]!r} tells any neuron from the corpus; "
             f"fields that do: {known} (word:{name} looks for it as a word; keys of the job are in --help)"

@@ -42,7 +42,7 @@ MORE = {
 THIRD = {"a.txt": "Nothing new is under the sun. Nobody knows why.\n"}
 SETTINGS = [
     "annotator.batch_sentences=2",
-    "collect.shard_sentences=3",
+    "tokenize.shard_sentences=3",
     "collect.k=4",
     "collect.dtype=float32",
     "ray.replica_cpus=1",
@@ -293,7 +293,7 @@ def test_a_run_that_is_only_annotated_gets_the_text_annotated(home, run):
     ("given", "said"),
     [
         (["annotator.min_pieces=4"], r"must be made as annotate was: annotator.min_pieces was 3, now 4"),
-        (["collect.shard_sentences=5"], r"made as tokenize/.* was: shard_sentences was 3, now 5"),
+        (["tokenize.shard_sentences=5"], r"made as tokenize/.* was: shard_sentences was 3, now 5"),
         (["model.max_tokens=7"], r"model=tiny: .* has collected tiny; give jobs\.append the model"),
         (["model.name=other"], r"model=other: .* has collected tiny; give .*or first run python -m jobs\.collect for"),
         (["model.path={home}/other"], r"made as collect/tiny was: weights was"),

@@ -111,6 +111,10 @@ def test_an_interrupted_index_is_not_believed(made: Path, monkeypatch: pytest.Mo
         ([], "no pattern is given"),
         (["model.name=other", "violin"], "mine/other has not been run"),
         (["find.show=-1", "violin"], "find.show=-1"),
+        (["runn=runs/mine", "violin"], "runn=runs/mine is no key of the job"),
+        (["mdel=bert_base", "violin"], "did you mean model=bert_base?"),
+        (["--josn", "violin"], "--josn is no option of the job; did you mean --json?"),
+        (["-LRB-"], "the word '-lrb-' is in no signature"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_two(
@@ -120,6 +124,22 @@ def test_bad_input_is_one_line_and_exit_code_two(
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_a_mistyped_run_is_named_where_there_is_no_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--brief", "runn=runs/mine", "violin"]) == 2
+    assert "did you mean run=runs/mine?" in capsys.readouterr().err
+
+
+def test_a_metadata_field_may_be_spelled_like_a_key(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(made / "signatures" / "minilm")
+    write_signatures(made / "signatures" / "minilm", [("L1/U3", "metadata", ["runs", "2"], 1.0)])
+    change_stage(RunDirectory(made), "mine/minilm", ended="later")
+    assert answer(made, capsys, "runs=2")["hits"][0]["neuron"] == "L1/U3"
+    assert answer(made, capsys, "Runs=2")["neurons"] == 1
 
 
 def test_a_folder_that_is_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

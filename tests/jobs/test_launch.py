@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.launch import launch
+from jobs.launch import for_job, launch
 from neuronsig.config import Config
 from neuronsig.errors import InputError, TooLittleTextError
 
@@ -63,9 +63,20 @@ def test_an_impossible_value_stops_the_job_before_it_starts(capsys: pytest.Captu
     assert "error: collect.k=0" in capsys.readouterr().err
 
 
+def test_a_key_of_a_table_that_is_made_is_refused_to_the_jobs_that_read_it(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        return {}
+
+    assert launch(job, ("collect",), ["tokenize.seed=5"]) == 2
+    assert "tokenize.seed=5: jobs." in (said := capsys.readouterr().err)
+    assert "give it to jobs.tokenize" in said
+    assert launch(job, ("tokenize",), ["tokenize.seed=5"]) == 0
+    assert for_job(["tokenize.seed=5", "run=x"], ("collect",)) == ["run=x"]
+
+
 def test_the_merged_config_can_be_shown_without_running(capsys: pytest.CaptureFixture[str]):
     def job(config: Config) -> dict[str, object]:
         raise AssertionError("must not run")
 
-    assert launch(job, ("collect",), ["--show", "collect.seed=42"]) == 0
-    assert "seed: 42" in capsys.readouterr().out
+    assert launch(job, ("collect",), ["--show", "collect.k=42"]) == 0
+    assert "k: 42" in capsys.readouterr().out

@@ -20,13 +20,14 @@ from neuronsig.config.mining import KINDS
 from neuronsig.errors import MachineError, NeuronsigError, TooLittleTextError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS, check_table, read_table
+from neuronsig_ray import room
 
 K = 25
 WORDS = [
     "corpus=text",
     f"collect.k={K}",
     "collect.dtype=float32",
-    "collect.shard_sentences=60",
+    "tokenize.shard_sentences=60",
     "mining.min_count=2",
     "analysis.epochs=1",
     "spark.master=local[2]",
@@ -210,3 +211,20 @@ def test_what_would_stop_a_later_job_is_said_before_the_first(
 
 def test_a_possible_run_passes_the_check(tmp_path: Path, corpus: Path):
     check(compose([f"run={tmp_path}", "corpus=text", f"corpus.path={corpus}"]))
+
+
+def test_lists_that_this_machine_cannot_hold_are_refused_before_the_corpus_is_annotated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Here 2 GB: thrice 2,304 lists of 50,000 sentences are more, those of a small corpus not."""
+    monkeypatch.setattr(room, "available_memory", lambda: 2 * 10**9)
+    folder = tmp_path / "text"
+    folder.mkdir()
+    (folder / "small.txt").write_text(sentences_of(PARTS["cooking.txt"]))
+    words = [f"run={tmp_path}/run", "corpus=text", f"corpus.path={folder}", "collect.k=50000"]
+    check(compose(words))
+    with (folder / "large.txt").open("w") as file:
+        file.write(sentences_of(PARTS["cooking.txt"]))
+        file.truncate(10**9)
+    with pytest.raises(MachineError, match=r"collect\.k=50000 for 2,304 neurons needs .* 1,907 MiB are free"):
+        check(compose(words))

@@ -18,7 +18,9 @@ def test_bert_base_costs_170_mflop_a_token():
 def test_p1_has_9216_neurons_and_2_billion_tokens_in_629_shards():
     cost = estimate(compose(["preset=paper"]), BERT_BASE, 82_000_000, 25.0)
     assert (cost.neurons, cost.tokens, cost.shards) == (9216, 2.05e9, 629)
-    assert cost.replica_memory == pytest.approx(737e6, rel=0.001)
+    lists = 9216 * 10_000 * 8
+    assert 3 * lists < cost.replica_memory < 8 * lists
+    assert cost.replica_gpu_memory > 1.5 * lists
 
 
 def test_twice_the_replicas_halve_the_hours_of_collection_only():
@@ -35,6 +37,29 @@ def test_every_stage_has_its_hours_and_commits_are_bounded_by_their_thresholds()
     commits = cost.bytes_by_stage["shard commits, until the reduce"]
     expected = committed_keys(10_000, shard_sizes(82_000_000, 131_072), in_flight(8))
     assert commits == 9216 * 8 * expected < 626 * 9216 * 10_000 * 8 / 10
+
+
+def test_a_replica_needs_no_longer_lists_than_there_are_sentences():
+    few, many, more = (
+        estimate(compose(["collect.k=1000000"]), BERT_BASE, sentences, 25.0).replica_memory
+        for sentences in (1_000, 1_000_000, 2_000_000)
+    )
+    assert few < many / 10
+    assert more == pytest.approx(many, rel=0.1)
+
+
+def test_what_the_pipeline_does_after_mining_is_in_the_price():
+    def cost(*words: str):
+        return estimate(compose(list(words)), BERT_BASE, 400_000, 25.0)
+
+    plain = cost()
+    scores = "scores of held-out sentences, until judged"
+    assert plain.bytes_by_stage[scores] == 9216 * 20_000 * 4
+    assert cost("evaluation.max_sentences=1000").bytes_by_stage[scores] == 9216 * 1000 * 4
+    assert cost("mining.holdout=0").hours_by_stage["evaluate"] == 0
+    assert cost("triggers.sentences=40").hours_by_stage["triggers"] > plain.hours_by_stage["triggers"]
+    assert plain.bytes_by_stage["inner nodes of the reduce"] == 0
+    assert cost("tokenize.shard_sentences=10000").bytes_by_stage["inner nodes of the reduce"] > 9216 * 10_000 * 8
 
 
 def test_all_neurons_are_mined_unless_some_are_named():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from neuronsig.collection import topk
+from neuronsig.collection.memory import buffer_bytes
 from neuronsig_ray import selection
 from neuronsig_ray.selection import ShardTopK
 
@@ -73,7 +74,7 @@ def test_rows_are_pruned_so_that_the_buffer_never_grows():
     for start in range(0, 50_000, 1000):  # the worst case: every score beats all before it
         values = torch.arange(start, start + 1000, dtype=torch.float32).repeat(3, 1)
         top.add(values, torch.arange(start, start + 1000))
-    assert top.buffer.numel() * 8 <= ShardTopK.bound(3, 100, 10**6)
+    assert top.buffer.numel() * 8 <= buffer_bytes(3, 100, 10**6)
     assert top.capacity < 3000
     assert topk.unpack(top.result(0, 3))[1][0].tolist() == list(range(49_999, 49_899, -1))
 

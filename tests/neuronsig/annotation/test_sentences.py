@@ -12,7 +12,6 @@ from neuronsig.annotation.sentences import (
     TOO_LONG,
     TOO_SHORT,
     batches,
-    is_tree,
     judge,
     normalize,
     normalize_reference,
@@ -89,15 +88,6 @@ def test_overlong_text_never_reaches_the_tokenizer():
 )
 def test_later_roots_hang_on_the_first(heads, mended):
     assert one_root(heads) == mended
-
-
-@pytest.mark.parametrize(
-    ("heads", "answer"),
-    [([2, 0], True), ([0, 0], False), ([2, 1], False), ([0, 3, 2], False), ([0, 4], False)],
-    ids=["tree", "two roots", "no root", "cycle beside a root", "out of range"],
-)
-def test_a_tree_has_one_root_and_no_cycle(heads, answer):
-    assert is_tree(heads) is answer
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 10])

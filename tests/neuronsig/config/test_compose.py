@@ -29,6 +29,8 @@ def test_a_preset_yields_to_the_command_line():
         ("collect.k=many", "collect.k: Value 'many'"),
         ("collect.kk=3", "unknown key 'collect.kk'; did you mean collect.k?"),
         ("colect=default", "did you mean"),
+        ("collect.shard_sentences=5", "did you mean tokenize.shard_sentences?"),
+        ("tokenize.shard_sentences=0", "tokenize.shard_sentences=0: must be 1 or more sentences"),
         ("collect.signs=[2]", "collect.signs=[2]: must be [1], [-1] or [1,-1]"),
         ("collect.layers=[-1]", "collect.layers=[-1]: must be 0 or more"),
         ("collect.dtype=float16", "must be one of auto, float32, bfloat16"),
@@ -40,8 +42,18 @@ def test_a_preset_yields_to_the_command_line():
         ("mining.kinds=itemset", "mining.kinds=itemset: must be a list, as in mining.kinds=[itemset]"),
         ("mining.layers=3", "mining.layers=3: must be a list, as in mining.layers=[3]"),
         ("model=minilm2", "model=minilm2: no such choice; choose one of bert_base, local, minilm"),
+        ("collect=3", "collect=3: no such choice; choose one of default"),
+        ("corpus=[six,20]", "corpus=[six,20]: no such choice; choose one of csv, documentation"),
+        ("preset=null", "preset=null: no such choice; choose one of demo, paper"),
+        ("=3", "'=3' is not of the form key=value"),
+        ("spark.conf=spark.a=b", "spark.conf=spark.a=b: must be a list, as in spark.conf=[spark.a=b]"),
+        ("spark.conf=['spark.a=b'", """quote the word and what is in the list: "spark.conf=['...','...']\""""),
         ("model=local", "model.name: a value is missing"),
         ("corpus=text", "set corpus.path=..."),
+        ("corpus.path=mine", "corpus.path=mine: the corpus chosen (documentation) does not read it; give it with"),
+        ("corpus.path=mine", "or set corpus.sources.documentation.path=..."),
+        ("corpus.text_column=body", "give it with corpus=csv or corpus=jsonl or corpus=parquet, or set"),
+        ("corpus.metadata_columns=[author]", "corpus.metadata_columns=['author']: the corpus chosen (documentation)"),
         ("corpus.sources.documentation.format=word", "must be one of documentation, reuters"),
         ("spark.driver_memory=lots", "must be a number with k, m or g"),
         ("run=", "run='': must be a path"),
@@ -66,6 +78,18 @@ def test_an_impossible_value_is_named_in_one_line(word: str, said: str):
     assert "\n" not in message
 
 
+@pytest.mark.parametrize("words", [["corpus=reuters", "corpus.path=mine"], ["corpus=text", "corpus.id_column=id"]])
+def test_a_corpus_key_that_no_source_reads_is_refused(words: list[str]):
+    with pytest.raises(ConfigError, match=r"does not read it; give it with corpus=csv or corpus=jsonl"):
+        compose([*words, "corpus.path=mine"])
+
+
+def test_a_corpus_key_may_be_given_where_a_source_reads_it():
+    words = ["corpus.path=reviews.csv", "corpus.text_column=body", "corpus.metadata_columns=[author,stars]"]
+    source = compose(["corpus=csv", *words]).corpus.sources["csv"]
+    assert (source.path, source.text_column, source.metadata_columns) == ("reviews.csv", "body", ["author", "stars"])
+
+
 def test_the_shown_config_has_the_chosen_values_and_only_the_asked_sections():
     shown = to_yaml(compose(["collect.k=123"]), ["collect"])
     assert "k: 123" in shown
@@ -81,6 +105,11 @@ def test_every_key_has_a_meaning():
 @pytest.mark.parametrize("value", ["local[2]", "a path (with) it's blanks", "back\\slash[1", "ends[in\\"])
 def test_a_value_needs_no_quotes_for_hydras_grammar(value: str):
     assert compose([f"spark.master={value}"]).spark.master == value
+
+
+@pytest.mark.parametrize("given", ["[spark.a=b, spark.c=local[2]]", "['spark.a=b','spark.c=local[2]']"])
+def test_texts_of_a_list_need_no_quotes_for_hydras_grammar(given: str):
+    assert compose([f"spark.conf={given}"]).spark.conf == ["spark.a=b", "spark.c=local[2]"]
 
 
 @pytest.mark.parametrize("value", ["1e3", "1.10", "a,b", "007", "true", "null", "${data}/run", "'quoted, by hand'"])

@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.config import CorpusConfig, SourceConfig
+from neuronsig.config.compose import compose
 from neuronsig.corpora import check_sources
+from neuronsig.corpora.formats import HOMES
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import InputError
 from tests.neuronsig.corpora.reading import write, write_tar
@@ -29,6 +31,24 @@ def refused(said: str, format: str, path: Path | str, **settings: object) -> Non
 
 def test_a_path_that_is_missing_is_named(tmp_path: Path) -> None:
     refused(r"path=.*nowhere does not exist; check the path", "text", tmp_path / "nowhere")
+
+
+def test_a_corpus_with_a_home_is_told_where_to_get_it(tmp_path: Path) -> None:
+    remedy = r"jobs\.download download\.corpora=\[wikipedia\], or leave it out .* '~corpus\.sources\.mine'"
+    refused(rf"nowhere does not exist; check the path, get it with python -m {remedy}", "wikipedia_dump", "nowhere")
+    refused(r"nowhere does not exist; check the path$", "csv", "nowhere")
+    assert set(HOMES.values()) <= set(compose().download.homes)
+
+
+def test_a_corpus_without_a_home_is_not_said_to_be_downloaded(tmp_path: Path) -> None:
+    said = r"wikiextractor \(jobs\.download has only the dump\), or leave it out .* '~corpus\.sources\.mine'"
+    refused(rf"is an empty folder; .*{said}", "wikipedia_extracted", tmp_path)
+
+
+def test_a_source_of_six_can_be_left_out() -> None:
+    left = compose(["corpus=six", "~corpus.sources.wikipedia_extracted"]).corpus.sources
+    assert len(left) == 6
+    assert "wikipedia_extracted" not in left
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
