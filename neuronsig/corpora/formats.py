@@ -82,8 +82,8 @@ def how_to_get(source: SourceConfig, key: str) -> str:
         return f"check the path, get it with python -m jobs.download download.corpora=[{home}], or {left_out}"
     if source.format == "wikipedia_extracted":
         return (
-            f"check the path, make it of a dump with wikiextractor (jobs.download has only the dump), or {left_out}: "
-            "where the dump itself is read it is not needed"
+            f"check the path, make it of a dump with wikiextractor (jobs.download has only the dump, which "
+            f"corpus=wikipedia reads as it is), or {left_out}"
         )
     return "check the path"
 

@@ -48,7 +48,9 @@ def test_tokens_are_those_of_the_models_own_tokenizer(tmp_path: Path):
 
 @pytest.mark.realdata
 def test_the_six_corpora_are_told_from_their_files(data_folder: Path, tmp_path: Path):
-    sentences, _, _ = corpus_size(compose(["corpus=six", f"data={data_folder}", f"run={tmp_path}/none"]))
+    extracted = {"format": "wikipedia_extracted", "path": f"{data_folder}/wikipedia/extracted", "domain": "wikipedia"}
+    further = [f"corpus.sources.extracted.{key}={value}" for key, value in extracted.items()]
+    sentences, _, _ = corpus_size(compose(["corpus=six", *further, f"data={data_folder}", f"run={tmp_path}/none"]))
     assert sentences == pytest.approx(401_241, rel=0.1)
 
 
