@@ -31,10 +31,10 @@ def buffer_bytes(rows: int, k: int, most: int) -> int:
     return rows * capacity * 8 + rows * columns * 40 + ROWS_CUT_AT_ONCE * capacity * 24
 
 
-def sorting_bytes(rows: int, k: int, most: int) -> int:
-    """What one thread takes to sort the lists of some rows."""
+def sorting_bytes(rows: int, k: int, most: int, at_once: int = ROWS_SORTED_AT_ONCE) -> int:
+    """What one thread takes for a while to sort the lists of `at_once` of the rows."""
     _, capacity = buffer_shape(rows, k, most)
-    return ROWS_SORTED_AT_ONCE * (capacity + 2 * min(k, most)) * 8
+    return at_once * (capacity + 2 * min(k, most)) * 8
 
 
 def thresholds_bytes(rows: int) -> int:

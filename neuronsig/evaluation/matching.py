@@ -16,6 +16,7 @@ from neuronsig.evaluation.text import Codes, Items
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.found import grow
 from neuronsig.miners.sequences import FAR
+from neuronsig.miners.siblings import children_fit
 from neuronsig.miners.trees import Forest
 
 MAX_NODES = 62
@@ -214,8 +215,7 @@ def find_subtrees(word, tag, first_child, last_child, trees, codes, parent, boun
     """(pattern, sentence) of every subtree that a sentence's tree holds, sentence by sentence.
 
     fits[v] has a bit for each node of the pattern whose whole branch fits at the tree's node v. Children come after
-    their parents in both, so both are gone through from the end. Siblings of the pattern take the first of the tree's
-    siblings that fits and comes after the one before: none leaves more room for those that follow.
+    their parents in both, so both are gone through from the end.
     """
     widest = 0
     for s in range(len(trees) - 1):
@@ -250,18 +250,7 @@ def find_subtrees(word, tag, first_child, last_child, trees, codes, parent, boun
                         for q in range(hi - 1, lo - 1, -1):
                             if codes[q] != word[v] and codes[q] != tag[v]:
                                 continue
-                            fit = True
-                            c = first_child[v]
-                            for r in range(q + 1, hi):
-                                if parent[r] != q - lo:
-                                    continue
-                                while c < last_child[v] and not (fits[c - start] >> (r - lo)) & 1:
-                                    c += 1
-                                if c == last_child[v]:
-                                    fit = False
-                                    break
-                                c += 1
-                            if fit:
+                            if children_fit(fits, start, first_child, last_child, v, parent, lo, hi, q):
                                 fits[v - start] |= np.int64(1) << (q - lo)
                         if fits[v - start] & 1:
                             held = True

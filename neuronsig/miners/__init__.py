@@ -9,6 +9,7 @@
     brackets    trees as text
     found       what a miner returns: the patterns, their supports, and the support that was applied
     reference   the definitions, slow: what the tests compare with
+    siblings    children of a tree's node held against those of a pattern's
     compiled    the compiler of the inner loops
 
 What of a sentence the five kinds of patterns are made of is `neuronsig.mining.kinds`.

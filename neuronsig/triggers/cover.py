@@ -29,6 +29,7 @@ from neuronsig.evaluation.text import Codes, Text
 from neuronsig.miners.brackets import nodes_of
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.sequences import FAR
+from neuronsig.miners.siblings import children_fit
 
 SEQUENCE, SET, TREE = 0, 1, 2
 
@@ -187,18 +188,7 @@ def find_cover(  # type: ignore[no-untyped-def]
                     for q in range(hi - 1, lo - 1, -1):
                         if codes[q] != words[token] and codes[q] != tags[token]:
                             continue
-                        fit = True
-                        c = first_child[v]
-                        for r in range(q + 1, hi):
-                            if parents[r] != q - lo:
-                                continue
-                            while c < last_child[v] and not (fits[c - base] >> (r - lo)) & 1:
-                                c += 1
-                            if c == last_child[v]:
-                                fit = False
-                                break
-                            c += 1
-                        if fit:
+                        if children_fit(fits, base, first_child, last_child, v, parents, lo, hi, q):
                             fits[v - base] |= np.int64(1) << (q - lo)
                     if fits[v - base] & 1:
                         played[v - base] = 1
