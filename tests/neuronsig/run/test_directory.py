@@ -60,6 +60,29 @@ def test_overwrite_deletes_the_outputs_of_the_other_plan(run: RunDirectory):
         assert not out.exists()
 
 
+def test_what_is_refused_before_a_stage_begins_leaves_the_finished_one(run: RunDirectory):
+    out = run.root / "table"
+    with run.stage("a", {"k": 1}, [out], {}):
+        out.mkdir()
+    before = run.record_file.read_bytes()
+    with pytest.raises(MachineError), run.stage("a", {"k": 2}, [out], {}, overwrite=True, checks=True):
+        raise MachineError
+    assert out.is_dir()
+    assert run.record_file.read_bytes() == before
+    with pytest.raises(ZeroDivisionError), run.stage("a", {"k": 2}, [out], {}, overwrite=True, checks=True) as stage:
+        stage.counts["rows"] = 1 / len([stage.begin()][1:])
+    assert not out.exists()
+    assert json.loads(run.record_file.read_text())["stages"]["a"]["status"] == "interrupted"
+
+
+def test_what_is_refused_before_the_first_stage_begins_leaves_no_plan_that_another_would_contradict(run: RunDirectory):
+    with pytest.raises(MachineError), run.stage("a", {"k": 2}, [], {}, checks=True):
+        raise MachineError
+    with run.stage("a", {"k": 1}, [], {}, checks=True) as stage:
+        stage.begin()
+    assert run.fingerprint("a", "test")
+
+
 def test_an_input_that_was_never_made_names_the_job_to_run(run: RunDirectory):
     with run.stage("collect/minilm", {}, [], {}):
         pass
