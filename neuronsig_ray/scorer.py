@@ -229,6 +229,7 @@ def memory_bound(job: Job) -> MemoryBound:
     # A shard's lists are made while those before it are written; and what sorting and writing a group copies.
     held = SHARDS_AT_ONCE * lists + 4 * largest * min(job.k, most) * 8
     text = SHARDS_AT_ONCE * (longest * 4 + most * 24)
-    host = held + text + SharedThresholds.bound(job)
+    sorting = (job.threads or 1) * ShardTopK.sorting_bound(job.rows, job.k, most, _ROWS_SORTED_AT_ONCE)
+    host = held + text + sorting + SharedThresholds.bound(job)
     device = ShardTopK.bound(job.rows, job.k, most)
     return MemoryBound(host + device, 0) if job.device == "cpu" else MemoryBound(host, device)

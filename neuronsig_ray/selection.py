@@ -43,6 +43,12 @@ class ShardTopK:
         columns, capacity = _shape(rows, k, most_sentences)
         return rows * capacity * 8 + rows * columns * 40 + _ROWS_AT_ONCE * capacity * 24
 
+    @staticmethod
+    def sorting_bound(rows: int, k: int, most_sentences: int, at_once: int) -> int:
+        """Bytes of the host that one `result` over `at_once` of the rows takes for a while, on a CPU."""
+        _, capacity = _shape(rows, k, most_sentences)
+        return at_once * (capacity + 2 * min(k, most_sentences)) * 8
+
     def start(self, floor: npt.NDArray[np.float32] | None) -> None:
         """Begin a shard; `floor` (rows,) are scores that K sentences already committed reach, -inf where unknown."""
         self.buffer.fill_(_EMPTY)
