@@ -14,7 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -247,8 +247,10 @@ class RunDirectory:
             try:
                 yield stage
             except BaseException:
-                if begun:
-                    self._end(stage, common, "interrupted", earlier + time.monotonic() - begun[0])
+                # What ended the block is what the user must know of, a full disk perhaps, which takes no record either.
+                with suppress(MachineError):
+                    if begun:
+                        self._end(stage, common, "interrupted", earlier + time.monotonic() - begun[0])
                 raise
             self._end(stage, common, "complete", earlier + time.monotonic() - begun[0])
 
@@ -316,6 +318,11 @@ class RunDirectory:
         except HeldError as held:
             raise MachineError(
                 f"{self.record_file}: {held} has been writing it for {RECORD_WAIT:.0f} s; end that process"
+            ) from None
+        except OSError as error:
+            raise MachineError(
+                f"{self.record_file} cannot be written ({reason(error)}); mend that and run the same command again: "
+                "what is committed stays"
             ) from None
 
 
