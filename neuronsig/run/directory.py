@@ -262,7 +262,7 @@ class RunDirectory:
         if entry is None or entry["fingerprint"] == fingerprint or growth.follows(plan, entry):
             return entry
         if not overwrite and growth.without_additions(entry["plan"]) == plan:
-            raise PlanMismatchError(self._appended_to(name, entry))
+            raise PlanMismatchError(f"run={self.root}: {growth.refusal(name, entry)}")
         if not overwrite:
             raise PlanMismatchError(
                 f"run={self.root} already holds {name} made with another plan: "
@@ -270,25 +270,6 @@ class RunDirectory:
                 "choose another run=..., or overwrite=true to make it again"
             )
         return None
-
-    def _appended_to(self, name: str, entry: Mapping[str, Any]) -> str:
-        times = growth.times(entry["plan"])
-        if entry["status"] != "complete" or entry["plan"].get("inputs"):
-            state = "is not whole" if entry["status"] == "complete" else "is not finished"
-            if entry["status"] == "complete" and name.startswith("collect/"):
-                # A list that is lost is lost with the earlier one, which it was made from.
-                return (
-                    f"run={self.root}: text was appended to {name} {times}, and it {state}; run python -m jobs.collect "
-                    "with overwrite=true to make it in one piece"
-                )
-            return (
-                f"run={self.root}: text was appended to {name} {times}, and it {state}; run the same jobs.append "
-                f"again, or python -m jobs.{name.split('/')[0]} with overwrite=true to make it in one piece"
-            )
-        return (
-            f"run={self.root}: text was appended to {name} {times} since it was made from this corpus; go on with "
-            "the jobs that read it, choose another run=..., or overwrite=true to make it again without that text"
-        )
 
     def _end(self, stage: Stage, common: Mapping[str, Any], status: str, seconds: float) -> None:
         stage.seconds = round(seconds, 2)

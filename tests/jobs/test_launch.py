@@ -1,3 +1,6 @@
+import errno
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +44,20 @@ def test_an_error_the_user_can_mend_is_one_line_and_exit_code_2(capsys: pytest.C
 
     assert launch(job, ("collect",), []) == 2
     assert capsys.readouterr().err == "error: corpus.path=x does not exist; set corpus.path\n"
+
+
+def test_a_disk_that_is_full_is_one_line_too_and_another_fault_of_a_file_is_a_defect(
+    capsys: pytest.CaptureFixture[str],
+):
+    def job(config: Config) -> dict[str, object]:
+        raise OSError(number, os.strerror(number))
+
+    number = errno.ENOSPC
+    assert launch(job, ("collect",), ["--brief"]) == 2
+    assert re.fullmatch(r"error: No space left on device; free some space and run .*\n", capsys.readouterr().err)
+    number = errno.EISDIR
+    with pytest.raises(IsADirectoryError):
+        launch(job, ("collect",), ["--brief"])
 
 
 def test_an_impossible_value_stops_the_job_before_it_starts(capsys: pytest.CaptureFixture[str]):
