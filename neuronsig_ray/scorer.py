@@ -232,4 +232,5 @@ def memory_bound(job: Job) -> MemoryBound:
     sorting = (job.threads or 1) * ShardTopK.sorting_bound(job.rows, job.k, most, _ROWS_SORTED_AT_ONCE)
     host = held + text + sorting + SharedThresholds.bound(job)
     device = ShardTopK.bound(job.rows, job.k, most)
-    return MemoryBound(host + device, 0) if job.device == "cpu" else MemoryBound(host, device)
+    # A GPU sorts into values and indices.
+    return MemoryBound(host + device, 0) if job.device == "cpu" else MemoryBound(host, device + sorting)
