@@ -1,4 +1,28 @@
-"""Whatever dies, is torn, is full or is done twice, a collection ends in the bytes of an undisturbed one."""
+"""Whatever dies, is torn, is full or is done twice, a collection ends in the bytes of an undisturbed one.
+
+What each fault's test was seen to miss when it was taken out:
+
+    fault                                  protection taken out                          what failed
+    a replica killed, three moments        Ray Data's restarts (max_restarts=0)          all three
+    a shard committed twice                unique names of files                         the second file
+    a full disk under a replica            OSError told as a row, then: temporary file   the one line; no *.tmp
+                                           deleted
+    torn and corrupt files                 size and checksum of a commit                 the table
+    thresholds of another content          the ladder's checksum                         the table
+    a driver killed while it scores        a stage is done only when its record and      the second run did nothing
+                                           outputs say so
+    a write that fails, nine places        data before marker; rename when whole         lists, updates, nodes, groups
+                                           commits of shard, node, group, updates        what was there was made again
+                                           found again, each by itself
+    an inner node torn or flipped          size and checksum of a commit                 torn, flipped
+    an inner node whose marker is torn     JSON that is broken is no commit              torn marker
+    an inner node of another plan          the plan's fingerprint in the marker          of another plan
+    a driver that dies in the reduce       the level in an inner node's name             the table
+    run.json on a full disk                OSError as one line; the first error stays    start and end; interrupted
+                                           (tests/neuronsig/run/test_directory.py)
+
+A lost node rests on Ray's restarts as a killed replica does.
+"""
 
 from __future__ import annotations
 
