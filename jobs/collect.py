@@ -38,7 +38,7 @@ from neuronsig_ray.convergence import write_convergence
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model import DeviceClass
 from neuronsig_ray.prepare import check_vocabulary, groups_of, machine_of, make_job, make_plan, require_room
-from neuronsig_ray.reduce import base_ladder, final_marker, node_count
+from neuronsig_ray.reduce import base_ladder, final_marker, node_count, require_base
 from neuronsig_ray.session import Pool, address_of, ray_session, replica_pool, resources
 from neuronsig_ray.stopping import EarlyStop, Stopped, left_out, only_first, stop_rule
 from neuronsig_ray.thresholds import write_base
@@ -73,15 +73,17 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
             plan = stage_growth(run, f"collect/{name}", source, plan, {"shards_before": seen})
         outputs = [topk, *list_files_of(topk, groups)]
         settings = stage_config(config, SECTIONS)
-        with run.stage(f"collect/{name}", plan, outputs, settings, config.overwrite) as stage:
+        with run.stage(f"collect/{name}", plan, outputs, settings, config.overwrite, checks=True) as stage:
             if not stage.done:
                 device = machine.device
                 job = make_job(config, run, shards, stage.fingerprint, folder, weights, device, groups, pool.cpus)
                 if additions(stage.plan):
                     job = job.adding(earlier(stage.plan)[-1], additions(stage.plan)[-1]["shards_before"])
+                require_base(job, topk)
                 bound = require_room(config, run, job, pool, machine, folder)
-                stage.counts["memory bound of a replica, MiB"] = (bound.host + bound.device) >> 20
                 session.enter_context(ray_session(config.ray))
+                stage.begin()
+                stage.counts["memory bound of a replica, MiB"] = (bound.host + bound.device) >> 20
                 _collect(config, run, shards, stage, job, pool)
     if appending:
         return {"sentences scored": 0 if stage.done else job.sentences, "rows": stage.counts["rows"]}

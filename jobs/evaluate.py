@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES, check_table, read
 from neuronsig_ray.collect import score_shards
 from neuronsig_ray.evaluate import Evaluation, held_out_table, judge_blocks, scored_text
 from neuronsig_ray.heldout import HeldOutJob, HeldOutReplica, blocks_of
-from neuronsig_ray.session import ray_session, resources
+from neuronsig_ray.job import Job
+from neuronsig_ray.session import Pool, ray_session, resources
 
 SECTIONS = ("model", "evaluation", "ray")
 SENTENCES_AT_LEAST = 100
@@ -59,11 +61,17 @@ def run(config: Config) -> Summary:
     plan = {"inputs": found.inputs, "evaluation": as_plan(config.evaluation), "kinds": "weighed by halves"}
     folder = run.evaluation(name)
     # Nothing is lost by making it again, so another plan is no reason to refuse.
-    with run.stage(f"evaluate/{name}", plan, [folder], stage_config(config, SECTIONS), overwrite=True) as stage:
+    stage_of = (f"evaluate/{name}", plan, [folder], stage_config(config, SECTIONS))
+    with ExitStack() as session, run.stage(*stage_of, overwrite=True, checks=True) as stage:
         if not stage.done:
             check_table(run.signatures(name), SIGNATURES)
             check_table(run.profiles(name), PROFILES)
-            _evaluate(config, subject, stage, mining, share, fraction)
+            run.require_space(4 * subject.job.rows * round(share * subject.job.sentences))
+            session.enter_context(ray_session(config.ray))
+            # Ranks are asked for, not bits.
+            here = on_any_device(config, subject)
+            stage.begin()
+            _evaluate(config, subject, here, stage, mining, share, fraction)
     return {**stage.counts, "table": str(folder)}
 
 
@@ -110,33 +118,38 @@ def require_positives(least: int, held_out: float) -> None:
 
 
 def _evaluate(
-    config: Config, subject: Subject, stage: Stage, mining: Mapping[str, Any], share: float, fraction: float
+    config: Config,
+    subject: Subject,
+    here: tuple[Job, Pool],
+    stage: Stage,
+    mining: Mapping[str, Any],
+    share: float,
+    fraction: float,
 ) -> None:
     run, name = subject.run, config.model.name
     work = run.work("evaluate", name)
     # Scores are those of the collection: other signatures of the same neurons are judged on them again.
     scored = f"{stage.plan['inputs'][f'collect/{name}']} {share!r}"
-    with ray_session(config.ray):
-        job = _score(config, subject, work, scored, share)
-        with task("reading held-out sentences", None, "files") as bar:
-            table = held_out_table(run.sentences, share, bar.advance)
-        shards = [committed(job.marker(shard.index), job.fingerprint) for shard in job.shards]
-        files = tuple(absolute(location(job.commits) / shard["file"]) for shard in shards if shard)
-        text = scored_text(table, files)
-        evaluation = Evaluation(
-            signatures=absolute(run.signatures(name)),
-            profiles=absolute(run.profiles(name)),
-            scores=files,
-            evaluation=absolute(run.evaluation(name)),
-            markers=absolute(work / "judged"),
-            fingerprint=stage.fingerprint,
-            mining=mining,
-            positives=max(config.evaluation.least_positives, round(fraction * len(text))),
-            seed=config.evaluation.seed,
-        )
-        blocks = blocks_of(job)
-        with task("judging signatures", job.rows, "neurons") as bar:
-            judge_blocks(evaluation, blocks, text, resources(config.ray).cpus, bar.advance)
+    job = _score(*here, work, scored, share)
+    with task("reading held-out sentences", None, "files") as bar:
+        table = held_out_table(run.sentences, share, bar.advance)
+    shards = [committed(job.marker(shard.index), job.fingerprint) for shard in job.shards]
+    files = tuple(absolute(location(job.commits) / shard["file"]) for shard in shards if shard)
+    text = scored_text(table, files)
+    evaluation = Evaluation(
+        signatures=absolute(run.signatures(name)),
+        profiles=absolute(run.profiles(name)),
+        scores=files,
+        evaluation=absolute(run.evaluation(name)),
+        markers=absolute(work / "judged"),
+        fingerprint=stage.fingerprint,
+        mining=mining,
+        positives=max(config.evaluation.least_positives, round(fraction * len(text))),
+        seed=config.evaluation.seed,
+    )
+    blocks = blocks_of(job)
+    with task("judging signatures", job.rows, "neurons") as bar:
+        judge_blocks(evaluation, blocks, text, resources(config.ray).cpus, bar.advance)
     markers = [marker for marker in all_committed(map(evaluation.marker, blocks), stage.fingerprint) if marker]
     sweep(run.evaluation(name), [marker["file"].split("/")[-1] for marker in markers])
     found = read_table(run.evaluation(name), EVALUATION)
@@ -150,13 +163,10 @@ def _evaluate(
     remove(work)
 
 
-def _score(config: Config, subject: Subject, work: Path, fingerprint: str, share: float) -> HeldOutJob:
+def _score(here: Job, pool: Pool, work: Path, fingerprint: str, share: float) -> HeldOutJob:
     """Score the held-out sentences of the shards that are not scored yet."""
-    # Ranks are asked for, not bits.
-    here, pool = on_any_device(config, subject)
     job = HeldOutJob.of(here, share, absolute(work / "scores"), fingerprint)
     expected = round(share * job.sentences)
-    subject.run.require_space(4 * job.rows * expected)
     pending = [s.index for s in job.shards if committed(job.marker(s.index), fingerprint) is None]
     done = 0
     with task("scoring held-out sentences", expected, "sentences") as bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import sys
 import textwrap
 import time
@@ -54,6 +55,15 @@ def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequ
     except NeuronsigError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(  # noqa: T201
+            f"error: {place}{error.strerror}; free some space and run the same command again: what is committed stays",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on from here", file=sys.stderr)  # noqa: T201
         return 130

@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,16 @@ def run(config: Config) -> Summary:
     plan = {"inputs": inputs, "stability": as_plan(config.stability)}
     file = run.analysis(name, STABILITY_FILE)
     # Nothing is lost by making it again, so another plan is no reason to refuse.
-    with run.stage(f"stability/{name}", plan, [file], stage_config(config, SECTIONS), overwrite=True) as stage:
+    stage_of = (f"stability/{name}", plan, [file], stage_config(config, SECTIONS))
+    with ExitStack() as session, run.stage(*stage_of, overwrite=True, checks=True) as stage:
         if not stage.done:
             check_table(run.sentences, SENTENCES)
             check_table(run.topk(name), TOPK)
             mining = mining_of((run.stage_record(f"mine/{name}") or {})["plan"].get("mining", {}))
-            _measure(config, run, stage, mining, fingerprint_of(plan))
+            lists = long_lists(config, run, mining)
+            session.enter_context(ray_session(config.ray))
+            stage.begin()
+            _measure(config, run, stage, mining, lists, fingerprint_of(plan))
     return {**stage.counts, "table": absolute(file)}
 
 
@@ -70,19 +75,27 @@ def mining_of(plan: dict[str, Any]) -> MiningConfig:
     return MiningConfig(**{key: value for key, value in plan.items() if key in names})
 
 
-def _measure(config: Config, run: RunDirectory, stage: Stage, mining: MiningConfig, plan: str) -> None:
-    name, rules = config.model.name, config.stability
-    lists, neurons = read_lists(run, name, rules, mining)
-    shortest = min(len(half) for pair in lists.halves for half in pair)
-    if shortest < SHORTEST:
+def long_lists(config: Config, run: RunDirectory, mining: MiningConfig) -> tuple[Lists, int]:
+    """What `read_lists` gives. Raises InputError when a half has too few sentences."""
+    name = config.model.name
+    lists, neurons = read_lists(run, name, config.stability, mining)
+    if (shortest := lists.shortest) < SHORTEST:
         raise InputError(
             f"topk/{name} in run={run.root}: a neuron's list has {shortest} sentences in one half of the corpus, at "
             f"least {SHORTEST} are needed; collect longer lists (collect.k=...)"
         )
-    sizes = usable_sizes(rules.k, shortest)
+    return lists, neurons
+
+
+def _measure(
+    config: Config, run: RunDirectory, stage: Stage, mining: MiningConfig, read: tuple[Lists, int], plan: str
+) -> None:
+    name, rules = config.model.name, config.stability
+    lists, neurons = read
+    sizes = usable_sizes(rules.k, lists.shortest)
     settings = Settings(tuple(sizes), rules, mining, neurons)
     folder = run.work("stability", name, plan)
-    with ray_session(config.ray), task("signatures of both halves", len(lists.neurons), "neurons") as t:
+    with task("signatures of both halves", len(lists.neurons), "neurons") as t:
         parts = measure(table_files(run.sentences), lists, settings, folder, t.advance)
     table = pa.concat_tables([read_parquet(part) for part in parts])
     rows = table.to_pandas()

@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,9 @@ from neuronsig.storage import absolute, location, remove
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES, check_table, read_table
 from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig_ray.heldout import blocks_of
+from neuronsig_ray.job import Job
 from neuronsig_ray.listed import chunks_of, listed_table, tokenized
-from neuronsig_ray.session import ray_session, resources
+from neuronsig_ray.session import Pool, ray_session, resources
 from neuronsig_ray.token_activations import chunk_marker, read_chunks
 from neuronsig_ray.triggers import Plan, forward, locate_blocks
 
@@ -50,11 +52,16 @@ def run(config: Config) -> Summary:
     plan = {"inputs": found.inputs, "triggers": as_plan(config.triggers), "detectors": list(KINDS)}
     outputs = [run.triggers(name), run.detectors(name)]
     # Nothing is lost by making it again, so another plan is no reason to refuse.
-    with run.stage(f"triggers/{name}", plan, outputs, stage_config(config, SECTIONS), overwrite=True) as stage:
+    stage_of = (f"triggers/{name}", plan, outputs, stage_config(config, SECTIONS))
+    with ExitStack() as session, run.stage(*stage_of, overwrite=True, checks=True) as stage:
         if not stage.done:
             check_table(run.signatures(name), SIGNATURES)
             check_table(run.profiles(name), PROFILES)
-            _make(config, found.subject, stage, found.mining)
+            session.enter_context(ray_session(config.ray))
+            # Triggers are asked for, not bits.
+            here = on_any_device(config, found.subject)
+            stage.begin()
+            _make(config, found.subject, *here, stage, found.mining)
     show_table(
         "What the strongest tokens are",
         ("layer", *KINDS, "covered", "any word"),
@@ -63,7 +70,7 @@ def run(config: Config) -> Summary:
     return {**stage.counts, "tables": ", ".join(map(str, outputs))}
 
 
-def _make(config: Config, subject: Subject, stage: Stage, mining: Mapping[str, Any]) -> None:
+def _make(config: Config, subject: Subject, job: Job, pool: Pool, stage: Stage, mining: Mapping[str, Any]) -> None:
     run, name = subject.run, config.model.name
     work = run.work("triggers", name)
     with task("reading lists", 1, "tables") as bar:
@@ -72,34 +79,31 @@ def _make(config: Config, subject: Subject, stage: Stage, mining: Mapping[str, A
     row_of = {subject.job.neuron(row): row for row in range(subject.job.rows)}
     rows = np.concatenate([np.full(len(ids), row_of[neuron]) for neuron, ids in lists.items()])
     sentence_ids = np.concatenate(list(lists.values()))
-    with ray_session(config.ray):
-        # Triggers are asked for, not bits.
-        job, pool = on_any_device(config, subject)
-        with task("reading listed sentences", None, "files") as bar:
-            table = listed_table(run.sentences, np.unique(sentence_ids), bar.advance)
-        with task("tokenizing", table.num_rows, "sentences") as bar:
-            listed = tokenized(table, subject.tokenizer, job)
-            bar.advance(table.num_rows)
-        folder, chunks = absolute(work / "tokens"), chunks_of(listed, rows, sentence_ids)
-        with task("forwarding", table.num_rows, "sentences") as bar:
-            forward(job, pool, folder, stage.fingerprint, chunks, bar.advance)
-        markers = [committed(chunk_marker(folder, chunk.index), stage.fingerprint) for chunk in chunks]
-        found, sums, tokens = read_chunks([location(folder) / marker["file"] for marker in markers if marker])
-        means = sums / max(tokens, 1)  # (units,)
-        baselines = np.concatenate([sign * means for sign in job.signs]).astype(np.float32)  # (rows,)
-        made = Plan(
-            signatures=absolute(run.signatures(name)),
-            profiles=absolute(run.profiles(name)),
-            triggers=absolute(run.triggers(name)),
-            detectors=absolute(run.detectors(name)),
-            markers=absolute(work / "located"),
-            fingerprint=stage.fingerprint,
-            mining=mining,
-            rules=config.triggers,
-        )
-        blocks = blocks_of(job)
-        with task("locating triggers", job.rows, "neurons") as bar:
-            locate_blocks(made, blocks, listed, found, lists, baselines, resources(config.ray).cpus, bar.advance)
+    with task("reading listed sentences", None, "files") as bar:
+        table = listed_table(run.sentences, np.unique(sentence_ids), bar.advance)
+    with task("tokenizing", table.num_rows, "sentences") as bar:
+        listed = tokenized(table, subject.tokenizer, job)
+        bar.advance(table.num_rows)
+    folder, chunks = absolute(work / "tokens"), chunks_of(listed, rows, sentence_ids)
+    with task("forwarding", table.num_rows, "sentences") as bar:
+        forward(job, pool, folder, stage.fingerprint, chunks, bar.advance)
+    markers = [committed(chunk_marker(folder, chunk.index), stage.fingerprint) for chunk in chunks]
+    found, sums, tokens = read_chunks([location(folder) / marker["file"] for marker in markers if marker])
+    means = sums / max(tokens, 1)  # (units,)
+    baselines = np.concatenate([sign * means for sign in job.signs]).astype(np.float32)  # (rows,)
+    made = Plan(
+        signatures=absolute(run.signatures(name)),
+        profiles=absolute(run.profiles(name)),
+        triggers=absolute(run.triggers(name)),
+        detectors=absolute(run.detectors(name)),
+        markers=absolute(work / "located"),
+        fingerprint=stage.fingerprint,
+        mining=mining,
+        rules=config.triggers,
+    )
+    blocks = blocks_of(job)
+    with task("locating triggers", job.rows, "neurons") as bar:
+        locate_blocks(made, blocks, listed, found, lists, baselines, resources(config.ray).cpus, bar.advance)
     for folder_of, kind in ((run.triggers(name), "triggers"), (run.detectors(name), "detectors")):
         valid = all_committed([made.marker(block, kind) for block in blocks], stage.fingerprint)
         sweep(folder_of, [marker["file"].split("/")[-1] for marker in valid if marker])

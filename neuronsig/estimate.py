@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuronsig.collection.memory import buffer_bytes, forward_bytes, list_bytes, replica_bytes
+from neuronsig.collection.memory import device_bytes, forward_bytes, list_bytes, replica_bytes
 from neuronsig.collection.shards import BATCH_TOKENS, SHORTEST, committed_keys, in_flight, node_keys, shard_sizes
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError
@@ -198,7 +198,8 @@ def replica_memory(
     lists = list_bytes(rows, widest, collect.k, most, round(most * tokens_per_sentence), threads)
     pooled = (len(collect.signs) + 1) * (rows // len(collect.signs)) * -(-tokens // SHORTEST)
     batch = forward_bytes(tokens, longest, shape.width, max(shape.width, shape.feed_forward), pooled)
-    return replica_bytes(lists, buffer_bytes(rows, collect.k, most), shape.weight_bytes, batch, hardware.gpu)
+    device = device_bytes(rows, collect.k, most, threads, hardware.gpu)
+    return replica_bytes(lists, device, shape.weight_bytes, batch, hardware.gpu)
 
 
 def neurons_mined(mining: MiningConfig, in_layer: int, signs: int, neurons: int) -> int:

@@ -268,6 +268,13 @@ def free_space(folder: Path) -> int | None:
     return shutil.disk_usage(folder).free if is_local(folder) else None
 
 
+def size_below(path: Path) -> int:
+    """Bytes of a local file, or of the files below a local folder; 0 where there is none, and of a store's."""
+    if not is_local(path):
+        return 0
+    return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+
+
 def size_and_tag(path: Path) -> tuple[int, str | None]:
     """A file's size, and the store's own checksum or version tag of it; None where it has none.
 

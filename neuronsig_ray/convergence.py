@@ -17,14 +17,13 @@ import pyarrow.parquet as pq
 import ray
 
 from neuronsig.collection.convergence import CONVERGENCE, TOP, ShardUpdates, add_shard, table
-from neuronsig.collection.topk import dense
 from neuronsig.figures.convergence import convergence_figure
 from neuronsig.figures.style import save
 from neuronsig.run.commits import Marker, commit, committed, unique_name
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import absolute, join, location, parquet_file, read_parquet, written
 from neuronsig_ray.job import Job
-from neuronsig_ray.reduce import base_group, run_tasks
+from neuronsig_ray.reduce import base_group, read_keys, run_tasks, task_bound
 
 _UPDATES = pa.schema([("shard", pa.int32()), ("new_entries", pa.int64()), ("changed_lists", pa.int64())])
 # The key of the files' metadata under which the fingerprint of the stage collect/<model> stands.
@@ -47,7 +46,7 @@ def write_convergence(
     files = [(shard.index, absolute(location(job.commits) / markers[shard.index]["file"])) for shard in shards]
     folder, top = absolute(run.topk(model)), min(top, job.k)
     calls = [(_group, (job, files, folder, position, top)) for position in range(len(job.groups))]
-    found: list[list[ShardUpdates]] = run_tasks(calls, on_group)
+    found: list[list[ShardUpdates]] = run_tasks(calls, on_group, task_bound(job))
     groups = [
         (group.name, group.units * len(job.signs), updates) for group, updates in zip(job.groups, found, strict=True)
     ]
@@ -72,8 +71,7 @@ def count_group(job: Job, files: Sequence[tuple[int, str]], folder: str, positio
             lists = np.ascontiguousarray(base_group(job, location(folder), position)[:, :top])
         updates = []
         for index, file in files:
-            held = parquet_file(location(file)).read_row_group(position)["keys"].combine_chunks()
-            lists, new = add_shard(lists, dense(held.values.to_numpy(), held.offsets.to_numpy()), top)
+            lists, new = add_shard(lists, read_keys(file, position), top)
             updates.append(ShardUpdates(index, int(new.sum()), int((new > 0).sum())))
 
         def write(path: Path) -> dict[str, Any]:

@@ -27,8 +27,9 @@ from neuronsig.storage import absolute
 from neuronsig_ray.attention import attention_in_use
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model import DeviceClass, device_class
+from neuronsig_ray.reduce import task_bound
 from neuronsig_ray.scorer import MemoryBound, memory_bound
-from neuronsig_ray.session import Pool, address_of, available_memory
+from neuronsig_ray.session import Pool, available_memory, most_on_a_node
 from neuronsig_ray.sites import activation_bound, attention_kernel, groups_in, skeleton
 from neuronsig_ray.stopping import in_plan
 
@@ -180,17 +181,34 @@ def require_room(
     committed = committed_keys(job.k, [shard.sentences for shard in job.shards], in_flight(pool.most))
     nodes = node_keys(job.k, committed, len(job.shards), config.collect.reduce_fan_in)
     ladders = 64 * 4 * len(job.shards)
-    run.require_space(int(job.rows * (8 * (job.kept + committed + nodes) + ladders)))
-    bound = replica_bound(job, folder)
-    together = 1 if address_of(config.ray) else pool.most
+    name = config.model.name
+    # Commits of an earlier attempt are used or deleted, and so is its table, unless this one is made from it.
+    there = [run.shards(name)] if job.base else [run.shards(name), run.topk(name)]
+    run.require_space(int(job.rows * (8 * (job.kept + committed + nodes) + ladders)), there)
+    bound, together = replica_bound(job, folder), most_on_a_node(config.ray, pool)
     for needed, free, what in (
-        (bound.host * together, machine.host_bytes, "memory"),
-        (bound.device, machine.device_bytes, "GPU memory"),
+        (bound.host * together, machine.host_bytes, f"memory for {together} replica{'s' if together > 1 else ''}"),
+        (bound.device, machine.device_bytes, "GPU memory for a replica"),
+        (task_bound(job), machine.host_bytes, "memory for a task of the reduce"),
     ):
         if needed > free:
             raise MachineError(
-                f"collect.k={job.k} for {job.rows:,} neurons needs up to {needed / 2**20:,.0f} MiB of {what} for "
-                f"{together} replica{'s' if together > 1 else ''}, {free / 2**20:,.0f} MiB are free; set a smaller "
-                "collect.k or collect.batch_tokens, fewer collect.layers, or ray.replicas=1"
+                f"collect.k={job.k} for {job.rows:,} neurons needs up to {needed / 2**20:,.0f} MiB of {what}, "
+                f"{free / 2**20:,.0f} MiB are free; {_remedy(config, run, job, pool, together)}"
             )
     return bound
+
+
+def _remedy(config: Config, run: RunDirectory, job: Job, pool: Pool, together: int) -> str:
+    """What may be set otherwise: in a collection that was begun, only what is not in its plan."""
+    smaller = "a smaller collect.k or collect.batch_tokens, or fewer collect.layers"
+    fewer = ""
+    if together > 1:
+        # With other threads the plan would be another one.
+        most = " ray.max_replicas=1" if config.ray.max_replicas > 1 else ""
+        fewer = f"ray.replicas=1 ray.replica_cpus={pool.cpus}{most}"
+    if job.base:
+        return f"set {fewer}" if fewer else "append on a machine with more memory"
+    begun = (run.stage_record(f"collect/{config.model.name}") or {}).get("fingerprint") == job.fingerprint
+    smaller += " with overwrite=true" if begun else ""
+    return f"set {smaller}" + (f", or {fewer}" if fewer else "")

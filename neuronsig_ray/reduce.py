@@ -24,11 +24,16 @@ from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage import absolute, join, location, parquet_file
 from neuronsig.tables import TOPK
 from neuronsig_ray.job import Group, Job
+from neuronsig_ray.memory import PROCESS
 from neuronsig_ray.scorer import keys_table, keys_writer
+from neuronsig_ray.session import largest_memory
 from neuronsig_ray.thresholds import in_job_order
 
 # A row group of the final table holds whole neurons, about this many rows, so that reading one neuron reads little.
 _GROUP_ROWS = 1 << 17
+# Lists of a whole group that a task holds at most, with what reading, merging and writing them copies. Measured, of 6
+# and of 14 files: 9 for a group of the table, 12 for an inner node.
+_LISTS_OF_A_TASK = 12
 # Lists of a neuron that are held before they are merged: one sort of several costs less than one for each.
 _LISTS_HELD = 4
 
@@ -51,6 +56,7 @@ def tree_reduce(
         markers = run_tasks(
             [(_inner, (job, group, str(work), f"fan{fan_in}-level{level}-{i:05d}")) for i, group in enumerate(groups)],
             on_node,
+            task_bound(job),
         )
         nodes = [str(work / marker["file"]) for marker in markers]
     return run_tasks(
@@ -59,6 +65,7 @@ def tree_reduce(
             for position in range(len(job.groups))
         ],
         on_node,
+        task_bound(job),
     )
 
 
@@ -71,6 +78,12 @@ def node_count(shards: int, groups: int, fan_in: int) -> int:
     return count
 
 
+def task_bound(job: Job) -> int:
+    """Bytes of host memory that the process of one node of the tree, or of one group's convergence, takes at most."""
+    rows = len(job.signs) * max(group.units for group in job.groups)
+    return PROCESS + _LISTS_OF_A_TASK * rows * job.kept * 8
+
+
 def final_marker(folder: Path, group: Group) -> Path:
     return folder / "_commits" / f"{group.name}.json"
 
@@ -79,11 +92,27 @@ def merged_group(job: Job, files: Sequence[str], position: int) -> Keys:
     """Top-K of one group over shard or node files: (rows of the group, at most k), sorted descending."""
     parts = [np.zeros((len(job.signs) * job.groups[position].units, 0), np.uint64)]
     for file in files:
-        lists = parquet_file(location(file)).read_row_group(position)["keys"].combine_chunks()
-        parts.append(dense(lists.values.to_numpy(), lists.offsets.to_numpy()))
+        parts.append(read_keys(file, position))
+        # Arrow keeps what it has freed, as much as the lists again.
+        pa.default_memory_pool().release_unused()
         if sum(part.shape[1] for part in parts) > _LISTS_HELD * job.k:
             parts = [union(parts, job.k)]
     return union(parts, job.k)
+
+
+def read_keys(file: str, position: int) -> Keys:
+    """One group's lists of a shard or node file: (rows, longest list), rows ending in EMPTY."""
+    column = parquet_file(location(file)).read_row_group(position, ["keys"], use_threads=False)["keys"]
+    lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return dense(lists.values.to_numpy(), lists.offsets.to_numpy())
+
+
+def require_base(job: Job, folder: Path) -> None:
+    """Raise InputError unless every group has the lists that `job` adds to, or those that it makes of them."""
+    for group in job.groups if job.base else ():
+        marker = final_marker(folder, group)
+        if committed(marker, job.fingerprint) is None and committed(marker, job.base) is None:
+            raise InputError(_lost(folder, group))
 
 
 def base_group(job: Job, folder: Path, position: int) -> Keys:
@@ -94,10 +123,7 @@ def base_group(job: Job, folder: Path, position: int) -> Keys:
     group = job.groups[position]
     marker = committed(final_marker(folder, group), job.base)
     if marker is None:
-        raise InputError(
-            f"{folder}: the lists of {group.name} are not those of the finished run any more; "
-            "run python -m jobs.collect with overwrite=true"
-        )
+        raise InputError(_lost(folder, group))
     table = parquet_file(join(final_marker(folder, group).parent, marker["file"])).read(["score", "sentence_id"])
     n = min(job.k, job.base_sentences)
     scores = table["score"].to_numpy().reshape(-1, n)
@@ -105,6 +131,13 @@ def base_group(job: Job, folder: Path, position: int) -> Keys:
     keys = np.stack([pack(row, ids) for row, ids in zip(scores, sentence_ids, strict=True)])  # (units * signs, n)
     order = np.argsort(_table_order(job, group))
     return keys[order]
+
+
+def _lost(folder: Path, group: Group) -> str:
+    return (
+        f"{folder}: the lists of {group.name} are not those of the finished run any more; "
+        "run python -m jobs.collect with overwrite=true"
+    )
 
 
 # Ids in the order of scores are random: packed to the bits they need they are small, and nothing compresses them.
@@ -208,9 +241,14 @@ _inner = ray.remote(num_cpus=1)(write_inner)
 _final = ray.remote(num_cpus=1)(write_final)
 
 
-def run_tasks(calls: list[tuple[Any, tuple[Any, ...]]], on_node: Callable[[], None]) -> list[Any]:
-    """Run (task, arguments) and return what they return, in order; a failure is one plain error."""
-    references = [task.remote(*arguments) for task, arguments in calls]
+def run_tasks(calls: list[tuple[Any, tuple[Any, ...]]], on_node: Callable[[], None], memory: int) -> list[Any]:
+    """Run (task, arguments) and return what they return, in order; a failure is one plain error.
+
+    A node runs as many at once as it has cores, and times `memory` bytes.
+    """
+    # More than any node has would wait for ever.
+    reserved = min(memory, largest_memory())
+    references = [task.options(memory=reserved or None).remote(*arguments) for task, arguments in calls]
     waiting = list(references)
     while waiting:
         ready, waiting = ray.wait(waiting, num_returns=1)

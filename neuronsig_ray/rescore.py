@@ -59,9 +59,11 @@ class PlainScorer:
     def _load(self) -> None:
         from transformers import AutoModel
 
+        from neuronsig_ray.sites import trunk
+
         torch.set_num_threads(self.job.threads or 1)
         model = AutoModel.from_pretrained(self.job.model, dtype=torch.float32, attn_implementation="eager")
-        self.model = (model.get_encoder() if model.config.is_encoder_decoder else model).eval()
+        self.model = trunk(model).eval()
 
     @torch.no_grad()
     def activations(self, input_ids: Tensor) -> list[Tensor]:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from neuronsig.collection.ladder import rungs
-from neuronsig.collection.memory import ROWS_SORTED_AT_ONCE, buffer_bytes, list_bytes
+from neuronsig.collection.memory import ROWS_SORTED_AT_ONCE, device_bytes, list_bytes
 from neuronsig.collection.shards import Shard, rectangles
 from neuronsig.collection.topk import Keys, ragged
 from neuronsig.errors import InputError
@@ -232,5 +232,6 @@ def memory_bound(job: Job) -> MemoryBound:
     longest = max(shard.tokens for shard in job.shards)
     widest = len(job.signs) * max(group.units for group in job.groups)
     host = list_bytes(job.rows, widest, job.k, most, longest, job.threads)
-    device = buffer_bytes(job.rows, job.k, most)
-    return MemoryBound(host + device, 0) if job.device == "cpu" else MemoryBound(host, device)
+    gpu = job.device != "cpu"
+    device = device_bytes(job.rows, job.k, most, job.threads, gpu)
+    return MemoryBound(host, device) if gpu else MemoryBound(host + device, 0)

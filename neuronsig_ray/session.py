@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +122,27 @@ def replica_pool(config: RayConfig, found: Resources, shards: int) -> Pool:
         str(found.cpus),
     )
     return Pool(max(1, min(replicas, shards)), each, gpus, min(config.max_replicas, shards))
+
+
+def most_on_a_node(config: RayConfig, pool: Pool) -> int:
+    """How many replicas of a pool share the memory of one node, at most."""
+    if ray.is_initialized():
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return fitting(pool, [(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in alive])
+    found = resources(config)
+    return fitting(pool, [(found.cpus, found.gpus)])
+
+
+def fitting(pool: Pool, nodes: Sequence[tuple[int, int]]) -> int:
+    """How many replicas of a pool the roomiest of some nodes, (CPUs, GPUs), holds."""
+    held = [min(cpus // pool.cpus, gpus // pool.gpus if pool.gpus else pool.most) for cpus, gpus in nodes]
+    return max(1, min(pool.most, max(held, default=1)))
+
+
+def largest_memory() -> int:
+    """Bytes that Ray lends the tasks of one node, of that which has most."""
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return max((int(has.get("memory", 0)) for has in alive if has.get("CPU", 0) >= 1), default=0)
 
 
 def local_cpus() -> int:

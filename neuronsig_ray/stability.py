@@ -71,6 +71,11 @@ class Lists:
     neurons: list[Neuron]
     halves: list[tuple[Codes, Codes]]
 
+    @property
+    def shortest(self) -> int:
+        """Sentences of the shortest half."""
+        return min(len(half) for pair in self.halves for half in pair)
+
 
 @dataclass(frozen=True)
 class Settings:

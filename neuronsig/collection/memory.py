@@ -37,6 +37,11 @@ def sorting_bytes(rows: int, k: int, most: int, at_once: int = ROWS_SORTED_AT_ON
     return at_once * (capacity + 2 * min(k, most)) * 8
 
 
+def device_bytes(rows: int, k: int, most: int, threads: int, gpu: bool) -> int:
+    """The device's part of the top-K: the running one, and what `threads` take on a GPU to sort its lists."""
+    return buffer_bytes(rows, k, most) + (max(1, threads) * sorting_bytes(rows, k, most) if gpu else 0)
+
+
 def thresholds_bytes(rows: int) -> int:
     """The ladder with its copies while it grows, one shard's scores, and floors."""
     return rows * (6 * 256 * 12 + 64 * 4 + FLOORS_KEPT * 4)

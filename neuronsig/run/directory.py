@@ -13,8 +13,8 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from neuronsig.errors import InputError, MachineError, PlanMismatchError
 from neuronsig.run import growth
 from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.run.plan import fingerprint_of, library_versions, plan_difference
-from neuronsig.storage import atomic_write, free_space, is_local, location, read_bytes, reason, remove
+from neuronsig.storage import atomic_write, free_space, is_local, location, read_bytes, reason, remove, size_below
 
 MINIMUM_SPACE = 64 * 2**20
 """Bytes that must be free before any stage starts; stages that can tell how much they write ask for that."""
@@ -35,7 +35,10 @@ RECORD_WAIT = 180.0
 
 @dataclass
 class Stage:
-    """One job's output in a run directory; `done` says that an earlier run finished it under the same plan."""
+    """One job's output in a run directory; `done` says that an earlier run finished it under the same plan.
+
+    `begin` ends the checks of a stage that was entered with `checks=True`.
+    """
 
     name: str
     plan: dict[str, Any]
@@ -43,6 +46,7 @@ class Stage:
     done: bool
     counts: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    begin: Callable[[], None] = lambda: None
 
 
 class RunDirectory:
@@ -84,9 +88,14 @@ class RunDirectory:
             )
         return run
 
-    def require_space(self, needed: int) -> None:
-        """Raise MachineError when the disk has fewer than `needed` bytes free; a store has no such bound."""
+    def require_space(self, needed: int, in_place_of: Sequence[Path] = ()) -> None:
+        """Raise MachineError when the disk has fewer than `needed` bytes free; a store has no such bound.
+
+        What is there `in_place_of` the needed bytes counts as free: it is deleted before they are written, or used.
+        """
         free = free_space(self.root)
+        if free is not None:
+            free += sum(map(size_below, in_place_of))
         if free is not None and free < needed:
             raise MachineError(
                 f"run={self.root}: {free / 2**20:,.0f} MiB free on its disk, {needed / 2**20:,.0f} MiB needed; "
@@ -192,14 +201,17 @@ class RunDirectory:
         outputs: Sequence[Path],
         config: Mapping[str, Any],
         overwrite: bool = False,
+        checks: bool = False,
     ) -> Iterator[Stage]:
         """Enter one job's stage: compare plans, record the start, and record the end when the block succeeds.
 
         `outputs` are the paths that hold the stage's results; `plan["inputs"]` names the stages it reads and their
         fingerprints. The block must return at once when `stage.done`. Raises PlanMismatchError, naming the first
         differences, when the directory holds another plan and `overwrite` is false; with `overwrite` the outputs
-        are deleted first. A plan of `growth.grown` may follow the finished one: nothing is deleted then. Raises
-        MachineError when the directory cannot be written, or another process makes the same stage.
+        are deleted first. A plan of `growth.grown` may follow the finished one: nothing is deleted then. With
+        `checks` nothing is deleted or recorded before the block calls `stage.begin()`: what it refuses until then
+        leaves the directory as it was, with a finished table of another plan still in it. Raises MachineError when
+        the directory cannot be written, or another process makes the same stage.
         """
         plan = json.loads(json.dumps(plan, default=str))
         fingerprint = fingerprint_of(plan)
@@ -210,9 +222,6 @@ class RunDirectory:
             return
         entry = self._same_plan(name, plan, fingerprint, overwrite)
         with self.alone(name):
-            if entry is None:
-                for path in outputs if self.stage_record(name) else ():
-                    remove(path)
             stage = Stage(name, dict(plan), fingerprint, False)
             if entry is not None and growth.additions(plan):
                 stage.counts = dict(entry["counts"])
@@ -221,16 +230,29 @@ class RunDirectory:
             goes_on = entry is not None and (grows or entry["status"] != "complete")
             earlier = float(entry["seconds"]) if entry is not None and goes_on else 0.0
             common = {"plan": plan, "fingerprint": fingerprint, "config": dict(config), "versions": library_versions()}
-            self._write(
-                name, {**common, "status": "running", "started": _now(), "seconds": earlier, "counts": stage.counts}
-            )
-            clock = time.monotonic()
+            begun: list[float] = []
+
+            def begin() -> None:
+                if entry is None:
+                    for path in outputs if self.stage_record(name) else ():
+                        remove(path)
+                start = {"status": "running", "started": _now(), "seconds": earlier, "counts": stage.counts}
+                self._write(name, {**common, **start})
+                begun.append(time.monotonic())
+
+            if checks:
+                stage.begin = begin
+            else:
+                begin()
             try:
                 yield stage
             except BaseException:
-                self._end(stage, common, "interrupted", earlier + time.monotonic() - clock)
+                # What ended the block is what the user must know of, a full disk perhaps, which takes no record either.
+                with suppress(MachineError):
+                    if begun:
+                        self._end(stage, common, "interrupted", earlier + time.monotonic() - begun[0])
                 raise
-            self._end(stage, common, "complete", earlier + time.monotonic() - clock)
+            self._end(stage, common, "complete", earlier + time.monotonic() - begun[0])
 
     def _same_plan(
         self, name: str, plan: Mapping[str, Any], fingerprint: str, overwrite: bool
@@ -240,7 +262,7 @@ class RunDirectory:
         if entry is None or entry["fingerprint"] == fingerprint or growth.follows(plan, entry):
             return entry
         if not overwrite and growth.without_additions(entry["plan"]) == plan:
-            raise PlanMismatchError(self._appended_to(name, entry))
+            raise PlanMismatchError(f"run={self.root}: {growth.refusal(name, entry)}")
         if not overwrite:
             raise PlanMismatchError(
                 f"run={self.root} already holds {name} made with another plan: "
@@ -248,19 +270,6 @@ class RunDirectory:
                 "choose another run=..., or overwrite=true to make it again"
             )
         return None
-
-    def _appended_to(self, name: str, entry: Mapping[str, Any]) -> str:
-        times = growth.times(entry["plan"])
-        if entry["status"] != "complete" or entry["plan"].get("inputs"):
-            state = "is not whole" if entry["status"] == "complete" else "is not finished"
-            return (
-                f"run={self.root}: text was appended to {name} {times}, and it {state}; run the same jobs.append "
-                f"again, or python -m jobs.{name.split('/')[0]} with overwrite=true to make it in one piece"
-            )
-        return (
-            f"run={self.root}: text was appended to {name} {times} since it was made from this corpus; go on with "
-            "the jobs that read it, choose another run=..., or overwrite=true to make it again without that text"
-        )
 
     def _end(self, stage: Stage, common: Mapping[str, Any], status: str, seconds: float) -> None:
         stage.seconds = round(seconds, 2)
@@ -290,6 +299,11 @@ class RunDirectory:
         except HeldError as held:
             raise MachineError(
                 f"{self.record_file}: {held} has been writing it for {RECORD_WAIT:.0f} s; end that process"
+            ) from None
+        except OSError as error:
+            raise MachineError(
+                f"{self.record_file} cannot be written ({reason(error)}); mend that and run the same command again: "
+                "what is committed stays"
             ) from None
 
 

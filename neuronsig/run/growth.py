@@ -58,3 +58,20 @@ def same_output(plan: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
     That is so when it was made from the same inputs: what was appended is in their fingerprints.
     """
     return bool(plan.get("inputs")) and without_additions(entry["plan"]) == plan
+
+
+def refusal(name: str, entry: Mapping[str, Any]) -> str:
+    """Why the stage's own job does not make it again without what was appended to it, and what may be run."""
+    appended = f"text was appended to {name} {times(entry['plan'])}"
+    complete = entry["status"] == "complete"
+    whole = f"python -m jobs.{name.split('/')[0]} with overwrite=true to make it in one piece"
+    if complete and name.startswith("collect/"):
+        # A list that is lost is lost with the earlier one, which it was made from.
+        return f"{appended}, and it is not whole; run {whole}"
+    if not complete or entry["plan"].get("inputs"):
+        state = "is not whole" if complete else "is not finished"
+        return f"{appended}, and it {state}; run the same jobs.append again, or {whole}"
+    return (
+        f"{appended} since it was made from this corpus; go on with the jobs that read it, choose another run=..., or "
+        "overwrite=true to make it again without that text"
+    )

@@ -262,6 +262,21 @@ def test_the_jobs_run_again_say_that_the_run_was_appended_to(appended, home):
         assert summary["text was appended by jobs.append"] == "once"
 
 
+def test_lists_that_are_lost_after_text_was_appended_are_made_in_one_piece(appended, home, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    shutil.copytree(appended[0], run)
+    next((run / "topk" / "tiny").glob("hidden-L01-*.parquet")).unlink()
+    before = contents(run)
+    monkeypatch.setattr(collect, "_collect", lambda *_: pytest.fail("something was scored"))
+    with pytest.raises(PlanMismatchError, match=r"is not whole; run python -m jobs\.collect with overwrite=true"):
+        collect.run(compose(words(home, run, "first")))
+    with pytest.raises(
+        InputError, match=r"lists of hidden-L01 are not .*run python -m jobs\.collect with overwrite=true"
+    ):
+        append.run(compose(words(home, run, "more")))
+    assert contents(run) == before
+
+
 @pytest.mark.slow
 def test_another_model_of_the_run_is_named_until_it_is_extended_too(first, home, run, scratch, tmp_path):
     other = ["model.name=other", f"model.path={home / 'other'}"]

@@ -59,14 +59,16 @@ def refused(kind: type[NeuronsigError], run: Path, model: Path, *words: str) -> 
     with pytest.raises(kind) as caught:
         collect.run(settings(run, model, *words))
     assert not (run / "topk").exists()
+    assert RunDirectory(run).stage_record("collect/tiny") is None
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def test_the_table_equals_brute_force_and_a_second_run_does_nothing(run, model):
+def test_the_table_equals_brute_force_and_a_second_run_does_nothing(run, model, monkeypatch):
     config = settings(run, model, "collect.signs=[1,-1]")
     first = collect.run(config)
     assert (first["sentences"], first["shards"], first["rows"]) == (90, 3, 2 * 2 * UNITS * 7)
+    assert 0 < first["peak memory of a replica, MiB"] <= first["memory bound of a replica, MiB"]
     directory = RunDirectory(run)
     shards = ShardPlan.read(next((run / "tokenized").iterdir()))
     device = device_class(False, "float32", 1)
@@ -83,6 +85,14 @@ def test_the_table_equals_brute_force_and_a_second_run_does_nothing(run, model):
     for word, named in (("collect.k=8", "k was 7, now 8"), ("collect.special_tokens=false", "pooling was mean, now")):
         with pytest.raises(PlanMismatchError, match=named):
             collect.run(settings(run, model, "collect.signs=[1,-1]", word))
+
+    # Nor is it lost to a larger one that is refused.
+    monkeypatch.setattr(collect, "machine_of", lambda config, pool: Machine(device, host_bytes=1000, device_bytes=0))
+    with pytest.raises(MachineError, match="MiB are free"):
+        collect.run(settings(run, model, "collect.signs=[1,-1]", "collect.k=8", "overwrite=true"))
+    monkeypatch.undo()
+    assert collect.run(config)["rows"] == first["rows"]
+    assert {path: path.stat().st_mtime_ns for path in directory.topk("tiny").rglob("*")} == stamps
 
 
 def test_a_run_killed_while_its_commits_are_deleted_is_finished_and_nothing_is_scored_again(run, model, monkeypatch):

@@ -18,7 +18,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 from jobs import evaluate
 from jobs.subject import mined
 from neuronsig.config.compose import compose
-from neuronsig.errors import ConfigError, InputError, TooLittleTextError
+from neuronsig.errors import ConfigError, InputError, MachineError, TooLittleTextError
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
@@ -61,6 +61,10 @@ def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(r
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
     assert evaluate.run(settings(run, model)) == summary
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")} == before
+    # Another evaluation that is refused leaves this one.
+    with pytest.raises(MachineError, match=r"ray\.gpus=1"):
+        evaluate.run(settings(run, model, "evaluation.seed=3", "ray.gpus='1'"))
+    assert evaluate.run(settings(run, model)) == summary
 
 
 @pytest.mark.slow

@@ -1,3 +1,6 @@
+import errno
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +52,20 @@ def test_too_little_text_to_judge_has_an_exit_code_of_its_own(capsys: pytest.Cap
 
     assert launch(job, ("collect",), []) == 3
     assert capsys.readouterr().err.startswith("error: 6 sentences are left")
+
+
+def test_a_disk_that_is_full_is_one_line_too_and_another_fault_of_a_file_is_a_defect(
+    capsys: pytest.CaptureFixture[str],
+):
+    def job(config: Config) -> dict[str, object]:
+        raise OSError(number, os.strerror(number))
+
+    number = errno.ENOSPC
+    assert launch(job, ("collect",), ["--brief"]) == 2
+    assert re.fullmatch(r"error: No space left on device; free some space and run .*\n", capsys.readouterr().err)
+    number = errno.EISDIR
+    with pytest.raises(IsADirectoryError):
+        launch(job, ("collect",), ["--brief"])
 
 
 def test_an_impossible_value_stops_the_job_before_it_starts(capsys: pytest.CaptureFixture[str]):

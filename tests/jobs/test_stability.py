@@ -121,7 +121,9 @@ def test_bad_input_is_one_line(
 
 
 def test_lists_too_short_for_halves_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command(new_run(tmp_path / "run", k=30)) == 2
+    short = new_run(tmp_path / "run", k=30)
+    assert command(short) == 2
+    assert short.run.stage_record(f"stability/{MODEL}") is None
     assert "at least 20 are needed; collect longer lists" in capsys.readouterr().err
 
 

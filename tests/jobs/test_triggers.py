@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModel
 
 from jobs import triggers
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, MachineError
 from neuronsig.neuron import Neuron
 from neuronsig.tables import DETECTORS, SENTENCES, TOPK, TRIGGERS, read_table
 from tests.jobs.judged_run import UNIT, N, make_run, settings
@@ -45,6 +45,10 @@ def test_the_planted_unit_is_a_detector_of_its_word_that_its_signature_holds(run
     assert {(row["kind"], *row["pattern"], row["offset"]) for row in rows} == {("words", "cat", 0)}
     assert detectors[Neuron("hidden", 2, UNIT, -1)]["word"] != "cat"
     assert "hidden L1" in capsys.readouterr().out
+    # Other triggers that are refused leave these.
+    with pytest.raises(MachineError, match=r"ray\.gpus=1"):
+        triggers.run(settings(run, model, "ray.gpus='1'"))
+    assert triggers.run(settings(run, model, f"triggers.sentences={TOP}")) == summary
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
-"""Replicas that fail once, at a named point; a flag file remembers that it has happened."""
+"""Replicas and writes that fail once, at a named point; a replica's flag file remembers that it has happened."""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -91,3 +95,31 @@ class Slow(Replica):
     def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
         time.sleep(0.25)
         return super().commit(index, scored)
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+@contextmanager
+def failing_write(pattern: str, dies: bool) -> Iterator[None]:
+    """The first file of this process whose path matches is not written: the disk is full, or the process `dies`.
+
+    One that dies leaves half of the temporary file; what is whole and renamed stays.
+    """
+    replace, failed = os.replace, []
+
+    def fail(source: Path | str, target: Path | str) -> None:
+        if failed or not re.search(pattern, str(target)):
+            replace(source, target)
+            return
+        failed.append(target)
+        if dies:
+            half = Path(source).read_bytes()
+            Path(f"{source}-half.tmp").write_bytes(half[: len(half) // 2])
+            raise Died
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with mock.patch.object(os, "replace", fail):
+        yield
+    assert failed, f"no {pattern} was written"

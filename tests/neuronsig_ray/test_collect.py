@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -100,6 +101,25 @@ def test_an_error_in_a_replica_reaches_the_user_as_one_line(local_ray, tiny_mode
     with pytest.raises(InputError, match=r"shard-00000\.parquet is not the file that plan\.json names") as caught:
         run_on_ray(job, tmp_path / "topk")
     assert "\n" not in str(caught.value)
+
+
+def test_what_ray_s_metrics_count_is_what_was_committed_once(tiny_model, tmp_path):
+    job = make_job(tmp_path, tiny_model(), random_inputs(100), 25, 10)
+    told: Counter[str] = Counter()
+    replica = Replica(job, told.update)
+    rows = [replica.shard(index) for index in (*range(4), 2)]
+    survivors = sum(row["survivors"] for row in rows[:4])
+    assert told == {"sentences": 100, "tokens": sum(shard.tokens for shard in job.shards), "survivors": survivors}
+
+
+def test_ray_s_metrics_have_the_names_and_the_model_that_dashboards_ask_for(local_ray):
+    metrics = collect.Metrics("minilm")
+    made = [*metrics.counters.values(), metrics.rate]
+    names = ["neuronsig_sentences", "neuronsig_tokens", "neuronsig_survivors", "neuronsig_tokens_per_second"]
+    assert [metric.info["name"] for metric in made] == names
+    assert all(metric.info["default_tags"] == {"model": "minilm"} for metric in made)
+    # A counter refuses 0, which a shard without survivors has.
+    metrics({"sentences": 3, "tokens": 30, "survivors": 0})
 
 
 def test_rescoring_a_shard_gives_the_same_bits(tiny_model, tmp_path):

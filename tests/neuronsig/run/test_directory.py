@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from pathlib import Path
@@ -58,6 +59,64 @@ def test_overwrite_deletes_the_outputs_of_the_other_plan(run: RunDirectory):
     with run.stage("a", {"k": 2}, [out], {}, overwrite=True) as stage:
         assert not stage.done
         assert not out.exists()
+
+
+def test_what_is_refused_before_a_stage_begins_leaves_the_finished_one(run: RunDirectory):
+    out = run.root / "table"
+    with run.stage("a", {"k": 1}, [out], {}):
+        out.mkdir()
+    before = run.record_file.read_bytes()
+    with pytest.raises(MachineError), run.stage("a", {"k": 2}, [out], {}, overwrite=True, checks=True):
+        raise MachineError
+    assert out.is_dir()
+    assert run.record_file.read_bytes() == before
+    with pytest.raises(ZeroDivisionError), run.stage("a", {"k": 2}, [out], {}, overwrite=True, checks=True) as stage:
+        stage.counts["rows"] = 1 / len([stage.begin()][1:])
+    assert not out.exists()
+    assert json.loads(run.record_file.read_text())["stages"]["a"]["status"] == "interrupted"
+
+
+def test_what_is_refused_before_the_first_stage_begins_leaves_no_plan_that_another_would_contradict(run: RunDirectory):
+    with pytest.raises(MachineError), run.stage("a", {"k": 2}, [], {}, checks=True):
+        raise MachineError
+    with run.stage("a", {"k": 1}, [], {}, checks=True) as stage:
+        stage.begin()
+    assert run.fingerprint("a", "test")
+
+
+@pytest.mark.parametrize("moment", ["start", "end", "end of an interrupted one"])
+def test_a_disk_that_is_full_when_the_record_is_written_is_one_clear_line(run: RunDirectory, monkeypatch, moment: str):
+    with run.stage("before", {}, [], {}):
+        pass
+    before = run.record_file.read_bytes()
+    written = []
+
+    def replace(source, target):
+        written.append(target)
+        if moment == "start" or len(written) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        rename(source, target)
+
+    def work() -> None:
+        with run.stage("a", {"k": 1}, [], {}):
+            if moment == "end of an interrupted one":
+                raise InputError("what went wrong at first")
+
+    rename = os.replace
+    monkeypatch.setattr(os, "replace", replace)
+    said = (
+        "went wrong at first" if "interrupted" in moment else r"run\.json cannot be written .*No space left on device"
+    )
+    with pytest.raises((InputError, MachineError), match=said) as caught:
+        work()
+    monkeypatch.undo()
+    assert "\n" not in str(caught.value)
+    assert sorted(path.name for path in run.root.iterdir() if not path.name.endswith(".lock")) == ["run.json"]
+    assert (run.record_file.read_bytes() == before) == (moment == "start")
+    work_again = [run.stage("a", {"k": 1}, [], {}), run.stage("a", {"k": 1}, [], {})]
+    for attempt, done in zip(work_again, (False, True), strict=True):
+        with attempt as stage:
+            assert stage.done == done
 
 
 def test_an_input_that_was_never_made_names_the_job_to_run(run: RunDirectory):

@@ -7,7 +7,7 @@ import pytest
 
 from neuronsig.errors import InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.growth import additions, earlier, grown
+from neuronsig.run.growth import additions, earlier, grown, without_additions
 
 
 @pytest.fixture
@@ -135,3 +135,17 @@ def test_a_job_run_again_after_the_addition_finds_its_output_made_from_its_input
         pass
     with run.stage("tokenize/t", plan, [table(run, "tokenize/t")], {}, overwrite=True) as stage:
         assert not stage.done
+
+
+def test_a_table_that_lost_lists_after_an_append_is_only_made_in_one_piece(run: RunDirectory):
+    append(run, "annotate", {"corpus": "b"})
+    append(run, "tokenize/t", {}, "annotate")
+    append(run, "collect/m", {}, "tokenize/t")
+    table(run, "collect/m").rmdir()
+    entry = run.stage_record("collect/m")
+    assert entry is not None
+    with (
+        pytest.raises(PlanMismatchError, match=r"and it is not whole; run python -m jobs\.collect with overwrite=true"),
+        run.stage("collect/m", without_additions(entry["plan"]), [table(run, "collect/m")], {}),
+    ):
+        pass
