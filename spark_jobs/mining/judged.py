@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
 from neuronsig.mining.judging import JudgeRules, NeuronPatterns, judge, p_values
-from neuronsig.mining.kinds import n_labels, pattern_names
+from neuronsig.mining.kinds import n_labels, pattern_names, shortest
 from neuronsig.mining.profiles import Dictionary, neuron_of
 from neuronsig.mining.statistics import PValueCounts
 from neuronsig.tables import SIGNATURES
@@ -112,7 +112,7 @@ def judge_patterns(
         found: dict[str, PValueCounts] = {}
         for batch in batches:
             for _, kind, patterns in _unpack(batch, *shared.value):
-                found.setdefault(kind, PValueCounts()).add(p_values(patterns))
+                found.setdefault(kind, PValueCounts()).add(p_values(patterns, shortest(kind, shared.value[0])))
         for kind, counts in found.items():
             arrays = [pa.array([kind]), pa.array([counts.bins.astype(np.int64).tobytes()], pa.binary())]
             yield pa.RecordBatch.from_arrays(arrays, ["kind", "bins"])
@@ -122,7 +122,10 @@ def judge_patterns(
         counts.bins += np.frombuffer(row["bins"], np.int64)
         seen.setdefault(row["kind"], PValueCounts()).merge(counts)
     rules = {
-        kind: JudgeRules(number, mining.alpha, mining.patterns_kept, mining.frequent_kept)
+        kind: JudgeRules(
+            *(number, mining.alpha, mining.patterns_kept, mining.frequent_kept, shortest(kind, dictionary)),
+            frequent_shortest=2,
+        )
         for kind, number in tests.items()
     }
 
