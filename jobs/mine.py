@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,9 +71,7 @@ def run(config: Config) -> Summary:
         del settings["trees"]  # runs mined before there was such a key stay as they are
     outputs = [directory.signatures(model), directory.profiles(model)]
     plan = {"inputs": inputs, "mining": settings}
-    entry = directory.stage_record(f"mine/{model}")
-    made = entry is not None and entry["status"] == "complete" and entry["fingerprint"] == fingerprint_of(plan)
-    if config.mining.trees and not made:
+    if config.mining.trees and _is_next(directory.stage_record(f"mine/{model}"), plan, config.overwrite):
         _parse(config, directory, inputs, settings)
     if config.overwrite:
         _keep_from_harm(config, directory, inputs)
@@ -83,6 +82,13 @@ def run(config: Config) -> Summary:
         check_table(directory.topk(model), TOPK)
         stage.counts |= _mine(config, directory, inputs, settings)
         return stage.counts
+
+
+def _is_next(entry: Mapping[str, Any] | None, plan: Mapping[str, Any], overwrite: bool) -> bool:
+    """Whether the stage, by its record, will be made: it is neither finished nor of another plan that stays."""
+    if entry is None:
+        return True
+    return entry["status"] != "complete" if entry["fingerprint"] == fingerprint_of(plan) else overwrite
 
 
 def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, str]) -> None:

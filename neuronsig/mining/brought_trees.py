@@ -60,8 +60,8 @@ def tree_units(path: str) -> list[Unit]:
 
 
 def trees_fingerprint(path: str) -> str:
-    """Of the names and contents of the table's files; on a store by the checksums or version tags that it keeps."""
-    return fingerprint_of([(name, size_and_tag(file)[1] or file_digest(file)) for file, name in _files(path)])
+    """Of the contents of the table's files, whatever their names; on a store by its checksums or version tags."""
+    return fingerprint_of(sorted(size_and_tag(file)[1] or file_digest(file) for file, _ in _files(path)))
 
 
 def parsed_trees(
@@ -71,7 +71,7 @@ def parsed_trees(
 
     Of the rows whose ids are not `wanted` nothing is parsed. Rows that are wrong in themselves say so in `error`.
     """
-    for ids, trees, errors in _parquet_rows(unit) if parquet_file.wanted(unit.name) else _json_rows(unit):
+    for ids, trees, errors in _rows(unit):
         mask = wanted(np.array([-1 if i is None else i for i in ids])) if wanted else np.ones(len(ids), bool)
         rows = [
             _parsed(*row, words) for row, use in zip(zip(ids, trees, errors, strict=True), mask, strict=True) if use
@@ -90,6 +90,13 @@ def _parsed(
         return sentence_id, *parse_tree(tree, words, lower=True), None
     except InputError as wrong:
         return sentence_id, [], [], f"{ID} {sentence_id}: {wrong}"
+
+
+def _rows(unit: Unit) -> Iterator[_Rows]:
+    try:
+        yield from _parquet_rows(unit) if parquet_file.wanted(unit.name) else _json_rows(unit)
+    except READ_ERRORS as error:
+        yield [None], [None], [f"{unit.path} cannot be read ({reason(error)}); make it again"]
 
 
 def _files(path: str) -> list[tuple[Path, str]]:
