@@ -57,6 +57,10 @@ class Sentences:
         """(n_strata,) sentences of each stratum."""
         return np.bincount(self.strata, minlength=n_strata)
 
+    def trees_by_stratum(self, n_strata: int) -> Codes:
+        """(n_strata,) sentences of each stratum that have a tree."""
+        return np.bincount(self.strata[np.diff(self.head_offsets) > 0], minlength=n_strata)
+
     def stacked(self, dictionary: Dictionary) -> tuple[Codes, Codes, Codes]:
         """Items, offsets and positions of words and tags together."""
         return stack([self.words, self.tags.astype(np.int64) + dictionary.n_items], self.offsets)

@@ -125,21 +125,23 @@ def _count(source: DataFrame, min_count: int, skip: list[str], max_values: int, 
 def count_batch(batch: pa.RecordBatch, skip: list[str]) -> pa.RecordBatch:
     """Counts of one batch: in how many of its sentences, and how often, each word, tag and metadata value occurs.
 
-    Kind `length` counts the sentences of a domain (field) with so many words (item), `tree` those with a tree (field
-    BRACKETS where it was brought), `label` the labels of the nodes of those.
+    Kind `length` counts the sentences of a domain (field) with so many words (item), `tree_length` those of them with a
+    tree, `tree` all with a tree (field BRACKETS where it was brought), `label` the labels of the nodes of those.
     """
     n = batch.num_rows
     tags = _flat(batch.column("pos"))
     words = _lengths(batch.column("tokens"))
     domains = batch.column("domain").fill_null("")
+    trees = _has_tree(batch)
     by_length = pc.binary_join_element_wise(domains, pa.array(words).cast(pa.string()), "\t")
     parts = [
         _occurrences("word", *_flat(batch.column("tokens"), lower=True), n),
         _occurrences("tag", *tags, n),
         _occurrences("metadata", *_metadata(batch, skip), n),
         _occurrences("length", by_length, np.arange(n), n),
+        _occurrences("tree_length", by_length.filter(pa.array(trees)), np.flatnonzero(trees), n),
         _occurrences("label", *_flat(batch.column("nodes")), n) if _brought(batch) else [],
-        [("tree", BRACKETS if _brought(batch) else "", "", int(_has_tree(batch).sum()), 0)],
+        [("tree", BRACKETS if _brought(batch) else "", "", int(trees.sum()), 0)],
         [("total", "", "", n, len(tags[0]))],
     ]
     columns = list(zip(*(row for part in parts for row in part), strict=True))
@@ -157,7 +159,8 @@ def _occurrences(kind: str, values: pa.Array, row: NDArray[np.int64], n: int) ->
     sentences = np.bincount(distinct, minlength=len(names))
     split: dict[str, Callable[[str], Sequence[str]]] = {
         "metadata": lambda name: name.split("\t", 1),
-        "length": lambda name: name.rsplit("\t", 1),  # a domain may hold a tab, a number does not
+        # A domain may hold a tab, a number does not.
+        **dict.fromkeys(("length", "tree_length"), lambda name: name.rsplit("\t", 1)),
     }
     parts = [split[kind](name) if kind in split else ("", name) for name in names]
     return [(kind, f, item, int(s), int(t)) for (f, item), s, t in zip(parts, sentences, tokens, strict=True)]
@@ -236,11 +239,16 @@ def read_dictionary(path: Path, match: str = "length") -> Dictionary:
     words, tags, values, total = part("word"), part("tag"), part("metadata"), part("total")
     lengths, trees = part("length"), part("tree")
     domains = sorted(set(lengths["field"]))
-    number = np.array([domains.index(name) for name in lengths["field"]], np.int64)
     size = np.array([int(item) for item in lengths["item"]], np.int64)
     histogram = np.bincount(size, weights=lengths["sentences"]).astype(np.int64)
     strata = Strata.build(match, histogram, len(domains))
-    held = np.bincount(strata.codes(size, number), weights=lengths["sentences"], minlength=strata.size)
+
+    def by_stratum(counts: dict[str, Any]) -> NDArray[np.int64]:
+        number = np.array([domains.index(name) for name in counts["field"]], np.int64)
+        size = np.array([int(item) for item in counts["item"]], np.int64)
+        held = np.bincount(strata.codes(size, number), weights=counts["sentences"], minlength=strata.size)
+        return held.astype(np.int64)
+
     return Dictionary(
         words=words["item"],
         word_sentences=words["sentences"],
@@ -253,7 +261,8 @@ def read_dictionary(path: Path, match: str = "length") -> Dictionary:
         n_tokens=int(total["tokens"][0]),
         strata=strata,
         domains=domains,
-        stratum_sentences=held.astype(np.int64),
+        stratum_sentences=by_stratum(lengths),
+        stratum_trees=by_stratum(part("tree_length")),
         n_trees=int(trees["sentences"].sum()),
         labels=part("label")["item"] if BRACKETS in trees["field"] else None,
     )

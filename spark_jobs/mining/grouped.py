@@ -98,10 +98,10 @@ def mined_rows(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of PATTERNS of one neuron, one batch for each kind."""
     n_strata = dictionary.strata.size
-    everything = np.array([0, 0])
-    yield pattern_rows(
-        code, EVERY, np.zeros(0, np.int32), everything, sentences.by_stratum(n_strata)[None, :], raised=False
-    )
+    every = [sentences.by_stratum(n_strata)]
+    if "subtree" in mining.kinds:
+        every.append(sentences.trees_by_stratum(n_strata))
+    yield pattern_rows(code, EVERY, np.zeros(len(every) - 1), [0, *range(len(every))], np.stack(every), raised=False)
     for kind in mining.kinds:
         found = mine_kind(kind, sentences, dictionary, mining)
         yield counted_rows(code, kind, found, sentences, dictionary, mining)

@@ -108,7 +108,8 @@ def test_trees_are_kept_where_every_head_is_in_its_place(spark, tmp_path):
     run = write_run(tmp_path, rows, {(1, 0): [0]})
     dictionary = encode(spark, run)
     assert [heads for (heads,) in decoded(run, "heads").values()] == [[2, 0, 2], [], [], [], [], []]
-    assert dictionary.n_trees == 1
+    assert dictionary.n_trees == dictionary.stratum_trees.sum() == 1
+    assert dictionary.stratum_sentences.sum() == 6
 
 
 def test_rare_and_surplus_metadata_values_become_one_other(spark, tmp_path):

@@ -59,8 +59,9 @@ def test_subtrees_of_trees_brought_have_the_counts_of_the_definition(spark, tmp_
     f2 = Counter(pattern for i in used if i % 3 for pattern in held[i])
     found = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
     found = {row["pattern"][0]: row for row in found if row["kind"] == "subtree"}
-    n1, n2 = sum(i % 3 == 0 for i in used), sum(i % 3 > 0 for i in used)
-    assert {(row["n1"], row["n2"]) for row in found.values()} == {(n1, n2)}
+    n1, parsed = sum(i % 3 == 0 for i in used), [i for i in used if i in trees]
+    with_tree = sum(i % 3 == 0 for i in parsed), sum(i % 3 > 0 for i in parsed)
+    assert {(row["n1"], row["n2"]) for row in found.values()} == {with_tree}
     longer = {pattern: f for pattern, f in f1.items() if f >= 0.1 * n1 and pattern.count("(") > 1}
     assert {pattern: row["f1"] for pattern, row in found.items() if pattern.count("(") > 1} == longer
     assert {pattern: row["f2"] for pattern, row in found.items()} == {pattern: f2[pattern] for pattern in found}
