@@ -144,7 +144,7 @@ def test_a_column_of_words_in_place_of_tags_is_refused(spark, tmp_path):
 
 
 def test_trees_brought_are_encoded_by_their_labels_and_rare_ones_have_no_code():
-    trees = [(["S", "NP", "cat"], [0, 1, 2]), ([], []), (["S", "X"], [0, 1]), (["S"], [2]), (None, None)]
+    trees = [(["S", "NP", "cat"], [0, 1, 2]), ([], []), (["NP"], [2]), (["S", "X"], [0, 1]), (None, None)]
     rows = [sentence(i, "the dog runs") for i in range(len(trees))]
     table = pa.Table.from_pylist(rows, schema=SENTENCES).select(COLUMNS).drop_columns(["heads"])
     nodes, heads = zip(*trees, strict=True)
@@ -152,12 +152,12 @@ def test_trees_brought_are_encoded_by_their_labels_and_rare_ones_have_no_code():
     batch = table.append_column("nodes", pa.array(nodes, pa.list_(pa.string()))).to_batches()[0]
     counts = {(row["kind"], row["field"], row["item"]): row["sentences"] for row in count_batch(batch, []).to_pylist()}
     assert counts["tree", "brackets", ""] == 2  # a head outside of its tree makes none
-    assert (counts["label", "", "S"], counts["label", "", "cat"]) == (3, 1)
+    assert (counts["label", "", "S"], counts["label", "", "cat"]) == (2, 1)
     made = dictionary_of()
     made.labels, made.domains, made.metadata = ["S", "NP"], ["book"], [("domain", "book")]
     found = Encoder(made, []).encode(batch)
     columns = [read_binary(found.column(name), dtype) for name, dtype in (("heads", "<i2"), ("nodes", "<i4"))]
-    assert [lengths.tolist() for _, lengths in columns] == [[3, 0, 2, 0, 0]] * 2
+    assert [lengths.tolist() for _, lengths in columns] == [[3, 0, 0, 2, 0]] * 2
     assert [flat.tolist() for flat, _ in columns] == [[0, 1, 2, 0, 1], [0, 1, -1, 0, -1]]
     assert read_sentences(found, BROUGHT).nodes.tolist() == [0, 1, -1, 0, -1]
 
