@@ -1,14 +1,15 @@
 """How good is each signature, without any language model as judge: does it tell which unseen sentences activate?
 
 Reads RUN/signatures/<model> and RUN/profiles/<model> (jobs.mine), the sentences that mining left out (mining.holdout)
-from RUN/sentences and RUN/tokenized, and the model. Scores those sentences for every neuron; its positives are the
-top fraction of them, as large as its list is in the corpus. The signature then ranks them as a classifier that has
-never seen them (neuronsig.evaluation.classifier says how; only the weights of its kinds, some ten numbers, are fitted,
-on one half for the other), beside its words alone, the lengths alone, and the signature of another neuron of the layer,
-weighed for this one. Writes RUN/evaluation/<model>, one row a neuron: average precision and AUROC with 95 %
-limits, and RUN/analysis/<model>/evaluation.csv and .png by layer. Held out are sentences, not documents: others of the
-same authors and topics have been mined. While it works the disk holds 4 bytes a neuron and held-out sentence, and each
-core the scores of 512 neurons. The same command again does only what is missing.
+from RUN/sentences and RUN/tokenized, their trees where mining.trees was given to it, and the model. Scores those
+sentences for every neuron; its positives are the top fraction of them, as large as its list is in the corpus. The
+signature then ranks them as a classifier that has never seen them (neuronsig.evaluation.classifier says how; only the
+weights of its kinds, some ten numbers, are fitted, on one half for the other), beside its words alone, the lengths
+alone, and the signature of another neuron of the layer, weighed for this one. Writes RUN/evaluation/<model>, one row a
+neuron: average precision and AUROC with 95 % limits, and RUN/analysis/<model>/evaluation.csv and .png by layer. Held
+out are sentences, not documents: others of the same authors and topics have been mined. While it works the disk holds 4
+bytes a neuron and held-out sentence, and each core the scores of 512 neurons. The same command again does only what is
+missing.
 
 Example:  python -m jobs.evaluate run=runs/demo model=minilm
 
@@ -42,7 +43,14 @@ from neuronsig.run.heartbeat import beats
 from neuronsig.storage import absolute, location, remove, written
 from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES, check_table, read_table
 from neuronsig_ray.collect import score_shards
-from neuronsig_ray.evaluate import Evaluation, held_out_table, judge_blocks, scored_text
+from neuronsig_ray.evaluate import (
+    Evaluation,
+    held_out_table,
+    judge_blocks,
+    require_same_trees,
+    scored_text,
+    with_trees,
+)
 from neuronsig_ray.heldout import HeldOutJob, HeldOutReplica, blocks_of
 from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool, ray_session, resources
@@ -66,6 +74,8 @@ def run(config: Config) -> Summary:
         if not stage.done:
             check_table(run.signatures(name), SIGNATURES)
             check_table(run.profiles(name), PROFILES)
+            if mining.get("trees"):
+                require_same_trees(mining)
             run.require_space(4 * subject.job.rows * round(share * subject.job.sentences))
             session.enter_context(ray_session(config.ray))
             # Ranks are asked for, not bits.
@@ -133,6 +143,8 @@ def _evaluate(
     job = _score(*here, work, scored, share)
     with task("reading held-out sentences", None, "files") as bar:
         table = held_out_table(run.sentences, share, bar.advance)
+        if mining.get("trees"):
+            table = with_trees(table, mining, share, bar.advance)
     shards = [committed(job.marker(shard.index), job.fingerprint) for shard in job.shards]
     files = tuple(absolute(location(job.commits) / shard["file"]) for shard in shards if shard)
     text = scored_text(table, files)

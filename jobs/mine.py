@@ -6,6 +6,11 @@ both, itemsets, and subtrees of the dependency trees). All neurons are mined, un
 mining.selective name some; mining.kinds are the kinds of patterns. Every pattern is counted exactly in the rest of the
 corpus, matched in length, without the share of sentences that is held out (mining.holdout) to judge signatures on.
 
+With a parser of your own: parse the run's sentences/ and give mining.trees=PATH, a table (Parquet or JSON Lines) of
+sentence_id and tree, such as (ROOT (S (NP (PRP It)) (VP (VBZ rains)))). Its subtrees are mined in place of those of the
+dependency trees, labelled with the names of constituents and tags, and with mining.subtree_labels=words the words at
+the leaves besides; single constituents are listed too. Sentences without a tree are counted.
+
 mining.engine=grouped mines each neuron as one group on Spark's executors. mining=mllib takes Spark MLlib's PrefixSpan
 and FPGrowth, and the kinds that these know. The same command again does only what is missing, by batches of neurons;
 other neurons need overwrite=true, which keeps the results of those mined before.
@@ -13,29 +18,39 @@ other neurons need overwrite=true, which keeps the results of those mined before
     python -m jobs.mine run=runs/demo
     python -m jobs.mine run=runs/six mining.layers=[5,6] mining.kinds=[word_sequence,itemset]
     python -m jobs.mine run=runs/demo mining=mllib mining.neurons=[L4/U123,L6/U7] overwrite=true
+    python -m jobs.mine run=runs/demo mining.trees=my_trees.parquet overwrite=true
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jobs.launch import Summary, launch, stage_config
 from neuronsig.config import Config, as_plan
 from neuronsig.errors import InputError
+from neuronsig.mining.brought_trees import tree_units, trees_fingerprint
 from neuronsig.mining.profiles import neuron_code
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
+from neuronsig.storage import absolute, location
 from neuronsig.tables import PROFILES, SENTENCES, TOPK, check_table, read_table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 SECTIONS = ("model", "mining", "spark")
 ENCODING = ("min_count", "metadata_skip", "metadata_max_values", "holdout", "match")
+TREES = ("trees_fingerprint", "subtree_labels")
+"""What the encoding depends on besides where trees are brought."""
 HOW = ("concurrency", "batch_neurons")
 """Settings that do not change what is found."""
-SELECTION = ("neurons", "layers", "selective", "signs", "patterns_kept", "frequent_kept", *HOW)
+SELECTION = ("neurons", "layers", "selective", "signs", "patterns_kept", "frequent_kept", "trees", *HOW)
 
 
 def run(config: Config) -> Summary:
@@ -48,8 +63,16 @@ def run(config: Config) -> Summary:
         f"collect/{model}": directory.fingerprint(f"collect/{model}", needed_by),
     }
     settings = {key: value for key, value in as_plan(config.mining).items() if key not in HOW}
+    if config.mining.trees:
+        tree_units(config.mining.trees)
+        settings["trees"] = absolute(location(config.mining.trees))
+        settings["trees_fingerprint"] = trees_fingerprint(config.mining.trees)
+    else:
+        del settings["trees"]  # runs mined before there was such a key stay as they are
     outputs = [directory.signatures(model), directory.profiles(model)]
     plan = {"inputs": inputs, "mining": settings}
+    if config.mining.trees and _is_next(directory.stage_record(f"mine/{model}"), plan, config.overwrite):
+        _parse(config, directory, inputs, settings)
     if config.overwrite:
         _keep_from_harm(config, directory, inputs)
     with directory.stage(f"mine/{model}", plan, outputs, stage_config(config, SECTIONS), config.overwrite) as stage:
@@ -59,6 +82,13 @@ def run(config: Config) -> Summary:
         check_table(directory.topk(model), TOPK)
         stage.counts |= _mine(config, directory, inputs, settings)
         return stage.counts
+
+
+def _is_next(entry: Mapping[str, Any] | None, plan: Mapping[str, Any], overwrite: bool) -> bool:
+    """Whether the stage, by its record, will be made: it is neither finished nor of another plan that stays."""
+    if entry is None:
+        return True
+    return entry["status"] != "complete" if entry["fingerprint"] == fingerprint_of(plan) else overwrite
 
 
 def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, str]) -> None:
@@ -77,16 +107,38 @@ def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, s
     if rows:
         codes = [neuron_code(Neuron.of_row(row)) for row in rows]
         require_neurons(config.mining, codes, directory.topk(model))
-    if "subtree" in config.mining.kinds:
+    if "subtree" in config.mining.kinds and not config.mining.trees:
         require_trees(directory.sentences)
+
+
+def _parse(config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> None:
+    """Parse the trees before the stage is entered: when they are mended they are others, and not in its plan."""
+    from spark_jobs.mining.trees import parse_trees
+
+    check_table(directory.sentences, SENTENCES)
+    folder, words = _parsed(directory, inputs, settings), config.mining.subtree_labels == "words"
+    parse_trees(_session(config), config.mining.trees, directory.sentences, folder, words)
+
+
+def _parsed(directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> Path:
+    """Where the trees that are brought are parsed: another folder for other trees, sentences or labels."""
+    return directory.work("trees", fingerprint_of([inputs["annotate"], [settings[key] for key in TREES]]))
+
+
+def _session(config: Config) -> SparkSession:
+    from spark_jobs.session import spark_session
+
+    # Several neurons are mined at once; first in, first out would let one of them wait for all others.
+    spark = dataclasses.replace(config.spark, conf=["spark.scheduler.mode=FAIR", *config.spark.conf])
+    return spark_session(spark, f"neuronsig mine {config.model.name}")
 
 
 def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> dict[str, Any]:
     from spark_jobs.mining.signatures import MiningPaths, mine_model
-    from spark_jobs.session import spark_session
 
     model = config.model.name
-    encoding = [inputs["annotate"], {key: settings[key] for key in ENCODING}]
+    brought = bool(config.mining.trees)
+    encoding = [inputs["annotate"], {key: settings[key] for key in (*ENCODING, *TREES * brought)}]
     mining = [inputs, {key: value for key, value in settings.items() if key not in SELECTION}]
     paths = MiningPaths(
         sentences=directory.sentences,
@@ -95,10 +147,9 @@ def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], setti
         work=directory.work("mine", model, fingerprint_of(mining)),
         signatures=directory.signatures(model),
         profiles=directory.profiles(model),
+        trees=_parsed(directory, inputs, settings) if brought else None,
     )
-    # Several neurons are mined at once; first in, first out would let one of them wait for all others.
-    spark = dataclasses.replace(config.spark, conf=["spark.scheduler.mode=FAIR", *config.spark.conf])
-    return mine_model(spark_session(spark, f"neuronsig mine {model}"), paths, config.mining)
+    return mine_model(_session(config), paths, config.mining)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ def check(config: Config) -> None:
     from jobs.collect import groups_of
     from neuronsig.checkpoint import load_tokenizer, model_config
     from neuronsig.corpora import check_sources
+    from neuronsig.mining.brought_trees import tree_units
     from neuronsig_ray.clusters import check_clusters
     from neuronsig_ray.embeddings import check_vectors
     from neuronsig_ray.room import require_memory
@@ -65,6 +66,8 @@ def check(config: Config) -> None:
     for layer in config.mining.layers:
         if layer not in layers:
             raise ConfigError(f"mining.layers={layer}: the layers collected are {', '.join(map(str, layers))}")
+    if config.mining.trees:
+        tree_units(config.mining.trees)
     wordpiece_json(config.annotator.wordpieces)
     check_vectors(config.analysis)
     by_site = [sum(g.units for g in groups if g.site == site) for site in config.collect.sites]

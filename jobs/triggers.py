@@ -6,8 +6,9 @@ listing neurons' activations are kept, a number a token. What was collected is o
 the mean of its tokens' activations, so that a high one may come from one token, from all, or from a special one.
 Writes RUN/triggers/<model>, a row a neuron and sentence (activations by word, the trigger, the pattern that holds it or
 the nearest one), and RUN/detectors/<model>, a row a neuron: a detector of a special token, of nothing local, of a
-token, of a part of speech, or of a context (neuronsig.triggers.detectors has the rules). Memory grows with neurons x
-sentences x words. The same command again does only what is missing.
+token, of a part of speech, or of a context (neuronsig.triggers.detectors has the rules). Metadata and subtrees of
+bracketed trees (mining.trees) stand on no word, and hold none. Memory grows with neurons x sentences x words. The same
+command again does only what is missing.
 
 Example:  python -m jobs.triggers run=runs/demo model=minilm triggers.sentences=50
 """
@@ -33,6 +34,7 @@ from neuronsig.run.commits import all_committed, committed, sweep
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.storage import absolute, location, remove
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES, check_table, read_table
+from neuronsig.triggers.cover import placeless_kinds
 from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig_ray.heldout import blocks_of
 from neuronsig_ray.job import Job
@@ -108,6 +110,7 @@ def _make(config: Config, subject: Subject, job: Job, pool: Pool, stage: Stage, 
         valid = all_committed([made.marker(block, kind) for block in blocks], stage.fingerprint)
         sweep(folder_of, [marker["file"].split("/")[-1] for marker in valid if marker])
     stage.counts = counts_of(run, name, table.num_rows, found.num_rows)
+    stage.counts["kinds that hold no word"] = ", ".join(placeless_kinds(mining))
     remove(work)
 
 

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import ray
 
+from neuronsig.corpora.files import Unit
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import votes_of
 from neuronsig.evaluation.judging import Signature, judge_block
-from neuronsig.evaluation.text import COLUMNS, Text
+from neuronsig.evaluation.text import COLUMNS, NODES, Text
+from neuronsig.mining.brought_trees import PARSED, parsed_trees, tree_units, trees_fingerprint
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.commits import commit, committed, unique_name
@@ -65,6 +68,36 @@ def _read_held_out(file: str, share: float) -> pa.Table:
     schema = pa.schema([SENTENCES.field(name) for name in COLUMNS])
     held = is_held_out(table["sentence_id"].to_numpy(), share)
     return table.select(COLUMNS).cast(schema).filter(pa.array(held)).combine_chunks()
+
+
+def with_trees(table: pa.Table, mining: Mapping[str, Any], share: float, done: Callable[[int], None]) -> pa.Table:
+    """Held-out sentences with the bracketed trees that their signatures were mined with, in place of `heads`.
+
+    Read by Ray tasks; `done` counts pieces of the table. Raises InputError when it is not what was mined.
+    """
+    read, words = ray.remote(num_cpus=1)(_read_trees), mining.get("subtree_labels") == "words"
+    units, found = tree_units(mining["trees"]), []
+    for start in range(0, len(units), _FILES_AT_ONCE):
+        for reference in [read.remote(unit, words, share) for unit in units[start : start + _FILES_AT_ONCE]]:
+            found.append(ask(reference))
+            done(1)
+    trees = pa.concat_tables(found).combine_chunks()
+    place = pc.index_in(table["sentence_id"], value_set=trees["sentence_id"])
+    brought = table.drop_columns(["heads"]).append_column("heads", trees["heads"].take(place))
+    return brought.append_column(NODES, trees["nodes"].take(place))
+
+
+def require_same_trees(mining: Mapping[str, Any]) -> None:
+    """Raise InputError when the bracketed trees that were mined are gone, or others now."""
+    if trees_fingerprint(mining["trees"]) != mining["trees_fingerprint"]:
+        raise InputError(
+            f"mining.trees={mining['trees']} is not the table that was mined: it has changed since; put the old one "
+            "back, or run python -m jobs.mine with it and overwrite=true first"
+        )
+
+
+def _read_trees(unit: Unit, words: bool, share: float) -> pa.Table:
+    return pa.Table.from_batches(parsed_trees(unit, words, lambda ids: is_held_out(ids, share)), PARSED)
 
 
 def scored_text(table: pa.Table, scores: Sequence[str]) -> Text:

@@ -54,7 +54,14 @@ class MiningConfig:
     itemset_max_share: float = option(0.9, "items in more than this share of the corpus's sentences form no itemsets")
     subtree_min_support: float = option(0.02, "share of the neuron's sentences that a subtree must occur in")
     subtree_max_nodes: int = option(5, "nodes of a subtree, at most")
-    subtree_labels: str = option("pos", "what the nodes of subtrees are labelled with: pos or words")
+    subtree_labels: str = option(
+        "pos", "what the nodes of subtrees are labelled with: pos or words; words are leaves in trees that are brought"
+    )
+    trees: str = option(
+        "",
+        "table of bracketed trees (sentence_id, tree) of the run's sentences/, from your own parser: a Parquet or JSON "
+        "Lines file, a folder or a URI; its subtrees are mined in place of the dependency trees'",
+    )
     pattern_limit: int = option(
         200_000, "bound of one neuron's patterns of a kind; beyond it the support is raised, and counted"
     )
@@ -116,6 +123,12 @@ class MiningConfig:
         )
         if self.engine == "mllib":
             self._check_mllib(key)
+        if self.trees:
+            bound, remedy = (
+                "empty where subtrees are not mined",
+                f"have subtree in {key}.kinds, with {key}.engine=grouped",
+            )
+            require("subtree" in self.kinds, f"{key}.trees", self.trees, bound, remedy)
 
     def _check_mllib(self, key: str) -> None:
         for kind in self.kinds:

@@ -87,7 +87,7 @@ class Matches:
         if kind == SUBTREE:
             trees = [[(depth, self._labels.get(label, -1)) for depth, label in nodes_of(p[0])] for p in patterns]
             trees = [tree if len(tree) <= MAX_NODES else [(0, -1)] for tree in trees]
-            return subtree_postings(trees, text.trees, text.word_codes, text.tag_codes, text.n_codes)
+            return subtree_postings(trees, text.trees, *text.node_items)
         coded = [codes_of(kind, pattern, text) for pattern in patterns]
         if kind in SEQUENCES:
             return sequence_postings(coded, text.token_items, text.n_codes, *limits_of(kind, mining))
@@ -158,6 +158,8 @@ def _item(item: str, text: Text) -> int:
 
 
 def labels_of(text: Text, layer: str) -> dict[str, int]:
-    """The code of every label that a node can have."""
+    """The code of every label that a node can have: a tag, a word (layer words), or what trees were brought with."""
+    if text.labels is not None:
+        return text.labels
     names = text.words if layer == "words" else text.tags
     return {bracket_label(name): text.code(name, "words" if layer == "words" else "tags") for name in names}

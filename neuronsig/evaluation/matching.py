@@ -96,8 +96,9 @@ def subtree_postings(
 ) -> Postings:
     """Sentences whose tree holds each pattern: nodes (depth, code) in preorder, induced and ordered.
 
-    A tree's labels are numbers of tokens; a pattern's node fits a token whose word, or whose tag, is its code. Raises
-    ValueError for a pattern of more than MAX_NODES nodes.
+    A tree's labels are numbers of tokens; a pattern's node fits a token whose word, or whose tag, is its code. Trees
+    that were brought have nodes for tokens, and one code for both (Text.node_items). Raises ValueError for a pattern of
+    more than MAX_NODES nodes.
     """
     if not patterns:
         return Postings(np.zeros(0, np.int32), np.zeros(1, np.int64))

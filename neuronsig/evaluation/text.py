@@ -15,6 +15,8 @@ from neuronsig.miners.trees import Forest, forest
 
 Codes = NDArray[np.int64]
 COLUMNS = ("sentence_id", "domain", "tokens", "pos", "heads", "metadata")
+NODES = "nodes"
+"""The column of the labels of nodes where bracketed trees were brought, and `heads` is theirs."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,19 @@ class Text:
     offsets: Codes  # (sentences + 1,) of the tokens
     heads: Codes  # 1-based; 0: root
     head_offsets: Codes  # (sentences + 1,) a sentence without a tree has no heads
+    labels: dict[str, int] | None  # of the nodes of trees that were brought; None: dependency trees of the words
+    node_codes: Codes  # (nodes,) of those; none for dependency trees
     metadata_codes: Codes
     metadata_offsets: Codes
 
     @classmethod
     def of(cls, table: pa.Table) -> Text:
-        """Encode a table with COLUMNS. Raises InputError where a sentence's lists differ in length, or ids repeat."""
-        table = table.select(COLUMNS).sort_by("sentence_id").combine_chunks()
+        """Encode a table with COLUMNS, and NODES where trees were brought.
+
+        Raises InputError where a sentence's lists differ in length, or ids repeat.
+        """
+        brought = NODES in table.column_names
+        table = table.select([*COLUMNS, *[NODES] * brought]).sort_by("sentence_id").combine_chunks()
         ids = table["sentence_id"].to_numpy().astype(np.int64)
         if (repeated := np.flatnonzero(np.diff(ids) == 0)).size:
             raise InputError(f"sentences/: sentence_id {ids[repeated[0]]} is there twice; run jobs.annotate again")
@@ -58,7 +66,7 @@ class Text:
         for name, other in (("pos", tag_offsets), ("heads", head_offsets)):
             differs = np.diff(offsets) != np.diff(other)
             if name == "heads":
-                differs &= np.diff(other) > 0
+                differs &= (np.diff(other) > 0) & (not brought)
             if (wrong := np.flatnonzero(differs)).size:
                 row = wrong[0]
                 raise InputError(
@@ -66,11 +74,14 @@ class Text:
                     f"{name}; run jobs.annotate again"
                 )
         values, value_codes, value_offsets = _metadata(table)
+        labels, node_codes = _coded(table[NODES])[:2] if brought else (None, np.zeros(0, np.int64))
         return cls(
             ids,
             *(words, tags, values),
             *(word_codes, tag_codes + len(words), offsets),
             *(heads.to_numpy(zero_copy_only=False).astype(np.int64), head_offsets),
+            labels,
+            node_codes,
             *(value_codes + len(words) + len(tags), value_offsets),
         )
 
@@ -113,9 +124,21 @@ class Text:
 
     @cached_property
     def trees(self) -> Forest:
-        """Dependency trees; a node's label is the number of its token, which has both word and tag."""
+        """The trees; a node's label is its number among all `node_items`: of its token, in dependency trees."""
+        if self.labels is not None:
+            return forest(np.arange(len(self.heads)), self.heads, self.head_offsets, max(len(self.heads), 1))
         parsed = np.repeat(np.diff(self.head_offsets) > 0, self.lengths)
         return forest(np.flatnonzero(parsed), self.heads, self.head_offsets, max(len(self.word_codes), 1))
+
+    @property
+    def node_items(self) -> tuple[Codes, Codes, int]:
+        """Two codes for each label of `trees`, either of which a pattern's node may have, and the number of codes.
+
+        Word and tag of every token, or twice the label of every node that was brought, which has codes of its own.
+        """
+        if self.labels is not None:
+            return self.node_codes, self.node_codes, len(self.labels)
+        return self.word_codes, self.tag_codes, self.n_codes
 
     def code(self, item: str, layer: str) -> int:
         """The code of `item` in the layer words, tags or metadata; -1: no sentence has it."""

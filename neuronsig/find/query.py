@@ -4,7 +4,7 @@
     JJ NN                               tags: what the run's tagger calls so, in capitals as it writes them
     not JJ                              both
     sentiment=negative                  a metadata field and its value
-    (VB (RB))                           a subtree in brackets; labels are tags or words
+    (VB (RB))                           a subtree in brackets; labels are tags, words, or those of trees brought
     set: good JJ sentiment=negative     together in a sentence, in any order
 
 `word:`, `pos:`, `meta:`, `tree:` and `set:` say what all that follows is. A value or word with spaces stands in

@@ -19,11 +19,11 @@ ROOT = "ROOT"
 TOKEN = re.compile(r"[()]|[^\s()]+")
 
 
-def parse_tree(text: str, words: bool = False) -> tuple[list[str], list[int]]:
+def parse_tree(text: str, words: bool = False, lower: bool = False) -> tuple[list[str], list[int]]:
     """Labels and 1-based heads, in preorder, of one bracketed tree.
 
-    The words at the leaves are left out unless `words`. Raises InputError that names the character when brackets are
-    not balanced, a bracket has no label, or text stands outside of them.
+    The words at the leaves are left out unless `words`, and in lower case if `lower`. Raises InputError that names the
+    character when brackets are not balanced, a bracket has no label, or text stands outside of them.
     """
     labels: list[str] = []
     heads: list[int] = []
@@ -52,7 +52,7 @@ def parse_tree(text: str, words: bool = False) -> tuple[list[str], list[int]]:
         elif not open_nodes:
             raise _malformed(text, place, f"{token!r} outside of all brackets")
         elif words:
-            labels.append(token)
+            labels.append(token.lower() if lower else token)
             heads.append(open_nodes[-1])
         previous = token
     if open_nodes:

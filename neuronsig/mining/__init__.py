@@ -2,6 +2,7 @@
 
 profiles        the dictionary, neurons as numbers, and what profiles are made of
 kinds           the five kinds of patterns: what of a sentence each is made of, how mined and counted
+brought_trees   bracketed trees that a user brings, in place of the dependency trees
 holdout         the sentences that no signature is made from
 matching        a reference of the same lengths and domains
 statistics      keyness: effects, confidence limits, tests

@@ -57,6 +57,8 @@ class JudgeRules:
     """The most frequent patterns besides, as P1 Table 2 lists them."""
     shortest: int = 2
     """Items of a pattern that makes a row; shorter ones only explain."""
+    frequent_shortest: int = 1
+    """Items of the most frequent patterns, at least: without a bound they would be single constituents."""
 
 
 def p_values(patterns: NeuronPatterns, shortest: int = 2) -> NDArray[np.float64]:
@@ -86,7 +88,8 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
     rows = order[items.lengths[order] >= rules.shortest]
     place = np.full(len(order), -1, np.int64)
     place[rows] = np.arange(len(rows))
-    often = rows[np.argsort(-f1[rows], kind="stable")][: rules.frequent_kept]
+    longer = rows[items.lengths[rows] >= rules.frequent_shortest]
+    often = longer[np.argsort(-f1[longer], kind="stable")][: rules.frequent_kept]
     folded = fold(order, limit > 0, items, counts, rules.patterns_kept, often, rules.shortest)
     explained = np.flatnonzero(folded.explained_by >= 0)
     explained = explained[np.argsort(place[explained])][: rules.patterns_kept]

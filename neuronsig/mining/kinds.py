@@ -4,17 +4,18 @@
     pos_sequence     POS tags in order                                          P1 3.2
     mixed_sequence   words and tags in order, one of each at least: `not ... JJ`
     itemset          words, metadata values and tags, in whatever order
-    subtree          parts of dependency trees                                  P2 step 3
+    subtree          parts of syntax trees                                      P2 step 3
 
 Items are the codes of `neuronsig.mining.profiles.Dictionary`: words, metadata values, tags. In POS sequences and in
 subtrees tags have their own codes from 0, and a subtree's node is `depth * labels + label`
-(neuronsig.miners.subtrees).
+(neuronsig.miners.subtrees). Trees are labels and heads of nodes: those of dependency trees are the words, labelled
+with tags or words; those of bracketed trees that a user brings have labels of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trees import Forest, forest
 from neuronsig.mining.profiles import OTHER, Dictionary
 
-__all__ = ["KINDS", "KindCounter", "Sentences", "itemset_items", "limits_of", "mine_kind", "pattern_names"]
+__all__ = ["KINDS", "KindCounter", "Sentences", "itemset_items", "limits_of", "mine_kind", "pattern_names", "shortest"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Sentences:
     heads: NDArray[np.integer]  # 1-based, 0 for a root
     head_offsets: Codes  # a sentence without a tree has no heads
     strata: NDArray[np.int16]  # (sentences,)
+    nodes: NDArray[np.integer] = field(default_factory=lambda: np.zeros(0, np.int32))
+    """Labels of the nodes of bracketed trees, one for each head; -1: a label of no code."""
 
     def __len__(self) -> int:
         return len(self.strata)
@@ -53,6 +56,10 @@ class Sentences:
     def by_stratum(self, n_strata: int) -> Codes:
         """(n_strata,) sentences of each stratum."""
         return np.bincount(self.strata, minlength=n_strata)
+
+    def trees_by_stratum(self, n_strata: int) -> Codes:
+        """(n_strata,) sentences of each stratum that have a tree."""
+        return np.bincount(self.strata[np.diff(self.head_offsets) > 0], minlength=n_strata)
 
     def stacked(self, dictionary: Dictionary) -> tuple[Codes, Codes, Codes]:
         """Items, offsets and positions of words and tags together."""
@@ -71,7 +78,9 @@ class Sentences:
         return item, np.searchsorted(row, np.arange(n + 1))
 
     def forest(self, dictionary: Dictionary, labels: str) -> Forest:
-        """The dependency trees, labelled with tags (pos) or words."""
+        """The trees: those brought, or the dependency trees labelled with tags (pos) or words."""
+        if dictionary.labels is not None:
+            return forest(self.nodes, self.heads, self.head_offsets, n_labels(dictionary, labels))
         label: NDArray[np.integer] = self.tags if labels == "pos" else self.words
         there = np.diff(self.head_offsets) > 0
         if not there.all():
@@ -81,7 +90,19 @@ class Sentences:
 
 def n_labels(dictionary: Dictionary, labels: str) -> int:
     """Labels that a subtree's node may have."""
-    return max(len(dictionary.tags if labels == "pos" else dictionary.words), 1)
+    return max(len(node_names(dictionary, labels)), 1)
+
+
+def node_names(dictionary: Dictionary, labels: str) -> list[str]:
+    """The labels that a subtree's node may have, by their codes."""
+    if dictionary.labels is not None:
+        return dictionary.labels
+    return dictionary.tags if labels == "pos" else dictionary.words
+
+
+def shortest(kind: str, dictionary: Dictionary) -> int:
+    """Items of a pattern that makes a row: profiles list single words, tags and values, but no constituents."""
+    return 1 if kind == "subtree" and dictionary.labels is not None else 2
 
 
 def limits_of(kind: str, mining: MiningConfig) -> Limits:
@@ -221,7 +242,7 @@ def pattern_names(kind: str, items: Sequence[int], dictionary: Dictionary, label
     if kind == "mixed_sequence":
         return [dictionary.words[i] if i < len(dictionary.words) else dictionary.item_name(i) for i in items]
     if kind == "subtree":
-        names = dictionary.tags if labels == "pos" else dictionary.words
+        names = node_names(dictionary, labels)
         return [brackets((node // len(names), names[node % len(names)]) for node in items)]
     return [dictionary.item_name(item) for item in items]
 

@@ -55,11 +55,17 @@ class Dictionary:
     domains: list[str] = field(default_factory=list)  # by their number in strata
     stratum_sentences: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """(strata,) sentences of each stratum."""
-    n_trees: int = 0  # sentences with a dependency tree
+    stratum_trees: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(strata,) those of them that have a tree; all where it is not given."""
+    n_trees: int = 0  # sentences with a tree
+    labels: list[str] | None = None
+    """Labels of the nodes of bracketed trees that were brought; None: dependency trees, whose nodes are the words."""
 
     def __post_init__(self) -> None:
         if not len(self.stratum_sentences):
             self.stratum_sentences = np.array([self.n_sentences], np.int64)
+        if not len(self.stratum_trees):
+            self.stratum_trees = self.stratum_sentences
 
     @property
     def n_items(self) -> int:

@@ -1,7 +1,9 @@
 """Which pattern of a signature holds the trigger of a sentence, or how far the nearest one is.
 
 A pattern's words in a sentence are those of all its occurrences: every word that is part of a sequence within its gaps,
-of a subtree, or the words and tags of an itemset that the sentence holds. Metadata has no place in a sentence.
+of a subtree, or the words and tags of an itemset that the sentence holds. Metadata has no place in a sentence. Nor have
+subtrees of bracketed trees that were brought: a constituent stands on no word of its own, all words below it are mostly
+the whole sentence, and the leaves need not be the annotator's words.
 """
 
 from __future__ import annotations
@@ -43,10 +45,16 @@ class Cover:
     words: NDArray[np.float64]  # (pairs,) share of the sentence's words that some vote holds: of any, by chance
 
 
+def placeless_kinds(mining: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kinds of patterns, of those mined with these settings, that stand on no words of a sentence."""
+    return (METADATA, SUBTREE) if mining.get("trees") else (METADATA,)
+
+
 class Patterns:
     """The votes of some neurons in codes of a text; votes without a place in a sentence, and unknown items, are out."""
 
     def __init__(self, votes: Sequence[Sequence[Vote]], text: Text, mining: Mapping[str, Any]) -> None:
+        placeless = placeless_kinds(mining)
         labels = labels_of(text, str(mining.get("subtree_labels", "pos")))
         codes: list[int] = []
         parents: list[int] = []
@@ -56,7 +64,7 @@ class Patterns:
         for of in votes:
             kept = []
             for place, vote in enumerate(of):
-                if vote.kind == METADATA:
+                if vote.kind in placeless:
                     continue
                 form, gap, window = SET, int(FAR), int(FAR)
                 if vote.kind == SUBTREE:

@@ -22,8 +22,8 @@ from spark_jobs.paths import uri
 
 PATTERNS = "neuron bigint, kind string, items binary, f1 bigint, strata binary, raised boolean"
 """One row a pattern of a neuron: `items` int32 codes, `strata` int32 sentences with it in each stratum, of sum f1;
-`raised`: the support of the kind was raised to keep within the bound of patterns. The pattern without items, of kind
-EVERY, is in all sentences of the neuron."""
+`raised`: the support of the kind was raised to keep within the bound of patterns. Of kind EVERY the pattern without
+items is in all sentences of the neuron, and that of one item in all that have a tree."""
 
 EVERY = ""
 

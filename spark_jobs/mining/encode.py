@@ -7,6 +7,8 @@ Encoded rows hold bytes, not arrays: Spark copies them in one go, and numpy read
     items   binary   int32 codes of the distinct words and the metadata values, ascending
     tags    binary   uint8 codes of the POS tags in text order
     heads   binary   int16 1-based heads in text order; empty for a sentence without a tree
+    nodes   binary   where bracketed trees are brought: int32 codes of the labels of the nodes that `heads` has then; -1
+                     for a label in fewer sentences than `min_count`
     stratum smallint code of neuronsig.mining.matching.Strata: what the reference is matched in
 
 Sentences that are held out (neuronsig.mining.holdout) are in no row and no count.
@@ -40,6 +42,7 @@ from spark_jobs.paths import uri
 COUNTS = "kind string, field string, item string, sentences bigint, tokens bigint"
 ENCODED = "sentence_id bigint, words binary, items binary, tags binary, heads binary, stratum smallint"
 COLUMNS = ("sentence_id", "domain", "tokens", "pos", "heads", "metadata")
+BRACKETS = "brackets"
 
 
 def encode_sentences(
@@ -51,15 +54,20 @@ def encode_sentences(
     metadata_max_values: int,
     holdout: float = 0.0,
     match: str = "length",
+    trees: Path | None = None,
 ) -> Dictionary:
     """Write `folder/dictionary.parquet` and `folder/sentences/` unless they are there, and return the dictionary.
 
     `holdout` is the share of sentences that are left out, `match` what strata are made of (neuronsig.mining.matching).
     Metadata items are `domain` and every field but those of `metadata_skip`; of a field, the `metadata_max_values`
     values with most sentences that occur in `min_count` sentences or more are items of their own, and all others
-    together are the value OTHER. Raises InputError when the table is empty or has more than 256 tags.
+    together are the value OTHER. `trees` are bracketed ones (spark_jobs.mining.trees) in place of the dependency heads.
+    Raises InputError when the table is empty or has more than 256 tags.
     """
     source = session.read.parquet(uri(sentences)).select(*COLUMNS)
+    if trees is not None:
+        brought = session.read.parquet(uri(trees)).select("sentence_id", "nodes", "heads")
+        source = source.drop("heads").join(brought, "sentence_id", "left").select(*COLUMNS, "nodes")
     listed, encoded = folder / "dictionary.parquet", folder / "sentences"
     if not listed.exists():
         counted = folder / "counts"
@@ -78,7 +86,8 @@ def encode_sentences(
             for batch in batches:
                 yield encoder.encode(used(batch, holdout))
 
-        source.mapInArrow(encode, ENCODED).write.mode("overwrite").parquet(uri(encoded))
+        schema = ENCODED if trees is None else f"{ENCODED}, nodes binary"
+        source.mapInArrow(encode, schema).write.mode("overwrite").parquet(uri(encoded))
         shared.unpersist()
     return dictionary
 
@@ -108,7 +117,7 @@ def _count(source: DataFrame, min_count: int, skip: list[str], max_values: int, 
         F.sum("sentences").alias("sentences"), F.sum("tokens").alias("tokens")
     )
     others = counted.where(
-        (F.col("kind") != "metadata") & ((F.col("kind") != "word") | (F.col("sentences") >= min_count))
+        (F.col("kind") != "metadata") & (~F.col("kind").isin("word", "label") | (F.col("sentences") >= min_count))
     )
     return others.unionByName(values)
 
@@ -116,19 +125,23 @@ def _count(source: DataFrame, min_count: int, skip: list[str], max_values: int, 
 def count_batch(batch: pa.RecordBatch, skip: list[str]) -> pa.RecordBatch:
     """Counts of one batch: in how many of its sentences, and how often, each word, tag and metadata value occurs.
 
-    Kind `length` counts the sentences of a domain (field) with so many words (item), `tree` those with a tree.
+    Kind `length` counts the sentences of a domain (field) with so many words (item), `tree_length` those of them with a
+    tree, `tree` all with a tree (field BRACKETS where it was brought), `label` the labels of the nodes of those.
     """
     n = batch.num_rows
     tags = _flat(batch.column("pos"))
     words = _lengths(batch.column("tokens"))
     domains = batch.column("domain").fill_null("")
+    trees = _has_tree(batch)
     by_length = pc.binary_join_element_wise(domains, pa.array(words).cast(pa.string()), "\t")
     parts = [
         _occurrences("word", *_flat(batch.column("tokens"), lower=True), n),
         _occurrences("tag", *tags, n),
         _occurrences("metadata", *_metadata(batch, skip), n),
         _occurrences("length", by_length, np.arange(n), n),
-        [("tree", "", "", int(_has_tree(batch).sum()), 0)],
+        _occurrences("tree_length", by_length.filter(pa.array(trees)), np.flatnonzero(trees), n),
+        _occurrences("label", *_flat(batch.column("nodes")), n) if _brought(batch) else [],
+        [("tree", BRACKETS if _brought(batch) else "", "", int(trees.sum()), 0)],
         [("total", "", "", n, len(tags[0]))],
     ]
     columns = list(zip(*(row for part in parts for row in part), strict=True))
@@ -146,7 +159,8 @@ def _occurrences(kind: str, values: pa.Array, row: NDArray[np.int64], n: int) ->
     sentences = np.bincount(distinct, minlength=len(names))
     split: dict[str, Callable[[str], Sequence[str]]] = {
         "metadata": lambda name: name.split("\t", 1),
-        "length": lambda name: name.rsplit("\t", 1),  # a domain may hold a tab, a number does not
+        # A domain may hold a tab, a number does not.
+        **dict.fromkeys(("length", "tree_length"), lambda name: name.rsplit("\t", 1)),
     }
     parts = [split[kind](name) if kind in split else ("", name) for name in names]
     return [(kind, f, item, int(s), int(t)) for (f, item), s, t in zip(parts, sentences, tokens, strict=True)]
@@ -164,14 +178,20 @@ def _lengths(column: pa.Array) -> NDArray[np.int64]:
 
 
 def _has_tree(batch: pa.RecordBatch) -> NDArray[np.bool_]:
-    """Which sentences have a head for every word, and every head in its place: bool (rows,)."""
+    """Which sentences have a head for every word or node, and every head in its place: bool (rows,)."""
     heads, row = _flat(batch.column("heads"))
     lengths = _lengths(batch.column("heads"))
     value = heads.fill_null(-1).to_numpy(zero_copy_only=False)
     bad = (value < 0) | (value > lengths[row])
-    fits = (lengths == _lengths(batch.column("pos"))) & (lengths > 0) & (lengths <= np.iinfo(np.int16).max)
+    of = batch.column("nodes" if _brought(batch) else "pos")
+    fits = (lengths == _lengths(of)) & (lengths > 0) & (lengths <= np.iinfo(np.int16).max)
     fits[row[bad]] = False
     return fits
+
+
+def _brought(batch: pa.RecordBatch) -> bool:
+    """Whether the trees are bracketed ones that a user brought."""
+    return "nodes" in batch.schema.names
 
 
 def _metadata(batch: pa.RecordBatch, skip: list[str]) -> tuple[pa.Array, NDArray[np.int64]]:
@@ -217,13 +237,18 @@ def read_dictionary(path: Path, match: str = "length") -> Dictionary:
         return {"field": rows["field"].to_pylist(), "item": rows["item"].to_pylist(), **numbers}
 
     words, tags, values, total = part("word"), part("tag"), part("metadata"), part("total")
-    lengths = part("length")
+    lengths, trees = part("length"), part("tree")
     domains = sorted(set(lengths["field"]))
-    number = np.array([domains.index(name) for name in lengths["field"]], np.int64)
     size = np.array([int(item) for item in lengths["item"]], np.int64)
     histogram = np.bincount(size, weights=lengths["sentences"]).astype(np.int64)
     strata = Strata.build(match, histogram, len(domains))
-    held = np.bincount(strata.codes(size, number), weights=lengths["sentences"], minlength=strata.size)
+
+    def by_stratum(counts: dict[str, Any]) -> NDArray[np.int64]:
+        number = np.array([domains.index(name) for name in counts["field"]], np.int64)
+        size = np.array([int(item) for item in counts["item"]], np.int64)
+        held = np.bincount(strata.codes(size, number), weights=counts["sentences"], minlength=strata.size)
+        return held.astype(np.int64)
+
     return Dictionary(
         words=words["item"],
         word_sentences=words["sentences"],
@@ -236,18 +261,21 @@ def read_dictionary(path: Path, match: str = "length") -> Dictionary:
         n_tokens=int(total["tokens"][0]),
         strata=strata,
         domains=domains,
-        stratum_sentences=held.astype(np.int64),
-        n_trees=int(part("tree")["sentences"].sum()),
+        stratum_sentences=by_stratum(lengths),
+        stratum_trees=by_stratum(part("tree_length")),
+        n_trees=int(trees["sentences"].sum()),
+        labels=part("label")["item"] if BRACKETS in trees["field"] else None,
     )
 
 
 class Encoder:
-    """Batches of the sentences table to batches of ENCODED."""
+    """Batches of the sentences table to batches of ENCODED, with `nodes` where trees were brought."""
 
     def __init__(self, dictionary: Dictionary, skip: list[str]) -> None:
         self.skip = skip
         self.words = {word: code for code, word in enumerate(dictionary.words)}
         self.tags = {tag: code for code, tag in enumerate(dictionary.tags)}
+        self.labels = {label: code for code, label in enumerate(dictionary.labels or ())}
         first = len(dictionary.words)
         self.strata = dictionary.strata
         self.domains = {name: number for number, name in enumerate(dictionary.domains)}
@@ -279,7 +307,12 @@ class Encoder:
             ),
             pa.array(self.strata.codes(_lengths(batch.column("tokens")), domain)),
         ]
-        return pa.RecordBatch.from_arrays(arrays, ["sentence_id", "words", "items", "tags", "heads", "stratum"])
+        names = ["sentence_id", "words", "items", "tags", "heads", "stratum"]
+        if _brought(batch):
+            nodes = _look_up(batch.column("nodes").flatten(), self.labels)[trees[head_row]]
+            arrays.append(binary_column(nodes.astype(np.int32), np.where(trees, _lengths(batch.column("nodes")), 0)))
+            names.append("nodes")
+        return pa.RecordBatch.from_arrays(arrays, names)
 
     def _other(self, name: str) -> int:
         return self.values[f"{name.split(chr(9), 1)[0]}\t{OTHER}"]

@@ -29,6 +29,8 @@ PARTITION_ROWS = 200_000
 """Sentences, of all its neurons, that a task holds, about."""
 
 COLUMNS = ("words", "items", "tags", "heads", "stratum")
+BROUGHT = (*COLUMNS, "nodes")
+"""Where trees were brought."""
 
 
 def mine_grouped(
@@ -37,14 +39,15 @@ def mine_grouped(
     """Write the rows of PATTERNS of a batch of neurons, whose lists hold `rows` sentences together."""
     context = lists.sparkSession.sparkContext
     shared = context.broadcast((dictionary, mining))
+    columns = COLUMNS if dictionary.labels is None else BROUGHT
 
     def mine(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         dictionary, mining = shared.value
-        for code, sentences in by_neuron(batches):
+        for code, sentences in by_neuron(batches, columns):
             yield from mined_rows(code, sentences, dictionary, mining)
 
     partitions = max(context.defaultParallelism, -(-rows // PARTITION_ROWS))
-    joined = join_lists(lists, encoded, *COLUMNS).repartition(partitions, "neuron")
+    joined = join_lists(lists, encoded, *columns).repartition(partitions, "neuron")
     joined.mapInArrow(mine, PATTERNS).write.mode("overwrite").parquet(uri(folder))
     shared.unpersist()
 
@@ -66,7 +69,7 @@ def by_neuron(batches: Iterable[pa.RecordBatch], columns: Sequence[str] = COLUMN
 def read_sentences(rows: pa.Table | pa.RecordBatch, columns: Sequence[str] = COLUMNS) -> Sentences:
     """Encoded rows as arrays; a column that is not among `columns` is read as empty."""
     n = rows.num_rows
-    types = {"words": "<i4", "items": "<i4", "tags": "u1", "heads": "<i2"}
+    types = {"words": "<i4", "items": "<i4", "tags": "u1", "heads": "<i2", "nodes": "<i4"}
     found: dict[str, tuple[Any, Any]] = {}
     for name, dtype in types.items():
         if name in columns:
@@ -86,6 +89,7 @@ def read_sentences(rows: pa.Table | pa.RecordBatch, columns: Sequence[str] = COL
         *found["items"],
         *found["heads"],
         rows.column("stratum").to_numpy().astype(np.int16),
+        found["nodes"][0],
     )
 
 
@@ -94,10 +98,10 @@ def mined_rows(
 ) -> Iterator[pa.RecordBatch]:
     """The rows of PATTERNS of one neuron, one batch for each kind."""
     n_strata = dictionary.strata.size
-    everything = np.array([0, 0])
-    yield pattern_rows(
-        code, EVERY, np.zeros(0, np.int32), everything, sentences.by_stratum(n_strata)[None, :], raised=False
-    )
+    every = [sentences.by_stratum(n_strata)]
+    if "subtree" in mining.kinds:
+        every.append(sentences.trees_by_stratum(n_strata))
+    yield pattern_rows(code, EVERY, np.zeros(len(every) - 1), [0, *range(len(every))], np.stack(every), raised=False)
     for kind in mining.kinds:
         found = mine_kind(kind, sentences, dictionary, mining)
         yield counted_rows(code, kind, found, sentences, dictionary, mining)

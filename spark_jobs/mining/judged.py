@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
 from neuronsig.mining.judging import JudgeRules, NeuronPatterns, judge, p_values
-from neuronsig.mining.kinds import n_labels, pattern_names
+from neuronsig.mining.kinds import n_labels, pattern_names, shortest
 from neuronsig.mining.profiles import Dictionary, neuron_of
 from neuronsig.mining.statistics import PValueCounts
 from neuronsig.tables import SIGNATURES
@@ -34,7 +34,7 @@ SIGNATURES_DDL = f"{NEURON_DDL}, {SIGNATURE_DDL.replace(':', '')}"
 
 GATHERED = "neuron bigint, kind string, items binary, lengths binary, f1 binary, corpus binary, n1 binary"
 """All patterns of a neuron and kind in lexicographic order: int32 items and lengths, int32 (patterns, strata) counts
-among the neuron's sentences and in the corpus, int32 (strata,) sentences of the neuron."""
+among the neuron's sentences and in the corpus, int32 (strata,) sentences of the neuron (of subtrees: with a tree)."""
 
 PARTITION_NEURONS = 64
 """Neurons whose patterns, some 1 MB each, a task gathers."""
@@ -64,11 +64,12 @@ def _gather(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for start, stop in itertools.pairwise(bounds):
         rows = table.take(pa.array(order[start:stop])).combine_chunks()
         code, kinds = int(codes[order[start]]), rows["kind"].to_numpy(zero_copy_only=False)
-        n1 = rows["strata"].filter(pa.array(kinds == EVERY))[0].as_py()
+        every = rows.filter(pa.array(kinds == EVERY)).to_pylist()
+        n1 = {bool(row["items"]): row["strata"] for row in every}  # True: of those with a tree
         for kind in KINDS:
             part = rows.filter(pa.array(kinds == kind)).combine_chunks()
             if part.num_rows:
-                cells = {"neuron": code, "kind": kind, **_in_order(part), "n1": n1}
+                cells = {"neuron": code, "kind": kind, **_in_order(part), "n1": n1[kind == "subtree"]}
                 yield pa.RecordBatch.from_pylist([cells], schema=_GATHERED)
 
 
@@ -112,7 +113,7 @@ def judge_patterns(
         found: dict[str, PValueCounts] = {}
         for batch in batches:
             for _, kind, patterns in _unpack(batch, *shared.value):
-                found.setdefault(kind, PValueCounts()).add(p_values(patterns))
+                found.setdefault(kind, PValueCounts()).add(p_values(patterns, shortest(kind, shared.value[0])))
         for kind, counts in found.items():
             arrays = [pa.array([kind]), pa.array([counts.bins.astype(np.int64).tobytes()], pa.binary())]
             yield pa.RecordBatch.from_arrays(arrays, ["kind", "bins"])
@@ -122,7 +123,10 @@ def judge_patterns(
         counts.bins += np.frombuffer(row["bins"], np.int64)
         seen.setdefault(row["kind"], PValueCounts()).merge(counts)
     rules = {
-        kind: JudgeRules(number, mining.alpha, mining.patterns_kept, mining.frequent_kept)
+        kind: JudgeRules(
+            *(number, mining.alpha, mining.patterns_kept, mining.frequent_kept, shortest(kind, dictionary)),
+            frequent_shortest=2,
+        )
         for kind, number in tests.items()
     }
 
@@ -179,7 +183,7 @@ def _unpack(
                 f1=cells["f1"].reshape(-1, strata),
                 corpus=cells["corpus"].reshape(-1, strata),
                 n1=cells["n1"],
-                total=dictionary.stratum_sentences,
+                total=dictionary.stratum_trees if row["kind"] == "subtree" else dictionary.stratum_sentences,
                 bins=dictionary.strata.bins,
                 labels=n_labels(dictionary, mining.subtree_labels) if row["kind"] == "subtree" else 0,
             ),

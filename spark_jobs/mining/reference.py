@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.miners.found import Codes
-from neuronsig.mining.kinds import KINDS, KindCounter
+from neuronsig.mining.kinds import KINDS, KindCounter, shortest
 from neuronsig.mining.profiles import Dictionary
 from neuronsig.progress import task
 from neuronsig.storage import files_below, location, parquet_file, read_parquet
@@ -50,6 +51,8 @@ NEEDED = {
     "itemset": ("items", "tags"),
     "subtree": ("words", "tags", "heads"),
 }
+BROUGHT = ("nodes", "heads")
+"""What subtrees need where trees were brought."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Chunk:
 def count_reference(
     patterns: DataFrame, encoded: DataFrame, dictionary: Dictionary, mining: MiningConfig, folder: Path
 ) -> tuple[DataFrame | None, dict[str, int]]:
-    """The rows of COUNTED of all distinct patterns, and the number of those of two items or more, by kind.
+    """The rows of COUNTED of all distinct patterns, and the number of those that may make rows, by kind.
 
     None in place of the rows when there is no pattern.
     """
@@ -94,9 +97,17 @@ def count_reference(
     if not chunks:
         return None, {}
     counted = session.read.schema(COUNTED).parquet(*[uri(folder / "counted" / chunk.name) for chunk in chunks])
-    longer = counted.where("length(items) > 4").groupBy("kind").count().collect()
-    numbers = {row["kind"]: row["count"] for row in longer}
+    tested = counted.where(may_make_rows(dictionary)).groupBy("kind").count().collect()
+    numbers = {row["kind"]: row["count"] for row in tested}
     return counted, {kind: numbers[kind] for kind in KINDS if kind in numbers}
+
+
+def may_make_rows(dictionary: Dictionary) -> Column:
+    """Whether a pattern has as many items as neuronsig.mining.kinds.shortest asks for."""
+    least = F.lit(0)
+    for kind in KINDS:
+        least = F.when(F.col("kind") == kind, shortest(kind, dictionary)).otherwise(least)
+    return F.length("items") >= 4 * least
 
 
 def chunks_of(listed: Path, most: int) -> Iterator[Chunk]:
@@ -123,7 +134,8 @@ def count_chunk(chunk: Chunk, encoded: DataFrame, dictionary: Dictionary, mining
     session: SparkSession = encoded.sparkSession
     context = session.sparkContext
     shared = context.broadcast((dictionary, mining))
-    strata, columns = dictionary.strata.size, NEEDED[chunk.kind]
+    brought = chunk.kind == "subtree" and dictionary.labels is not None
+    strata, columns = dictionary.strata.size, BROUGHT if brought else NEEDED[chunk.kind]
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         dictionary, mining = shared.value

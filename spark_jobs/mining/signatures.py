@@ -29,7 +29,8 @@ from spark_jobs.mining.judged import gather, judge_patterns
 from spark_jobs.mining.lists import count_neurons, lists_of, neuron_column, read_topk, require_sentences
 from spark_jobs.mining.mllib import mine_mllib
 from spark_jobs.mining.profiles import profile_neurons, profile_signatures
-from spark_jobs.mining.reference import count_reference
+from spark_jobs.mining.reference import count_reference, may_make_rows
+from spark_jobs.mining.trees import parse_trees
 from spark_jobs.paths import uri
 
 FILE_NEURONS = 1000
@@ -49,20 +50,24 @@ class MiningPaths:
     work: Path
     signatures: Path
     profiles: Path
+    trees: Path | None = None  # intermediate: where those that are brought are parsed
 
 
 def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) -> dict[str, Any]:
     """Make signatures/ and profiles/ of one model; returns counts by reason, and the seconds of each part.
 
     Intermediate results that are there already are used, so an interrupted run goes on where it stopped. Raises
-    InputError for an empty top-K, for sentences that are missing, and for subtrees without trees; ConfigError for
-    neurons not in the run.
+    InputError for an empty top-K, for sentences that are missing, and for subtrees without trees or with wrong ones;
+    ConfigError for neurons not in the run.
     """
     clock = Stopwatch()
     topk = read_topk(session, paths.topk)
     neurons = count_neurons(topk, paths.topk)
     require_neurons(mining, list(neurons), paths.topk)
-    if "subtree" in mining.kinds:
+    trees = None
+    if mining.trees and paths.trees is not None:
+        trees = parse_trees(session, mining.trees, paths.sentences, paths.trees, mining.subtree_labels == "words")
+    elif "subtree" in mining.kinds:
         require_trees(paths.sentences)
     if not (paths.work / "profiles" / "_SUCCESS").exists():
         require_sentences(topk, paths.sentences, paths.topk)
@@ -76,6 +81,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
             mining.metadata_max_values,
             mining.holdout,
             mining.match,
+            trees,
         )
         progress.update(dictionary.n_sentences)
     encoded = session.read.parquet(uri(paths.encoded / "sentences"))
@@ -142,7 +148,7 @@ def require_trees(sentences: Path) -> None:
     if not any(pc.sum(pc.list_value_length(column)).as_py() for column in heads):
         raise InputError(
             f"{sentences} column 'heads' is empty, and mining.kinds asks for subtrees; annotate with a dependency "
-            "parser (annotator.parser_model), or leave subtree out of mining.kinds"
+            "parser (annotator.parser_model), bring trees (mining.trees), or leave subtree out of mining.kinds"
         )
 
 
@@ -264,8 +270,8 @@ def _patterns(
     with task("gathering counts", len(mined), "neurons") as progress:
         gathered = gather(raw, counted, len(mined), folder / "gathered")
         progress.update(len(mined))
-    longer = raw.where((F.col("kind") != EVERY) & (F.length("items") > 4))
-    by_kind = longer.groupBy("kind").agg(
+    told = raw.where((F.col("kind") != EVERY) & may_make_rows(dictionary))
+    by_kind = told.groupBy("kind").agg(
         F.count("*").alias("patterns"),
         F.countDistinct(F.when(F.col("raised"), F.col("neuron"))).alias("raised"),
     )

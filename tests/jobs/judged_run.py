@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from jobs import collect
 from neuronsig.checkpoint import load_tokenizer
 from neuronsig.config import Config
 from neuronsig.config.compose import compose
+from neuronsig.mining.brought_trees import trees_fingerprint
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import PROFILES, SENTENCES, SIGNATURES
 from tests.neuronsig_ray.models import UNITS, VOCABULARY, WORDS, random_inputs, save_model, write_tokenized
@@ -74,9 +76,20 @@ def make_run(folder: Path, model: Path, *words: str) -> RunDirectory:
     return run
 
 
-def write_signatures(run: RunDirectory, holdout: float = HOLDOUT) -> None:
-    """As jobs.mine would have it; another share held out makes another plan."""
-    plan = {"inputs": {"collect/tiny": run.fingerprint("collect/tiny", "test")}, "mining": {"holdout": holdout}}
+def write_trees(path: Path) -> dict[str, str]:
+    """A bracketed tree of the run's sentences with a cat, and the settings of a mining that was given them."""
+    words = {row["sentence_id"]: row["tokens"] for row in sentences_of(random_inputs(N))}
+    trees = [{"sentence_id": i, "tree": "(S (NP (NN Cat)))"} for i, of in words.items() if "cat" in of]
+    path.write_text("\n".join(map(json.dumps, trees)))
+    return {"trees": str(path), "trees_fingerprint": trees_fingerprint(str(path)), "subtree_labels": "words"}
+
+
+def write_signatures(run: RunDirectory, holdout: float = HOLDOUT, **mining: str) -> None:
+    """As jobs.mine would have it; another share held out makes another plan. With trees a cat is a noun phrase."""
+    plan = {
+        "inputs": {"collect/tiny": run.fingerprint("collect/tiny", "test")},
+        "mining": {"holdout": holdout, **mining},
+    }
     outputs = [run.signatures("tiny"), run.profiles("tiny")]
     with run.stage("mine/tiny", plan, outputs, {}, overwrite=True):
         signatures, profiles = [], []
@@ -87,6 +100,8 @@ def write_signatures(run: RunDirectory, holdout: float = HOLDOUT) -> None:
                     word = "cat" if (unit, sign) == (UNIT, 1) else "dog"
                     common = {"f1": 50, "n1": 60, "f2": 9, "n2": 90, "log_ratio": 3.0, "g2": 9.0}
                     rows = [("words", [word], 3.0), ("word_sequence", ["the", word], 1.0), ("words", ["on"], -1.0)]
+                    if word == "cat" and "trees" in mining:
+                        rows.append(("subtree", ["(NP (NN (cat)))"], 2.0))
                     for rank, (kind, pattern, lrc) in enumerate(rows):
                         signatures.append({**key, **common, "kind": kind, "pattern": pattern, "lrc": lrc, "rank": rank})
                     profiles.append({**key, "length_mean": 5.0, "length_sd": 3.0, "mined": True})

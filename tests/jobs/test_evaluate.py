@@ -29,7 +29,7 @@ from neuronsig_ray.heldout import HeldOutJob, HeldOutReplica, blocks_of, read_bl
 from neuronsig_ray.job import Group
 from neuronsig_ray.rescore import PlainScorer
 from neuronsig_ray.session import Pool
-from tests.jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures
+from tests.jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures, write_trees
 from tests.neuronsig_ray.models import UNITS, make_job, random_inputs
 
 pytestmark = pytest.mark.usefixtures("local_ray")
@@ -41,6 +41,7 @@ def table_of(run: Path) -> dict[Neuron, dict]:
 
 
 def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(run, model, capsys):
+    write_signatures(RunDirectory(run), **write_trees(run.parent / "trees.jsonl"))
     summary = evaluate.run(settings(run, model))
     rows = table_of(run)
     held = is_held_out(np.arange(N), HOLDOUT).sum()
@@ -53,6 +54,10 @@ def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(r
     assert cat["beats_random"]
     assert cat["random_ap"] < cat["ap"] / 2
     assert cat["random_unit"] != UNIT
+    kinds = dict(cat["kind_ap"])
+    assert (
+        kinds["subtree"] == kinds["words"] > 2 * cat["chance"]
+    )  # the trees that were brought have a noun phrase of every cat
     assert sum(row["ap"] for row in rows.values()) / len(rows) < 0.4
     analysis = run / "analysis" / "tiny"
     assert {path.name for path in analysis.glob("evaluation.*")} == {f"evaluation.{s}" for s in ("csv", "png", "svg")}
@@ -138,6 +143,11 @@ def test_what_cannot_be_judged_is_refused_in_one_line(run, model, tmp_path):
     write_signatures(directory, holdout=0.01)
     said = "mining.holdout=0.01 of 600 sentences leaves 6 to judge signatures on, 100 are needed"
     assert said in refused(run, model, too_little=True)
+    write_signatures(directory, **write_trees(tmp_path / "trees.jsonl"))
+    (tmp_path / "trees.jsonl").write_text('{"sentence_id": 0, "tree": "(S)"}')
+    assert "is not the table that was mined: it has changed since" in refused(run, model)
+    (tmp_path / "trees.jsonl").unlink()
+    assert "trees.jsonl does not exist" in refused(run, model)
     write_signatures(directory)
     assert "has weights" in refused(run, plant(tmp_path / "other", seed=5))
     assert "evaluation.fraction=0.7: must be above 0, at most 0.5, or 0" in refused(

@@ -20,10 +20,20 @@ QUICK = [
 ]
 
 
+MLLIB = ["mining.kinds=[word_sequence]", "mining.pos_max_gap=-1"]
+
+
 @pytest.fixture
 def made(tmp_path):
     rng = random.Random(3)
     return write_run(tmp_path, random_sentences(60), {(1, unit): rng.sample(range(60), 20) for unit in range(3)})
+
+
+def write_trees(path, tree):
+    """JSON Lines with the tree of one sentence, and the words that mine its subtrees."""
+    path = path.with_suffix(".jsonl")
+    path.write_text(json.dumps({"sentence_id": 3, "tree": tree}))
+    return f"mining.trees={path}", "mining.kinds=[subtree]"
 
 
 def mine(made, *words):
@@ -44,6 +54,13 @@ def test_a_finished_run_is_left_alone_and_other_settings_need_overwrite(spark, m
     stamp = before.stat().st_mtime_ns
     assert mine(made) == 2
     assert 'mining.neurons was ["L1/U0"], now []' in capsys.readouterr().err
+    trees = write_trees(made.root.parent / "trees.jsonl", "(S")
+    assert mine(made, *trees) == 2
+    assert "mining.trees was absent, now " in capsys.readouterr().err
+    assert not made.work("trees").exists()
+    assert mine(made, *trees, "overwrite=true") == 2
+    assert "1 rows are wrong, the first: sentence_id 3: bracketed tree, character 3" in capsys.readouterr().err
+    assert made.stage_record(f"mine/{MODEL}") == record
     assert mine(made, "overwrite=true") == 0
     assert len(list(made.work("mine", MODEL).glob("*/patterns/*/_SUCCESS"))) == 2
     assert before.stat().st_mtime_ns == stamp
@@ -62,6 +79,12 @@ def test_a_finished_run_is_left_alone_and_other_settings_need_overwrite(spark, m
         (["mining.holdout=1"], "mining.holdout=1.0: must be 0 or more, below 1"),
         (["mining.word_max_gap=-2"], "mining.word_max_gap=-2: must be 0 or more words, or -1 for no limit"),
         (["mining.match=topic"], "mining.match=topic: must be one of length, length_domain, none"),
+        (["mining.trees=t.parquet"], "mining.trees=t.parquet: must be empty where subtrees are not mined"),
+        (
+            ["mining=mllib", "mining.trees=t.parquet", *MLLIB],
+            "have subtree in mining.kinds, with mining.engine=grouped",
+        ),
+        (["mining.kinds=[subtree]", "mining.trees=nothing.parquet"], "mining.trees=nothing.parquet does not exist"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_in_one_line_before_the_run_is_touched(made, capsys, words, said):
@@ -91,6 +114,38 @@ def test_a_command_that_cannot_be_followed_deletes_no_earlier_result(spark, tmp_
     assert said in capsys.readouterr().err
     assert made.stage_record(f"mine/{MODEL}") == record
     assert sorted(made.signatures(MODEL).iterdir()) == files
+
+
+def test_other_trees_are_another_plan_and_other_intermediate_results(made, monkeypatch, capsys):
+    paths = []
+
+    def mine_model(session, of, mining):
+        paths.append(of)
+        for folder in (of.signatures, of.profiles):
+            folder.mkdir(parents=True)
+        return {}
+
+    monkeypatch.setattr("spark_jobs.mining.signatures.mine_model", mine_model)
+    monkeypatch.setattr("spark_jobs.mining.trees.parse_trees", lambda *arguments: None)
+    monkeypatch.setattr("jobs.mine._session", lambda config: None)
+    trees, moved = write_trees(made.root.parent / "a", "(S)"), write_trees(made.root.parent / "b", "(S)")
+    assert mine(made, *trees) == 0
+    assert mine(made, *trees) == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert len(paths) == 1
+    assert mine(made, *moved) == 2
+    assert "mining.trees was " in capsys.readouterr().err
+    assert mine(made, *moved, "overwrite=true") == 0
+    assert paths[1] == paths[0]
+    write_trees(made.root.parent / "b", "(S (NP))")
+    assert mine(made, *moved) == 2
+    assert "mining.trees_fingerprint was " in capsys.readouterr().err
+    assert mine(made, *moved, "overwrite=true") == 0
+    assert mine(made, *moved, "mining.subtree_labels=words", "overwrite=true") == 0
+    assert mine(made, "mining.kinds=[subtree]", "overwrite=true") == 0
+    for part in ("trees", "encoded", "work"):
+        assert len({getattr(of, part) for of in paths}) == 4
+    assert paths[-1].trees is None
 
 
 def test_a_model_that_was_not_collected_is_refused_with_those_that_were(made, capsys):

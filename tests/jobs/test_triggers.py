@@ -35,6 +35,7 @@ def test_the_planted_unit_is_a_detector_of_its_word_that_its_signature_holds(run
     assert summary["neurons"] == 4 * UNITS
     assert summary["sentences of all neurons"] == 4 * UNITS * TOP
     assert summary["sentences forwarded"] <= N
+    assert summary["kinds that hold no word"] == "metadata"
     detectors = {of(row): row for row in read_table(run / "detectors" / "tiny", DETECTORS).to_pylist()}
     cat = detectors[Neuron("hidden", 2, UNIT)]
     assert (cat["detector"], cat["word"], cat["word_share"], cat["tag"]) == ("token", "cat", 1.0, "NN")

@@ -1,9 +1,11 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import Matches, Vote, bits_by_kind, length_bits, votes_of
 from neuronsig.evaluation.text import Text
+from neuronsig.miners.brackets import parse_tree
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 
 METADATA = [{"topic": ["pets"]}, {"topic": ["pets", "a=b"]}, {}, {}]
@@ -69,6 +71,29 @@ def test_every_kind_is_matched_as_it_was_mined():
     words = {"subtree_labels": "words"}
     assert bits(("subtree", ["(cat (black))"], 1.0), mining=words)["subtree"] == [0, 0, 1, 0]
     assert bits(("subtree", ["(NN (zebra))"], 1.0))["subtree"] == [0, 0, 0, 0]
+
+
+def test_subtrees_of_trees_brought_are_looked_for_in_those():
+    trees = [
+        "(S (NP (DT the) (NN cat)) (VP (VBD sat) (PP (IN on))))",
+        None,
+        "(S (NP (NN cat)) (VP (VBD ran)))",
+        "(X (NN it))",
+    ]
+    parsed = [parse_tree(tree, words=True) if tree else ([], []) for tree in trees]
+    table = table_of(ANIMALS).drop_columns(["heads"])
+    for name, column in zip(("nodes", "heads"), zip(*parsed, strict=True), strict=True):
+        table = table.append_column(name, pa.array(column))
+    text = Text.of(table.take([3, 1, 0, 2]))
+
+    def sentences(pattern):
+        vote = Vote("subtree", (pattern,), 1.0)
+        return Matches([vote], text, {}).sentences(vote).tolist()
+
+    assert sentences("(S (NP) (VP))") == [0, 2]
+    assert sentences("(NP (DT) (NN (cat)))") == [0]
+    assert sentences("(NN)") == [0, 2, 3]
+    assert sentences("(S (NN))") == sentences("(NN (DT))") == sentences("(ADJP)") == []
 
 
 def test_an_unknown_kind_is_refused():

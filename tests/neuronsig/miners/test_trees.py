@@ -48,6 +48,11 @@ def test_brackets_become_labels_and_heads_without_the_words():
     assert parse_tree(text, words=True) == (["S", "NP", "PRP", "it", "VP", "VBZ", "rains"], [0, 1, 2, 3, 1, 5, 6])
 
 
+def test_words_may_be_lower_cased_and_labels_stay():
+    labels = ["S", "NP", "PRP", "it", "VP", "VBZ", "rains"]
+    assert parse_tree("(S (NP (PRP It)) (VP (VBZ RAINS)))", words=True, lower=True)[0] == labels
+
+
 def test_an_outermost_bracket_without_a_label_is_the_root():
     assert parse_tree("( (S (NP)) )") == (["ROOT", "S", "NP"], [0, 1, 2])
 

@@ -1,5 +1,7 @@
 """Rows of a signature from counts by stratum: what is kept, in which order, and on what evidence."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,13 @@ def test_single_items_explain_but_make_no_rows_and_take_no_rank():
     assert found["pattern"] == [2, 1]
     assert found["rank"] == [0, 1]
     assert found["explained_by"] == [-1, 0]
+
+
+def test_the_most_frequent_besides_may_be_asked_to_be_longer():
+    pair = ((7, 8), (300, 190), (30_000, 6_000))
+    rules = dataclasses.replace(RULES, frequent_shortest=2)
+    assert judged(patterns_of([COMMON, THIRD, SECOND, STRONG, pair]))["pattern"] == [3, 2, 0]
+    assert judged(patterns_of([COMMON, THIRD, SECOND, STRONG, pair]), rules)["pattern"] == [3, 2, 4]
 
 
 def test_q_of_a_discovery_is_small_and_of_chance_is_not():

@@ -1,5 +1,6 @@
 """Every kind of pattern, mined and counted, against what each sentence holds by definition."""
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
 from neuronsig.errors import ConfigError
-from neuronsig.mining.kinds import KindCounter, itemset_items, limits_of, mine_kind, pattern_names
+from neuronsig.miners.brackets import brackets, parse_tree
+from neuronsig.miners.reference import subtrees_of
+from neuronsig.miners.trees import forest_of_brackets
+from neuronsig.mining.kinds import KindCounter, itemset_items, limits_of, mine_kind, pattern_names, shortest
 from neuronsig.mining.profiles import OTHER
 from tests.neuronsig.miners.encoded import STRATA, WORDS, dictionary_of, held_by, random_rows, sentences_of
 
@@ -57,6 +61,35 @@ def test_subtrees_of_words_have_words_for_labels():
     found = mine_kind("subtree", sentences_of(rows), dictionary_of(), mining)
     names = [pattern_names("subtree", p, dictionary_of(), "words") for p in found]
     assert sorted(names) == [["(w0)"], ["(w1 (w0))"], ["(w1)"]]
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_subtrees_of_bracketed_trees_are_those_of_their_forest_and_of_the_definition(words):
+    trees = ["(S (NP (PRP it)) (VP (VBZ rains)))", "", "(S (NP (DT the) (NN cat)) (VP (VBZ rains)))", "(FRAG (NN cat))"]
+    trees = trees * 3
+    parsed = [parse_tree(tree, words) if tree else ([], []) for tree in trees]
+    brackets_of, names = forest_of_brackets(trees, words=words)
+    rows = [{"words": [0], "tags": [0], "heads": heads, "values": [], "stratum": i % STRATA}
+            for i, (_, heads) in enumerate(parsed)]  # fmt: skip
+    code = {name: i for i, name in enumerate(names)}
+    nodes = np.array([code[label] for labels, _ in parsed for label in labels])
+    sentences = dataclasses.replace(sentences_of(rows), nodes=nodes)
+    dictionary = dataclasses.replace(dictionary_of(), labels=names)
+    for name in ("labels", "parent", "bounds"):
+        assert getattr(sentences.forest(dictionary, "pos"), name).tolist() == getattr(brackets_of, name).tolist()
+    found = mine_kind("subtree", sentences, dictionary, ALL)
+    held = Counter(
+        brackets(tree)
+        for labels, heads in parsed
+        for tree in subtrees_of([(head - 1, label) for head, label in zip(heads, labels, strict=True)], 3)
+    )
+    named = {pattern_names("subtree", p, dictionary)[0]: f for p, f in found.counts().items()}
+    assert named == {tree: f for tree, f in held.items() if f >= 3}
+    assert named["(S (NP) (VP))"] == 6
+    assert ("(VBZ (rains))" in named) == words
+    counter = KindCounter("subtree", found.items, found.offsets, dictionary, ALL, STRATA)
+    assert counter.count(sentences).sum(axis=1).tolist() == found.supports.tolist()
+    assert [shortest(kind, dictionary) for kind in KINDS] == [2, 2, 2, 2, 1]
 
 
 def test_patterns_read_as_words_tags_values_and_brackets():

@@ -67,6 +67,12 @@ def test_a_subtree_holds_only_the_children_it_takes():
     assert [covered([("subtree", "(sat (mat (the)))", 5.0)], 0, t, mining)[1] for t in (2, 4, 5, 1)] == [0, 0, 0, 1]
 
 
+def test_subtrees_of_trees_brought_hold_no_word():
+    votes = [("subtree", "(NN (DT) (JJ))", 5.0), ("words", "ran", 1.0)]
+    assert covered(votes, 2, 3) == ("(NN (DT) (JJ))", 0)
+    assert covered(votes, 2, 3, {"trees": "trees.parquet"}) == ("ran", 1)
+
+
 @pytest.mark.parametrize(("gap", "window"), [(-1, 0), (0, 0), (1, 0), (-1, 3), (1, 4)])
 def test_words_of_a_sequence_are_those_of_all_its_occurrences(gap, window):
     random = np.random.default_rng(7)

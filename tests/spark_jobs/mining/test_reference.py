@@ -125,12 +125,15 @@ def test_patterns_of_a_neuron_are_gathered_in_lexicographic_order_with_their_cou
     patterns = [(2, 1), (0,), (2,), (0, 3), (1, 0, 0), (258, 1)]
     found = [(7, "word_sequence", p, [i, 1, 2, 3]) for i, p in enumerate(patterns)]
     found += [(7, EVERY, (), [9, 9, 9, 9]), (8, EVERY, (), [5, 0, 0, 0]), (8, "itemset", (2, 4), [1, 0, 0, 0])]
+    found += [(8, EVERY, (0,), [2, 0, 0, 0]), (8, "subtree", (1, 5), [1, 0, 0, 0])]
     rows = patterns_table(spark, found)
     data = [(kind, bytearray(np.array(p, "<i4").tobytes()), bytearray(np.array([i, 50, 50, 50], "<i4").tobytes()))
             for i, (_, kind, p, _) in enumerate(found) if kind]  # fmt: skip
     counted = spark.createDataFrame(data, reference.COUNTED)
     gathered = {(r["neuron"], r["kind"]): r for r in gather(rows, counted, 2, tmp_path / "gathered").collect()}
-    assert set(gathered) == {(7, "word_sequence"), (8, "itemset")}
+    assert set(gathered) == {(7, "word_sequence"), (8, "itemset"), (8, "subtree")}
+    of_eight = {kind: np.frombuffer(gathered[8, kind]["n1"], "<i4").tolist() for kind in ("itemset", "subtree")}
+    assert of_eight == {"itemset": [5, 0, 0, 0], "subtree": [2, 0, 0, 0]}
     cells = gathered[7, "word_sequence"]
     row = {name: np.frombuffer(cells[name], "<i4") for name in ("items", "lengths", "f1", "corpus", "n1")}
     found = [tuple(part.tolist()) for part in np.split(row["items"], np.cumsum(row["lengths"])[:-1])]
