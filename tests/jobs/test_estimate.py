@@ -13,7 +13,7 @@ def test_the_paper_run_is_priced_without_the_model(capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert "82,000,000 sentences" in out
     assert "9,216 neurons" in out
-    assert summary["GPU memory of a replica"] == "18.3 GB"
+    assert summary["GPU memory of a replica"] == "18.6 GB"
 
 
 def test_a_corpus_that_is_not_there_is_named(tmp_path: Path):
