@@ -17,7 +17,7 @@ what has spaces: 'domain="social media"'.
 Neurons whose signature has the pattern itself come first, then those with one that contains it (in order, with gaps),
 each by LRC; only what stands out beyond chance counts. A signature keeps the mining.patterns_kept strongest patterns of
 a kind (and as many that these explain, and the most frequent), so that a neuron that is not listed may respond to a
-pattern more weakly.
+pattern more weakly. Where no signature holds the whole, the neurons with every part of it beyond chance are named.
 
 The first search after jobs.mine makes an index of the signatures (RUN/work/find, or the user's cache folder for a run
 on a store); every other one takes under a second. --json prints the answer as JSON, and nothing else.
@@ -41,6 +41,7 @@ from neuronsig.config import Config
 from neuronsig.config.compose import is_setting, nearest_key
 from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.find.home import identity, index_file, local_record
+from neuronsig.find.query import shown
 from neuronsig.find.search import Answer, metadata_fields, search
 from neuronsig.progress import say, show_table
 from neuronsig.signature.summary import percent
@@ -53,6 +54,13 @@ def run(config: Config) -> Summary:
     for exact, what in ((True, "Neurons that respond to"), (False, "Neurons that respond to a pattern that contains")):
         if rows := [_row(hit) for hit in answer.hits if hit.exact == exact]:
             show_table(f"{what} {answer.query.text!r}", COLUMNS, rows)
+    if answer.parts:
+        parts = list(dict.fromkeys(map(shown, answer.query.items)))
+        show_table(
+            f"No signature holds {answer.query.text!r} as a whole; neurons with every part of it, of their sentences",
+            ("neuron", *parts, "LRC, summed"),
+            [(str(hit.neuron), *map(percent, hit.shares), f"{hit.lrc:.2f}") for hit in answer.parts],
+        )
     if answer.hits:
         show_table(
             "By layer",
@@ -65,7 +73,8 @@ def run(config: Config) -> Summary:
     return {
         "neurons that respond": f"{answer.neurons:,} of {sum(layer.neurons for layer in answer.layers):,}",
         "to exactly this": answer.exact,
-        "shown": len(answer.hits),
+        **({"to every part by itself": answer.with_parts} if answer.with_parts else {}),
+        "shown": len(answer.hits) or len(answer.parts),
     }
 
 
@@ -78,7 +87,9 @@ def run_as_json(config: Config) -> Summary:
         hits.append({**row, "neuron": str(hit.neuron), "share": hit.share, "reference": hit.reference})
     layers = [dataclasses.asdict(layer) for layer in answer.layers]
     totals = {"pattern": answer.query.text, "neurons": answer.neurons, "exact": answer.exact}
-    print(json.dumps({**totals, "notes": answer.notes, "layers": layers, "hits": hits}, indent=1))  # noqa: T201
+    parts = [{**dataclasses.asdict(hit), "neuron": str(hit.neuron)} for hit in answer.parts]
+    found = {**totals, "notes": answer.notes, "layers": layers, "hits": hits, "parts": parts}
+    print(json.dumps(found, indent=1))  # noqa: T201
     return {}
 
 

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,16 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class PartsHit:
+    """A neuron that has every part of the query beyond chance, each by itself: `shares` of its sentences (of its words
+    for tags), in the order of the query; `lrc` is the parts' sum."""
+
+    neuron: Neuron
+    shares: tuple[float, ...]
+    lrc: float
+
+
+@dataclass(frozen=True)
 class LayerCount:
     """Neurons of one site and layer that respond, those to the pattern itself, and all of them."""
 
@@ -69,7 +79,10 @@ class LayerCount:
 
 @dataclass(frozen=True)
 class Answer:
-    """`hits`: the first ones; `neurons`: all that respond; `notes`: what a reader must know of the answer."""
+    """`hits`: the first ones; `neurons`: all that respond; `notes`: what a reader must know of the answer.
+
+    `parts`: the first neurons with every part of a query that no signature holds as a whole; `with_parts`: all of them.
+    """
 
     query: Query
     hits: tuple[Hit, ...]
@@ -77,6 +90,8 @@ class Answer:
     exact: int
     layers: tuple[LayerCount, ...]
     notes: tuple[str, ...]
+    parts: tuple[PartsHit, ...] = ()
+    with_parts: int = 0
 
 
 def search(index: Path, text: str, shown_hits: int = 20) -> Answer:
@@ -91,7 +106,11 @@ def search(index: Path, text: str, shown_hits: int = 20) -> Answer:
         query = parse(text, frozenset(facts["tags"]))
         codes = [_item(base, query, item, facts["kept"]) for item in dict.fromkeys(query.items)]
         _choose(base, query, codes)
-        return _answer(base, query, facts, shown_hits)
+        answer = _answer(base, query, facts, shown_hits)
+        if answer.neurons or query.form == TREE or len(codes) < 2:
+            return answer
+        parts = _by_parts(base, [(number, name) for number, name, _ in codes])
+        return replace(answer, parts=tuple(parts[: shown_hits or None]), with_parts=len(parts))
 
 
 def metadata_fields(index: Path) -> list[str]:
@@ -203,6 +222,28 @@ def _answer(base: sqlite3.Connection, query: Query, facts: dict[str, Any], shown
         _layers(names, best),
         tuple(_notes(query, facts, kinds, len(names))),
     )
+
+
+def _by_parts(base: sqlite3.Connection, items: Sequence[tuple[int, str]]) -> list[PartsHit]:
+    """The neurons that have each of the items alone beyond chance, the largest sum of LRC first."""
+    rows = [
+        {
+            neuron: (share(f1, n1), lrc)
+            for neuron, f1, n1, lrc in base.execute(
+                "SELECT e.neuron, e.f1, e.n1, e.lrc FROM posting JOIN pattern p ON p.id = pattern "
+                "JOIN evidence e ON e.id BETWEEN p.first AND p.first + p.n - 1 "
+                "WHERE item = ? AND p.items = ? AND p.kind IN ('words', 'pos', 'metadata')",
+                item,
+            )
+        }
+        for item in items
+    ]
+    names = {row[0]: Neuron(*row[1:]) for row in base.execute("SELECT id, site, layer, unit, sign FROM neuron")}
+    found = [
+        PartsHit(names[neuron], tuple(row[neuron][0] for row in rows), sum(row[neuron][1] for row in rows))
+        for neuron in set(rows[0]).intersection(*rows[1:])
+    ]
+    return sorted(found, key=lambda hit: (-hit.lrc, hit.neuron))
 
 
 def _hit(base: sqlite3.Connection, neuron: Neuron, level: int, _: float, row: int, pattern: int) -> Hit:

@@ -108,6 +108,24 @@ def test_all_parts_known_but_nowhere_together_is_an_empty_answer_with_a_note(ind
     assert note.endswith("in one of the word sequences among each neuron's strongest 40 (mining.patterns_kept)")
 
 
+def test_where_no_signature_holds_the_whole_neurons_with_every_part_are_named(tmp_path: Path) -> None:
+    rows: list[Row] = [
+        *((name, "words", [word], lrc) for name, word, lrc in (
+            ("L1/U0", "not", 2.0), ("L1/U0", "but", 1.0), ("L2/U3", "not", 5.0), ("L2/U3", "but", 0.5),
+            ("L2/U4", "but", 9.0), ("L2/U5", "but", 9.0), ("L2/U5", "not", 0.0),
+        )),
+        ("L2/U4", "word_sequence", ["not", "bad"], 4.0),
+    ]  # fmt: skip
+    index = index_of(tmp_path, rows)
+    answer = search(index, "but not")
+    assert answer.neurons == 0
+    assert [(str(hit.neuron), hit.lrc) for hit in answer.parts] == [("L2/U3", 5.5), ("L1/U0", 3.0)]
+    assert [len(hit.shares) for hit in answer.parts] == [2, 2]
+    first = search(index, "set: not but", 1)
+    assert ([str(hit.neuron) for hit in first.parts], first.with_parts) == (["L2/U3"], 2)
+    assert search(index, "not bad").parts == ()
+
+
 def test_a_word_that_is_not_there_may_be_in_patterns_that_were_not_kept(tmp_path: Path, index: Path) -> None:
     with pytest.raises(
         ConfigError, match="neither alone nor in one of each neuron's strongest 40 patterns of a kind; near it: only"
