@@ -13,7 +13,7 @@ from typing import NamedTuple
 from neuronsig.signature.names import MARKS, ONE, TAGS
 from neuronsig.signature.view import Effect, Evidence, FacetView, NeuronView, Share
 
-METADATA_SHARE, METADATA_GAIN, METADATA_RATIO = 0.25, 0.15, 1.5
+METADATA_SHARE, METADATA_GAIN, METADATA_RATIO, METADATA_ALIKE = 0.25, 0.15, 1.5, 0.5
 WORD_SHARE, WORD_LRC, WORDS_TOGETHER = 0.03, 1.0, 0.08
 PHRASE_SHARE, PHRASE_LRC = 0.08, 1.0
 TAG_PATTERN_SHARE, TAG_PATTERN_LRC = 0.15, 1.0
@@ -181,18 +181,26 @@ def telling_place(view: NeuronView) -> Told | None:
 
 
 def telling_metadata(view: NeuronView) -> list[Evidence]:
-    """The domain and the other metadata value that stand out most, strongest first."""
-    best: dict[bool, Evidence] = {}
+    """The domain and the other metadata value that stand out most, strongest first.
+
+    Each with the next value of its field where that tells as much: of reviews both sentiments may stand out.
+    """
+    best: dict[bool, list[Evidence]] = {}
     for name, rows in view.metadata.items():
-        for row in rows:
-            reference = row.reference
-            if reference is None or not row.stands_out or row.share < METADATA_SHARE:
-                continue
-            enough = row.share - reference >= METADATA_GAIN and row.share >= METADATA_RATIO * reference
-            key = name == "domain"
-            if enough and (key not in best or bits(row) > bits(best[key])):
-                best[key] = row
-    return sorted(best.values(), key=lambda row: -bits(row))
+        telling = sorted((row for row in rows if _tells(row)), key=lambda row: -bits(row))
+        held = best.get(name == "domain")
+        if telling and (held is None or bits(telling[0]) > bits(held[0])):
+            best[name == "domain"] = telling
+    found = [[row for row in rows[:2] if bits(row) >= METADATA_ALIKE * bits(rows[0])] for rows in best.values()]
+    return [row for rows in sorted(found, key=lambda rows: -bits(rows[0])) for row in rows]
+
+
+def _tells(row: Evidence) -> bool:
+    """Whether a metadata value is in enough of the sentences, and in enough more of them than of the corpus."""
+    reference = row.reference
+    if reference is None or not row.stands_out or row.share < METADATA_SHARE:
+        return False
+    return row.share - reference >= METADATA_GAIN and row.share >= METADATA_RATIO * reference
 
 
 def telling_facets(view: NeuronView) -> list[FacetView]:

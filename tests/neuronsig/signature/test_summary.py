@@ -313,6 +313,17 @@ def test_a_value_of_metadata_may_be_the_clearest_trace() -> None:
     assert text == "Little stands out; the clearest trace is sentiment negative in 20% (corpus 15%)."
 
 
+def test_a_field_whose_values_stand_out_alike_is_not_told_by_one_of_them() -> None:
+    def value(name: str, f1: int, log_ratio: float) -> Evidence:
+        return Evidence("metadata", ("sentiment", name), f1, 1000, 10_000, 100_000, log_ratio, 1.0)
+
+    both = value("negative", 270, 1.43), value("positive", 260, 1.38)
+    text = describe(replace(QUIET, metadata={"sentiment": both})).text
+    assert "27% sentiment negative (corpus 10%); 26% sentiment positive (corpus 10%)" in text
+    one = value("negative", 600, 2.6), value("positive", 260, 1.38)
+    assert "positive" not in describe(replace(QUIET, metadata={"sentiment": one})).text
+
+
 def test_patterns_are_not_said_to_be_within_chance_where_none_were_mined() -> None:
     assert "no word, tag, pattern or metadata value is beyond chance" in describe(QUIET).text
     assert "pattern" not in describe(replace(QUIET, mined=False)).text
