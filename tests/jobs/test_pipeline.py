@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,7 +158,8 @@ def run_with(code: int, monkeypatch: pytest.MonkeyPatch, run: Path) -> tuple[lis
         return subprocess.CompletedProcess(command, code if started[-1] == "evaluate" else 0)
 
     monkeypatch.setattr(pipeline, "check", lambda config: None)
-    monkeypatch.setattr(pipeline.subprocess, "run", ended)
+    # The module itself is left alone: threads of Ray and Spark use it too.
+    monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=ended))
     try:
         return started, pipeline.run_stages(compose([f"run={run}"]), [])
     except pipeline.StageError as error:
