@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jobs import pipeline
-from jobs.launch import Summary
+from jobs.launch import Summary, for_job
 from jobs.pipeline import check
 from neuronsig.checkpoint import resolve_model_path
 from neuronsig.config.compose import compose
@@ -70,7 +70,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_pipeline(run: Path, corpus: Path, *more: str, job: str = "pipeline") -> subprocess.CompletedProcess[str]:
     words: Sequence[str] = [f"run={run}", f"corpus.path={corpus}", *WORDS, *more]
-    command = [sys.executable, "-m", f"jobs.{job}", *words]
+    command = [sys.executable, "-m", f"jobs.{job}", *(words if job == "pipeline" else for_job(words, (job,)))]
     # What a Ray in this process left in the environment is none of a user's.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"COLUMNS": "100"}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
