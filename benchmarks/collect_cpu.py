@@ -144,7 +144,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", default=MINILM, help="folder, or package:NAME/folder")
     parser.add_argument("--k", type=int, default=10_000)
     parser.add_argument("--shard-sentences", type=int, default=131_072)
-    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--batch-tokens", type=int, default=8192)
     parser.add_argument("--dtypes", nargs="+", default=["bfloat16", "float32"])
     parser.add_argument("--repeats", type=int, default=1)
     return parser.parse_args()

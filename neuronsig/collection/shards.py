@@ -24,7 +24,7 @@ PLAN_FILE = "plan.json"
 BATCH_PLAN = 1
 
 # Tokens of a batch: beyond these a device is no faster (CPU: benchmarks/batch_tokens.py; GPU: not yet measured).
-BATCH_TOKENS = {"cpu": 4096, "cuda": 131_072}
+BATCH_TOKENS = {"cpu": 8192, "cuda": 131_072}
 # Tokens of the shortest inputs that come in full batches.
 SHORTEST = 3
 

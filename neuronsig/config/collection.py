@@ -55,7 +55,7 @@ class CollectConfig:
     special_tokens: bool = option(True, "whether pooling includes [CLS], [SEP] and the like")
     dtype: str = option("auto", "float32, bfloat16, or auto: bfloat16 where the hardware multiplies it natively")
     batch_tokens: int = option(
-        0, "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 4096 or 131072 (GPU)"
+        0, "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 8192 or 131072 (GPU)"
     )
     reduce_fan_in: int = option(8, "shard files merged by one task of the tree reduce")
     stop_fraction: float = option(
