@@ -45,7 +45,7 @@ from neuronsig_ray.thresholds import write_base
 
 SECTIONS = ("model", "collect", "ray")
 
-_SUMMED = ("sentences", "tokens", "survivors", "seconds", "forward_seconds")
+_SUMMED = ("sentences", "tokens", "survivors", "forward_seconds")
 
 
 def run(config: Config) -> Summary:
