@@ -25,7 +25,7 @@ setup: $(STAMP)  ## install everything into .venv
 
 .PHONY: demo
 demo: $(STAMP)  ## from text on this machine to every neuron's signature, in minutes
-	$(BIN)/python -m jobs.pipeline preset=demo
+	$(BIN)/neuronsig pipeline preset=demo
 
 .PHONY: test
 test: $(STAMP)  ## the tests (no GPU, no corpora needed)

@@ -23,7 +23,7 @@ from benchmarks.lengths import histogram
 from benchmarks.texts import MINILM
 from neuronsig.checkpoint import model_config
 from neuronsig.config import ModelConfig
-from neuronsig_ray.model import InspectedModel
+from neuronsig_ray.model.inference import InspectedModel
 
 SHARD = 131_072
 

@@ -39,9 +39,9 @@ from neuronsig.collection.memory import SHARDS_AT_ONCE
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.topk import Keys, dense, merge, unpack
 from neuronsig.storage import location
+from neuronsig_ray.collect.scorer import Replica, read_shard
+from neuronsig_ray.collect.selection import ShardTopK
 from neuronsig_ray.job import Job
-from neuronsig_ray.scorer import Replica, read_shard
-from neuronsig_ray.selection import ShardTopK
 
 TINY: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from neuronsig_ray.model import device_class
+from neuronsig_ray.model.inference import device_class
 
 LIBRARIES = ("torch", "transformers", "numpy", "pyarrow", "ray")
 

@@ -8,7 +8,7 @@ Streams: --sentences random scores, and MiniLM's own scores of real sentences (o
 a collection), where sentences that occur twice tie. Lists are compared with a full sort under the order "score
 descending, sentence id ascending": "scores" and "ids" are shares of the rows whose lists are the same.
 
-    neuronsig         neuronsig_ray.selection.ShardTopK
+    neuronsig         neuronsig_ray.collect.selection.ShardTopK
     faiss             faiss.ResultHeap, the library's own code: a heap of (score, id) for each row
     semanticlens      semanticlens 0.2.1, ActMax.update, its own code: torch.topk over what is kept and the new block;
                       it keeps bfloat16 and begins with zeros
@@ -52,7 +52,7 @@ from neuronsig.checkpoint import model_config
 from neuronsig.collection.shards import BATCH_TOKENS, rectangles
 from neuronsig.collection.topk import reference, unpack
 from neuronsig.config import ModelConfig
-from neuronsig_ray.selection import ShardTopK
+from neuronsig_ray.collect.selection import ShardTopK
 
 Lists = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
 # Scores (rows, n) in the order of arrival, and where each block begins.
@@ -194,7 +194,7 @@ def random_stream(folder: str, rows: int, n: int, block: int, k: int) -> None:
 
 def model_stream(folder: str, model: str, inputs: list[list[int]], rows: int, k: int, threads: int) -> None:
     """The middle layer's scores of real sentences, in the rectangles of one shard."""
-    from neuronsig_ray.model import InspectedModel
+    from neuronsig_ray.model.inference import InspectedModel
 
     torch.set_num_threads(threads)
     groups = hidden_states(model)

@@ -38,14 +38,14 @@ from ray.data import DataContext
 from benchmarks.collection import Watched, make_job, write_tokenized
 from benchmarks.common import alone, machine, options, table
 from benchmarks.lengths import draw_inputs
-from neuronsig.collection.ladder import Ladder, rungs
+from neuronsig.collection.score_quantiles import Ladder, rungs
 from neuronsig.collection.shards import ShardPlan, committed_keys, in_flight, shard_sizes
 from neuronsig.collection.topk import pack
 from neuronsig.config import RayConfig
-from neuronsig_ray.collect import reduce_shards, score_shards
+from neuronsig_ray.collect.collection import reduce_shards, score_shards
+from neuronsig_ray.collect.reduce import merged_group, write_final
+from neuronsig_ray.collect.scorer import keys_table, keys_writer
 from neuronsig_ray.job import Group, Job
-from neuronsig_ray.reduce import merged_group, write_final
-from neuronsig_ray.scorer import keys_table, keys_writer
 from neuronsig_ray.session import Pool, ray_session
 
 VOCABULARY = 1000

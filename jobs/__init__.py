@@ -1,1 +1,3 @@
-"""One thin entry point per arrow of the data flow, and `pipeline`, which runs them all."""
+"""`neuronsig NAME` in a checkout is neuronsig_jobs.NAME; this folder is not installed."""
+
+from neuronsig_jobs import __path__ as __path__

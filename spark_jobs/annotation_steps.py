@@ -122,7 +122,7 @@ def annotate_missing(
     if missing and ranges[missing[0]][0] < part.first_id:
         raise InputError(
             f"{part.table} has lost files of sentences {ranges[missing[0]][0]:,} to {ranges[missing[0]][1] - 1:,}; "
-            "restore them, or make the run again: python -m jobs.annotate with overwrite=true"
+            "restore them, or make the run again: neuronsig annotate with overwrite=true"
         )
     own = sum(1 for start, _ in ranges if start >= part.first_id)
     if len(missing) < own:

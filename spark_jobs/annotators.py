@@ -43,7 +43,7 @@ def load_tagger(spark: SparkSession, value: str, cache: Path | None = None) -> P
     if not archive.is_file():
         raise InputError(
             f"annotator.pos_model: no model is shipped for {lane}; set it to a saved model "
-            "(python -m jobs.train_annotators makes one)"
+            "(neuronsig train_annotators makes one)"
         )
     if cache is None or is_local(cache):
         return PerceptronModel.load(uri(unpacked(archive, cache or default_cache())))

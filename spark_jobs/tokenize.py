@@ -84,11 +84,11 @@ def count_dense(texts: DataFrame) -> int:
         F.count("*").alias("n"), F.min("sentence_id").alias("low"), F.max("sentence_id").alias("high")
     ).first()
     if row is None or row["n"] == 0:
-        raise InputError("sentences/ holds no sentence; run python -m jobs.annotate again with another corpus")
+        raise InputError("sentences/ holds no sentence; run neuronsig annotate again with another corpus")
     if row["low"] != 0 or row["high"] != row["n"] - 1:
         raise InputError(
             f"sentences/ has {row['n']} rows but sentence_id runs from {row['low']} to {row['high']}: ids must be "
-            "unique and dense from 0; run python -m jobs.annotate again"
+            "unique and dense from 0; run neuronsig annotate again"
         )
     if row["high"] > MAX_ID:
         raise InputError(f"sentences/ has {row['n']} sentences: at most {MAX_ID + 1} fit in 32-bit ids")
@@ -216,9 +216,7 @@ def _finish(tasks: Sequence[ShardTask]) -> ShardPlan:
     markers = [json.loads(read_bytes(_marker(folder, index))) for task in tasks for index in task.shards]
     repeated = [marker["repeated_id"] for marker in markers if marker["repeated_id"] is not None]
     if repeated:
-        raise InputError(
-            f"sentences/ sentence_id {repeated[0]} occurs more than once; run python -m jobs.annotate again"
-        )
+        raise InputError(f"sentences/ sentence_id {repeated[0]} occurs more than once; run neuronsig annotate again")
     counts = {name: sum(marker[name] for marker in markers) for name in COUNTS}
     shards = [
         Shard(
@@ -239,7 +237,7 @@ def _finish(tasks: Sequence[ShardTask]) -> ShardPlan:
     if found != wanted:
         raise InputError(
             f"{folder} holds {found} sentences, sentences/ has {wanted}: rows were lost on the way; "
-            "run python -m jobs.annotate again"
+            "run neuronsig annotate again"
         )
     plan.write(folder)
     return plan

@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("neuronsig", "neuronsig_ray", "spark_jobs", "jobs", "conf")
+OURS = ("neuronsig", "neuronsig_ray", "neuronsig_jobs", "spark_jobs")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -45,7 +45,7 @@ def test_a_wheel_holds_every_file_of_the_packages(monkeypatch):
     [
         (("neuronsig", "spark_jobs"), ("spark",)),
         (("neuronsig", "neuronsig_ray"), ("ray",)),
-        (("jobs",), ("spark", "ray")),
+        (("neuronsig_jobs",), ("spark", "ray")),
     ],
     ids=["spark", "ray", "jobs"],
 )

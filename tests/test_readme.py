@@ -16,14 +16,13 @@ COMMANDS = [
     for line in block.replace("\\\n", " ").splitlines()
     if line.strip() and not line.lstrip().startswith("#")
 ]
-JOB_COMMANDS = sorted({command for command in COMMANDS if "-m jobs." in command})
+JOB_COMMANDS = sorted({command for command in COMMANDS if re.match(r"neuronsig [a-z]", command)})
 MAKE_TARGETS = sorted({target for command in COMMANDS if command.startswith("make") for target in command.split()[1:]})
 
 
 @pytest.mark.parametrize("command", JOB_COMMANDS)
 def test_every_job_command_is_accepted(command: str):
-    words = shlex.split(command.split("-m ", 1)[1])
-    command_line = [sys.executable, "-m", *words, "--show"]
+    command_line = [sys.executable, "-m", "neuronsig_jobs", *shlex.split(command)[1:], "--show"]
     shown = subprocess.run(command_line, capture_output=True, text=True, cwd=ROOT, check=False)
     assert shown.returncode == 0, shown.stderr
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from neuronsig.analysis.vectors import Doubles, Floats, Ints, cosines, unit_vectors
-from neuronsig.mining.statistics import information, lrc
+from neuronsig.mining.keyness import information, lrc
 
 FEWEST = 50
 """Sentences with a vector below which nothing is split."""

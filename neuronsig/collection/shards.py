@@ -188,7 +188,7 @@ class ShardPlan:
             parts = [ShardPart(**part) for part in data.get("parts", ())]
             return cls(**{**data, "shards": shards, "parts": parts})
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{file} is not a shard plan ({error}); run python -m jobs.tokenize again") from None
+            raise InputError(f"{file} is not a shard plan ({error}); run neuronsig tokenize again") from None
 
 
 def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

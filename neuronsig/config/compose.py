@@ -29,12 +29,12 @@ from omegaconf.errors import (
 from neuronsig.config import Config, CorpusConfig, SourceConfig
 from neuronsig.errors import ConfigError
 
-CONF_DIR = Path(__file__).resolve().parents[2] / "conf"
+CONF_DIR = Path(__file__).resolve().parents[1] / "conf"
 SOURCES = "corpus.sources."
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
-    """Merge `conf/`, the schema and the command line's `key=value` words into one checked Config.
+    """Merge `neuronsig/conf/`, the schema and the command line's `key=value` words into one checked Config.
 
     Raises ConfigError (one line: key, bound, value, remedy) for an unknown key or group, a wrong type, a
     value out of bounds or a mandatory value that is missing.
@@ -201,7 +201,7 @@ def describe(sections: Sequence[str]) -> list[tuple[str, str, str]]:
 
 
 def groups() -> dict[str, list[str]]:
-    """Hydra groups and their choices, read off `conf/`."""
+    """Hydra groups and their choices, read off `neuronsig/conf/`."""
     folders = sorted(p for p in CONF_DIR.iterdir() if p.is_dir() and not p.name.startswith("_"))
     return {p.name: sorted(f.stem for f in p.glob("*.yaml")) for p in folders if any(p.glob("*.yaml"))}
 

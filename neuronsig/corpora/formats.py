@@ -79,7 +79,7 @@ def how_to_get(source: SourceConfig, key: str) -> str:
     """What to do where a source's path holds nothing, in words."""
     left_out = f"leave it out of several sources with '~{key}'"
     if home := HOMES.get(source.format):
-        return f"check the path, get it with python -m jobs.download download.corpora=[{home}], or {left_out}"
+        return f"check the path, get it with neuronsig download download.corpora=[{home}], or {left_out}"
     if source.format == "wikipedia_extracted":
         return (
             f"check the path, make it of a dump with wikiextractor (jobs.download has only the dump, which "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neuronsig.evaluation.text import Codes, Items
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.found import grow
+from neuronsig.miners.mined_patterns import grow
 from neuronsig.miners.sequences import FAR
 from neuronsig.miners.siblings import children_fit
 from neuronsig.miners.trees import Forest

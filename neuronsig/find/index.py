@@ -91,7 +91,7 @@ def _batches(signatures: Path) -> Iterator[pa.RecordBatch]:
             yield from source.iter_batches(BATCH, columns=[name for name in dict.fromkeys(wanted) if name in have])
         except (pa.ArrowException, OSError) as error:
             raise InputError(
-                f"{path} cannot be read ({reason(error)}); delete {signatures} and run python -m jobs.mine again"
+                f"{path} cannot be read ({reason(error)}); delete {signatures} and run neuronsig mine again"
             ) from error
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from neuronsig.errors import InputError, MachineError
-from neuronsig.find.home import identity, index_file
 from neuronsig.find.index import build_index
+from neuronsig.find.index_location import identity, index_file
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.exclusive import HeldError, exclusive

@@ -57,7 +57,7 @@ def parse(text: str, tags: Container[str]) -> Query:
         elif token is not None:
             raise ConfigError(f"pattern {text!r}: empty quotes; write a word, a tag or field=value between them")
     if not items:
-        raise ConfigError(f'pattern {text!r} is empty; give one as in python -m jobs.find run=... "not only but"')
+        raise ConfigError(f'pattern {text!r} is empty; give one as in neuronsig find run=... "not only but"')
     if len(items) > 1 and any(item.startswith(VALUE) for item in items):
         form = SET  # metadata has no place among the words
     return Query(stripped, form, tuple(sorted(set(items))) if form == SET else tuple(items))

@@ -161,7 +161,7 @@ def _item(base: sqlite3.Connection, query: Query, item: str, kept: int | None) -
 
 
 def _strongest(kept: int | None) -> str:
-    """What of a kind's patterns a signature keeps (neuronsig.mining.judging)."""
+    """What of a kind's patterns a signature keeps (neuronsig.mining.pattern_keyness)."""
     return "each neuron's strongest" + ("" if kept is None else f" {kept}")
 
 
@@ -283,7 +283,7 @@ def _notes(query: Query, facts: dict[str, Any], kinds: dict[str, int], neurons: 
         of = by_kind.get(kind, 0)
         name = kind.replace("_", " ") + "s"
         if of == 0:
-            notes.append(f"no neuron has {name}: python -m jobs.mine mines them")
+            notes.append(f"no neuron has {name}: neuronsig mine mines them")
         elif of < neurons:
             notes.append(f"{name} were found for {of:,} of {neurons:,} neurons: the others may respond unseen")
     if len(query.items) > 1 and not kinds and able and by_kind.get(able[0]):

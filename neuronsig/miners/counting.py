@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.found import ROOM, Codes, Limits, grow, more_rows
+from neuronsig.miners.mined_patterns import ROOM, Codes, Limits, grow, more_rows
 from neuronsig.miners.patterns import Pattern, PatternTrie
 from neuronsig.miners.sequences import FAR, keep_items, kernel_limits
 from neuronsig.miners.subtrees import numbered

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.found import (
+from neuronsig.miners.mined_patterns import (
     ROOM,
     Limits,
     Patterns,

@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from neuronsig.miners.found import Limits
+from neuronsig.miners.mined_patterns import Limits
 
 Pattern = tuple[int, ...]
 

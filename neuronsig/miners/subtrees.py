@@ -19,7 +19,7 @@ from neuronsig.config.fields import require
 from neuronsig.errors import InputError
 from neuronsig.miners.brackets import brackets, nodes_of
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.found import (
+from neuronsig.miners.mined_patterns import (
     MISSING,
     ROOM,
     Children,

@@ -25,8 +25,8 @@ from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
 from neuronsig.miners.brackets import brackets
 from neuronsig.miners.counting import CountingTrie, count_sequences, count_subtrees
-from neuronsig.miners.found import Codes, Limits, Patterns, support_count
 from neuronsig.miners.itemsets import frequent_itemsets
+from neuronsig.miners.mined_patterns import Codes, Limits, Patterns, support_count
 from neuronsig.miners.sequences import frequent_sequences, stack
 from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trees import Forest, forest

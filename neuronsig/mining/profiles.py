@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.mining.matching import Strata
+from neuronsig.mining.strata import Strata
 from neuronsig.neuron import SITES, Neuron
 
 OTHER = "(other)"

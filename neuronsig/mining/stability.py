@@ -2,7 +2,7 @@
 
 A sentence's half is a hash of its id, so a neuron's list cut to a half *is* the exact top list of that half; cut to its
 first k sentences it is the list that k would have given. Signatures of both halves are made as jobs.mine makes them
-(neuronsig.mining.judging), each against the rest of its own half, and their strongest patterns compared:
+(neuronsig.mining.pattern_keyness), each against the rest of its own half, and their strongest patterns compared:
 
     overlap   rank-biased overlap (Webber, Moffat and Zobel 2010), extrapolated: the first ranks weigh most
     jaccard   patterns in both, of those in either
@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.miners.counting import CountingTrie, count_sequences
-from neuronsig.miners.found import Limits
+from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.sequences import frequent_sequences
 from neuronsig.mining.holdout import is_held_out, uniform
-from neuronsig.mining.judging import JudgeRules, NeuronPatterns, judge, p_values
-from neuronsig.mining.statistics import PValueCounts, g2, keyness_order, log_ratio, lrc
+from neuronsig.mining.keyness import PValueCounts, g2, keyness_order, log_ratio, lrc
+from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
 
 Codes = NDArray[np.int64]
 Pattern = tuple[int, ...]

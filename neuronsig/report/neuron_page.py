@@ -8,8 +8,8 @@ from typing import Any
 
 from neuronsig.neuron import Neuron
 from neuronsig.report.site_data import group_slug, group_title
-from neuronsig.signature.currency import told
 from neuronsig.signature.folded import Entry, folded
+from neuronsig.signature.freshness import told
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import Description
 from neuronsig.signature.view import Evidence, NeuronView

@@ -9,7 +9,7 @@ from typing import Any
 from neuronsig.neuron import SITE_NAMES, SITES, Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.order import in_order
-from neuronsig.signature.currency import required_stages, told
+from neuronsig.signature.freshness import required_stages, told
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.wording import corpus_text
 from neuronsig.storage import list_files, read_bytes

@@ -84,7 +84,7 @@ class RunDirectory:
             raise InputError(f"run={root} cannot be read ({reason(error)}); check the address and the keys") from None
         if not found:
             raise InputError(
-                f"run={root} is not a run directory (no run.json); run python -m jobs.pipeline run={root} first"
+                f"run={root} is not a run directory (no run.json); run neuronsig pipeline run={root} first"
             )
         return run
 
@@ -176,7 +176,7 @@ class RunDirectory:
             state = "is not finished" if entry else "has not been run"
             maker = "append" if entry and growth.additions(entry["plan"]) else job
             raise InputError(
-                f"{needed_by}: stage {stage} {state} in run={self.root}{found}; run python -m jobs.{maker} first"
+                f"{needed_by}: stage {stage} {state} in run={self.root}{found}; run neuronsig {maker} first"
             )
         for source, made_from in entry["plan"].get("inputs", {}).items():
             if self.fingerprint(source, needed_by) != made_from:
@@ -186,7 +186,7 @@ class RunDirectory:
     def _stale(self, stage: str, source: str, made_from: str) -> str:
         """What is wrong with a stage whose input has changed, and the remedy."""
         job = stage.split("/")[0]
-        again = f"run python -m jobs.{job} with overwrite=true first"
+        again = f"run neuronsig {job} with overwrite=true first"
         if made_from not in growth.earlier(self.record()["stages"][source]["plan"]):
             return f"{stage} in run={self.root} was made from another {source} than is there now; {again}"
         if job in ("tokenize", "collect"):

@@ -64,7 +64,7 @@ def refusal(name: str, entry: Mapping[str, Any]) -> str:
     """Why the stage's own job does not make it again without what was appended to it, and what may be run."""
     appended = f"text was appended to {name} {times(entry['plan'])}"
     complete = entry["status"] == "complete"
-    whole = f"python -m jobs.{name.split('/')[0]} with overwrite=true to make it in one piece"
+    whole = f"neuronsig {name.split('/')[0]} with overwrite=true to make it in one piece"
     if complete and name.startswith("collect/"):
         # A list that is lost is lost with the earlier one, which it was made from.
         return f"{appended}, and it is not whole; run {whole}"

@@ -105,7 +105,7 @@ class Findings:
             rows = read_parquet(file, OUTLIERS.names).to_pylist()
         except (pa.ArrowException, OSError) as error:
             raise InputError(
-                f"{file} cannot be read ({reason(error)}); delete it and run python -m jobs.outliers again"
+                f"{file} cannot be read ({reason(error)}); delete it and run neuronsig outliers again"
             ) from error
         settings = (self.run.stage_record(f"outliers/{self.model}") or {})["plan"]["outliers"]
         return {Neuron.of_row(row): dominance_view(row, settings) for row in rows}

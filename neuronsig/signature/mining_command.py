@@ -9,11 +9,11 @@ from typing import Any
 from neuronsig.config import MiningConfig
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.making_command import words_of
+from neuronsig.signature.remake_command import words_of
 
 
 def mining_command(run: RunDirectory, model: str, neuron: Neuron) -> str:
-    """`python -m jobs.mine run=... mining.neurons=[...] overwrite=true` with the settings of the run's last mining.
+    """`neuronsig mine run=... mining.neurons=[...] overwrite=true` with the settings of the run's last mining.
 
     jobs.mine writes the patterns of the neurons that its settings choose, so the ones mined before are named again;
     what is known of them is found in the run's work folder and not mined again. Where a setting left out one
@@ -29,4 +29,4 @@ def mining_command(run: RunDirectory, model: str, neuron: Neuron) -> str:
     if not settings or any(settings.get(name) for name in ("neurons", "layers", "selective")):
         differing["neurons"] = sorted({*settings.get("neurons", []), str(neuron)})
     words = [f"run={run.root}", f"model.name={model}", *words_of("mining", differing, default)]
-    return shlex.join(["python", "-m", "jobs.mine", *words, "overwrite=true"])
+    return shlex.join(["neuronsig", "mine", *words, "overwrite=true"])

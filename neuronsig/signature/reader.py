@@ -14,8 +14,8 @@ from neuronsig.errors import ConfigError, InputError
 from neuronsig.mining.profiles import most_selective
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.currency import currency, told
 from neuronsig.signature.findings import Findings
+from neuronsig.signature.freshness import currency, told
 from neuronsig.signature.highlight import Signature
 from neuronsig.signature.measures import TOTAL, effects_of, metadata_distribution
 from neuronsig.signature.mining_command import mining_command
@@ -237,9 +237,7 @@ def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
         return read_parquet(file, CORPORA_COLUMNS).to_pylist()
     except (pa.ArrowException, OSError) as error:
         line = re.sub(r"\s+", " ", str(error))[:200]
-        raise InputError(
-            f"{file} cannot be read ({line}); delete it and run python -m jobs.corpus_table again"
-        ) from error
+        raise InputError(f"{file} cannot be read ({line}); delete it and run neuronsig corpus_table again") from error
 
 
 def models_of(run: RunDirectory) -> list[str]:

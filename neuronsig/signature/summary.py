@@ -1,6 +1,6 @@
 """A neuron in one sentence, made from its statistics alone, and saying so when nothing stands out.
 
-What is told, and why, is `neuronsig.signature.telling`; here it is put into words.
+What is told, and why, is `neuronsig.signature.salience`; here it is put into words.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from neuronsig.signature.names import MARKS, TAGS
-from neuronsig.signature.telling import (
+from neuronsig.signature.salience import (
     FACET_SHARE,
     Told,
     against,

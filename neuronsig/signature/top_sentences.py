@@ -54,7 +54,7 @@ class TopSentences:
             absent = min(ids - set(self._ids.tolist()))
             raise InputError(
                 f"{run.sentences} has no sentence_id {absent}, which topk/{model} names: one of the "
-                f"tables lost files; delete both and run python -m jobs.annotate and jobs.collect again"
+                f"tables lost files; delete both and run neuronsig annotate and jobs.collect again"
             )
 
     def of(self, neuron: Neuron, signature: Signature) -> list[SentenceView]:

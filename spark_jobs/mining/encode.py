@@ -9,7 +9,7 @@ Encoded rows hold bytes, not arrays: Spark copies them in one go, and numpy read
     heads   binary   int16 1-based heads in text order; empty for a sentence without a tree
     nodes   binary   where bracketed trees are brought: int32 codes of the labels of the nodes that `heads` has then; -1
                      for a label in fewer sentences than `min_count`
-    stratum smallint code of neuronsig.mining.matching.Strata: what the reference is matched in
+    stratum smallint code of neuronsig.mining.strata.Strata: what the reference is matched in
 
 Sentences that are held out (neuronsig.mining.holdout) are in no row and no count.
 
@@ -34,8 +34,8 @@ from pyspark.sql import functions as F
 
 from neuronsig.errors import InputError
 from neuronsig.mining.holdout import is_held_out
-from neuronsig.mining.matching import Strata
 from neuronsig.mining.profiles import MAX_TAGS, OTHER, Dictionary
+from neuronsig.mining.strata import Strata
 from neuronsig.storage import atomic_write, read_parquet, remove
 from spark_jobs.paths import uri
 
@@ -58,7 +58,7 @@ def encode_sentences(
 ) -> Dictionary:
     """Write `folder/dictionary.parquet` and `folder/sentences/` unless they are there, and return the dictionary.
 
-    `holdout` is the share of sentences that are left out, `match` what strata are made of (neuronsig.mining.matching).
+    `holdout` is the share of sentences that are left out, `match` what strata are made of (neuronsig.mining.strata).
     Metadata items are `domain` and every field but those of `metadata_skip`; of a field, the `metadata_max_values`
     values with most sentences that occur in `min_count` sentences or more are items of their own, and all others
     together are the value OTHER. `trees` are bracketed ones (spark_jobs.mining.trees) in place of the dependency heads.
@@ -215,7 +215,7 @@ def _metadata(batch: pa.RecordBatch, skip: list[str]) -> tuple[pa.Array, NDArray
 def _write_dictionary(counts: pa.Table, path: Path, sentences: Path) -> None:
     total = counts.filter(pc.equal(counts["kind"], "total"))
     if total.num_rows == 0 or total["sentences"][0].as_py() == 0:
-        raise InputError(f"{sentences} holds no sentence; run python -m jobs.annotate first")
+        raise InputError(f"{sentences} holds no sentence; run neuronsig annotate first")
     tags = counts.filter(pc.equal(counts["kind"], "tag")).num_rows
     if tags > MAX_TAGS:
         raise InputError(

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame
 
 from neuronsig.config import MiningConfig
 from neuronsig.errors import InputError
-from neuronsig.miners.found import Patterns
+from neuronsig.miners.mined_patterns import Patterns
 from neuronsig.mining.kinds import KindCounter, Sentences, mine_kind
 from neuronsig.mining.profiles import Dictionary
 from spark_jobs.mining.batches import EVERY, PATTERNS
@@ -81,7 +81,7 @@ def read_sentences(rows: pa.Table | pa.RecordBatch, columns: Sequence[str] = COL
             found[name] = np.zeros(0, dtype), np.zeros(n + 1, np.int64)
     offsets = found["words" if "words" in columns else "tags"][1]
     if {"words", "tags"} <= set(columns) and not np.array_equal(offsets, found["tags"][1]):
-        raise InputError("sentences/: a sentence has not as many tags as tokens; run python -m jobs.annotate again")
+        raise InputError("sentences/: a sentence has not as many tags as tokens; run neuronsig annotate again")
     return Sentences(
         offsets,
         found["words"][0],

@@ -1,4 +1,4 @@
-"""Patterns with their counts in the corpus, judged neuron by neuron (neuronsig.mining.judging) to rows of SIGNATURES.
+"""Patterns with their counts in the corpus, judged neuron by neuron (mining.pattern_keyness) to rows of SIGNATURES.
 
 The counts of all neurons are joined once and laid down with one row a neuron and kind. Two passes over these follow:
 one counts the p-values of all tests on a grid, the other makes the rows and looks each false-discovery rate up there.
@@ -19,10 +19,10 @@ from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
-from neuronsig.mining.judging import JudgeRules, NeuronPatterns, judge, p_values
+from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.kinds import n_labels, pattern_names, shortest
+from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
 from neuronsig.mining.profiles import Dictionary, neuron_of
-from neuronsig.mining.statistics import PValueCounts
 from neuronsig.tables import SIGNATURES
 from spark_jobs.mining.batches import EVERY
 from spark_jobs.mining.encode import read_binary

@@ -36,7 +36,7 @@ def count_neurons(topk: DataFrame, name: Path) -> dict[int, int]:
     """Neuron code -> its number of top sentences. Raises InputError when the table is empty."""
     rows = topk.groupBy("neuron").count().collect()
     if not rows:
-        raise InputError(f"{name} is empty: no neuron has a top sentence; run python -m jobs.collect again")
+        raise InputError(f"{name} is empty: no neuron has a top sentence; run neuronsig collect again")
     return {row["neuron"]: row["count"] for row in sorted(rows, key=lambda row: row["neuron"])}
 
 
@@ -49,7 +49,7 @@ def require_sentences(topk: DataFrame, sentences: Path, name: Path) -> None:
     if row["n"]:
         raise InputError(
             f"{name} has {row['n']:,} rows whose sentence is not in {sentences} (first sentence_id={row['id']}); "
-            "both must come from the same run: run python -m jobs.collect again"
+            "both must come from the same run: run neuronsig collect again"
         )
 
 

@@ -28,7 +28,7 @@ from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import MLLIB_KINDS
-from neuronsig.miners.found import Patterns, PrefixTree, one_item_less, raise_support, select, sentence_support
+from neuronsig.miners.mined_patterns import Patterns, PrefixTree, one_item_less, raise_support, select, sentence_support
 from neuronsig.miners.patterns import subsequence_bound
 from neuronsig.mining.kinds import Sentences, itemset_items, least_support, limits_of
 from neuronsig.mining.profiles import Dictionary, neuron_of

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.moments import Places
 from neuronsig.mining.profiles import Dictionary, neuron_of
 from neuronsig.mining.profiling import Corpus, ProfileRules, profile_neuron
-from neuronsig.mining.statistics import PValueCounts
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
 from spark_jobs.mining.corpus import COLUMNS
 from spark_jobs.mining.grouped import PARTITION_ROWS, by_neuron

@@ -22,7 +22,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
-from neuronsig.miners.found import Codes
+from neuronsig.miners.mined_patterns import Codes
 from neuronsig.mining.kinds import KINDS, KindCounter, shortest
 from neuronsig.mining.profiles import Dictionary
 from neuronsig.progress import task

@@ -1,4 +1,4 @@
-"""The trees that a user brings (neuronsig.mining.brought_trees), parsed once and set against the run's sentences."""
+"""The trees that a user brings (neuronsig.mining.user_trees), parsed once and set against the run's sentences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from neuronsig.corpora.plan import bundle
 from neuronsig.errors import InputError
-from neuronsig.mining.brought_trees import KEY, parsed_trees, tree_units
+from neuronsig.mining.user_trees import KEY, parsed_trees, tree_units
 from neuronsig.progress import task
 from neuronsig.storage import atomic_write, remove
 from spark_jobs.paths import uri

@@ -14,8 +14,8 @@ from typing import Any
 from unittest import mock
 
 from neuronsig.run import commits
-from neuronsig_ray import scorer
-from neuronsig_ray.scorer import Replica, ScoredShard
+from neuronsig_ray.collect.collection import scorer
+from neuronsig_ray.collect.scorer import Replica, ScoredShard
 
 
 def first_time(flag: Path) -> bool:

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from neuronsig.collection.topk import reference
 from neuronsig.tables import TOPK, read_table
+from neuronsig_ray.collect.scorer import Replica, read_shard
 from neuronsig_ray.job import Job
-from neuronsig_ray.scorer import Replica, read_shard
 
 
 def all_scores(job: Job) -> tuple[np.ndarray, np.ndarray]:

@@ -50,16 +50,16 @@ from neuronsig.collection.convergence import ShardUpdates
 from neuronsig.config.compose import compose
 from neuronsig.errors import MachineError
 from neuronsig.run.directory import RunDirectory
-from neuronsig_ray import collect
-from neuronsig_ray.convergence import count_group, write_convergence
+from neuronsig_ray.collect.collection import collection as collect
+from neuronsig_ray.collect.convergence import count_group, write_convergence
+from neuronsig_ray.collect.scorer import Replica
+from neuronsig_ray.collect.thresholds import read_ladder
 from neuronsig_ray.job import Job
-from neuronsig_ray.scorer import Replica
 from neuronsig_ray.session import Pool
-from neuronsig_ray.thresholds import read_ladder
 from tests.neuronsig_ray import faults
+from tests.neuronsig_ray.collect.test_collection import run_here
 from tests.neuronsig_ray.models import make_job, random_inputs, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
-from tests.neuronsig_ray.test_collect import run_here
 
 ONE = Pool(replicas=1, cpus=1, gpus=0)
 KILLS = [faults.KilledBeforeWrite, faults.KilledBeforeMarker, faults.KilledAfterMarker]

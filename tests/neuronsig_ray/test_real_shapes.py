@@ -8,10 +8,10 @@ import torch
 import transformers as hf
 
 from neuronsig.neuron import SITES
-from neuronsig_ray.sites import groups_in, skeleton
+from neuronsig_ray.model.sites import groups_in, skeleton
+from tests.neuronsig_ray.collect.test_collection import run_here
 from tests.neuronsig_ray.models import make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
-from tests.neuronsig_ray.test_collect import run_here
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ from neuronsig.errors import InputError
 from neuronsig.tables import SENTENCES, check_table, read_table
 from spark_jobs import annotate, sentence_table
 from spark_jobs.annotators import load_parser, load_tagger
+from spark_jobs.corpus_statistics import corpus_statistics
 from spark_jobs.paths import uri
-from spark_jobs.statistics import corpus_statistics
 
 DOCUMENTS = "corpus_order int, domain string, doc_id string, text string, metadata map<string,array<string>>"
 TEXTS = [

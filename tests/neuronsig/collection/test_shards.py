@@ -91,7 +91,7 @@ def test_a_plan_file_reads_back(tmp_path):
 @pytest.mark.parametrize("text", ["", "{}", '{"shards": 3}'])
 def test_a_broken_plan_file_is_named(tmp_path, text):
     (tmp_path / "plan.json").write_text(text)
-    with pytest.raises(InputError, match=r"plan\.json is not a shard plan .*run python -m jobs\.tokenize again"):
+    with pytest.raises(InputError, match=r"plan\.json is not a shard plan .*run neuronsig tokenize again"):
         ShardPlan.read(tmp_path)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from neuronsig.evaluation.matching import Postings, sequence_postings, set_postings, subtree_postings
 from neuronsig.evaluation.text import Items, Text
-from neuronsig.miners.found import Limits
+from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.reference import sequences_of, subtrees_of
 from neuronsig.miners.trees import forest
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of

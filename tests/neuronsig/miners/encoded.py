@@ -3,8 +3,8 @@
 import numpy as np
 
 from neuronsig.mining.kinds import Sentences
-from neuronsig.mining.matching import Strata
 from neuronsig.mining.profiles import Dictionary
+from neuronsig.mining.strata import Strata
 
 WORDS, VALUES, TAGS, STRATA = 6, 2, 3, 4
 

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from neuronsig.miners.found import Limits
+from neuronsig.miners.mined_patterns import Limits
 
 
 def few(*values):

@@ -12,7 +12,7 @@ from neuronsig.miners import compiled
 MINE = """
 import numpy as np
 from neuronsig.miners import compiled
-from neuronsig.miners.found import sentence_support
+from neuronsig.miners.mined_patterns import sentence_support
 sentence_support(np.array([1]), np.array([0, 1]), 2)
 print(compiled.code_folder(), len(sentence_support.stats.cache_hits), compiled.settings.CACHE_DIR)
 """

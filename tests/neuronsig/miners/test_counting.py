@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from neuronsig.miners import counting
 from neuronsig.miners.counting import CountingTrie, count_sequences, count_subtrees
-from neuronsig.miners.found import Limits
+from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.reference import sequences_of, subtrees_of
 from neuronsig.miners.sequences import frequent_sequences, stack
 from neuronsig.miners.subtrees import frequent_subtrees

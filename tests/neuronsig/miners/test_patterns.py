@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from neuronsig.miners.found import Limits
+from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.patterns import PatternTrie, subsequence_bound
 from neuronsig.miners.reference import sequences_of
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.miners.found import Limits
+from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.reference import reference_subtrees, subtrees_of
 from neuronsig.miners.subtrees import frequent_subtrees, subtree_items, subtree_strings
 from neuronsig.miners.trees import forest, forest_of_brackets

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, false_discovery_control
 
-from neuronsig.mining.statistics import GRID, PValueCounts, lrc, p_value
+from neuronsig.mining.keyness import GRID, PValueCounts, lrc, p_value
 
 TABLES = [(30, 100, 10, 1000), (3, 100, 300, 900), (50, 100, 500, 1000), (1, 7, 0, 9), (0, 50, 20, 400), (9, 9, 1, 70)]
 

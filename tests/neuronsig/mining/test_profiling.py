@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from neuronsig.mining.keyness import g2, log_ratio, lrc, p_value
 from neuronsig.mining.kinds import Sentences
-from neuronsig.mining.matching import Strata, match_reference
 from neuronsig.mining.moments import Places, TokenMoments
 from neuronsig.mining.profiles import OTHER, Dictionary
 from neuronsig.mining.profiling import Corpus, ProfileRules, count_by_stratum, profile_neuron
-from neuronsig.mining.statistics import g2, log_ratio, lrc, p_value
+from neuronsig.mining.strata import Strata, match_reference
 from neuronsig.neuron import Neuron
 
 WORDS, TAGS = ["the", "dog", "cat", "red"], ["NN", "VBZ", "JJ"]

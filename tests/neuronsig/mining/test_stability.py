@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from neuronsig.miners.found import Limits
+from neuronsig.miners.mined_patterns import Limits
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.stability import (
     Corpus,

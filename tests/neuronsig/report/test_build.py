@@ -202,7 +202,7 @@ def test_stages_and_figures_of_earlier_results_are_left_out_with_the_command_tha
     assert "13.9 h" not in front
     for page in (front, neuron):
         said = page.partition("because what it was made from has changed since: ")[2]
-        assert said.partition("( ")[2].startswith(f"python -m jobs.{stale} run={made.run.root}")
+        assert said.partition("( ")[2].startswith(f"neuronsig {stale} run={made.run.root}")
 
 
 def test_another_models_tokenization_is_no_stage_of_this_one(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_names_of_documents_are_text_on_every_page(dominated: dict[str, Page]) -
 def test_without_outliers_nothing_is_said_of_them_but_the_command(made: FactoryRun, pages: dict[Path, Page]) -> None:
     site = made.run.report / MODEL
     front = read(pages[site / "index.html"])
-    assert "one thing dominates the top sentences ( python -m jobs.outliers" in front
+    assert "one thing dominates the top sentences ( neuronsig outliers" in front
     assert "Lists that one thing dominates" not in front
     assert not list((site / "groups").glob("dominated*"))
     assert "One thing dominates" not in read(pages[site / "neurons" / "hidden-L02-U0001p.html"])
@@ -340,7 +340,7 @@ def test_a_figure_named_for_a_metadata_field_says_so() -> None:
 def test_a_change_of_what_is_said_of_a_neuron_is_a_change_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("neuronsig.report.build")
     before = module.inputs_fingerprint()
-    assert {"reader.py", "summary.py", "telling.py"} <= {path.name for path in module.READING}
+    assert {"reader.py", "summary.py", "salience.py"} <= {path.name for path in module.READING}
     for path in module.READING:
         monkeypatch.setattr(module, "READING", [other for other in module.READING if other != path])
         assert module.inputs_fingerprint() != before

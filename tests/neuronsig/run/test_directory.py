@@ -123,7 +123,7 @@ def test_an_input_that_was_never_made_names_the_job_to_run(run: RunDirectory):
     with run.stage("collect/minilm", {}, [], {}):
         pass
     assert run.fingerprint("collect/minilm", "jobs.mine")
-    with pytest.raises(InputError, match=r"collect/bert has not been run.*it has collect/minilm.*jobs\.collect"):
+    with pytest.raises(InputError, match=r"collect/bert has not been run.*it has collect/minilm.*neuronsig collect"):
         run.fingerprint("collect/bert", "jobs.mine")
 
 
@@ -146,7 +146,7 @@ def test_a_full_disk_is_said_before_work(run: RunDirectory):
 
 
 def test_a_missing_run_directory_names_the_pipeline(tmp_path: Path):
-    with pytest.raises(InputError, match=r"is not a run directory.*jobs\.pipeline"):
+    with pytest.raises(InputError, match=r"is not a run directory.*neuronsig pipeline"):
         RunDirectory.existing(tmp_path)
 
 
@@ -169,7 +169,7 @@ def test_what_was_made_from_other_inputs_than_are_there_now_is_refused(run: RunD
     make(run, "annotate", {"text": 2}, overwrite=True)
     with pytest.raises(
         InputError,
-        match=r"collect/m .* was made from another annotate .* run python -m jobs\.collect with overwrite=true",
+        match=r"collect/m .* was made from another annotate .* run neuronsig collect with overwrite=true",
     ):
         run.fingerprint("mine/m", "jobs.show")
 

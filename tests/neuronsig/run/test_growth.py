@@ -62,7 +62,7 @@ def test_readers_refuse_a_stage_while_text_is_appended_and_the_same_plan_goes_on
     assert entry is not None
     plan = grown(entry, {"corpus": "b"})
     with (
-        pytest.raises(InputError, match=r"annotate is not finished .*run python -m jobs\.append first"),
+        pytest.raises(InputError, match=r"annotate is not finished .*run neuronsig append first"),
         run.stage("annotate", plan, [], {}),
     ):
         run.fingerprint("annotate", "jobs.mine")
@@ -110,7 +110,7 @@ def test_later_stages_say_that_text_was_appended_to_their_input(run: RunDirector
     append(run, "collect/m", {}, "tokenize/t")
     with pytest.raises(
         InputError,
-        match=r"mine/m .*before text was appended to collect/m; run python -m jobs\.mine with overwrite=true first",
+        match=r"mine/m .*before text was appended to collect/m; run neuronsig mine with overwrite=true first",
     ):
         run.fingerprint("mine/m", "jobs.report")
 
@@ -145,7 +145,7 @@ def test_a_table_that_lost_lists_after_an_append_is_only_made_in_one_piece(run: 
     entry = run.stage_record("collect/m")
     assert entry is not None
     with (
-        pytest.raises(PlanMismatchError, match=r"and it is not whole; run python -m jobs\.collect with overwrite=true"),
+        pytest.raises(PlanMismatchError, match=r"and it is not whole; run neuronsig collect with overwrite=true"),
         run.stage("collect/m", without_additions(entry["plan"]), [table(run, "collect/m")], {}),
     ):
         pass

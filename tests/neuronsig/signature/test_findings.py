@@ -140,8 +140,8 @@ def test_outliers_of_another_collection_are_left_out_and_told(made: FactoryRun) 
         reader = SignatureReader(made.run, MODEL, 3)
         view = next(reader.views([NEURON]))
         assert view.dominance is None
-        assert "python -m jobs.outliers" in reader.left_out[f"outliers/{MODEL}"]
-        assert not any("jobs.outliers" in command for _, command in view.missing)
+        assert "neuronsig outliers" in reader.left_out[f"outliers/{MODEL}"]
+        assert not any("neuronsig outliers" in command for _, command in view.missing)
     finally:
         made.run.record_file.write_bytes(record)
 
@@ -151,10 +151,10 @@ def test_outliers_without_a_column_or_a_file_are_refused_with_the_remedy(tmp_pat
     add_outliers(made.run, [DOMINATED])
     file = made.run.analysis(MODEL, "outliers.parquet")
     pq.write_table(pq.read_table(file).drop_columns(["document_elsewhere"]), file)
-    with pytest.raises(InputError, match=r"outliers\.parquet cannot be read .* run python -m jobs\.outliers again"):
+    with pytest.raises(InputError, match=r"outliers\.parquet cannot be read .* run neuronsig outliers again"):
         SignatureReader(made.run, MODEL, 3)
     file.unlink()
-    with pytest.raises(InputError, match=r"outliers\.parquet cannot be read .* run python -m jobs\.outliers again"):
+    with pytest.raises(InputError, match=r"outliers\.parquet cannot be read .* run neuronsig outliers again"):
         SignatureReader(made.run, MODEL, 3)
 
 
@@ -186,12 +186,12 @@ def test_a_neuron_without_rows_has_none_of_it(made: FactoryRun) -> None:
 def test_what_is_missing_is_told_with_its_command(tmp_path: Path) -> None:
     made = make_run(tmp_path / "run", layers=1, units=1, sentences=60, k=10, clustered=False)
     view = next(SignatureReader(made.run, MODEL, 3).views([Neuron("hidden", 1, 0)]))
-    assert [command.split()[2] for _, command in view.missing] == [
-        "jobs.cluster",
-        "jobs.triggers",
-        "jobs.evaluate",
-        "jobs.stability",
-        "jobs.outliers",
+    assert [command.split()[1] for _, command in view.missing] == [
+        "cluster",
+        "triggers",
+        "evaluate",
+        "stability",
+        "outliers",
     ]
     assert view.facets is None
 
@@ -202,7 +202,7 @@ def test_what_is_of_other_signatures_is_left_out_and_told(made: FactoryRun) -> N
         change_stage(made.run, f"evaluate/{MODEL}", plan={"inputs": {f"mine/{MODEL}": "another"}})
         reader = SignatureReader(made.run, MODEL, 3)
         assert next(reader.views([NEURON])).score is None
-        assert "python -m jobs.evaluate" in reader.left_out[f"evaluate/{MODEL}"]
+        assert "neuronsig evaluate" in reader.left_out[f"evaluate/{MODEL}"]
     finally:
         made.run.record_file.write_bytes(record)
 

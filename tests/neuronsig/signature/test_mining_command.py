@@ -18,8 +18,8 @@ def test_the_settings_of_the_last_mining_come_back_with_the_neuron_added(tmp_pat
     mined = MiningConfig(neurons=["L1/U0"], layers=[1], selective=7, alpha=0.01, metadata_skip=["date"])
     change_stage(run, f"mine/{MODEL}", config={"mining": dataclasses.asdict(mined)})
     words = shlex.split(mining_command(run, MODEL, Neuron("hidden", 1, 1)))
-    assert words[:3] == ["python", "-m", "jobs.mine"]
-    config = compose(words[3:])
+    assert words[:2] == ["neuronsig", "mine"]
+    config = compose(words[2:])
     assert config.mining == dataclasses.replace(mined, neurons=["L1/U0", "L1/U1"])
     assert (config.run, config.model.name, config.overwrite) == (str(run.root), MODEL, True)
 
@@ -29,11 +29,11 @@ def test_a_direction_that_was_left_out_is_mined_of_all_neurons(tmp_path: Path) -
     mined = MiningConfig(signs=[1], alpha=0.01)
     change_stage(run, f"mine/{MODEL}", config={"mining": dataclasses.asdict(mined)})
     words = shlex.split(mining_command(run, MODEL, Neuron("hidden", 1, 1, -1)))
-    assert compose(words[3:]).mining == MiningConfig(alpha=0.01)
+    assert compose(words[2:]).mining == MiningConfig(alpha=0.01)
 
 
 def test_defaults_are_not_written_out(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", layers=1, units=2, k=10).run
     command = mining_command(run, MODEL, Neuron("hidden", 1, 1))
-    said = f"python -m jobs.mine run={run.root} model.name={MODEL} 'mining.neurons=[L1/U1]' overwrite=true"
+    said = f"neuronsig mine run={run.root} model.name={MODEL} 'mining.neurons=[L1/U1]' overwrite=true"
     assert command == said

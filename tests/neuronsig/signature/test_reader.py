@@ -150,7 +150,7 @@ def test_another_model_is_refused_with_the_models_there_are(made: FactoryRun) ->
 
 def test_a_run_without_signatures_names_the_job_to_run(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"stages": {}}')
-    with pytest.raises(InputError, match=r"mine/minilm has not been run .*python -m jobs.mine"):
+    with pytest.raises(InputError, match=r"mine/minilm has not been run .*neuronsig mine"):
         SignatureReader(RunDirectory.existing(tmp_path), MODEL, 5)
 
 
@@ -189,7 +189,7 @@ def test_clusters_of_other_signatures_are_left_out_and_profiles_are_minings_own(
     reader = SignatureReader(made.run, MODEL, 5)
     view = next(reader.views([neuron]))
     assert (view.cluster, view.typical, view.similar, reader.clustered) == (None, None, (), False)
-    assert "jobs.cluster" in reader.left_out[f"cluster/{MODEL}"]
+    assert "neuronsig cluster" in reader.left_out[f"cluster/{MODEL}"]
     assert view.length.corpus is not None
 
 

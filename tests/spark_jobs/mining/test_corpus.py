@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from neuronsig.mining.holdout import is_held_out
-from neuronsig.mining.matching import Strata
 from neuronsig.mining.moments import RELATIVE, Places
 from neuronsig.mining.profiles import Dictionary
+from neuronsig.mining.strata import Strata
 from neuronsig.tables import SENTENCES
 from spark_jobs.mining import corpus
 from spark_jobs.mining.corpus import CorpusCells, places_of, read_places

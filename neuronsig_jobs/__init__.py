@@ -1,0 +1,1 @@
+"""One thin entry point for each arrow of the data flow, and one that runs them all."""

@@ -1,0 +1,99 @@
+"""The corpora in figures, as P1 Table 1: sentences, words, length, shares of nouns, verbs and adjectives (Spark).
+
+Example:
+  neuronsig corpus_table run=runs/demo
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from neuronsig.config import Config
+from neuronsig.progress import say, show_table
+from neuronsig.run.directory import RunDirectory
+from neuronsig.storage import atomic_write, read_parquet
+from neuronsig.tables import SENTENCES, check_table
+from neuronsig_jobs.launch import Summary, launch, stage_config
+
+SECTIONS = ("spark",)
+
+CORPORA = pa.schema(
+    [
+        ("domain", pa.string()),
+        ("sentences", pa.int64()),
+        ("words", pa.int64()),
+        ("length_mean", pa.float64()),
+        ("noun_share", pa.float64()),
+        ("verb_share", pa.float64()),
+        ("adj_share", pa.float64()),
+        ("metadata", pa.list_(pa.string())),
+    ]
+)
+TITLES = ("domain", "sentences", "words", "length", "noun", "verb", "adj", "metadata")
+
+
+def run(config: Config) -> Summary:
+    """Make `analysis/corpora.parquet`, `.csv` and `.md`, and print the table."""
+    directory = RunDirectory.existing(config.run)
+    plan = {"inputs": {"annotate": directory.fingerprint("annotate", "corpus_table")}}
+    file = directory.analysis("corpora.parquet")
+    with directory.stage("corpus_table", plan, [file], stage_config(config, SECTIONS), config.overwrite) as stage:
+        if not stage.done:
+            rows = count(config, directory.sentences)
+            write(rows, file)
+            stage.counts = {"domains": len(rows) - 1, "sentences": rows[-1]["sentences"], "words": rows[-1]["words"]}
+    rows = read_parquet(file).to_pylist()
+    # Eight columns do not fit a terminal of 80 characters.
+    show_table("Corpora (P1 Table 1)", TITLES[:-1], [cells(row)[:-1] for row in rows])
+    for row in rows[:-1]:
+        say(f"  {row['domain']}: metadata {', '.join(row['metadata']) or 'none'}")
+    return {"table": str(file.with_suffix(".md")), **stage.counts}
+
+
+def count(config: Config, table: Path) -> list[dict[str, Any]]:
+    """One row a domain in the order of the corpus, and a last row `total`; rows of CORPORA."""
+    check_table(table, SENTENCES)
+    from spark_jobs.corpus_statistics import corpus_statistics
+    from spark_jobs.paths import uri
+    from spark_jobs.session import spark_session
+
+    spark = spark_session(config.spark, "neuronsig corpus_table")
+    return [row.asDict() for row in corpus_statistics(spark.read.parquet(uri(table))).collect()]
+
+
+def write(rows: list[dict[str, Any]], file: Path) -> None:
+    """The table as Parquet, CSV and Markdown; Parquet last, because its presence says that all are there."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, CORPORA.names, lineterminator="\n")
+    table.writeheader()
+    table.writerows({**row, "metadata": ";".join(row["metadata"])} for row in rows)
+    atomic_write(file.with_suffix(".csv"), text.getvalue().encode())
+    lines = ["| " + " | ".join(TITLES) + " |", "| --- |" + " ---: |" * 6 + " --- |"]
+    lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
+    atomic_write(file.with_suffix(".md"), ("\n".join(lines) + "\n").encode())
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, CORPORA), buffer, compression="zstd")
+    atomic_write(file, buffer.getvalue().to_pybytes())
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """A row as it is printed: shares in per cent, as in the paper."""
+    shares = [f"{100 * row[name]:.1f}%" for name in ("noun_share", "verb_share", "adj_share")]
+    numbers = [f"{row['sentences']:,}", f"{row['words']:,}", f"{row['length_mean']:.1f}"]
+    return [row["domain"], *numbers, *shares, ", ".join(row["metadata"])]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return launch(run, SECTIONS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

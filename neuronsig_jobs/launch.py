@@ -1,0 +1,114 @@
+"""What all entry points share: parse, show the merged config, call, sum up."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.markup import escape
+
+from neuronsig.config import Config, as_plan
+from neuronsig.config.compose import compose, describe, groups, to_yaml
+from neuronsig.errors import ConfigError, NeuronsigError
+from neuronsig.progress import console, say, show_table
+
+Summary = Mapping[str, Any]
+ALL_SECTIONS = tuple(f.name for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.default_factory))
+OPTIONS = ("--help", "-h", "--show", "--brief")
+TAKEN_AS_MADE = ("tokenize",)
+"""Sections named after the job that acts on them: given to a later one, they would be ignored without a word."""
+USAGE = """Usage: neuronsig {name} [preset=demo|paper] [group=choice ...] [key=value ...]
+       --help   this text     --show   print the merged config and stop     --brief   do not print it"""
+
+
+def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequence[str] | None = None) -> int:
+    """Run one job from the command line and return its exit code.
+
+    `sections` are the config groups the job reads; they are what is shown. Exit codes: 0 done, 2 an error
+    the user can mend (one line on stderr), 3 the text is too little to judge signatures on (likewise), 130
+    interrupted. Anything else raises with its traceback.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    module = sys.modules[job.__module__]
+    spec = getattr(module, "__spec__", None)
+    name = spec.name.rpartition(".")[2] if spec else "job"
+    if "--help" in words or "-h" in words:
+        _help(name, module.__doc__ or "", sections)
+        return 0
+    show_only, brief = "--show" in words, "--brief" in words
+    words = [word for word in words if word not in ("--show", "--brief")]
+    started = time.monotonic()
+    try:
+        config = compose(words)
+        _refuse_foreign(words, name, sections)
+        if not brief:
+            say(f"── jobs.{name} " + "─" * max(3, 70 - len(name)))
+            console.print(escape(to_yaml(config, sections)), style="dim")
+        if show_only:
+            return 0
+        summary = job(config)
+    except NeuronsigError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(  # noqa: T201
+            f"error: {place}{error.strerror}; free some space and run the same command again: what is committed stays",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on from here", file=sys.stderr)  # noqa: T201
+        return 130
+    rows = [(key, value) for key, value in summary.items() if not isinstance(value, Mapping)]
+    for key, value in summary.items():
+        if isinstance(value, Mapping):
+            rows += [(f"{key}: {reason}", number) for reason, number in value.items()]
+    if rows:  # a job that prints its result for another program says nothing else
+        show_table(f"jobs.{name}: done in {time.monotonic() - started:.1f} s", ("", ""), rows)
+    return 0
+
+
+def for_job(words: Sequence[str], sections: Sequence[str]) -> list[str]:
+    """The words of a command without those that `launch` refuses to a job of these sections."""
+    refused = set(TAKEN_AS_MADE) - set(sections)
+    return [word for word in words if word.lstrip("~").partition(".")[0] not in refused]
+
+
+def _refuse_foreign(words: Sequence[str], name: str, sections: Sequence[str]) -> None:
+    left = for_job(words, sections)
+    for word in words:
+        if word not in left:
+            maker = word.lstrip("~").partition(".")[0]
+            raise ConfigError(f"{word}: jobs.{name} takes what jobs.{maker} has made as it is; give it to jobs.{maker}")
+
+
+def stage_config(config: Config, sections: Sequence[str]) -> dict[str, Any]:
+    """The config sections that run.json records with a stage."""
+    return {section: as_plan(getattr(config, section)) for section in sections}
+
+
+def _help(name: str, doc: str, sections: Sequence[str]) -> None:
+    say(doc.strip() + "\n")
+    say(USAGE.format(name=name) + "\n")
+    say("Keys, with their defaults:")
+    for key, default, meaning in describe(sections):
+        say(_entry(f"{key}={default}", meaning))
+    say("\nGroups, and their choices (neuronsig/conf/):")
+    for group, choices in groups().items():
+        if group in (*sections, "preset"):
+            say(_entry(f"{group}=", ", ".join(choices)))
+
+
+def _entry(term: str, text: str, column: int = 38, width: int = 100) -> str:
+    """A term and its explanation in two columns; the explanation starts on its own line after a long term."""
+    indent = " " * column
+    wrapped = textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent)
+    return f"  {term}\n{wrapped}" if len(term) > column - 4 else f"  {term:<{column - 2}}{wrapped[column:]}"

@@ -1,0 +1,161 @@
+"""Signatures of every neuron: what its top sentences have that the rest of the corpus has not (P1 3.2, 4.3; P2).
+
+Reads topk/<model>/ and sentences/; writes profiles/<model>/ (one row a neuron: lengths, POS shares, selectivity,
+metadata) and signatures/<model>/ (words, POS tags and metadata values by keyness; sequences of words, of tags and of
+both, itemsets, and subtrees of the dependency trees). All neurons are mined, unless mining.neurons, mining.layers or
+mining.selective name some; mining.kinds are the kinds of patterns. Every pattern is counted exactly in the rest of the
+corpus, matched in length, without the share of sentences that is held out (mining.holdout) to judge signatures on.
+
+With a parser of your own: parse the run's sentences/ and give mining.trees=PATH, a table (Parquet or JSON Lines) of
+sentence_id and tree, such as (ROOT (S (NP (PRP It)) (VP (VBZ rains)))). Its subtrees are mined in place of those of the
+dependency trees, labelled with the names of constituents and tags, and with mining.subtree_labels=words the words at
+the leaves besides; single constituents are listed too. Sentences without a tree are counted.
+
+mining.engine=grouped mines each neuron as one group on Spark's executors. mining=mllib takes Spark MLlib's PrefixSpan
+and FPGrowth, and the kinds that these know. The same command again does only what is missing, by batches of neurons;
+other neurons need overwrite=true, which keeps the results of those mined before.
+
+    neuronsig mine run=runs/demo
+    neuronsig mine run=runs/six mining.layers=[5,6] mining.kinds=[word_sequence,itemset]
+    neuronsig mine run=runs/demo mining=mllib mining.neurons=[L4/U123,L6/U7] overwrite=true
+    neuronsig mine run=runs/demo mining.trees=my_trees.parquet overwrite=true
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuronsig.config import Config, as_plan
+from neuronsig.errors import InputError
+from neuronsig.mining.profiles import neuron_code
+from neuronsig.mining.user_trees import tree_units, trees_fingerprint
+from neuronsig.neuron import Neuron
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import fingerprint_of
+from neuronsig.storage import absolute, location
+from neuronsig.tables import PROFILES, SENTENCES, TOPK, check_table, read_table
+from neuronsig_jobs.launch import Summary, launch, stage_config
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SECTIONS = ("model", "mining", "spark")
+ENCODING = ("min_count", "metadata_skip", "metadata_max_values", "holdout", "match")
+TREES = ("trees_fingerprint", "subtree_labels")
+"""What the encoding depends on besides where trees are brought."""
+HOW = ("concurrency", "batch_neurons")
+"""Settings that do not change what is found."""
+SELECTION = ("neurons", "layers", "selective", "signs", "patterns_kept", "frequent_kept", "trees", *HOW)
+
+
+def run(config: Config) -> Summary:
+    """Mine one model's neurons; raises InputError and ConfigError before any engine starts where it can be known."""
+    directory = RunDirectory.existing(config.run)
+    model = config.model.name
+    needed_by = f"mine model={model}"
+    inputs = {
+        "annotate": directory.fingerprint("annotate", needed_by),
+        f"collect/{model}": directory.fingerprint(f"collect/{model}", needed_by),
+    }
+    settings = {key: value for key, value in as_plan(config.mining).items() if key not in HOW}
+    if config.mining.trees:
+        tree_units(config.mining.trees)
+        settings["trees"] = absolute(location(config.mining.trees))
+        settings["trees_fingerprint"] = trees_fingerprint(config.mining.trees)
+    else:
+        del settings["trees"]  # runs mined before there was such a key stay as they are
+    outputs = [directory.signatures(model), directory.profiles(model)]
+    plan = {"inputs": inputs, "mining": settings}
+    if config.mining.trees and _is_next(directory.stage_record(f"mine/{model}"), plan, config.overwrite):
+        _parse(config, directory, inputs, settings)
+    if config.overwrite:
+        _keep_from_harm(config, directory, inputs)
+    with directory.stage(f"mine/{model}", plan, outputs, stage_config(config, SECTIONS), config.overwrite) as stage:
+        if stage.done:
+            return {"nothing to do": "all signatures are there", **stage.counts}
+        check_table(directory.sentences, SENTENCES)
+        check_table(directory.topk(model), TOPK)
+        stage.counts |= _mine(config, directory, inputs, settings)
+        return stage.counts
+
+
+def _is_next(entry: Mapping[str, Any] | None, plan: Mapping[str, Any], overwrite: bool) -> bool:
+    """Whether the stage, by its record, will be made: it is neither finished nor of another plan that stays."""
+    if entry is None:
+        return True
+    return entry["status"] != "complete" if entry["fingerprint"] == fingerprint_of(plan) else overwrite
+
+
+def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, str]) -> None:
+    """Raise what would stop mining, before the results that are to be overwritten are gone."""
+    from spark_jobs.mining.signatures import require_neurons, require_trees
+
+    model = config.model.name
+    record = directory.stage_record(f"mine/{model}")
+    if record is None or record["status"] != "complete":
+        return
+    rows: list[dict[str, Any]] = []
+    key = ("site", "layer", "unit", "sign")
+    if record["plan"].get("inputs") == inputs:
+        with suppress(InputError):  # a table that is lost or broken is a reason to make it again
+            rows = read_table(directory.profiles(model), PROFILES, key).to_pylist()
+    if rows:
+        codes = [neuron_code(Neuron.of_row(row)) for row in rows]
+        require_neurons(config.mining, codes, directory.topk(model))
+    if "subtree" in config.mining.kinds and not config.mining.trees:
+        require_trees(directory.sentences)
+
+
+def _parse(config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> None:
+    """Parse the trees before the stage is entered: when they are mended they are others, and not in its plan."""
+    from spark_jobs.mining.trees import parse_trees
+
+    check_table(directory.sentences, SENTENCES)
+    folder, words = _parsed(directory, inputs, settings), config.mining.subtree_labels == "words"
+    parse_trees(_session(config), config.mining.trees, directory.sentences, folder, words)
+
+
+def _parsed(directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> Path:
+    """Where the trees that are brought are parsed: another folder for other trees, sentences or labels."""
+    return directory.work("trees", fingerprint_of([inputs["annotate"], [settings[key] for key in TREES]]))
+
+
+def _session(config: Config) -> SparkSession:
+    from spark_jobs.session import spark_session
+
+    # Several neurons are mined at once; first in, first out would let one of them wait for all others.
+    spark = dataclasses.replace(config.spark, conf=["spark.scheduler.mode=FAIR", *config.spark.conf])
+    return spark_session(spark, f"neuronsig mine {config.model.name}")
+
+
+def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> dict[str, Any]:
+    from spark_jobs.mining.signatures import MiningPaths, mine_model
+
+    model = config.model.name
+    brought = bool(config.mining.trees)
+    encoding = [inputs["annotate"], {key: settings[key] for key in (*ENCODING, *TREES * brought)}]
+    mining = [inputs, {key: value for key, value in settings.items() if key not in SELECTION}]
+    paths = MiningPaths(
+        sentences=directory.sentences,
+        topk=directory.topk(model),
+        encoded=directory.work("encoded", fingerprint_of(encoding)),
+        work=directory.work("mine", model, fingerprint_of(mining)),
+        signatures=directory.signatures(model),
+        profiles=directory.profiles(model),
+        trees=_parsed(directory, inputs, settings) if brought else None,
+    )
+    return mine_model(_session(config), paths, config.mining)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job from its command-line words and return its exit code."""
+    return launch(run, SECTIONS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Run every job in order: text -> sentences -> tokens -> top-K -> signatures -> vectors, triggers, scores -> report.
+
+Each job runs in a process of its own, so that Spark and the model never compete for the machine, and does only
+what is missing: the same command again goes on where the last one stopped.
+
+Examples:
+  neuronsig pipeline preset=demo
+  neuronsig pipeline corpus=six data=../shared/data run=runs/six
+  neuronsig pipeline corpus=text corpus.path=my_texts run=runs/mine
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from neuronsig.config import Config
+from neuronsig.corpora.size import estimated_sentences
+from neuronsig.errors import ConfigError, NeuronsigError, TooLittleTextError
+from neuronsig.neuron import Neuron
+from neuronsig.progress import say
+from neuronsig.run.directory import RunDirectory
+from neuronsig.storage import absolute
+from neuronsig.tables import SENTENCES, check_table
+from neuronsig_jobs.launch import ALL_SECTIONS, Summary, for_job, launch
+
+STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "triggers", "evaluate", "report")
+
+
+class StageError(NeuronsigError):
+    """A job of the pipeline ended with an error, which it has printed itself."""
+
+
+def check(config: Config) -> None:
+    """Find, in seconds and before any engine starts, what would stop a job an hour from now."""
+    import pyspark
+
+    from neuronsig.checkpoint import load_tokenizer, model_config
+    from neuronsig.corpora import check_sources
+    from neuronsig.mining.user_trees import tree_units
+    from neuronsig_jobs.collect import groups_of
+    from neuronsig_ray.cluster.embeddings import check_vectors
+    from neuronsig_ray.cluster.kmeans import check_clusters
+    from neuronsig_ray.collect.memory_check import require_memory
+    from neuronsig_ray.session import address_of, replica_pool, resources
+    from spark_jobs.annotate import wordpiece_json
+    from spark_jobs.session import choose_java
+
+    check_sources(config.corpus)
+    folder, _ = model_config(config.model)
+    load_tokenizer(config.model)
+    groups = groups_of(config, folder)
+    units = {(group.site, group.layer): group.units for group in groups}
+    for name in config.mining.neurons:
+        neuron = Neuron.parse(name)
+        if neuron.unit >= units.get((neuron.site, neuron.layer), 0):
+            raise ConfigError(
+                f"mining.neurons={name}: collected of {config.model.name} are "
+                f"{', '.join(f'{group.name} (units 0 to {group.units - 1})' for group in groups)}; choose one of those"
+            )
+    if not set(config.mining.signs) <= set(config.collect.signs):
+        raise ConfigError(f"mining.signs={config.mining.signs}: the signs collected are {config.collect.signs}")
+    layers = sorted({group.layer for group in groups})
+    for layer in config.mining.layers:
+        if layer not in layers:
+            raise ConfigError(f"mining.layers={layer}: the layers collected are {', '.join(map(str, layers))}")
+    if config.mining.trees:
+        tree_units(config.mining.trees)
+    wordpiece_json(config.annotator.wordpieces)
+    check_vectors(config.analysis)
+    by_site = [sum(g.units for g in groups if g.site == site) for site in config.collect.sites]
+    check_clusters(config.analysis.clusters, min(by_site) * len(config.collect.signs))
+    if config.spark.master:
+        choose_java(pyspark.__version__)
+    if not address_of(config.ray):
+        pool = replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))
+        if not finished(config, f"collect/{config.model.name}"):
+            require_memory(config, pool, folder, groups, least_sentences(config))
+
+
+def finished(config: Config, stage: str) -> bool:
+    """Whether the run holds a stage that this command will not make again."""
+    record = RunDirectory(config.run).stage_record(stage)
+    return record is not None and record["status"] == "complete" and not config.overwrite
+
+
+def least_sentences(config: Config) -> int:
+    """Sentences that will be collected from, at least.
+
+    Those of the table, where it is made; else a tenth of what the sizes of the corpus's files tell, for much of a
+    file may be other columns, or dropped.
+    """
+    if finished(config, "annotate"):
+        return check_table(RunDirectory(config.run).sentences, SENTENCES)
+    return estimated_sentences(config.corpus) // 10
+
+
+def run_stages(config: Config, words: Sequence[str]) -> Summary:
+    """Run the jobs one after the other with the same `key=value` words; stop at the first that fails.
+
+    A job that the text is too little for is no failure: what it says is shown, and the others go on without it.
+    """
+    RunDirectory.create(config.run)
+    check(config)
+    seconds, left_out = {}, {}
+    for number, name in enumerate(STAGES, start=1):
+        say(f"\n[{number}/{len(STAGES)}] jobs.{name}")
+        started = time.monotonic()
+        command = [sys.executable, "-m", "neuronsig_jobs", name, "--brief", *for_job(words, (name,))]
+        code = subprocess.run(command, check=False).returncode
+        if code == TooLittleTextError.exit_code:
+            left_out[name] = "see its error above"
+        elif code != 0:
+            raise StageError(
+                f"jobs.{name} ended with exit code {code} (see above); mend it and run the same command again: "
+                "what is done stays done"
+            )
+        seconds[name] = round(time.monotonic() - started, 1)
+    subprocess.run([sys.executable, "-m", "neuronsig_jobs", "show", "--brief", *for_job(words, ())], check=False)
+    index = RunDirectory(config.run).report / "index.html"
+    total = round(sum(seconds.values()), 1)
+    return {"seconds": seconds, "left out": left_out, "all stages, seconds": total, "report": absolute(index)}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; the words are handed on to every job as they are."""
+    given = sys.argv[1:] if argv is None else argv
+    words = [word for word in given if "=" in word or word.startswith("~")]
+
+    def run(config: Config) -> Summary:
+        return run_stages(config, words)
+
+    return launch(run, ALL_SECTIONS, given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

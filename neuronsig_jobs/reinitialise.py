@@ -1,0 +1,72 @@
+"""Write a model whose weights are random but for the word embeddings: the null model of P1 4.1.
+
+What is found in its neurons is what the method finds in any network over these words: signatures of a trained model
+mean something where they are better than these. Reads the model; writes a folder that every job takes as a model, by
+default RUN/models/<name>-reinitialised, with config and tokenizer. Any Hugging Face model will do; seeds differ.
+
+Example:  neuronsig reinitialise run=runs/demo model=minilm reinitialise.seed=0
+
+The whole method on it, in the same run, with the same text and tokens, after the trained model's:
+
+    NULL="run=runs/demo model=local model.name=minilm-null model.path=runs/demo/models/minilm-reinitialised"
+    neuronsig collect  $NULL
+    neuronsig mine     $NULL
+    neuronsig evaluate $NULL      compare with neuronsig evaluate run=runs/demo model=minilm
+    neuronsig triggers $NULL
+
+Give jobs.collect and jobs.mine the settings that the trained model had (collect.k, collect.signs, mining.*).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from neuronsig.checkpoint import model_config
+from neuronsig.config import Config
+from neuronsig.errors import ConfigError, InputError
+from neuronsig.progress import task
+from neuronsig.storage import is_local, location
+from neuronsig_jobs.launch import Summary, launch
+from neuronsig_ray.model.reinitialise import reinitialise
+
+SECTIONS = ("model", "reinitialise")
+
+
+def run(config: Config) -> Summary:
+    source, _ = model_config(config.model)
+    target = output_folder(config)
+    if target.is_dir() and any(target.iterdir()):
+        if not config.overwrite:
+            raise ConfigError(
+                f"reinitialise.output={target}: the folder is there and not empty; choose another, or overwrite=true"
+            )
+        if not (target / "config.json").is_file() or target.resolve() == source.resolve():
+            raise InputError(f"reinitialise.output={target}: it holds no reinitialised model; choose another folder")
+    with task("drawing weights", 1, "models") as bar:
+        counts = reinitialise(source, target, config.reinitialise.seed)
+        bar.advance()
+    return {**counts, "seed": config.reinitialise.seed, "model.path": str(target)}
+
+
+def output_folder(config: Config) -> Path:
+    """Where the model goes. Raises ConfigError for a store: models are read from local folders."""
+    if config.reinitialise.output:
+        target = location(config.reinitialise.output)
+    else:
+        target = location(config.run) / "models" / f"{config.model.name}-reinitialised"
+    if not is_local(target):
+        raise ConfigError(
+            f"reinitialise.output={target}: a model is read from a local folder; set reinitialise.output to one"
+        )
+    return target
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job from its command-line words and return its exit code."""
+    return launch(run, SECTIONS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

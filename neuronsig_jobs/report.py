@@ -1,0 +1,64 @@
+"""Build the report: a static site with a page for each neuron, searchable, that opens from a file.
+
+On a store (run=s3://...) the site is uploaded there: serve it from the bucket, or copy it to a folder to look at it.
+
+Examples:
+  neuronsig report run=runs/demo
+  neuronsig report run=runs/paper model=bert_base report.sentences=50
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from neuronsig.config import Config
+from neuronsig.progress import say
+from neuronsig.report import build, inputs_fingerprint
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import fingerprint_files
+from neuronsig.signature.freshness import currency, required_stages, say_left_out
+from neuronsig.storage import absolute, list_files
+from neuronsig_jobs.launch import Summary, launch, stage_config
+
+
+def run(config: Config) -> Summary:
+    """Build `report/<model>/` again when a table, figure or setting it shows has changed; returns its counts."""
+    directory = RunDirectory.existing(config.run)
+    model = config.model.name
+    figures = [file for folder in (directory.analysis(model), directory.analysis()) for file in list_files(folder)]
+    found = currency(directory, model, "report")
+    inputs = {stage: directory.fingerprint(stage, "report") for stage in required_stages(model)} | found.current
+    plan = {
+        "report": {"sentences": config.report.sentences, "featured": config.report.featured},
+        "inputs": inputs,
+        "figures": fingerprint_files(figures),
+        "templates": inputs_fingerprint(),
+    }
+    index = directory.report / "index.html"
+    there = index.exists() and (directory.report / model / "index.html").exists()
+    # Nothing in a report is lost by making it again, so another plan is no reason to refuse. The stage has no outputs
+    # to delete: the old site is read while the new one is built, and `build` puts the new one in its place.
+    settings = stage_config(config, ("report",))
+    with directory.stage(f"report/{model}", plan, [], settings, overwrite=True) as stage:
+        if not stage.done or not there:
+            built = build(directory, model, config.report)
+            stage.counts |= {
+                "neuron pages": built.pages,
+                "neurons in which little or nothing stands out": built.silent,
+                "largest neuron page, bytes": built.largest_page,
+                "site, bytes": built.bytes,
+            }
+    say_left_out(found.left_out)
+    say(f"\nreport: {absolute(index)}")
+    left_out = {"left out": ", ".join(found.left_out)} if found.left_out else {}
+    return {**stage.counts, **left_out, "report": absolute(index)}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job from its command-line words and return its exit code."""
+    return launch(run, ("model", "report"), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

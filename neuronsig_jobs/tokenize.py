@@ -1,0 +1,124 @@
+"""Tokenize the corpus for one model: its own fast tokenizer, one Parquet file a shard, sorted by length inside.
+
+Reads RUN/sentences (jobs.annotate), writes RUN/tokenized/<tokenizer> and its plan.json. Sentences are spread over the
+shards by a seeded permutation of their ids. Inputs beyond the model's limit are cut and counted.
+
+Example:  neuronsig tokenize run=runs/demo model=minilm
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
+from neuronsig.collection.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan
+from neuronsig.config import Config
+from neuronsig.progress import polled, task
+from neuronsig.run.appending import place_of, stage_growth
+from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.growth import additions, earlier, note
+from neuronsig.tables import SENTENCES, check_table
+from neuronsig_jobs.launch import Summary, launch, stage_config
+from spark_jobs.session import spark_session
+from spark_jobs.tokenize import ShardTask, count_dense, finished_shards, read_texts, write_shards
+
+SECTIONS = ("model", "tokenize", "spark")
+
+
+def run(config: Config) -> Summary:
+    run = RunDirectory.existing(config.run)
+    sentences = run.fingerprint("annotate", "jobs.tokenize")
+    check_table(run.sentences, SENTENCES)
+    tokenizer = load_tokenizer(config.model)
+    folder = run.tokenized(tokenizer.name)
+    _forget_incomplete(folder)
+    plan = make_plan(config, tokenizer, sentences)
+    settings = stage_config(config, SECTIONS)
+    with run.stage(stage_of(tokenizer), plan, outputs_of(folder), settings, config.overwrite) as stage:
+        if not stage.done:
+            make(config, run, tokenizer, stage)
+    shards = ShardPlan.read(folder)
+    return {"tokenizer": tokenizer.name, "shards": len(shards.shards), **stage.counts, **note(stage.plan)}
+
+
+def append(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, ends: Sequence[int]) -> Summary:
+    """Add shards of the sentences that were appended to the table; those that are there stay as they are.
+
+    `ends` are the sentences of the run at first and after every addition to it. A part's permutation is its own.
+    Raises what `neuronsig.run.appending.stage_growth` does.
+    """
+    name, folder = stage_of(tokenizer), run.tokenized(tokenizer.name)
+    _forget_incomplete(folder)
+    plan = make_plan(config, tokenizer, run.fingerprint("annotate", "jobs.append"))
+    before = place_of(run, name, "annotate")
+    addition = {"first_id": ends[before] if before is not None else 0}
+    grown = stage_growth(run, name, "annotate", plan, addition)
+    with run.stage(name, grown, outputs_of(folder), stage_config(config, SECTIONS)) as stage:
+        if not stage.done:
+            make(config, run, tokenizer, stage)
+    parts = ShardPlan.read(folder).parts
+    return {"tokenizer": tokenizer.name, "shards new": 0 if stage.done else parts[-1].shards}
+
+
+def stage_of(tokenizer: TokenizerSpec) -> str:
+    return f"tokenize/{tokenizer.name}"
+
+
+def outputs_of(folder: Path) -> list[Path]:
+    return [folder, folder / PLAN_FILE]
+
+
+def make_plan(config: Config, tokenizer: TokenizerSpec, sentences: str) -> dict[str, Any]:
+    """All that determines the shards, when they are made in one piece."""
+    return {
+        "inputs": {"annotate": sentences},
+        "tokenizer": tokenizer.name,
+        "tokenizer_sha256": tokenizer.sha256,
+        "versions": {"tokenizers": metadata.version("tokenizers")},
+        "max_tokens": tokenizer.max_tokens,
+        "shard_sentences": config.tokenize.shard_sentences,
+        "shard_layout": SHARD_LAYOUT,
+        "seed": config.tokenize.seed,
+    }
+
+
+def make(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, stage: Stage) -> None:
+    """Make the shards that are missing, of each part under the fingerprint that the stage had then."""
+    folder = run.tokenized(tokenizer.name)
+    run.require_space(check_table(run.sentences, SENTENCES) * 200)
+    spark = spark_session(config.spark)
+    texts = read_texts(spark, run.sentences)
+    firsts = [addition["first_id"] for addition in additions(stage.plan)]
+    ends = [*firsts, count_dense(texts)]
+    fingerprints = [*earlier(stage.plan), stage.fingerprint]
+    asked = config.tokenize
+    parts = [ShardTask(str(folder.resolve()), fingerprints[0], ends[0], asked.shard_sentences, asked.seed, tokenizer)]
+    for fingerprint, first, end in zip(fingerprints[1:], firsts, ends[1:], strict=True):
+        parts.append(parts[-1].next(fingerprint, end - first))
+    total = parts[-1].shards.stop
+    with task("tokenizing", total, "shards") as bar:
+        with polled(lambda: bar.update(finished_shards(folder))):
+            shards = write_shards(spark, texts, *parts)
+        bar.update(total)
+    stage.counts = {"sentences": shards.sentences, "tokens": shards.tokens, **shards.counts}
+
+
+def _forget_incomplete(folder: Path) -> None:
+    """A finished table that lost a file is made whole again: without plan.json the stage is not done."""
+    if (folder / PLAN_FILE).is_file():
+        shards = ShardPlan.read(folder).shards
+        if not all((folder / shard.file).is_file() for shard in shards):
+            (folder / PLAN_FILE).unlink()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the job from its command-line words and return its exit code."""
+    return launch(run, SECTIONS, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Sentence and neuron vectors, clusters and facets."""

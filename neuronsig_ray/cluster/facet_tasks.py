@@ -1,0 +1,289 @@
+"""Carries facets over Ray: vectors and words of the sentences looked at, a task a file; then a task a block of neurons.
+
+Between the two stands a folder of one Arrow file a sentence file, which the tasks of the second step map into memory:
+a block reads the rows of its own sentences, so memory grows with neither the corpus nor the number of neurons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import ray
+
+from neuronsig.analysis.facets import CorpusWords, find_facets, key_words
+from neuronsig.analysis.vectors import Doubles, Ints, Membership, sentence_vectors
+from neuronsig.config import AnalysisConfig
+from neuronsig.mining.holdout import uniform
+from neuronsig.neuron import SITES, Neuron
+from neuronsig.storage import absolute, local_copy, location, parquet_file
+from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES, TopLists, WordSource, first_of, opened_words
+
+CORPUS_SENTENCES = 200_000
+"""Sentences of the corpus whose words and mean vector the facets are compared with."""
+BLOCK_NEURONS = 24
+RANDOM_SETS = 16
+"""Sets of random sentences, each as many as a neuron's, whose silhouettes are what chance gives."""
+_SEED, _CHANCE = 0x666163657473, 0x6368616E6365
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What determines the facets beside the sentences and the word vectors."""
+
+    most: int
+    sentences: int
+    margin: float
+    seed: int
+
+    @classmethod
+    def of(cls, config: AnalysisConfig) -> Settings:
+        return cls(config.facets, config.facet_sentences, config.facet_margin, config.seed)
+
+
+@dataclass(frozen=True)
+class FacetColumns:
+    """The columns `facets` and `silhouette` of NEURONS, in the order of the lists' neurons.
+
+    `by_chance` is the highest silhouette of a set of random sentences; NaN where the corpus is too small for one.
+    """
+
+    facets: list[list[dict[str, Any]]]
+    silhouette: list[float | None]
+    by_chance: float
+
+
+def sampled(lists: TopLists, most: int) -> Membership:
+    """The lists cut to `most` sentences a neuron: those first by a hash of the id, in all lists the same order.
+
+    So the sample is spread over the whole list, whatever its ranks, and neurons share sentences.
+    """
+    pairs = lists.membership
+    order = np.lexsort((uniform(pairs.sentence_ids, _SEED), pairs.neurons))
+    sizes = np.bincount(pairs.neurons, minlength=pairs.n_neurons)
+    place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    kept = np.sort(order[place < most])
+    return Membership(pairs.sentence_ids[kept], pairs.neurons[kept], pairs.n_neurons)
+
+
+def neuron_facets(
+    files: Sequence[Path],
+    total: int,
+    lists: TopLists,
+    words: WordSource,
+    folder: Path,
+    settings: Settings,
+    read: Callable[[int], None] | None = None,
+    done: Callable[[int], None] | None = None,
+) -> FacetColumns:
+    """Facets of all neurons; `read` counts sentence files, `done` neurons. `folder` is filled; delete it after.
+
+    The same to the bit on the same machine for any cut into tasks.
+    """
+    sample = sampled(lists, settings.sentences)
+    corpus, mean, drawn = _prepare(files, sample, _Draw.of(total, settings), words, folder, read)
+    order = np.argsort(sample.neurons, kind="stable")
+    bounds = np.searchsorted(sample.neurons[order], np.arange(sample.n_neurons + 1))
+    ids = sample.sentence_ids[order]
+    by_chance = ray.get(_chance.remote(absolute(folder), drawn, mean, settings))
+    floor = settings.margin + (0.0 if np.isnan(by_chance) else by_chance)
+    shared = ray.put((corpus, mean, settings, floor))
+    blocks = range(0, len(lists.neurons), BLOCK_NEURONS)
+    found: dict[int, list[tuple[list[dict[str, Any]], float | None]]] = {}
+    pending: list[Any] = []
+    limit = max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
+    for first in blocks:
+        neurons = lists.neurons[first : first + BLOCK_NEURONS]
+        own = [ids[bounds[row] : bounds[row + 1]] for row in range(first, first + len(neurons))]
+        pending.append(_block.remote(absolute(folder), first, neurons, own, shared))
+        while len(pending) >= limit:
+            _take(pending, found, done)
+    while pending:
+        _take(pending, found, done)
+    rows = [row for first in blocks for row in found[first]]
+    return FacetColumns([facets for facets, _ in rows], [value for _, value in rows], by_chance)
+
+
+def _take(pending: list[Any], found: dict[int, Any], done: Callable[[int], None] | None) -> None:
+    first, rows = first_of(pending)
+    found[first] = rows
+    if done:
+        done(len(rows))
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """Which sentences of the corpus are drawn, by a hash of the id.
+
+    `share` of them for the words and the mean; `sets` random sets of the share `each`.
+    """
+
+    share: float
+    sets: int
+    each: float
+
+    @classmethod
+    def of(cls, total: int, settings: Settings) -> _Draw:
+        each = min(1.0, settings.sentences / max(total, 1))
+        return cls(min(1.0, CORPUS_SENTENCES / max(total, 1)), max(1, min(RANDOM_SETS, int(1 / each))), each)
+
+
+def _prepare(
+    files: Sequence[Path],
+    sample: Membership,
+    draw: _Draw,
+    words: WordSource,
+    folder: Path,
+    read: Callable[[int], None] | None,
+) -> tuple[CorpusWords, Doubles, list[Ints]]:
+    """Write the folder; returns the words and the mean vector of the corpus's sample, and the random sets."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = ray.put(np.unique(sample.sentence_ids))
+    limit = max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
+    parts: dict[int, Any] = {}
+    pending: list[Any] = []
+    for number, file in enumerate(files):
+        target = folder / f"part-{number:05d}.arrow"
+        pending.append(_read_file.remote(number, absolute(file), absolute(target), wanted, draw, words))
+        while len(pending) >= limit or (number + 1 == len(files) and pending):
+            key, *part = first_of(pending)
+            parts[key] = part
+            if read:
+                read(1)
+    ordered = [parts[number] for number in range(len(files))]
+    counts = pa.concat_tables([part[0] for part in ordered]).group_by("word").aggregate([("n", "sum")])
+    counts = counts.sort_by("word")
+    n, known = (sum(part[at] for part in ordered) for at in (1, 3))
+    mean = np.sum([part[2] for part in ordered], axis=0) / max(known, 1)
+    ids = np.concatenate([part[4] for part in ordered])
+    place = (uniform(ids, _CHANCE) // draw.each).astype(np.int64)
+    drawn = [np.sort(ids[place == number]) for number in range(draw.sets)]
+    return CorpusWords(counts["word"].combine_chunks(), counts["n_sum"].to_numpy().astype(np.int64), n), mean, drawn
+
+
+@ray.remote(num_cpus=1)
+def _read_file(
+    number: int, file: str, target: str, wanted: Ints, draw: _Draw, words: WordSource
+) -> tuple[int, pa.Table, int, Doubles, int, Ints]:
+    """Write vectors and words of the sentences wanted and of the random sets.
+
+    Returns the words, size, summed vectors and sentences with a vector of the corpus's sample, and the sets' ids.
+    """
+    vectors = opened_words(words)
+    schema = pa.schema(
+        [("sentence_id", pa.int64()), ("vector", pa.binary(2 * vectors.dimension)), ("words", pa.list_(pa.string()))]
+    )
+    counts = [pa.table({"word": pa.array([], pa.string()), "n": pa.array([], pa.int64())})]
+    random = [np.zeros(0, np.int64)]
+    sums, known, n = np.zeros(vectors.dimension), 0, 0
+    store = location(target)
+    with store.open("wb") as stream, pa.ipc.new_file(stream, schema) as writer:
+        for batch in parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"]):
+            ids, tokens = batch.column("sentence_id").to_numpy(), batch.column("tokens")
+            place = np.minimum(np.searchsorted(wanted, ids), max(len(wanted) - 1, 0))
+            own = wanted[place] == ids if len(wanted) else np.zeros(len(ids), bool)
+            by_chance = uniform(ids, _CHANCE) < draw.sets * draw.each
+            random.append(ids[by_chance])
+            own |= by_chance
+            drawn = uniform(ids, _SEED) < draw.share
+            if drawn.any():
+                counted, added, with_vector = _corpus_part(tokens.filter(pa.array(drawn)), vectors)
+                counts.append(counted)
+                sums, known, n = sums + added, known + with_vector, n + int(drawn.sum())
+            if own.any():
+                kept = tokens.filter(pa.array(own))
+                means, _ = sentence_vectors(kept, vectors)
+                raw = pa.py_buffer(np.ascontiguousarray(means.astype(np.float16)).tobytes())
+                column = pa.Array.from_buffers(schema.field("vector").type, len(means), [None, raw])
+                writer.write_batch(pa.record_batch([pa.array(ids[own]), column, lowered(kept)], schema=schema))
+    counted = pa.concat_tables(counts).group_by("word").aggregate([("n", "sum")]).rename_columns(["word", "n"])
+    return number, counted, n, sums, known, np.concatenate(random)
+
+
+def _corpus_part(tokens: pa.Array, vectors: Any) -> tuple[pa.Table, Doubles, int]:
+    means, known = sentence_vectors(tokens, vectors)
+    words = lowered(tokens)
+    encoded = words.flatten().dictionary_encode()
+    lengths = pc.list_value_length(words).to_numpy(zero_copy_only=False)
+    width = max(len(encoded.dictionary), 1)
+    pairs = np.repeat(np.arange(len(words)), lengths) * width + encoded.indices.to_numpy(zero_copy_only=False)
+    sentences = np.bincount(np.unique(pairs) % width, minlength=len(encoded.dictionary))
+    counted = pa.table({"word": encoded.dictionary, "n": pa.array(sentences, pa.int64())})
+    return counted, means.astype(np.float64).sum(axis=0), int(known.sum())
+
+
+def lowered(tokens: pa.Array) -> pa.Array:
+    """Token lists in lower case; a null list is empty."""
+    lengths = pc.fill_null(pc.list_value_length(tokens), 0).to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))).astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, pc.utf8_lower(pc.list_flatten(tokens).cast(pa.string())))
+
+
+class _Sentences:
+    """The folder's sentences by id."""
+
+    def __init__(self, folder: str) -> None:
+        files = sorted(local_copy(location(folder)).glob("*.arrow"))
+        tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
+        self.table = pa.concat_tables(tables)
+        ids = self.table["sentence_id"].to_numpy()
+        self.order = np.argsort(ids, kind="stable")
+        self.ids = ids[self.order]
+
+    def of(self, ids: Ints) -> tuple[np.ndarray, pa.Array]:
+        """Vectors (n, d) float32 and lower-cased words of sentences that are all there."""
+        rows = self.table.take(self.order[np.searchsorted(self.ids, ids)]).combine_chunks()
+        raw = b"".join(rows["vector"].to_pylist())
+        vectors = np.frombuffer(raw, np.float16).reshape(len(ids), -1).astype(np.float32)
+        return vectors, rows["words"].chunk(0)
+
+
+@lru_cache(maxsize=1)
+def _sentences(folder: str) -> _Sentences:
+    return _Sentences(folder)
+
+
+@ray.remote(num_cpus=1)
+def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, settings: Settings) -> float:
+    """The highest silhouette of a split of random sentences."""
+    found = []
+    for number, ids in enumerate(drawn):
+        if len(ids):
+            vectors, _ = _sentences(folder).of(ids)
+            found.append(find_facets(vectors, mean, settings.most, 2.0, (settings.seed, number)).silhouette)
+    return max((value for value in found if not np.isnan(value)), default=float("nan"))
+
+
+@ray.remote(num_cpus=1)
+def _block(
+    folder: str,
+    first: int,
+    neurons: Sequence[Neuron],
+    ids: Sequence[Ints],
+    shared: tuple[CorpusWords, Doubles, Settings, float],
+) -> tuple[int, list[tuple[list[dict[str, Any]], float | None]]]:
+    corpus, mean, settings, floor = shared
+    found = []
+    for neuron, own in zip(neurons, ids, strict=True):
+        hashed = own[np.argsort(uniform(own, _SEED), kind="stable")]
+        vectors, words = _sentences(folder).of(hashed)
+        seed = (settings.seed, SITES.index(neuron.site), neuron.layer, neuron.unit, int(neuron.sign > 0))
+        facets = find_facets(vectors, mean, settings.most, floor, seed)
+        n = sum(len(facet.rows) for facet in facets.facets)
+        rows = [
+            {
+                "sentences": len(facet.rows),
+                "share": len(facet.rows) / n,
+                "typical_sentence_id": int(hashed[facet.typical]),
+                "words": said,
+            }
+            for facet, said in zip(facets.facets, key_words(words, facets, corpus), strict=True)
+        ]
+        found.append((rows, None if np.isnan(facets.silhouette) else facets.silhouette))
+    return first, found

@@ -1,0 +1,154 @@
+"""Carries neuron vectors and typical sentences over the sentence files with Ray: a task a file, merged as they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+
+from neuronsig.analysis.vectors import (
+    Doubles,
+    Membership,
+    NeuronSums,
+    SentenceBlock,
+    TypicalSentences,
+    sentence_block,
+    unit_vectors,
+)
+from neuronsig.neuron import Neuron
+from neuronsig.storage import absolute, location, parquet_file, read_parquet
+from neuronsig.tables import TOPK, iter_tables
+from neuronsig_ray.cluster.embeddings import GensimVectors, open_vectors
+
+BLOCK_SENTENCES = 16_384
+
+
+@dataclass(frozen=True)
+class WordSource:
+    """Where a task finds the word vectors: a folder that every node sees."""
+
+    folder: str
+    lower: bool
+
+
+@dataclass(frozen=True)
+class TopLists:
+    """All neurons of a model and their top-K lists, as (sentence, neuron) pairs: 12 bytes a pair."""
+
+    neurons: list[Neuron]  # sorted
+    membership: Membership
+    k: int  # length of the longest list
+
+
+def read_top_lists(directory: Path) -> TopLists:
+    """Read a topk/ table file by file. Its size is neurons x K, whatever the corpus."""
+    names: dict[Neuron, int] = {}
+    ids, rows = [], []
+    for table in iter_tables(directory, TOPK, ["site", "layer", "unit", "sign", "sentence_id"]):
+        frame = table.select(["site", "layer", "unit", "sign"]).to_pandas()
+        codes, groups = frame.groupby(list(frame.columns), sort=False).ngroup(), frame.drop_duplicates()
+        code_of = np.array([names.setdefault(Neuron(*key), len(names)) for key in groups.itertuples(index=False)])
+        rows.append(code_of[codes.to_numpy()].astype(np.int32))
+        ids.append(table["sentence_id"].to_numpy())
+    neurons = sorted(names)
+    place = np.empty(len(names), dtype=np.int32)
+    for new, neuron in enumerate(neurons):
+        place[names[neuron]] = new
+    pairs = place[np.concatenate(rows)]
+    membership = Membership.of(np.concatenate(ids), pairs, len(neurons))
+    return TopLists(neurons, membership, int(np.bincount(pairs).max()))
+
+
+def neuron_vectors(
+    files: Sequence[Path], lists: TopLists, words: WordSource, done: Callable[[int], None] | None = None
+) -> NeuronSums:
+    """First pass: the sums whose `means()` are the neuron vectors. `done` counts files."""
+    vectors = opened_words(words)
+    total = NeuronSums(len(lists.neurons), vectors.dimension, lists.k, vectors.largest)
+    for part in _over_files(_sum_file, files, lists, (words, lists.k), done):
+        total.merge(part)
+    return total
+
+
+def typical_sentences(
+    files: Sequence[Path],
+    lists: TopLists,
+    means: Doubles,
+    words: WordSource,
+    done: Callable[[int], None] | None = None,
+) -> TypicalSentences:
+    """Second pass: for each neuron the sentence of its list that is nearest to its mean. `done` counts files."""
+    total = TypicalSentences(len(lists.neurons))
+    directions = ray.put(unit_vectors(means))
+    for part in _over_files(_nearest_in_file, files, lists, (words, directions), done):
+        total.merge(part)
+    return total
+
+
+def _over_files(
+    work: Any, files: Sequence[Path], lists: TopLists, fixed: tuple[Any, ...], done: Callable[[int], None] | None
+) -> Iterator[Any]:
+    """Results of one task a file, as they end; at most two tasks a core are under way."""
+    limit = max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
+    pending: list[Any] = []
+    for file in files:
+        lowest, highest = _id_range(file)
+        piece = lists.membership.between(lowest, highest)
+        if not len(piece.neurons):
+            if done:
+                done(1)
+            continue
+        pending.append(work.remote(absolute(file), piece, *fixed))
+        while len(pending) >= limit:
+            yield first_of(pending, done)
+    while pending:
+        yield first_of(pending, done)
+
+
+def first_of(pending: list[Any], done: Callable[[int], None] | None = None) -> Any:
+    """The result of the first task that ends, which is taken off the list."""
+    ready, rest = ray.wait(pending, num_returns=1)
+    pending[:] = rest
+    result = ray.get(ready[0])
+    if done:
+        done(1)
+    return result
+
+
+@ray.remote(num_cpus=1)
+def _sum_file(file: str, membership: Membership, words: WordSource, k: int) -> NeuronSums:
+    vectors = opened_words(words)
+    sums = NeuronSums(membership.n_neurons, vectors.dimension, k, vectors.largest)
+    for block in _blocks(file, membership, vectors):
+        sums.add(block, membership)
+    return sums
+
+
+@ray.remote(num_cpus=1)
+def _nearest_in_file(file: str, membership: Membership, words: WordSource, directions: Doubles) -> TypicalSentences:
+    nearest = TypicalSentences(membership.n_neurons)
+    for block in _blocks(file, membership, opened_words(words)):
+        nearest.add(block, membership, directions)
+    return nearest
+
+
+def _blocks(file: str, membership: Membership, vectors: GensimVectors) -> Iterator[SentenceBlock]:
+    for batch in parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"]):
+        ids = batch.column("sentence_id").to_numpy()
+        yield sentence_block(ids, batch.column("tokens"), membership, vectors)
+
+
+@lru_cache(maxsize=2)
+def opened_words(words: WordSource) -> GensimVectors:
+    """The word vectors, opened once a process."""
+    return open_vectors(words.folder, words.lower)
+
+
+def _id_range(file: Path) -> tuple[int, int]:
+    ids = read_parquet(file, ["sentence_id"])["sentence_id"].to_numpy()
+    return (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)

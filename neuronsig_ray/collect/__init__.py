@@ -1,0 +1,1 @@
+"""The collection of every neuron's top-K sentences."""

@@ -1,0 +1,277 @@
+"""The tree reduce: committed shard files to the exact global top-K, as Ray tasks over files (design section 2).
+
+Every inner node is a committed file like a shard's, every final file one group of the `topk/` table; a killed reduce
+goes on with the nodes that are missing. A task holds one group of `fan_in` files at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+from ray.exceptions import RayTaskError
+
+from neuronsig.collection.score_quantiles import rungs
+from neuronsig.collection.topk import EMPTY, Keys, dense, merge, pack, ragged, union, unpack
+from neuronsig.errors import InputError, MachineError, NeuronsigError
+from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.storage import absolute, join, location, parquet_file
+from neuronsig.tables import TOPK
+from neuronsig_ray.collect.process_memory import PROCESS
+from neuronsig_ray.collect.scorer import keys_table, keys_writer
+from neuronsig_ray.collect.thresholds import in_job_order
+from neuronsig_ray.job import Group, Job
+from neuronsig_ray.session import largest_memory
+
+# A row group of the final table holds whole neurons, about this many rows, so that reading one neuron reads little.
+_GROUP_ROWS = 1 << 17
+# Lists of a whole group that a task holds at most, with what reading, merging and writing them copies. Measured, of 6
+# and of 14 files: 9 for a group of the table, 12 for an inner node.
+_LISTS_OF_A_TASK = 12
+# Lists of a neuron that are held before they are merged: one sort of several costs less than one for each.
+_LISTS_HELD = 4
+
+
+def tree_reduce(
+    job: Job,
+    files: Sequence[Path],
+    folder: Path,
+    fan_in: int,
+    on_node: Callable[[], None],
+    left_out: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Reduce valid shard files to one file a group in `folder`; return the final markers, one a group."""
+    nodes = [absolute(path) for path in files]
+    level = 0
+    work = location(job.commits) / "reduce"
+    while len(nodes) > fan_in:
+        level += 1
+        groups = [nodes[i : i + fan_in] for i in range(0, len(nodes), fan_in)]
+        markers = run_tasks(
+            [(_inner, (job, group, str(work), f"fan{fan_in}-level{level}-{i:05d}")) for i, group in enumerate(groups)],
+            on_node,
+            task_bound(job),
+        )
+        nodes = [str(work / marker["file"]) for marker in markers]
+    return run_tasks(
+        [
+            (_final, (job, nodes, absolute(folder), position, dict(left_out or {})))
+            for position in range(len(job.groups))
+        ],
+        on_node,
+        task_bound(job),
+    )
+
+
+def node_count(shards: int, groups: int, fan_in: int) -> int:
+    """Tasks of the tree over `shards` files."""
+    count = groups
+    while shards > fan_in:
+        shards = -(-shards // fan_in)
+        count += shards
+    return count
+
+
+def task_bound(job: Job) -> int:
+    """Bytes of host memory that the process of one node of the tree, or of one group's convergence, takes at most."""
+    rows = len(job.signs) * max(group.units for group in job.groups)
+    return PROCESS + _LISTS_OF_A_TASK * rows * job.kept * 8
+
+
+def final_marker(folder: Path, group: Group) -> Path:
+    return folder / "_commits" / f"{group.name}.json"
+
+
+def merged_group(job: Job, files: Sequence[str], position: int) -> Keys:
+    """Top-K of one group over shard or node files: (rows of the group, at most k), sorted descending."""
+    parts = [np.zeros((len(job.signs) * job.groups[position].units, 0), np.uint64)]
+    for file in files:
+        parts.append(read_keys(file, position))
+        # Arrow keeps what it has freed, as much as the lists again.
+        pa.default_memory_pool().release_unused()
+        if sum(part.shape[1] for part in parts) > _LISTS_HELD * job.k:
+            parts = [union(parts, job.k)]
+    return union(parts, job.k)
+
+
+def read_keys(file: str, position: int) -> Keys:
+    """One group's lists of a shard or node file: (rows, longest list), rows ending in EMPTY."""
+    column = parquet_file(location(file)).read_row_group(position, ["keys"], use_threads=False)["keys"]
+    lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return dense(lists.values.to_numpy(), lists.offsets.to_numpy())
+
+
+def require_base(job: Job, folder: Path) -> None:
+    """Raise InputError unless every group has the lists that `job` adds to, or those that it makes of them."""
+    for group in job.groups if job.base else ():
+        marker = final_marker(folder, group)
+        if committed(marker, job.fingerprint) is None and committed(marker, job.base) is None:
+            raise InputError(_lost(folder, group))
+
+
+def base_group(job: Job, folder: Path, position: int) -> Keys:
+    """The lists of one group in the finished table that `job.base` names: (rows of the group, n), sorted descending.
+
+    Raises InputError when they are not there as they were committed.
+    """
+    group = job.groups[position]
+    marker = committed(final_marker(folder, group), job.base)
+    if marker is None:
+        raise InputError(_lost(folder, group))
+    table = parquet_file(join(final_marker(folder, group).parent, marker["file"])).read(["score", "sentence_id"])
+    n = min(job.k, job.base_sentences)
+    scores = table["score"].to_numpy().reshape(-1, n)
+    sentence_ids = table["sentence_id"].to_numpy().reshape(-1, n)
+    keys = np.stack([pack(row, ids) for row, ids in zip(scores, sentence_ids, strict=True)])  # (units * signs, n)
+    order = np.argsort(_table_order(job, group))
+    return keys[order]
+
+
+def _lost(folder: Path, group: Group) -> str:
+    return (
+        f"{folder}: the lists of {group.name} are not those of the finished run any more; "
+        "run neuronsig collect with overwrite=true"
+    )
+
+
+# Ids in the order of scores are random: packed to the bits they need they are small, and nothing compresses them.
+_ENCODING: dict[str, Any] = {
+    "use_dictionary": ["site", "layer", "unit", "sign"],
+    "column_encoding": {"rank": "DELTA_BINARY_PACKED", "sentence_id": "DELTA_BINARY_PACKED"},
+    "compression": {name: "none" if name == "sentence_id" else "zstd" for name in TOPK.names},
+}
+
+
+def base_ladder(job: Job, folder: Path) -> npt.NDArray[np.float32]:
+    """What the lists of the finished table say of thresholds (collection.score_quantiles), (rows, ranks) float32."""
+    groups = [rungs(*ragged(base_group(job, folder, position)), job.k) for position in range(len(job.groups))]
+    return in_job_order(job, groups)
+
+
+def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[str, Any]:
+    """Merge files into one node file, group by group, unless it is there already."""
+    marker = location(folder) / f"{name}.json"
+    found = committed(marker, job.fingerprint)
+    if found is not None:
+        return found
+
+    def write(path: Path) -> dict[str, Any]:
+        with keys_writer(path) as writer:
+            for position, group in enumerate(job.groups):
+                keys, offsets = ragged(merged_group(job, files, position))
+                writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
+        return {}
+
+    return commit(location(folder) / unique_name(name, ".parquet"), marker, job.fingerprint, write)
+
+
+def write_final(
+    job: Job, files: Sequence[str], folder: str, position: int, left_out: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """One group of the topk table, sorted by unit, sign, rank, unless it is there already.
+
+    The file is named by the plan: of an appended run's old and new file only the one that the marker names counts.
+    """
+    group = job.groups[position]
+    marker = final_marker(location(folder), group)
+    found = committed(marker, job.fingerprint)
+    if found is not None:
+        return found
+    keys = merged_group(job, files, position)
+    if job.base:
+        keys = merge(base_group(job, location(folder), position), keys, job.k)
+
+    def write(path: Path) -> dict[str, Any]:
+        rows = 0
+        with pq.ParquetWriter(path, TOPK, **_ENCODING) as writer:
+            for table in topk_tables(job, group, keys):
+                writer.write_table(table, row_group_size=max(1, table.num_rows))
+                rows += table.num_rows
+        return {"site": group.site, "layer": group.layer, "rows": rows, "left_out": dict(left_out or {})}
+
+    data = location(folder) / f"{group.name}-{job.fingerprint[:8]}.parquet"
+    return commit(data, marker, job.fingerprint, write)
+
+
+def topk_tables(job: Job, group: Group, keys: Keys) -> Iterator[pa.Table]:
+    """TOPK tables of whole neurons in order of unit, sign, rank, from keys in order of sign, unit."""
+    units = np.tile(np.arange(group.units, dtype=np.int32), len(job.signs))
+    signs = np.repeat(np.array(job.signs, np.int8), group.units)
+    order = _table_order(job, group)
+    step = max(1, _GROUP_ROWS // max(1, keys.shape[1]))
+    for start in range(0, len(order), step):
+        rows = order[start : start + step]
+        block = keys[rows]  # (rows, k)
+        # Rows end in EMPTY where they are shorter.
+        counts = block.shape[1] - np.count_nonzero(block == EMPTY, axis=1)
+        ranks = np.broadcast_to(np.arange(block.shape[1], dtype=np.int32), block.shape)
+        if counts.min(initial=block.shape[1]) == block.shape[1]:
+            flat, ranks = block.ravel(), ranks.ravel()
+        else:
+            held = block != EMPTY
+            flat, ranks = block[held], ranks[held]
+        scores, sentence_ids = unpack(flat)
+        n = scores.size
+        columns = [
+            pa.repeat(group.site, n),
+            pa.array(np.full(n, group.layer, np.int16)),
+            pa.array(np.repeat(units[rows], counts)),
+            pa.array(np.repeat(signs[rows], counts)),
+            pa.array(ranks),
+            pa.array(scores),
+            pa.array(sentence_ids),
+        ]
+        yield pa.table(columns, schema=TOPK)
+
+
+def _table_order(job: Job, group: Group) -> npt.NDArray[np.int64]:
+    """Rows of a group (by sign, unit) in the order of the table: unit, then sign ascending."""
+    units = np.tile(np.arange(group.units), len(job.signs))
+    signs = np.repeat(np.array(job.signs), group.units)
+    return np.lexsort((signs, units))
+
+
+_inner = ray.remote(num_cpus=1)(write_inner)
+_final = ray.remote(num_cpus=1)(write_final)
+
+
+def run_tasks(calls: list[tuple[Any, tuple[Any, ...]]], on_node: Callable[[], None], memory: int) -> list[Any]:
+    """Run (task, arguments) and return what they return, in order; a failure is one plain error.
+
+    A node runs as many at once as it has cores, and times `memory` bytes.
+    """
+    # More than any node has would wait for ever.
+    reserved = min(memory, largest_memory())
+    references = [task.options(memory=reserved or None).remote(*arguments) for task, arguments in calls]
+    waiting = list(references)
+    while waiting:
+        ready, waiting = ray.wait(waiting, num_returns=1)
+        for reference in ready:
+            try:
+                ray.get(reference)
+            except RayTaskError as error:
+                raise _plain(error) from error
+            on_node()
+    return list(ray.get(references))
+
+
+def storage_error(error: OSError) -> str:
+    """What a user can do about a file that could not be read or written."""
+    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
+    return (
+        f"a file of the run cannot be read or written ({reason}); mend that and run the same command again: "
+        "what is committed stays"
+    )
+
+
+def _plain(error: RayTaskError) -> BaseException:
+    """The error of a task without Ray's wrapper, which loses its kind and adds a page to its message."""
+    if isinstance(error.cause, OSError):
+        return MachineError(storage_error(error.cause))
+    return error.cause if isinstance(error.cause, NeuronsigError) else error

@@ -1,0 +1,237 @@
+"""One model replica: reads a shard, scores it in rectangles, commits the shard's top-K (design section 4.2, 5)."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from neuronsig.collection.memory import ROWS_SORTED_AT_ONCE, device_bytes, list_bytes
+from neuronsig.collection.score_quantiles import rungs
+from neuronsig.collection.shards import Shard, rectangles
+from neuronsig.collection.topk import Keys, ragged
+from neuronsig.errors import InputError
+from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.run.heartbeat import Heartbeat
+from neuronsig.storage import location, read_bytes
+from neuronsig_ray.collect.process_memory import give_back, keep_few_kernels, peak_bytes, reuse_blocks
+from neuronsig_ray.collect.selection import ShardTopK
+from neuronsig_ray.collect.thresholds import SharedThresholds, in_job_order, write_ladder
+from neuronsig_ray.job import SHARD_TOPK, Group, Job
+from neuronsig_ray.model.inference import InspectedModel
+
+
+@dataclass(frozen=True)
+class ShardText:
+    """A shard in memory: ids (n,), offsets (n + 1,) and token ids end to end, sorted by length."""
+
+    sentence_ids: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int32]
+
+
+def read_shard(folder: Path, shard: Shard) -> ShardText:
+    """Read a tokenized shard; raises InputError when the file is not the one that plan.json names."""
+    file = folder / shard.file
+    remedy = "delete that file and run neuronsig tokenize again"
+    try:
+        content = read_bytes(file)
+        if hashlib.sha256(content).hexdigest() != shard.sha256:
+            raise InputError(f"{file} is not the file that plan.json names (its checksum differs); {remedy}")
+        table = pq.read_table(pa.BufferReader(content)).combine_chunks()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{file} cannot be read ({error}); {remedy}") from None
+    lists = table["input_ids"].chunk(0) if table.num_rows else pa.array([], pa.list_(pa.int32()))
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    return ShardText(table["sentence_id"].to_numpy(), offsets, lists.values.to_numpy())
+
+
+Lists = tuple[Keys, npt.NDArray[np.int64]]
+Watch = Callable[[Counter[str]], None]
+
+
+@dataclass(frozen=True)
+class ScoredShard:
+    """A shard's lists, (keys end to end, offsets) for each group, their thresholds, and the seconds spent."""
+
+    lists: list[Lists]
+    ladder: npt.NDArray[np.float32]
+    seconds: float
+    forward_seconds: float
+
+
+class Replica:
+    """Scores shards on one device: shard index in, one committed file and one small manifest row out.
+
+    `shard` may be called from several threads at once: while one shard is scored, the next is read and the last
+    is committed. Only the scoring thread touches the device.
+
+    What a replica remembers between shards, its thresholds, only makes it faster: each is a score that K real
+    sentences of other shards reach, so a lost or stale one can be too low but never wrong. They come from shards of
+    lower index alone, so that a commit holds all that its shard adds to those before it (see
+    neuronsig.collection.convergence).
+    """
+
+    def __init__(self, job: Job, watch: Watch = lambda done: None) -> None:
+        self.job, self.watch = job, watch
+        reuse_blocks()
+        keep_few_kernels()
+        self._device = ThreadPoolExecutor(1, "scoring", torch.set_num_threads, (job.threads or 1,))
+        self._sorters = ThreadPoolExecutor(job.threads or 1, "sorting")
+        self._device.submit(self._load).result()
+
+    def _load(self) -> None:
+        job = self.job
+        self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling)
+        self.top = ShardTopK(job.rows, job.k, max(shard.sentences for shard in job.shards), job.device)
+        self.thresholds = SharedThresholds(job)
+
+    def shard(self, index: int) -> dict[str, Any]:
+        """Score and commit one shard, unless another attempt has; return its manifest row."""
+        job = self.job
+        marker = committed(job.marker(index), job.fingerprint)
+        scored = None
+        if marker is None:
+            text = read_shard(location(job.tokenized), job.shards[index])
+            self.thresholds.fetch(index)
+            heartbeat = Heartbeat(location(job.commits), f"{index:05d}")
+            scored = self._device.submit(self.score, index, text, heartbeat).result()
+            marker = self.commit(index, scored)
+            self.watch(Counter({"survivors": marker["survivors"]}))
+            heartbeat.stop()
+            give_back()
+        return {
+            "shard": index,
+            "sentences": marker["sentences"],
+            "tokens": marker["tokens"],
+            "survivors": marker["survivors"],
+            "seconds": scored.seconds if scored else 0.0,
+            "forward_seconds": scored.forward_seconds if scored else 0.0,
+            "peak_bytes": peak_bytes(),
+            "warnings": "\n".join(self.model.warnings),
+        }
+
+    def score(self, index: int, text: ShardText, heartbeat: Heartbeat | None = None) -> ScoredShard:
+        """The top-K of one shard, less what the thresholds rule out. Runs on the scoring thread."""
+        job, started = self.job, time.monotonic()
+        self.top.start(self.thresholds.below(index))
+        forward = 0.0
+        done = Counter({"sentences": 0, "tokens": 0})
+        for sentence_ids, scores, tokens, seconds in self.scores(text):
+            self.top.add(scores, sentence_ids)
+            forward += seconds
+            batch = Counter({"sentences": len(sentence_ids), "tokens": tokens})
+            done += batch
+            self.watch(batch)
+            if heartbeat:
+                heartbeat.beat(done)
+        lists = [self._lists(position) for position in range(len(job.groups))]
+        ladder = in_job_order(job, [rungs(keys, offsets, job.k) for keys, offsets in lists])
+        self.thresholds.add(index, ladder)
+        return ScoredShard(lists, ladder, time.monotonic() - started, forward)
+
+    def scores(self, text: ShardText) -> Iterator[tuple[Tensor, Tensor, int, float]]:
+        """(sentence ids (batch,), scores (rows, batch), tokens, seconds in the model) of every rectangle of a shard."""
+        job = self.job
+        for start, stop, length in rectangles(np.diff(text.offsets), job.batch_tokens):
+            flat = text.tokens[text.offsets[start] : text.offsets[stop]]
+            input_ids = torch.from_numpy(flat.reshape(stop - start, length).astype(np.int64)).to(job.device)
+            sentence_ids = torch.from_numpy(text.sentence_ids[start:stop].copy()).to(job.device)
+            clock = time.monotonic()
+            found = self.model.scores(input_ids, job.skip_prefix, job.skip_suffix)  # (rows, batch)
+            # Its answer waits for the device: the seconds are those of the forward pass on a GPU too.
+            if bool(found.isnan().any()):
+                found = self._without_neighbours(found, input_ids, sentence_ids)
+            yield sentence_ids, found, len(flat), time.monotonic() - clock
+
+    def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
+        """Write the shard's thresholds and lists, one row group a group of units, then the marker."""
+        job, shard = self.job, self.job.shards[index]
+        folder = location(job.commits)
+        facts = {
+            "shard": index,
+            "sentences": shard.sentences,
+            "tokens": shard.tokens,
+            "survivors": sum(keys.size for keys, _ in scored.lists),
+            **write_ladder(job, index, scored.ladder),
+        }
+
+        def write(path: Path) -> dict[str, Any]:
+            with keys_writer(path) as writer:
+                for group, (keys, offsets) in zip(job.groups, scored.lists, strict=True):
+                    writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
+            return facts
+
+        data = folder / unique_name(f"shard-{index:05d}", ".parquet")
+        return commit(data, job.marker(index), job.fingerprint, write)
+
+    def _lists(self, position: int) -> Lists:
+        """The best keys of one group's rows, end to end."""
+        blocks = [
+            (first, min(first + ROWS_SORTED_AT_ONCE, stop))
+            for start, stop in self.job.ranges(position)
+            for first in range(start, stop, ROWS_SORTED_AT_ONCE)
+        ]
+        parts = list(self._sorters.map(lambda block: ragged(self.top.result(*block)), blocks))
+        counts = np.concatenate([np.diff(offsets) for _, offsets in parts])
+        return np.concatenate([keys for keys, _ in parts]), np.concatenate([[0], np.cumsum(counts)])
+
+    def _without_neighbours(self, scores: Tensor, input_ids: Tensor, sentence_ids: Tensor) -> Tensor:
+        """Scores (rows, batch) with those of NaN columns made again, each sentence by itself; refuses one still NaN.
+
+        Attention in blocks hands what is not finite on to the others of its block: zero times it is NaN.
+        """
+        job, scores = self.job, scores.clone()
+        for column in scores.isnan().any(dim=0).nonzero()[:, 0].tolist():
+            alone = self.model.scores(input_ids[column : column + 1], job.skip_prefix, job.skip_suffix)[:, 0]  # (rows,)
+            broken = alone.isnan().nonzero()[:, 0]
+            if len(broken):
+                raise InputError(
+                    f"sentence_id={int(sentence_ids[column])}: the activation of {job.neuron(int(broken[0]))} is NaN "
+                    f"(dtype {job.dtype}); set collect.dtype=float32, or check the model's weights"
+                )
+            scores[:, column] = alone
+        return scores
+
+
+def keys_writer(path: Path) -> pq.ParquetWriter:
+    """A writer of SHARD_TOPK files. Split by bytes, sorted keys take two thirds of the room, a quarter of the time."""
+    split = {"keys.list.element": "BYTE_STREAM_SPLIT"}
+    return pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False, column_encoding=split)
+
+
+def keys_table(group: Group, keys: Keys, offsets: npt.NDArray[np.int64]) -> pa.Table:
+    """The SHARD_TOPK rows of one group, from its neurons' keys end to end."""
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(keys))
+    return pa.table([pa.array(np.full(len(offsets) - 1, group.layer, np.int16)), lists], schema=SHARD_TOPK)
+
+
+@dataclass(frozen=True)
+class MemoryBound:
+    """Bytes that a replica holds at most, besides the model's weights."""
+
+    host: int
+    device: int
+
+
+def memory_bound(job: Job) -> MemoryBound:
+    """What a replica holds at most, whatever the size of the corpus; on a CPU all of it is the host's."""
+    most = max(shard.sentences for shard in job.shards)
+    longest = max(shard.tokens for shard in job.shards)
+    widest = len(job.signs) * max(group.units for group in job.groups)
+    host = list_bytes(job.rows, widest, job.k, most, longest, job.threads)
+    gpu = job.device != "cpu"
+    device = device_bytes(job.rows, job.k, most, job.threads, gpu)
+    return MemoryBound(host, device) if gpu else MemoryBound(host + device, 0)

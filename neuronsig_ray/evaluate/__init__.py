@@ -1,0 +1,1 @@
+"""Signatures judged on sentences that mining never saw, and their stability."""

@@ -1,0 +1,186 @@
+"""Blocks of neurons judged by Ray tasks, each committed as a file of the evaluation table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import ray
+
+from neuronsig.corpora.files import Unit
+from neuronsig.errors import InputError
+from neuronsig.evaluation.classifier import votes_of
+from neuronsig.evaluation.judging import Signature, judge_block
+from neuronsig.evaluation.text import COLUMNS, NODES, Text
+from neuronsig.mining.holdout import is_held_out
+from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units, trees_fingerprint
+from neuronsig.neuron import Neuron
+from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.storage import location, parquet_file, parquet_source, read_parquet
+from neuronsig.tables import EVALUATION, PROFILES, SENTENCES, SIGNATURES, check_table, table_files
+from neuronsig_ray.evaluate.heldout import Block, read_block
+from neuronsig_ray.verify.rescore import ask
+
+_FILES_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What every task knows. Folders as text, for clients of stores survive no fork."""
+
+    signatures: str
+    profiles: str
+    scores: tuple[str, ...]  # files of the held-out scores, one a shard
+    evaluation: str
+    markers: str
+    fingerprint: str
+    mining: Mapping[str, Any]
+    positives: int
+    seed: int
+
+    def marker(self, block: Block) -> Path:
+        return location(self.markers) / f"{block.name}.json"
+
+
+def held_out_table(sentences: Path, share: float, done: Callable[[int], None]) -> pa.Table:
+    """The held-out sentences, of all files by Ray tasks; `done` counts files. Memory: the held-out sentences."""
+    check_table(sentences, SENTENCES)
+    read = ray.remote(num_cpus=1)(_read_held_out)
+    files = [str(path) for path in table_files(sentences)]
+    found = []
+    for start in range(0, len(files), _FILES_AT_ONCE):
+        waiting = [read.remote(file, share) for file in files[start : start + _FILES_AT_ONCE]]
+        for reference in waiting:
+            found.append(ask(reference))
+            done(1)
+    return pa.concat_tables(found)
+
+
+def _read_held_out(file: str, share: float) -> pa.Table:
+    table = read_parquet(location(file), list(COLUMNS))
+    schema = pa.schema([SENTENCES.field(name) for name in COLUMNS])
+    held = is_held_out(table["sentence_id"].to_numpy(), share)
+    return table.select(COLUMNS).cast(schema).filter(pa.array(held)).combine_chunks()
+
+
+def with_trees(table: pa.Table, mining: Mapping[str, Any], share: float, done: Callable[[int], None]) -> pa.Table:
+    """Held-out sentences with the bracketed trees that their signatures were mined with, in place of `heads`.
+
+    Read by Ray tasks; `done` counts pieces of the table. Raises InputError when it is not what was mined.
+    """
+    read, words = ray.remote(num_cpus=1)(_read_trees), mining.get("subtree_labels") == "words"
+    units, found = tree_units(mining["trees"]), []
+    for start in range(0, len(units), _FILES_AT_ONCE):
+        for reference in [read.remote(unit, words, share) for unit in units[start : start + _FILES_AT_ONCE]]:
+            found.append(ask(reference))
+            done(1)
+    trees = pa.concat_tables(found).combine_chunks()
+    place = pc.index_in(table["sentence_id"], value_set=trees["sentence_id"])
+    brought = table.drop_columns(["heads"]).append_column("heads", trees["heads"].take(place))
+    return brought.append_column(NODES, trees["nodes"].take(place))
+
+
+def require_same_trees(mining: Mapping[str, Any]) -> None:
+    """Raise InputError when the bracketed trees that were mined are gone, or others now."""
+    if trees_fingerprint(mining["trees"]) != mining["trees_fingerprint"]:
+        raise InputError(
+            f"mining.trees={mining['trees']} is not the table that was mined: it has changed since; put the old one "
+            "back, or run neuronsig mine with it and overwrite=true first"
+        )
+
+
+def _read_trees(unit: Unit, words: bool, share: float) -> pa.Table:
+    return pa.Table.from_batches(parsed_trees(unit, words, lambda ids: is_held_out(ids, share)), PARSED)
+
+
+def scored_text(table: pa.Table, scores: Sequence[str]) -> Text:
+    """The held-out sentences that were scored: some are too short for the tokenizer.
+
+    Raises InputError when a scored one is not in the table.
+    """
+    ids = [parquet_file(location(file)).read(columns=["sentence_id"])["sentence_id"].to_numpy() for file in scores]
+    scored = np.concatenate(ids)
+    text = Text.of(table.filter(pa.array(np.isin(table["sentence_id"].to_numpy(), scored))))
+    if (absent := np.setdiff1d(scored, text.ids)).size:
+        raise InputError(
+            f"sentences/ has no sentence_id {absent[0]}, which tokenized/ holds: one of the tables lost files; delete "
+            "both and run neuronsig annotate and jobs.tokenize again"
+        )
+    return text
+
+
+def judge_blocks(
+    evaluation: Evaluation, blocks: Sequence[Block], text: Text, at_once: int, done: Callable[[int], None]
+) -> None:
+    """Judge and commit the blocks that are not yet; `done` counts neurons."""
+    shared = ray.put(text)
+    task = ray.remote(num_cpus=1)(_judge)
+    waiting: dict[Any, Block] = {}
+    todo = [block for block in blocks if committed(evaluation.marker(block), evaluation.fingerprint) is None]
+    done(sum(len(block.neurons) for block in blocks) - sum(len(block.neurons) for block in todo))
+    while todo or waiting:
+        while todo and len(waiting) < at_once:
+            block = todo.pop(0)
+            waiting[task.remote(evaluation, block, shared)] = block
+        ready, _ = ray.wait(list(waiting), num_returns=1)
+        block = waiting.pop(ready[0])
+        ask(ready[0])
+        done(len(block.neurons))
+
+
+def _judge(evaluation: Evaluation, block: Block, text: Text) -> None:
+    ids, scores = read_block([location(file) for file in evaluation.scores], block)
+    assert np.array_equal(ids, text.ids)
+    signatures = read_signatures(evaluation.signatures, evaluation.profiles, block.neurons)
+    rows = judge_block(
+        *(block.neurons, signatures, scores, text),
+        *(evaluation.mining, evaluation.positives, evaluation.seed),
+    )
+    table = pa.Table.from_pylist(rows, schema=EVALUATION)
+
+    def write(path: Path) -> dict[str, Any]:
+        pq.write_table(table, path, compression="zstd")
+        return {"rows": table.num_rows}
+
+    data = location(evaluation.evaluation) / unique_name(block.name, ".parquet")
+    commit(data, evaluation.marker(block), evaluation.fingerprint, write)
+
+
+def read_signatures(signatures: str, profiles: str, neurons: Sequence[Neuron]) -> dict[Neuron, Signature]:
+    """Signatures of neurons of one site, layer and sign, from the folders of both tables.
+
+    Raises InputError where a neuron has no profile.
+    """
+    first = neurons[0]
+    wanted = (ds.field("site") == first.site) & (ds.field("layer") == first.layer) & (ds.field("sign") == first.sign)
+    units = [neuron.unit for neuron in neurons]
+    wanted &= (ds.field("unit") >= min(units)) & (ds.field("unit") <= max(units))
+    rows: dict[int, list[dict[str, Any]]] = {unit: [] for unit in units}
+    kept = wanted & (ds.field("lrc") > 0)
+    for row in _scan(signatures, ["unit", "kind", "pattern", "lrc", "explained_by"], kept, SIGNATURES):
+        rows[row["unit"]].append(row)
+    lengths = {row["unit"]: row for row in _scan(profiles, ["unit", "length_mean", "length_sd"], wanted, PROFILES)}
+    absent = [neuron for neuron in neurons if neuron.unit not in lengths]
+    if absent:
+        raise InputError(f"{profiles} has no row of {absent[0]}; run neuronsig mine again")
+    return {
+        neuron: Signature(
+            tuple(votes_of(rows[neuron.unit])),
+            lengths[neuron.unit]["length_mean"],
+            lengths[neuron.unit]["length_sd"],
+        )
+        for neuron in neurons
+    }
+
+
+def _scan(folder: str, columns: list[str], condition: Any, schema: pa.Schema) -> list[dict[str, Any]]:
+    source = parquet_source(table_files(location(folder)))
+    table = ds.dataset(source["source"], schema=schema, filesystem=source["filesystem"], format="parquet")
+    return list(table.to_table(columns=columns, filter=condition).to_pylist())

@@ -1,0 +1,1 @@
+"""The inspected model in inference, and where its activations are read."""

@@ -1,0 +1,1 @@
+"""The strongest tokens of top sentences."""

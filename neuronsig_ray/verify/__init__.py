@@ -1,0 +1,1 @@
+"""A finished collection checked and scored again."""

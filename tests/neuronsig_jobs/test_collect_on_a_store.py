@@ -1,0 +1,74 @@
+"""jobs.collect on a real S3 server through Ray: killed, damaged, resumed, and the same table as on a local disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ray", reason="ray is not installed")
+pytest.importorskip("torch", reason="torch is not installed")
+
+from neuronsig import storage
+from neuronsig.checkpoint import load_tokenizer
+from neuronsig.collection.shards import ShardPlan
+from neuronsig.config import Config
+from neuronsig.config.compose import compose
+from neuronsig.run.directory import RunDirectory
+from neuronsig_jobs import collect
+from tests.neuronsig_ray.models import hidden, random_inputs, save_model, write_tokenized
+from tests.neuronsig_ray.oracle import assert_same_table, brute_force
+
+pytestmark = pytest.mark.usefixtures("local_ray")
+
+
+def settings(run: RunDirectory, model: Path) -> Config:
+    words = ["model=local", "model.name=tiny", f"model.path={model}", "collect.k=7", "collect.dtype=float32"]
+    return compose([f"run={run.root}", *words, "ray.replica_cpus=1", "ray.replicas=1", "collect.signs=[1,-1]"])
+
+
+class StoppedError(Exception):
+    """Stands for a driver that dies."""
+
+
+def stop(*arguments: object) -> None:
+    raise StoppedError
+
+
+@pytest.mark.slow
+def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brute_force(tmp_path, bucket, monkeypatch):
+    model = save_model(tmp_path / "model")
+    local = RunDirectory.create(tmp_path / "run")
+    name = load_tokenizer(settings(local, model).model).name
+    with local.stage(f"tokenize/{name}", {"hand": "made"}, [local.tokenized(name)], {}):
+        write_tokenized(local.tokenized(name), random_inputs(90), 30)
+    storage.put_folder(local.root, bucket / "run")
+    run = RunDirectory.existing(str(bucket / "run"))
+    config = settings(run, model)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collect, "reduce_shards", stop)
+        with pytest.raises(StoppedError):
+            collect.run(config)
+    assert run.record()["stages"]["collect/tiny"]["status"] == "interrupted"
+    committed = {file.name: file for file in storage.list_files(run.shards("tiny")) if file.suffix == ".parquet"}
+    torn = next(file for name, file in committed.items() if name.startswith("shard-00001"))
+    storage.atomic_write(torn, storage.read_bytes(torn)[:-1])
+
+    first = collect.run(config)
+    job = collect.make_job(
+        settings(local, model),
+        local,
+        ShardPlan.read(local.tokenized(name)),
+        "any",
+        model,
+        "",
+        collect.machine_of(config, collect.Pool(1, 1, 0)).device,
+        hidden(1, 2),
+        1,
+    )
+    assert_same_table(run.topk("tiny"), brute_force(job))
+    assert storage.files_below(run.shards("tiny")) == []
+    tags = {str(file): storage.size_and_tag(file) for file in storage.files_below(run.topk("tiny"))}
+    assert collect.run(config)["rows"] == first["rows"]
+    assert {str(file): storage.size_and_tag(file) for file in storage.files_below(run.topk("tiny"))} == tags

@@ -1,0 +1,188 @@
+"""jobs.evaluate on a tiny model with a planted unit: its signature finds unseen sentences, another one does not."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("ray", reason="ray is not installed")
+pytest.importorskip("torch", reason="torch is not installed")
+
+from neuronsig.config.compose import compose
+from neuronsig.errors import ConfigError, InputError, MachineError, TooLittleTextError
+from neuronsig.mining.holdout import is_held_out
+from neuronsig.neuron import Neuron
+from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.remake_command import making_command
+from neuronsig.tables import EVALUATION, SENTENCES, read_table
+from neuronsig_jobs import evaluate
+from neuronsig_jobs.finished_run import mined
+from neuronsig_ray.collect.collection import score_shards
+from neuronsig_ray.evaluate.heldout import HeldOutJob, HeldOutReplica, blocks_of, read_block
+from neuronsig_ray.job import Group
+from neuronsig_ray.session import Pool
+from neuronsig_ray.verify.rescore import PlainScorer
+from tests.neuronsig_jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures, write_trees
+from tests.neuronsig_ray.models import UNITS, make_job, random_inputs
+
+pytestmark = pytest.mark.usefixtures("local_ray")
+
+
+def table_of(run: Path) -> dict[Neuron, dict]:
+    rows = read_table(run / "evaluation" / "tiny", EVALUATION).to_pylist()
+    return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
+
+
+def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(run, model, capsys):
+    write_signatures(RunDirectory(run), **write_trees(run.parent / "trees.jsonl"))
+    summary = evaluate.run(settings(run, model))
+    rows = table_of(run)
+    held = is_held_out(np.arange(N), HOLDOUT).sum()
+    assert summary["neurons"] == len(rows) == 4 * UNITS
+    assert summary["held-out sentences"] == held
+    assert summary["positives of a neuron"] == round(held * K / N)
+    cat = rows[Neuron("hidden", 2, UNIT)]
+    assert cat["ap"] > 0.5  # of the sentences with a cat, the short ones: a mean is collected
+    assert cat["beats_chance"]
+    assert cat["beats_random"]
+    assert cat["random_ap"] < cat["ap"] / 2
+    assert cat["random_unit"] != UNIT
+    kinds = dict(cat["kind_ap"])
+    assert (
+        kinds["subtree"] == kinds["words"] > 2 * cat["chance"]
+    )  # the trees that were brought have a noun phrase of every cat
+    assert sum(row["ap"] for row in rows.values()) / len(rows) < 0.4
+    analysis = run / "analysis" / "tiny"
+    assert {path.name for path in analysis.glob("evaluation.*")} == {f"evaluation.{s}" for s in ("csv", "png", "svg")}
+    assert not (run / "work" / "evaluate" / "tiny").exists()
+    assert "hidden L2" in capsys.readouterr().out
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
+    assert evaluate.run(settings(run, model)) == summary
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")} == before
+    # Another evaluation that is refused leaves this one.
+    with pytest.raises(MachineError, match=r"ray\.gpus=1"):
+        evaluate.run(settings(run, model, "evaluation.seed=3", "ray.gpus='1'"))
+    assert evaluate.run(settings(run, model)) == summary
+
+
+@pytest.mark.slow
+def test_after_a_kill_only_what_is_missing_is_done_and_the_rows_are_the_same(run, model, monkeypatch):
+    whole = run.parent / "whole"
+    shutil.copytree(run, whole)
+    evaluate.run(settings(whole, model))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "judge_blocks", killed)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.run(settings(run, model))
+    monkeypatch.undo()
+    scores = run / "work" / "evaluate" / "tiny" / "scores"
+    before = {path: path.stat().st_mtime_ns for path in scores.glob("*.parquet")}
+    assert len(before) == 3
+
+    def check(*arguments):
+        assert {path: path.stat().st_mtime_ns for path in scores.glob("*.parquet")} == before
+        judged(*arguments)
+
+    judged = evaluate.judge_blocks
+    monkeypatch.setattr(evaluate, "judge_blocks", check)
+    evaluate.run(settings(run, model))
+    assert table_of(run) == table_of(whole)
+
+
+def test_scores_are_those_of_one_sentence_at_a_time_held_out_ones_alone(tmp_path, model):
+    inputs = random_inputs(70)
+    groups = tuple(Group("hidden", layer, UNITS) for layer in (0, 1, 2))
+    job = make_job(tmp_path, model, inputs, 30, 5, groups=groups, signs=(1, -1))
+    held = HeldOutJob.of(job, 0.5, str(tmp_path / "scores"), "p")
+    rows = []
+    score_shards(held, [0, 1, 2], Pool(1, 1, 0), rows.append, HeldOutReplica)
+    expected = np.flatnonzero(is_held_out(np.arange(70), 0.5))
+    assert sum(row["sentences"] for row in rows) == len(expected)
+    plain = PlainScorer(job)
+    by_hand = np.stack([plain.scores(inputs[i], 0, len(inputs[i])) for i in expected])  # (sentences, rows)
+    files = sorted((tmp_path / "scores").glob("*.parquet"))
+    blocks = blocks_of(job)
+    assert [neuron for block in blocks for neuron in block.neurons] == [job.neuron(row) for row in range(job.rows)]
+    for block in blocks:
+        ids, scores = read_block(files, block)
+        assert ids.tolist() == expected.tolist()
+        np.testing.assert_allclose(scores, by_hand[:, block.start : block.stop], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_fewer_sentences_and_another_fraction_may_be_asked_for(run, model):
+    words = ("evaluation.max_sentences=120", "evaluation.fraction=0.3", "evaluation.least_positives=2")
+    summary = evaluate.run(settings(run, model, *words))
+    held = is_held_out(np.arange(N), 120 / N).sum()
+    assert summary["held-out sentences"] == held < 160
+    assert summary["positives of a neuron"] == round(0.3 * held)
+
+
+def refused(run, model, *words, too_little=False) -> str:
+    with pytest.raises((InputError, ConfigError)) as caught:
+        evaluate.run(settings(run, model, *words))
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, TooLittleTextError) == too_little
+    return str(caught.value)
+
+
+def test_what_cannot_be_judged_is_refused_in_one_line(run, model, tmp_path):
+    directory = RunDirectory(run)
+    write_signatures(directory, holdout=0.0)
+    assert "was made from all sentences, and none is left" in refused(run, model, too_little=True)
+    write_signatures(directory, holdout=0.01)
+    said = "mining.holdout=0.01 of 600 sentences leaves 6 to judge signatures on, 100 are needed"
+    assert said in refused(run, model, too_little=True)
+    write_signatures(directory, **write_trees(tmp_path / "trees.jsonl"))
+    (tmp_path / "trees.jsonl").write_text('{"sentence_id": 0, "tree": "(S)"}')
+    assert "is not the table that was mined: it has changed since" in refused(run, model)
+    (tmp_path / "trees.jsonl").unlink()
+    assert "trees.jsonl does not exist" in refused(run, model)
+    write_signatures(directory)
+    assert "has weights" in refused(run, plant(tmp_path / "other", seed=5))
+    assert "evaluation.fraction=0.7: must be above 0, at most 0.5, or 0" in refused(
+        run, model, "evaluation.fraction=0.7"
+    )
+    many = refused(run, model, "evaluation.least_positives=121")
+    assert "evaluation.least_positives=121: must be at most 50% of the held-out sentences, which are about 240" in many
+    assert "model=unknown" not in refused(run, model, "model.name=unknown")
+
+
+def test_lists_of_most_of_the_text_are_too_little_text_unless_a_fraction_is_given(tmp_path, model):
+    job = SimpleNamespace(k=400, kept=400, sentences=600)
+    with pytest.raises(TooLittleTextError, match=r"collect\.k=400 keeps 67% of 600 sentences in every list"):
+        evaluate.positive_fraction(settings(tmp_path, model), SimpleNamespace(job=job))
+    asked = settings(tmp_path, model, "evaluation.fraction=0.1")
+    assert evaluate.positive_fraction(asked, SimpleNamespace(job=job)) == 0.1
+
+
+def test_the_command_that_is_shown_passes_for_the_model_that_was_collected_with(run, model):
+    words = shlex.split(making_command(RunDirectory(run), "tiny", "evaluate"))
+    found = mined(compose(words[3:]), "jobs.evaluate")
+    assert str(found.subject.weights) == str(model)
+
+
+def test_a_held_out_sentence_that_is_lost_is_named(run, model):
+    lost = int(np.flatnonzero(is_held_out(np.arange(N), HOLDOUT))[4])
+    for file in (run / "sentences").glob("*.parquet"):
+        table = pq.read_table(file)
+        pq.write_table(table.filter(pa.array(table["sentence_id"].to_numpy() != lost)).cast(SENTENCES), file)
+    assert f"sentences/ has no sentence_id {lost}, which tokenized/ holds" in refused(run, model)
+
+
+def test_a_neuron_without_a_profile_is_named(run, model):
+    file = next((run / "profiles" / "tiny").glob("*.parquet"))
+    table = pq.read_table(file)
+    kept = (table["unit"].to_numpy() != 5) | (table["layer"].to_numpy() != 1)
+    pq.write_table(table.filter(pa.array(kept)), file)
+    assert "has no row of L1/U5; run neuronsig mine again" in refused(run, model)

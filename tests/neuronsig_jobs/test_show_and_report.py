@@ -1,0 +1,148 @@
+"""The two jobs that look at a run, from the command line to what the reader gets."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+import neuronsig_jobs.report
+import neuronsig_jobs.show
+from neuronsig.config.compose import compose
+from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.remake_command import making_command
+from neuronsig_jobs.launch import launch
+from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
+    return make_run(tmp_path_factory.mktemp("run"))
+
+
+def test_show_prints_the_neuron_asked_for(made: FactoryRun, capsys: pytest.CaptureFixture[str]) -> None:
+    summary = neuronsig_jobs.show.run(compose([f"run={made.run.root}", "neuron=L2/U1"]))
+    out = capsys.readouterr().out
+    assert "L2/U1" in out
+    assert "violin" in out
+    assert summary["neurons shown"] == "1 of 16"
+    assert "left out" not in out
+    command = making_command(made.run, "minilm", "triggers")
+    assert f"not made yet: the words that carry the activation\n  {command}\n" in out
+
+
+def test_show_prints_the_commands_for_what_is_left_out_however_long_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_run(tmp_path / ("a rather long name " * 6), layers=1, units=1, k=10)
+    change_stage(made.run, "mine/minilm", fingerprint="f" * 16)
+    neuronsig_jobs.show.run(compose([f"run={made.run.root}"]))
+    said = f"changed since: clusters, typical sentences and facets\n  {making_command(made.run, 'minilm', 'cluster')}\n"
+    assert said in capsys.readouterr().out
+
+
+def test_show_without_a_name_prints_the_most_striking(made: FactoryRun, capsys: pytest.CaptureFixture[str]) -> None:
+    assert neuronsig_jobs.show.run(compose([f"run={made.run.root}"]))["neurons shown"] == "3 of 16"
+    assert capsys.readouterr().out.count("Top sentences") == 3
+
+
+def test_show_prints_as_many_sentences_as_asked_for(made: FactoryRun, capsys: pytest.CaptureFixture[str]) -> None:
+    neuronsig_jobs.show.run(compose([f"run={made.run.root}", "neuron=L1/U1", "report.show_sentences=23"]))
+    ranks = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert [rank for rank in ranks if rank.isdigit()][1:] == [str(rank) for rank in range(1, 24)]
+
+
+@pytest.mark.parametrize("job", [neuronsig_jobs.show, neuronsig_jobs.report], ids=["show", "report"])
+def test_results_of_another_collection_are_refused_with_the_job_to_run(
+    job: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=1, sentences=50, k=10)
+    change_stage(made.run, "collect/minilm", fingerprint="f" * 16)
+    code = launch(job.run, ("report",), ["--brief", f"run={made.run.root}"])  # type: ignore[attr-defined]
+    error = capsys.readouterr().err
+    assert code == 2
+    assert "mine/minilm" in error
+    assert "neuronsig mine" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("job", [neuronsig_jobs.show, neuronsig_jobs.report], ids=["show", "report"])
+def test_a_folder_that_is_no_run_is_one_line_and_exit_code_two(
+    job: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = launch(job.run, ("report",), ["--brief", f"run={tmp_path}/nowhere"])  # type: ignore[attr-defined]
+    error = capsys.readouterr().err
+    assert code == 2
+    assert "is not a run directory" in error
+    assert error.count("\n") == 1
+
+
+def test_report_prints_the_path_of_the_page_to_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    summary = neuronsig_jobs.report.run(compose([f"run={made.run.root}"]))
+    index = made.run.report / "index.html"
+    assert summary["report"] == str(index.resolve())
+    assert summary["neuron pages"] == 3
+    assert f"report: {index.resolve()}" in capsys.readouterr().out
+    assert index.is_file()
+
+
+def test_report_is_built_again_only_when_something_it_shows_changed(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    words = [f"run={made.run.root}"]
+    page = made.run.report / "minilm" / "neurons" / "hidden-L01-U0000p.html"
+    neuronsig_jobs.report.run(compose(words))
+    page.write_text("left alone")
+    neuronsig_jobs.report.run(compose(words))
+    assert page.read_text() == "left alone"
+    neuronsig_jobs.report.run(compose([*words, "report.sentences=5"]))
+    assert page.read_text() != "left alone"
+    record = RunDirectory.existing(made.run.root).stage_record("report/minilm")
+    assert record is not None
+    assert record["status"] == "complete"
+
+
+def test_the_old_site_is_whole_while_and_after_a_new_one_cannot_be_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    words = [f"run={made.run.root}"]
+    neuronsig_jobs.report.run(compose(words))
+    site = made.run.report / "minilm"
+    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+
+    def fail(*args: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.import_module("neuronsig.report.build")._Builder, "front_page", fail)
+        with pytest.raises(OSError, match="disk full"):
+            neuronsig_jobs.report.run(compose([*words, "report.sentences=5"]))
+    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
+    neuronsig_jobs.report.run(compose([*words, "report.sentences=5"]))
+    assert [path.name for path in made.run.report.glob(".*")] == []
+
+
+def test_a_report_leaves_out_clusters_of_other_signatures_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    change_stage(made.run, "mine/minilm", fingerprint="f" * 16)
+    summary = neuronsig_jobs.report.run(compose([f"run={made.run.root}"]))
+    assert summary["left out"] == "cluster/minilm"
+    assert f"\n  {making_command(made.run, 'minilm', 'cluster')}\n" in capsys.readouterr().out
+    assert not list((made.run.report / "minilm" / "groups").glob("cluster-*"))
+
+
+def test_a_report_shows_outliers_once_they_are_there_and_leaves_out_those_of_another_collection(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    words, front = [f"run={made.run.root}"], made.run.report / "minilm" / "index.html"
+    neuronsig_jobs.report.run(compose(words))
+    assert "h-dominated" not in front.read_text()
+    add_outliers(made.run, [DOMINATED])
+    assert "left out" not in neuronsig_jobs.report.run(compose(words))
+    assert "h-dominated" in front.read_text()
+    change_stage(made.run, "outliers/minilm", plan={"inputs": {"collect/minilm": "another"}})
+    assert neuronsig_jobs.report.run(compose(words))["left out"] == "outliers/minilm"
+    assert "h-dominated" not in front.read_text()

@@ -1,0 +1,147 @@
+"""jobs.triggers on a tiny model with a planted unit: its triggers are the planted word, and a pattern holds them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("ray", reason="ray is not installed")
+pytest.importorskip("torch", reason="torch is not installed")
+
+import torch
+from transformers import AutoModel
+
+from neuronsig.errors import InputError, MachineError
+from neuronsig.neuron import Neuron
+from neuronsig.tables import DETECTORS, SENTENCES, TOPK, TRIGGERS, read_table
+from neuronsig_jobs import triggers
+from tests.neuronsig_jobs.judged_run import UNIT, N, make_run, settings
+from tests.neuronsig_ray.models import UNITS, random_inputs
+
+pytestmark = pytest.mark.usefixtures("local_ray")
+
+TOP = 6
+KEY = ("site", "layer", "unit", "sign")
+
+
+def of(row) -> Neuron:
+    return Neuron(*(row[name] for name in KEY))
+
+
+def test_the_planted_unit_is_a_detector_of_its_word_that_its_signature_holds(run, model, capsys):
+    summary = triggers.run(settings(run, model, f"triggers.sentences={TOP}"))
+    assert summary["neurons"] == 4 * UNITS
+    assert summary["sentences of all neurons"] == 4 * UNITS * TOP
+    assert summary["sentences forwarded"] <= N
+    assert summary["kinds that hold no word"] == "metadata"
+    detectors = {of(row): row for row in read_table(run / "detectors" / "tiny", DETECTORS).to_pylist()}
+    cat = detectors[Neuron("hidden", 2, UNIT)]
+    assert (cat["detector"], cat["word"], cat["word_share"], cat["tag"]) == ("token", "cat", 1.0, "NN")
+    assert cat["covered_share"] == 1.0
+    assert cat["concentration"] > 0.5
+    rows = [r for r in read_table(run / "triggers" / "tiny", TRIGGERS).to_pylist() if of(r) == of(cat)]
+    assert [row["rank"] for row in rows] == list(range(TOP))
+    assert {(row["kind"], *row["pattern"], row["offset"]) for row in rows} == {("words", "cat", 0)}
+    assert detectors[Neuron("hidden", 2, UNIT, -1)]["word"] != "cat"
+    assert "hidden L1" in capsys.readouterr().out
+    # Other triggers that are refused leave these.
+    with pytest.raises(MachineError, match=r"ray\.gpus=1"):
+        triggers.run(settings(run, model, "ray.gpus='1'"))
+    assert triggers.run(settings(run, model, f"triggers.sentences={TOP}")) == summary
+
+
+@pytest.mark.parametrize(
+    ("special", "pooling"),
+    [
+        (True, "max"),
+        (False, "mean"),
+        pytest.param(True, "mean", marks=pytest.mark.slow),
+        pytest.param(False, "max", marks=pytest.mark.slow),
+    ],
+)
+def test_activations_are_those_of_one_sentence_at_a_time(tmp_path, model, pooling, special):
+    words = (f"collect.pooling={pooling}", f"collect.special_tokens={special}")
+    run = make_run(tmp_path / "run", model, *words).root
+    triggers.run(settings(run, model, f"triggers.sentences={TOP}", *words))
+    table = read_table(run / "triggers" / "tiny", TRIGGERS)
+    inputs, trunk = random_inputs(N), AutoModel.from_pretrained(model).eval()
+    topk = {
+        (of(r), r["rank"]): r
+        for path in (run / "topk" / "tiny").glob("*.parquet")
+        for r in pq.read_table(path, columns=TOPK.names).to_pylist()
+    }
+    with torch.no_grad():
+        states = {
+            i: trunk(torch.tensor([inputs[i]]), output_hidden_states=True).hidden_states
+            for i in set(table["sentence_id"].to_pylist())
+        }
+    every = np.concatenate([torch.stack(states[i]).numpy()[:, 0] for i in sorted(states)], axis=1)
+    baselines = every.mean(axis=1)  # (layers, units), special tokens included
+    for row in table.to_pylist():
+        listed = topk[of(row), row["rank"]]
+        assert row["sentence_id"] == listed["sentence_id"]
+        tokens = row["sign"] * states[row["sentence_id"]][row["layer"]][0, :, row["unit"]].numpy()
+        inner = tokens[1:-1]
+        np.testing.assert_allclose(row["activations"], inner, atol=2e-5)
+        pooled = tokens if special else inner
+        score = pooled.mean() if pooling == "mean" else pooled.max()
+        assert listed["score"] == pytest.approx(score, abs=2e-5)
+        assert inner[row["trigger"]] == pytest.approx(inner.max(), abs=2e-5)
+        if not special:
+            assert row["special"] is None
+            assert not row["on_special"]
+            continue
+        ends = max(tokens[0], tokens[-1])
+        assert row["special"] == pytest.approx(ends, abs=2e-5)
+        if abs(ends - inner.max()) > 1e-4:
+            assert row["on_special"] == (ends > inner.max())
+        above = np.maximum(tokens - row["sign"] * baselines[row["layer"], row["unit"]], 0)
+        assert row["concentration"] == pytest.approx(above.max() / above.sum(), rel=1e-3)
+
+
+def test_the_same_command_again_changes_nothing_and_a_kill_loses_only_what_was_not_done(run, model, monkeypatch):
+    config = settings(run, model, f"triggers.sentences={TOP}")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(triggers, "locate_blocks", killed)
+    with pytest.raises(KeyboardInterrupt):
+        triggers.run(config)
+    monkeypatch.undo()
+    chunks = list((run / "work" / "triggers" / "tiny" / "tokens").glob("*.parquet"))
+    assert chunks
+    before = {path: path.stat().st_mtime_ns for path in chunks}
+    locate = triggers.locate_blocks
+
+    def check(*arguments):
+        assert {path: path.stat().st_mtime_ns for path in chunks} == before
+        locate(*arguments)
+
+    monkeypatch.setattr(triggers, "locate_blocks", check)
+    summary = triggers.run(config)
+    assert not (run / "work" / "triggers" / "tiny").exists()
+    files = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
+    assert triggers.run(config) == summary
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")} == files
+
+
+def test_a_listed_sentence_that_is_lost_is_named(run, model):
+    table = read_table(run / "topk" / "tiny", TOPK)
+    lost = min(
+        i for i, rank in zip(table["sentence_id"].to_pylist(), table["rank"].to_pylist(), strict=True) if rank < 2
+    )
+    for file in (run / "sentences").glob("*.parquet"):
+        rows = pq.read_table(file)
+        pq.write_table(rows.filter(pa.array(rows["sentence_id"].to_numpy() != lost)).cast(SENTENCES), file)
+    with pytest.raises(InputError, match=f"has no sentence_id {lost}, which topk/ lists"):
+        triggers.run(settings(run, model, "triggers.sentences=2"))
+
+
+def test_signatures_must_be_there(run, model):
+    record = (run / "run.json").read_text().replace('"mine/tiny"', '"mine/other"')
+    (run / "run.json").write_text(record)
+    with pytest.raises(InputError, match="stage mine/tiny has not been run"):
+        triggers.run(settings(run, model))
