@@ -14,14 +14,22 @@ from neuronsig_ray.job import Job
 
 
 def all_scores(job: Job) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (rows, sentences) of the whole corpus by the job's own model and batches, and the sentence ids."""
+    """Scores (rows, sentences) of the whole corpus by the job's own model and batches, and the sentence ids.
+
+    They are computed on the replica's scoring thread: it alone has the job's number of threads, and another number
+    may change a score's last bits.
+    """
     replica = Replica(job)
-    ids, scores = [], []
-    for shard in job.shards:
-        for sentence_ids, found, _, _ in replica.scores(read_shard(Path(job.tokenized), shard)):
-            ids.append(sentence_ids.numpy())
-            scores.append(found.numpy())
-    return np.concatenate(scores, axis=1), np.concatenate(ids)
+
+    def score() -> tuple[np.ndarray, np.ndarray]:
+        ids, scores = [], []
+        for shard in job.shards:
+            for sentence_ids, found, _, _ in replica.scores(read_shard(Path(job.tokenized), shard)):
+                ids.append(sentence_ids.numpy())
+                scores.append(found.numpy())
+        return np.concatenate(scores, axis=1), np.concatenate(ids)
+
+    return replica._device.submit(score).result()
 
 
 def brute_force(job: Job) -> pa.Table:
