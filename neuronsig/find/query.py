@@ -127,32 +127,3 @@ def _named(item: str, kind: str, tags: Container[str]) -> str:
 def shown(item: str) -> str:
     """An item as it is read: without its class."""
     return item[2:]
-
-
-def tree_within(large: Sequence[Node], small: Sequence[Node]) -> bool:
-    """Whether a tree holds another as an induced ordered subtree: parents to parents, children in their order."""
-    below, inside = _children(large), _children(small)
-
-    def at(node: int, wanted: int) -> bool:
-        if large[node][1] != small[wanted][1]:
-            return False
-        rest = iter(below[node])
-        return all(any(at(child, needed) for child in rest) for needed in inside[wanted])
-
-    return any(at(node, 0) for node in range(len(large)))
-
-
-def _children(nodes: Sequence[Node]) -> list[list[int]]:
-    children: list[list[int]] = [[] for _ in nodes]
-    last: dict[int, int] = {}
-    for number, (depth, _) in enumerate(nodes):
-        if depth:
-            children[last[depth - 1]].append(number)
-        last[depth] = number
-    return children
-
-
-def in_order(large: Sequence[str], small: Sequence[str]) -> bool:
-    """Whether the items stand in the pattern in this order, with others between them or not."""
-    rest = iter(large)
-    return all(item in rest for item in small)

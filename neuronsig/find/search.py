@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.find.query import SEQUENCE, SET, TREE, VALUE, Query, in_order, parse, shown, tree_within
+from neuronsig.find.query import SEQUENCE, SET, TREE, VALUE, Query, parse, shown
 from neuronsig.miners.brackets import brackets, nodes_of
+from neuronsig.miners.reference import has_subtree, in_order
 from neuronsig.neuron import Neuron
 from neuronsig.signature.frequency import reference, share
 
@@ -193,7 +194,7 @@ def _level(query: Query, wanted: tuple[str, ...], kind: str, items: str, tree: s
         if tree is None:
             return None
         nodes = [(depth, shown(name)) for (depth, _), name in zip(query.nodes, wanted, strict=True)]
-        return 0 if tree == brackets(nodes) else 1 if tree_within(nodes_of(tree), nodes) else None
+        return 0 if tree == brackets(nodes) else 1 if has_subtree(nodes_of(tree), nodes) else None
     held = tuple(items.split(SEPARATOR))
     if query.form == SET:
         return None if kind != "itemset" else int(set(held) != set(wanted))

@@ -7,8 +7,8 @@
     counting    in how many sentences given patterns occur
     trees       dependency and constituency trees as arrays
     brackets    trees as text
-    found       what a miner returns: the patterns, their supports, and the support that was applied
-    reference   the definitions, slow: what the tests compare with
+    mined_patterns  what a miner returns: the patterns, their supports, and the support that was applied
+    reference   the definitions in plain Python: what the tests compare with, and what must start at once uses
     siblings    children of a tree's node held against those of a pattern's
     compiled    the compiler of the inner loops
 

@@ -1,12 +1,18 @@
-"""What the miners and counters must find, straight from the definitions and slow: only for tests and small data."""
+"""What the miners, counters and matchers must find, straight from the definitions, in plain Python.
+
+Tests compare the compiled ones with it. Finding and highlighting, which hold one pattern against another or against one
+sentence, use it as it is: they must start in milliseconds, and numba alone takes longer to import.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from neuronsig.miners.mined_patterns import Limits
+if TYPE_CHECKING:
+    from neuronsig.miners.mined_patterns import Limits
 
 Pattern = tuple[int, ...]
 
@@ -16,7 +22,7 @@ def reference_sequences(
 ) -> dict[Pattern, int]:
     """Frequent sequences of sentences whose positions are item sets: every choice of positions, each item there."""
     held = Counter(pattern for sentence in sentences for pattern in sequences_of(sentence, limits))
-    return _wanted(held, min_count, limits, _in_one_piece if limits.max_gap is not None else _in_order)
+    return _wanted(held, min_count, limits, _in_one_piece if limits.max_gap is not None else in_order)
 
 
 def sequences_of(sentence: Sequence[Iterable[int]], limits: Limits) -> set[Pattern]:
@@ -38,7 +44,7 @@ def reference_itemsets(transactions: Iterable[Iterable[int]], min_count: int, li
         items = sorted({item for item in transaction if item >= 0})
         for size in range(1, min(len(items), limits.max_length or len(items)) + 1):
             held.update(itertools.combinations(items, size))
-    return _wanted(held, min_count, limits, _in_order)
+    return _wanted(held, min_count, limits, in_order)
 
 
 Node = tuple[int, int]
@@ -50,7 +56,7 @@ def reference_subtrees(
 ) -> dict[tuple[Node, ...], int]:
     """Frequent induced ordered subtrees of forests, each a list of (parent, label), children in order, root -1."""
     held = Counter(subtree for forest in forests for subtree in subtrees_of(forest, limits.max_length or len(forest)))
-    return _wanted(held, min_count, limits, _in_tree)
+    return _wanted(held, min_count, limits, has_subtree)
 
 
 def subtrees_of(forest: Sequence[tuple[int, int]], most: int) -> set[tuple[Node, ...]]:
@@ -89,18 +95,51 @@ def _wanted(held: Mapping, min_count: int, limits: Limits, contains) -> dict:  #
     return {pattern: support for pattern, support in sorted(found.items()) if len(pattern) >= limits.min_length}
 
 
-def _in_order(large: Pattern, small: Pattern) -> bool:
-    rest = iter(large)
-    return all(item in rest for item in small)
-
-
 def _in_one_piece(large: Pattern, small: Pattern) -> bool:
     return any(large[i : i + len(small)] == small for i in range(len(large) - len(small) + 1))
 
 
-def _in_tree(large: tuple[Node, ...], small: tuple[Node, ...]) -> bool:
-    parents, last = [], {-1: -1}
-    for number, (depth, label) in enumerate(large):
-        parents.append((last[depth - 1], label))
+def in_order(large: Iterable[Hashable], small: Iterable[Hashable]) -> bool:
+    """Whether all items of `small` stand in `large` in this order, with others between them or not."""
+    rest = iter(large)
+    return all(item in rest for item in small)
+
+
+def closest_occurrence(sentence: Sequence[str], pattern: Sequence[str]) -> list[int]:
+    """The places of a pattern in a sentence with the fewest words in between, of several the first; else none."""
+    best: list[int] = []
+    for start, word in enumerate(sentence):
+        if word != pattern[0]:
+            continue
+        found = [start]
+        for item in pattern[1:]:
+            if item not in sentence[found[-1] + 1 :]:
+                return best
+            found.append(sentence.index(item, found[-1] + 1))
+        if not best or found[-1] - found[0] < best[-1] - best[0]:
+            best = found
+    return best
+
+
+def has_subtree(large: Sequence[tuple[int, Hashable]], small: Sequence[tuple[int, Hashable]]) -> bool:
+    """Whether a tree holds another as an induced ordered subtree; nodes are (depth, label) in preorder."""
+    below, inside = _children(large), _children(small)
+
+    def at(node: int, wanted: int) -> bool:
+        if large[node][1] != small[wanted][1]:
+            return False
+        # The first sibling that will do is the best: whether two branches match does not depend on others.
+        rest = iter(below[node])
+        return all(any(at(child, needed) for child in rest) for needed in inside[wanted])
+
+    return any(at(node, 0) for node in range(len(large)))
+
+
+def _children(nodes: Sequence[tuple[int, Hashable]]) -> list[list[int]]:
+    children: list[list[int]] = [[] for _ in nodes]
+    last: dict[int, int] = {}
+    for number, (depth, _) in enumerate(nodes):
+        if depth:
+            children[last[depth - 1]].append(number)
         last[depth] = number
-    return small in subtrees_of(parents, len(small))
+    return children

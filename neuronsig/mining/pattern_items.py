@@ -8,6 +8,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsig.miners.reference import has_subtree
+
 Codes = NDArray[np.int64]
 
 LACKING = 3
@@ -118,25 +120,3 @@ def _hash(rows: Codes) -> NDArray[np.uint64]:
         found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         found ^= found >> np.uint64(31)
     return found
-
-
-def has_subtree(whole: Sequence[tuple[int, int]], part: Sequence[tuple[int, int]]) -> bool:
-    """Whether a tree holds another as an induced ordered subtree; nodes are (depth, label) in preorder."""
-
-    def children(tree: Sequence[tuple[int, int]], node: int) -> list[int]:
-        below = []
-        for i in range(node + 1, len(tree)):
-            if tree[i][0] <= tree[node][0]:
-                break
-            if tree[i][0] == tree[node][0] + 1:
-                below.append(i)
-        return below
-
-    def matches(w: int, p: int) -> bool:
-        if whole[w][1] != part[p][1]:
-            return False
-        # The first sibling that will do is the best: whether two subtrees match does not depend on others.
-        room = iter(children(whole, w))
-        return all(any(matches(below, wanted) for below in room) for wanted in children(part, p))
-
-    return any(matches(w, 0) for w in range(len(whole)))

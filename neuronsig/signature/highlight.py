@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from neuronsig.miners.reference import closest_occurrence
 from neuronsig.signature.view import Evidence, Segment
 
 NEAR = 12
@@ -28,7 +29,7 @@ class Signature:
         lowered = [token.lower() for token in tokens]
         marks = [WORD if token in self.words else PLAIN for token in lowered]
         for sequence in self.sequences:
-            for index in _occurrence(lowered, sequence):
+            for index in closest_occurrence(lowered, sequence):
                 marks[index] = max(marks[index], PATTERN)
         return marks
 
@@ -86,21 +87,3 @@ def cut_segments(segments: Iterable[Segment], characters: int) -> tuple[list[Seg
         kept.append(segment._replace(text=piece))
         room -= len(piece)
     return kept, left_out
-
-
-def _occurrence(tokens: Sequence[str], pattern: Sequence[str]) -> list[int]:
-    """Indices of the first occurrence of a pattern as a subsequence with the fewest words in between, or none."""
-    best: list[int] = []
-    for start, token in enumerate(tokens):
-        if token != pattern[0]:
-            continue
-        found, position = [start], start
-        for word in pattern[1:]:
-            try:
-                position = tokens.index(word, position + 1)
-            except ValueError:
-                return best
-            found.append(position)
-        if not best or found[-1] - found[0] < best[-1] - best[0]:
-            best = found
-    return best

@@ -1,16 +1,11 @@
-"""How a typed pattern is read, and when a tree or a sequence contains another."""
+"""How a typed pattern is read."""
 
 from __future__ import annotations
-
-import itertools
-import random
 
 import pytest
 
 from neuronsig.errors import NeuronsigError
-from neuronsig.find.query import SEQUENCE, SET, TREE, in_order, items_of, parse, tree_within
-from neuronsig.miners.brackets import nodes_of
-from neuronsig.miners.reference import subtrees_of
+from neuronsig.find.query import SEQUENCE, SET, TREE, items_of, parse
 
 TAGS = {"NN", "JJ", "RB", "VB", "IN", ",", "PRP$"}
 
@@ -81,39 +76,3 @@ def test_items_of_each_kind_of_row() -> None:
     assert items_of("itemset", ["word==", "pos=NN", "topic=earn"], TAGS) == ("w:=", "p:NN", "m:topic=earn")
     assert items_of("mixed_sequence", ["not", "JJ", "word=in", ","], TAGS) == ("w:not", "p:JJ", "w:in", "w:,")
     assert items_of("subtree", ["(VB (RB) (NN))"], TAGS) == ("t:VB", "t:RB", "t:NN")
-
-
-def test_a_sequence_contains_what_stands_in_it_in_order() -> None:
-    assert in_order("abc", "ac")
-    assert not in_order("abc", "ca")
-    assert not in_order("ab", "aa")
-
-
-def test_a_tree_contains_exactly_its_induced_ordered_subtrees() -> None:
-    draw = random.Random(0)
-
-    def tree(size: int) -> tuple[tuple[int, str], ...]:
-        depths = [0]
-        for _ in range(size - 1):
-            depths.append(draw.randint(1, depths[-1] + 1))
-        return tuple((depth, draw.choice("ab")) for depth in depths)
-
-    trees = [tree(draw.randint(1, 5)) for _ in range(40)]
-    within = 0
-    for large, small in itertools.product(trees, trees):
-        parents, last = [], {-1: -1}
-        for number, (depth, label) in enumerate(large):
-            parents.append((last[depth - 1], label))
-            last[depth] = number
-        expected = small in subtrees_of(parents, len(small))  # type: ignore[comparison-overlap, arg-type]
-        assert tree_within(large, small) == expected
-        within += expected
-    assert 40 < within < 1600
-
-
-def test_children_of_a_tree_may_be_left_out_but_not_turned() -> None:
-    large = nodes_of("(VB (RB) (NN (DT)) (PP))")
-    assert tree_within(large, nodes_of("(VB (RB) (PP))"))
-    assert tree_within(large, nodes_of("(NN (DT))"))
-    assert not tree_within(large, nodes_of("(VB (PP) (RB))"))
-    assert not tree_within(large, nodes_of("(VB (DT))"))

@@ -9,8 +9,9 @@ import pytest
 
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.find import index as index_module
-from neuronsig.find.query import in_order, items_of, parse
+from neuronsig.find.query import items_of, parse
 from neuronsig.find.search import search
+from neuronsig.miners.reference import in_order
 from tests.neuronsig.find.tables import Row, index_of
 
 ROWS: list[Row] = [
