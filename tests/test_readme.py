@@ -3,10 +3,11 @@
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from neuronsig_jobs.__main__ import main
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
@@ -21,10 +22,9 @@ MAKE_TARGETS = sorted({target for command in COMMANDS if command.startswith("mak
 
 
 @pytest.mark.parametrize("command", JOB_COMMANDS)
-def test_every_job_command_is_accepted(command: str):
-    command_line = [sys.executable, "-m", "neuronsig_jobs", *shlex.split(command)[1:], "--show"]
-    shown = subprocess.run(command_line, capture_output=True, text=True, cwd=ROOT, check=False)
-    assert shown.returncode == 0, shown.stderr
+def test_every_job_command_is_accepted(command: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(ROOT)
+    assert main([*shlex.split(command)[1:], "--show"]) == 0
 
 
 def test_every_make_target_exists():

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -174,7 +173,5 @@ def test_a_search_imports_no_reader_of_tables(made: Path, capsys: pytest.Capture
         f"assert main(['--json', 'run={made}', 'violin']) == 0; "
         "print(sorted({'pyarrow', 'pandas', 'numba', 'numpy.linalg', 'fsspec'} & set(sys.modules)), file=sys.stderr)"
     )
-    started = time.monotonic()
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr.strip() == "[]"
-    assert time.monotonic() - started < 30

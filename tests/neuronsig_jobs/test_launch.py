@@ -8,22 +8,25 @@ import pytest
 
 from neuronsig.config import Config
 from neuronsig.errors import InputError, TooLittleTextError
-from neuronsig_jobs.__main__ import jobs
+from neuronsig_jobs.__main__ import jobs, main
 from neuronsig_jobs.launch import for_job, launch
 
 JOBS = jobs()
 
 
-def run_job(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("job", JOBS)
-def test_every_job_explains_itself(job: str):
-    shown = run_job(f"jobs.{job}", "--help")
+def test_every_job_explains_itself(job: str, capsys: pytest.CaptureFixture[str]):
+    assert main([job, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert f"neuronsig {job}" in out
+    assert "Keys, with their defaults:" in out
+
+
+@pytest.mark.parametrize("words", [("jobs.download",), ("neuronsig_jobs", "download")], ids=" ".join)
+def test_a_job_is_a_module_of_a_checkout_and_a_word_of_the_command(words: tuple[str, ...]):
+    shown = subprocess.run([sys.executable, "-m", *words, "--help"], capture_output=True, text=True, check=False)
     assert shown.returncode == 0, shown.stderr
-    assert f"neuronsig {job}" in shown.stdout
-    assert "Keys, with their defaults:" in shown.stdout
+    assert "neuronsig download" in shown.stdout
 
 
 def test_a_job_sums_up_with_counts_by_reason(capsys: pytest.CaptureFixture[str]):
