@@ -14,7 +14,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.signature.reader import SignatureReader
 from neuronsig_jobs.launch import launch
 from neuronsig_jobs.stability import choose
-from neuronsig_ray.evaluate.judge import stability as carrier
+from neuronsig_ray.evaluate import stability as carrier
 from tests.run_factory import MODEL, FactoryRun, change_stage, make_run
 
 pytestmark = pytest.mark.usefixtures("local_ray")

@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 from neuronsig.run import commits
-from neuronsig_ray.collect.collection import scorer
+from neuronsig_ray.collect import scorer
 from neuronsig_ray.collect.scorer import Replica, ScoredShard
 
 

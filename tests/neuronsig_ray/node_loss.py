@@ -16,7 +16,7 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 
-from neuronsig_ray.collect.collection import collection as collect
+from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray import faults

@@ -50,7 +50,7 @@ from neuronsig.collection.convergence import ShardUpdates
 from neuronsig.config.compose import compose
 from neuronsig.errors import MachineError
 from neuronsig.run.directory import RunDirectory
-from neuronsig_ray.collect.collection import collection as collect
+from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect.convergence import count_group, write_convergence
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.collect.thresholds import read_ladder

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from neuronsig.errors import InputError
-from neuronsig_ray.collect.collection import collection as collect
+from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect.reduce import final_marker, node_count, write_final, write_inner
 from neuronsig_ray.collect.scorer import Replica, memory_bound, read_shard
 from neuronsig_ray.job import Job

@@ -13,8 +13,8 @@ from neuronsig.collection.convergence import CONVERGENCE
 from neuronsig.collection.topk import pack
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage import location
-from neuronsig_ray.collect.collection import collection as collect
-from neuronsig_ray.collect.collection import convergence
+from neuronsig_ray.collect import collection as collect
+from neuronsig_ray.collect import convergence
 from neuronsig_ray.collect.scorer import Replica, read_shard
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray.models import UNITS, make_job, random_inputs

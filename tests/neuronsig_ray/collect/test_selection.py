@@ -8,7 +8,7 @@ import torch
 
 from neuronsig.collection import topk
 from neuronsig.collection.memory import buffer_bytes
-from neuronsig_ray.collect.collection import selection
+from neuronsig_ray.collect import selection
 from neuronsig_ray.collect.selection import ShardTopK
 
 

@@ -8,8 +8,9 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from neuronsig_ray.job import Group
+from neuronsig_ray.model import attention
 from neuronsig_ray.model.attention import attend_in_blocks, attention_in_use, in_blocks
-from neuronsig_ray.model.inference import InspectedModel, attention
+from neuronsig_ray.model.inference import InspectedModel
 
 LENGTHS = [1, 2, 5, 11, 16, 22, 31, 33, 43, 60, 63, 65, 100, 130, 255]
 
