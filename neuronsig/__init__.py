@@ -14,9 +14,10 @@ signature    one neuron's signature, read and put into words
 find         from a pattern to the neurons that respond
 figures      pictures
 report       the static site
+storage      files of a disk or a store, and the tables in them
 
-Beside them stand what a run would cost (estimate), and what all of these use: errors, neurons' names, tables,
-storage, progress, checkpoints.
+Beside them stand what a run would cost (estimate), and what all of these use: errors, neurons' names, schemas of
+tables, progress, checkpoints.
 """
 
 __version__ = "0.1.0"

@@ -38,3 +38,8 @@ class PlanMismatchError(NeuronsigError):
 
 class MachineError(NeuronsigError):
     """The machine lacks what the job needs (Java, disk space, write permission)."""
+
+
+def reason(error: BaseException) -> str:
+    """What a failed read or write says of itself, in one line."""
+    return getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,15 +1,8 @@
-"""The tables' schemas, written once (design section 8), and the check every job makes before it reads one."""
+"""The tables' schemas, written once (design section 8); neuronsig.storage.parquet checks what it reads by them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
 import pyarrow as pa
-import pyarrow.parquet as pq
-
-from neuronsig.errors import InputError
-from neuronsig.storage import files_below, location, parquet_file, parquet_source, read_parquet, reason
 
 METADATA = pa.map_(pa.string(), pa.list_(pa.string()))
 
@@ -202,87 +195,3 @@ DETECTORS = pa.schema(
         ("near_offset", pa.float64()),  # median distance, in words, of trigger and pattern where it is not covered
     ]
 )
-
-
-def table_files(directory: Path | str) -> list[Path]:
-    """The Parquet files of a table directory, sorted by name; temporary and marker files are left out.
-
-    Raises InputError when the directory is missing or holds no Parquet file.
-    """
-    directory = location(directory)
-    if not directory.is_dir():
-        raise InputError(f"table {directory} does not exist; run the job that makes it first")
-    files = [p for p in files_below(directory) if p.name.endswith(".parquet")]
-    files = [p for p in files if not any(part.startswith(("_", ".")) for part in p.relative_to(directory).parts)]
-    if not files:
-        raise InputError(f"table {directory} holds no Parquet file; delete it and run the job that makes it again")
-    return files
-
-
-def check_table(directory: Path | str, schema: pa.Schema) -> int:
-    """Check the footer of every file against `schema` and return the number of rows.
-
-    Column order is free and further columns are allowed. Raises InputError that names the file and the
-    column that is missing or of another type, or the file that cannot be read as Parquet.
-    """
-    rows = 0
-    for file in table_files(directory):
-        try:
-            metadata = parquet_file(file).metadata
-            found = metadata.schema.to_arrow_schema()
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{file} cannot be read as Parquet ({reason(error)}); delete the table and run its job again"
-            ) from error
-        for field in schema:
-            index = found.get_field_index(field.name)
-            if index < 0:
-                raise InputError(f"{file} has no column {field.name!r}; found {', '.join(found.names)}")
-            if not _same_type(found.field(index).type, field.type):
-                raise InputError(f"{file} column {field.name!r} is {found.field(index).type}, expected {field.type}")
-        rows += metadata.num_rows
-    return rows
-
-
-def read_table(
-    directory: Path | str,
-    schema: pa.Schema,
-    columns: Sequence[str] | None = None,
-    filters: object | None = None,
-) -> pa.Table:
-    """Read a whole (small) table, or selected columns and rows, cast to `schema`; for driver-sized data only."""
-    check_table(directory, schema)
-    wanted = pa.schema([schema.field(name) for name in columns]) if columns is not None else schema
-    files = parquet_source(table_files(directory))
-    table = pq.read_table(**files, columns=wanted.names, filters=filters, partitioning=None)  # type: ignore[arg-type]
-    return table.select(wanted.names).cast(wanted)
-
-
-def iter_tables(directory: Path | str, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield one Arrow table per file, in file order, so that memory does not grow with the corpus."""
-    wanted = pa.schema([schema.field(name) for name in columns])
-    for path in table_files(directory):
-        yield read_parquet(path, wanted.names).select(wanted.names).cast(wanted)
-
-
-def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Equal but for the names of nested fields (`element`, `item`) and large/small offsets."""
-    if pa.types.is_map(expected):
-        return (
-            pa.types.is_map(found)
-            and _same_type(found.key_type, expected.key_type)
-            and _same_type(found.item_type, expected.item_type)
-        )
-    if pa.types.is_list(expected):
-        is_list = pa.types.is_list(found) or pa.types.is_large_list(found)
-        return is_list and _same_type(found.value_type, expected.value_type)
-    if pa.types.is_struct(expected):
-        names = [field.name for field in expected]
-        return (
-            pa.types.is_struct(found)
-            and [field.name for field in found] == names
-            and all(_same_type(found.field(name).type, expected.field(name).type) for name in names)
-        )
-    if pa.types.is_string(expected):
-        return pa.types.is_string(found) or pa.types.is_large_string(found)
-    return bool(found.equals(expected))

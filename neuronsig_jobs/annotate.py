@@ -28,7 +28,8 @@ from neuronsig.run.appending import added, corpus_growth
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.growth import additions
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.tables import SENTENCES, check_table
+from neuronsig.storage.parquet import check_table
+from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary, launch, stage_config
 from spark_jobs.sentence_table import Whole, claim, discard, read_whole, whole_counts, whole_file
 

@@ -35,8 +35,11 @@ from neuronsig.neuron import SITES, Neuron
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.storage import absolute, atomic_write, is_whole, list_files, read_parquet, remove, written_folder
-from neuronsig.tables import FACETS, NEURONS, PROFILES, SENTENCES, TOPK, check_table, read_table, table_files
+from neuronsig.storage.files import list_files, remove
+from neuronsig.storage.location import absolute
+from neuronsig.storage.parquet import check_table, read_parquet, read_table, table_files
+from neuronsig.storage.whole_files import atomic_write, is_whole, written_folder
+from neuronsig.tables import FACETS, NEURONS, PROFILES, SENTENCES, TOPK
 from neuronsig_jobs.launch import Summary, launch, stage_config
 from neuronsig_ray.cluster.embeddings import TRAIN, check_vectors, read_vectors, save_vectors, train
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets

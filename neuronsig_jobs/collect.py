@@ -31,7 +31,8 @@ from neuronsig.run.commits import committed
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.growth import additions, earlier, note
 from neuronsig.run.heartbeat import beats
-from neuronsig.storage import join, location, read_bytes, remove
+from neuronsig.storage.files import read_bytes, remove
+from neuronsig.storage.location import join, location
 from neuronsig_jobs.launch import Summary, launch, stage_config
 from neuronsig_ray.collect.collection import Row, clean, reduce_shards, score_shards, valid_commits
 from neuronsig_ray.collect.convergence import write_convergence

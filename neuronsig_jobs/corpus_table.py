@@ -19,8 +19,9 @@ import pyarrow.parquet as pq
 from neuronsig.config import Config
 from neuronsig.progress import say, show_table
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage import atomic_write, read_parquet
-from neuronsig.tables import SENTENCES, check_table
+from neuronsig.storage.parquet import check_table, read_parquet
+from neuronsig.storage.whole_files import atomic_write
+from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary, launch, stage_config
 
 SECTIONS = ("spark",)

@@ -26,7 +26,7 @@ from neuronsig.config import Config
 from neuronsig.corpora.download import fetch, published_checksum, split_checksum
 from neuronsig.errors import ConfigError, MachineError
 from neuronsig.progress import say, task
-from neuronsig.storage import atomic_write
+from neuronsig.storage.whole_files import atomic_write
 from neuronsig_jobs.launch import Summary, launch
 
 HOME_KEYS = ("url", "path", "checksum", "checksums", "bytes", "ids")

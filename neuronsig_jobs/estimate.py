@@ -24,7 +24,8 @@ from neuronsig.errors import InputError, NeuronsigError
 from neuronsig.estimate import ModelShape, estimate
 from neuronsig.progress import say, show_table
 from neuronsig.run.directory import RunDirectory
-from neuronsig.tables import SENTENCES, check_table
+from neuronsig.storage.parquet import check_table
+from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary, launch
 
 SECTIONS = (

@@ -38,8 +38,11 @@ from neuronsig.progress import polled, show_table, task
 from neuronsig.run.commits import all_committed, committed, sweep
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.heartbeat import beats
-from neuronsig.storage import absolute, location, remove, written
-from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES, check_table, read_table
+from neuronsig.storage.files import remove
+from neuronsig.storage.location import absolute, location
+from neuronsig.storage.parquet import check_table, read_table
+from neuronsig.storage.whole_files import written
+from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES
 from neuronsig_jobs.finished_run import Subject, mined, on_any_device
 from neuronsig_jobs.launch import Summary, launch, stage_config
 from neuronsig_ray.collect.collection import score_shards

@@ -37,8 +37,9 @@ from neuronsig.mining.user_trees import tree_units, trees_fingerprint
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.storage import absolute, location
-from neuronsig.tables import PROFILES, SENTENCES, TOPK, check_table, read_table
+from neuronsig.storage.location import absolute, location
+from neuronsig.storage.parquet import check_table, read_table
+from neuronsig.tables import PROFILES, SENTENCES, TOPK
 from neuronsig_jobs.launch import Summary, launch, stage_config
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from neuronsig.progress import say, show_table, task
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.findings import OUTLIERS_FILE, dominance_view
 from neuronsig.signature.wording import dominance_text
-from neuronsig.storage import parquet_file, written
+from neuronsig.storage.parquet import parquet_file
+from neuronsig.storage.whole_files import written
 from neuronsig_jobs.finished_run import Subject, collected
 from neuronsig_jobs.launch import Summary, launch, stage_config
 from neuronsig_ray.session import ray_session

@@ -22,8 +22,9 @@ from neuronsig.errors import ConfigError, NeuronsigError, TooLittleTextError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage import absolute
-from neuronsig.tables import SENTENCES, check_table
+from neuronsig.storage.location import absolute
+from neuronsig.storage.parquet import check_table
+from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import ALL_SECTIONS, Summary, for_job, launch
 
 STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "triggers", "evaluate", "report")

@@ -27,7 +27,7 @@ from neuronsig.checkpoint import model_config
 from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.progress import task
-from neuronsig.storage import is_local, location
+from neuronsig.storage.location import is_local, location
 from neuronsig_jobs.launch import Summary, launch
 from neuronsig_ray.model.reinitialise import reinitialise
 

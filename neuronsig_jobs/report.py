@@ -18,7 +18,8 @@ from neuronsig.report import build, inputs_fingerprint
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
 from neuronsig.signature.freshness import currency, required_stages, say_left_out
-from neuronsig.storage import absolute, list_files
+from neuronsig.storage.files import list_files
+from neuronsig.storage.location import absolute
 from neuronsig_jobs.launch import Summary, launch, stage_config
 
 

@@ -38,8 +38,11 @@ from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.signature.findings import STABILITY_FILE
-from neuronsig.storage import absolute, atomic_write, read_parquet, remove, written
-from neuronsig.tables import SENTENCES, TOPK, check_table, iter_tables, table_files
+from neuronsig.storage.files import remove
+from neuronsig.storage.location import absolute
+from neuronsig.storage.parquet import check_table, iter_tables, read_parquet, table_files
+from neuronsig.storage.whole_files import atomic_write, written
+from neuronsig.tables import SENTENCES, TOPK
 from neuronsig_jobs.launch import Summary, launch, stage_config
 from neuronsig_ray.evaluate.stability import Lists, Settings, measure
 from neuronsig_ray.session import ray_session

@@ -21,7 +21,8 @@ from neuronsig.progress import polled, task
 from neuronsig.run.appending import place_of, stage_growth
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.growth import additions, earlier, note
-from neuronsig.tables import SENTENCES, check_table
+from neuronsig.storage.parquet import check_table
+from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary, launch, stage_config
 from spark_jobs.session import spark_session
 from spark_jobs.tokenize import ShardTask, count_dense, finished_shards, read_texts, write_shards

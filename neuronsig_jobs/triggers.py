@@ -30,8 +30,10 @@ from neuronsig.neuron import SITES
 from neuronsig.progress import show_table, task
 from neuronsig.run.commits import all_committed, committed, sweep
 from neuronsig.run.directory import RunDirectory, Stage
-from neuronsig.storage import absolute, location, remove
-from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES, check_table, read_table
+from neuronsig.storage.files import remove
+from neuronsig.storage.location import absolute, location
+from neuronsig.storage.parquet import check_table, read_table
+from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES
 from neuronsig.triggers.cover import placeless_kinds
 from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig_jobs.finished_run import Subject, mined, on_any_device

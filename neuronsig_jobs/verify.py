@@ -24,7 +24,7 @@ from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.progress import say, show_table, task
 from neuronsig.run.commits import committed
-from neuronsig.storage import join
+from neuronsig.storage.location import join
 from neuronsig_jobs.finished_run import MADE, Subject, subject_of
 from neuronsig_jobs.launch import Summary, launch
 from neuronsig_ray.collect.reduce import final_marker

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from neuronsig.collection.shards import Shard
 from neuronsig.neuron import Neuron
-from neuronsig.storage import location
+from neuronsig.storage.location import location
 
 # One row a neuron; one row group for each group of units, so that a reducer reads one group of many files.
 SHARD_TOPK = pa.schema([("layer", pa.int16()), ("keys", pa.large_list(pa.uint64()))])

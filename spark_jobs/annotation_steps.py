@@ -20,7 +20,8 @@ from neuronsig.annotation.sentences import DUPLICATE, NEAR_DUPLICATE, REASONS
 from neuronsig.config import AnnotatorConfig, CorpusConfig
 from neuronsig.errors import InputError
 from neuronsig.progress import say, task
-from neuronsig.storage import atomic_write, remove
+from neuronsig.storage.files import remove
+from neuronsig.storage.whole_files import atomic_write
 from spark_jobs import annotate
 from spark_jobs.annotators import load_parser, load_tagger
 from spark_jobs.near_duplicates import without_near_duplicates

@@ -15,7 +15,8 @@ from sparknlp.annotator import DependencyParserModel, PerceptronModel
 
 from neuronsig.errors import ConfigError, InputError, MachineError
 from neuronsig.run.plan import fingerprint_files
-from neuronsig.storage import is_local, is_whole, written_folder
+from neuronsig.storage.location import is_local
+from neuronsig.storage.whole_files import is_whole, written_folder
 from spark_jobs.paths import uri
 
 MODELS = Path(__file__).resolve().parent / "models"

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.annotation.sentences import batches
-from neuronsig.storage import atomic_write, delete_files, list_files, move, read_bytes, remove
+from neuronsig.storage.files import delete_files, list_files, move, read_bytes, remove
+from neuronsig.storage.whole_files import atomic_write
 
 
 def whole_file(table: Path) -> Path:

@@ -26,7 +26,8 @@ from neuronsig.collection.shards import Shard, ShardPart, ShardPlan, shard_of, s
 from neuronsig.collection.topk import MAX_ID
 from neuronsig.errors import InputError
 from neuronsig.run.commits import all_committed, commit
-from neuronsig.storage import list_files, location, read_bytes
+from neuronsig.storage.files import list_files, read_bytes
+from neuronsig.storage.location import location
 from neuronsig.tables import TOKENIZED
 from spark_jobs.paths import uri
 

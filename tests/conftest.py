@@ -23,7 +23,7 @@ def bucket() -> Path:
     """A new bucket of a real S3 server."""
     pytest.importorskip("s3fs", reason="s3fs is not installed")
     pytest.importorskip("moto.server", reason="moto is not installed")
-    from neuronsig.storage import location, store_of
+    from neuronsig.storage.location import location, store_of
 
     s3_home.start()
     root = location(f"s3://test-{uuid.uuid4().hex}")

@@ -11,8 +11,8 @@ import pyarrow as pa
 from neuronsig.annotation.near_duplicates import PERMUTATIONS, signatures
 from neuronsig.collection.dominance import ListedSentences
 from neuronsig.neuron import Neuron
-from neuronsig.storage import parquet_file, read_parquet
-from neuronsig.tables import SENTENCES, TOPK, check_table, table_files
+from neuronsig.storage.parquet import check_table, parquet_file, read_parquet, table_files
+from neuronsig.tables import SENTENCES, TOPK
 
 _BATCH = 2048
 # Half of the permutations: a list is described, not filtered.

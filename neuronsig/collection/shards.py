@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsig.errors import InputError
-from neuronsig.storage import atomic_write
+from neuronsig.storage.whole_files import atomic_write
 
 PLAN_FILE = "plan.json"
 # Changes whenever `rectangles` would cut a shard into other batches: then scores may differ in the last bit.

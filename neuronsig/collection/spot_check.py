@@ -15,7 +15,7 @@ from neuronsig.collection.shards import Shard
 from neuronsig.collection.topk import Keys, pack, unpack
 from neuronsig.collection.verify import GroupFile, Ids, SentenceFile, places
 from neuronsig.neuron import Neuron
-from neuronsig.storage import parquet_file, parquet_source, read_parquet
+from neuronsig.storage.parquet import parquet_file, parquet_source, read_parquet
 from neuronsig.tables import TOPK
 
 # Share of the typical size of a group's activations. Seen at most (MiniLM, hidden states and mlp): 6e-6 in float32,

@@ -14,10 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from neuronsig.collection.topk import MAX_ID, Keys, pack
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, reason
 from neuronsig.neuron import Neuron
-from neuronsig.storage import parquet_file, reason
-from neuronsig.tables import TOPK, table_files
+from neuronsig.storage.parquet import parquet_file, table_files
+from neuronsig.tables import TOPK
 
 Ids = npt.NDArray[np.int64]
 

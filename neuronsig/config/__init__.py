@@ -107,7 +107,7 @@ class Config:
         """Check every bound; raises ConfigError for the first value that is impossible."""
         require(self.run != "", "run", "''", "a path")
         if "://" in self.run:
-            from neuronsig.storage import check_scheme
+            from neuronsig.storage.location import check_scheme
 
             check_scheme(self.run, "run")
         if self.neuron:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from neuronsig.storage import atomic_write
+from neuronsig.storage.whole_files import atomic_write
 
 INK, MUTED, GRID = "#1f2933", "#5f6c7b", "#dde3ea"
 # Okabe and Ito (2008), the darker ones first; grey is kept for "other".

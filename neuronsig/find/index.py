@@ -24,11 +24,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, reason
 from neuronsig.find.query import items_of
 from neuronsig.miners.brackets import brackets, nodes_of
-from neuronsig.storage import parquet_file, reason
-from neuronsig.tables import SIGNATURES, check_table, table_files
+from neuronsig.storage.parquet import check_table, parquet_file, table_files
+from neuronsig.tables import SIGNATURES
 
 BATCH = 16_384
 CACHE_KIB = 65_536

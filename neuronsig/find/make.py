@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neuronsig.errors import InputError, MachineError
+from neuronsig.errors import InputError, MachineError, reason
 from neuronsig.find.index import build_index
 from neuronsig.find.index_location import identity, index_file
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.exclusive import HeldError, exclusive
-from neuronsig.storage import reason, written
-from neuronsig.tables import SIGNATURES, check_table
+from neuronsig.storage.parquet import check_table
+from neuronsig.storage.whole_files import written
+from neuronsig.tables import SIGNATURES
 
 WAIT = 3600.0
 """Seconds to wait for another process that makes the same index."""

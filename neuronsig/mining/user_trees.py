@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from neuronsig.corpora import jsonl, parquet_file
 from neuronsig.corpora.files import SourceFile, Unit, lines_of, open_file, split_lines
 from neuronsig.corpora.plan import READ_ERRORS, STRETCH
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, reason
 from neuronsig.miners.brackets import parse_tree
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.storage import absolute, check_scheme, file_digest, files_below, location, reason, size_and_tag
+from neuronsig.storage.files import file_digest, files_below, size_and_tag
+from neuronsig.storage.location import absolute, check_scheme, location
 
 KEY = "mining.trees"
 ID, TREE = "sentence_id", "tree"

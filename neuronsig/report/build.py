@@ -27,7 +27,8 @@ from neuronsig.run.plan import fingerprint_files
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import Description, describe
 from neuronsig.signature.view import NeuronView
-from neuronsig.storage import atomic_write, files_below, written_folder
+from neuronsig.storage.files import files_below
+from neuronsig.storage.whole_files import atomic_write, written_folder
 
 PACKAGE = Path(__file__).resolve().parent
 READING = (*sorted((PACKAGE.parent / "signature").glob("*.py")), PACKAGE.parent / "collection" / "dominance.py")

@@ -12,7 +12,7 @@ from neuronsig.run.order import in_order
 from neuronsig.signature.freshness import required_stages, told
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.wording import corpus_text
-from neuronsig.storage import list_files, read_bytes
+from neuronsig.storage.files import list_files, read_bytes
 
 CAPTIONS = {
     "tsne_by_layer": "Neurons by the mean vector of their top sentences (t-SNE), coloured by layer; P1 Figure 2.",

@@ -22,20 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.errors import MachineError
-from neuronsig.storage import (
-    atomic_write,
-    delete_files,
-    file_digest,
-    flush,
-    is_local,
-    join,
-    list_files,
-    location,
-    put,
-    read_bytes,
-    relative_to,
-    size_and_tag,
-)
+from neuronsig.storage.files import delete_files, file_digest, list_files, read_bytes, size_and_tag
+from neuronsig.storage.location import is_local, join, location, relative_to
+from neuronsig.storage.whole_files import atomic_write, flush, put
 
 Marker = dict[str, Any]
 

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig import __version__
-from neuronsig.errors import InputError, MachineError, PlanMismatchError
+from neuronsig.errors import InputError, MachineError, PlanMismatchError, reason
 from neuronsig.run import growth
 from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.run.plan import fingerprint_of, library_versions, plan_difference
-from neuronsig.storage import atomic_write, free_space, is_local, location, read_bytes, reason, remove, size_below
+from neuronsig.storage.files import free_space, read_bytes, remove, size_below
+from neuronsig.storage.location import is_local, location
+from neuronsig.storage.whole_files import atomic_write
 
 MINIMUM_SPACE = 64 * 2**20
 """Bytes that must be free before any stage starts; stages that can tell how much they write ask for that."""

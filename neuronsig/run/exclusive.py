@@ -20,8 +20,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from neuronsig.errors import MachineError
-from neuronsig.storage import atomic_write, create_new, is_local, read_bytes, reason, remove
+from neuronsig.errors import MachineError, reason
+from neuronsig.storage.files import read_bytes, remove
+from neuronsig.storage.location import is_local
+from neuronsig.storage.whole_files import atomic_write, create_new
 
 RENEW_SECONDS = 20.0
 STALE_SECONDS = 120.0

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from neuronsig.storage import atomic_write, delete_files, is_local, list_files, store_of
+from neuronsig.storage.files import delete_files, list_files
+from neuronsig.storage.location import is_local, store_of
+from neuronsig.storage.whole_files import atomic_write
 
 SECONDS = 2.0
 # A store bills every request.

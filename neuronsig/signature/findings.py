@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from neuronsig.collection.dominance import DOCUMENT, NEAR_DUPLICATES, OUTLIERS, TOKEN, WORD
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, reason
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.scans import rows_of, scan
 from neuronsig.signature.view import DominanceView, ScoreView, StabilityView, TriggerView
-from neuronsig.storage import read_parquet, reason
-from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS, check_table
+from neuronsig.storage.parquet import check_table, read_parquet
+from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS
 
 STEPS = (0.3, 0.5, 0.7, 0.85)
 """Where the shades of a token's activation begin, between the baseline and the strongest token."""

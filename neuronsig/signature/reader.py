@@ -22,8 +22,8 @@ from neuronsig.signature.mining_command import mining_command
 from neuronsig.signature.scans import neuron_filter, rows_of, scan
 from neuronsig.signature.top_sentences import TopSentences
 from neuronsig.signature.view import Evidence, FacetView, Link, NeuronView, Share
-from neuronsig.storage import read_parquet
-from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK, check_table
+from neuronsig.storage.parquet import check_table, read_parquet
+from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
 
 CORPORA_COLUMNS = ("domain", "sentences", "words", "length_mean", "noun_share", "verb_share", "adj_share", "metadata")
 SIMILAR = 6

@@ -13,8 +13,7 @@ import pyarrow.parquet as pq
 
 from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
-from neuronsig.storage import parquet_source
-from neuronsig.tables import check_table, table_files
+from neuronsig.storage.parquet import check_table, parquet_source, table_files
 
 
 def rows_of(directory: Path, schema: pa.Schema, columns: Sequence[str] = ()) -> dict[Neuron, dict[str, Any]]:

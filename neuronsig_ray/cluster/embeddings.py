@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from neuronsig.analysis.vectors import Floats
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.storage import local_copy, location, parquet_file
+from neuronsig.storage.files import local_copy
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import parquet_file
 
 TRAIN = "train"
 MODEL_FILE = "words.model"

@@ -22,7 +22,9 @@ from neuronsig.analysis.vectors import Doubles, Ints, Membership, sentence_vecto
 from neuronsig.config import AnalysisConfig
 from neuronsig.mining.holdout import uniform
 from neuronsig.neuron import SITES, Neuron
-from neuronsig.storage import absolute, local_copy, location, parquet_file
+from neuronsig.storage.files import local_copy
+from neuronsig.storage.location import absolute, location
+from neuronsig.storage.parquet import parquet_file
 from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES, TopLists, WordSource, first_of, opened_words
 
 CORPUS_SENTENCES = 200_000

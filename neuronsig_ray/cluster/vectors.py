@@ -21,8 +21,9 @@ from neuronsig.analysis.vectors import (
     unit_vectors,
 )
 from neuronsig.neuron import Neuron
-from neuronsig.storage import absolute, location, parquet_file, read_parquet
-from neuronsig.tables import TOPK, iter_tables
+from neuronsig.storage.location import absolute, location
+from neuronsig.storage.parquet import iter_tables, parquet_file, read_parquet
+from neuronsig.tables import TOPK
 from neuronsig_ray.cluster.embeddings import GensimVectors, open_vectors
 
 BLOCK_SENTENCES = 16_384

@@ -21,7 +21,7 @@ from neuronsig import errors
 from neuronsig.collection.memory import SHARDS_AT_ONCE
 from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.run.commits import Marker, all_committed, sweep
-from neuronsig.storage import location
+from neuronsig.storage.location import location
 from neuronsig_ray.collect.prepare import require_same_machine
 from neuronsig_ray.collect.reduce import storage_error, tree_reduce
 from neuronsig_ray.collect.scorer import Replica

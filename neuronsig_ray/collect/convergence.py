@@ -21,7 +21,9 @@ from neuronsig.figures.convergence import convergence_figure
 from neuronsig.figures.style import save
 from neuronsig.run.commits import Marker, commit, committed, unique_name
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage import absolute, join, location, parquet_file, read_parquet, written
+from neuronsig.storage.location import absolute, join, location
+from neuronsig.storage.parquet import parquet_file, read_parquet
+from neuronsig.storage.whole_files import written
 from neuronsig_ray.collect.reduce import base_group, read_keys, run_tasks, task_bound
 from neuronsig_ray.job import Job
 

@@ -10,7 +10,8 @@ from neuronsig.collection.early_stop import Settling, StopRule
 from neuronsig.collection.topk import Keys, dense
 from neuronsig.config import CollectConfig
 from neuronsig.run.commits import committed
-from neuronsig.storage import location, parquet_file
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import parquet_file
 from neuronsig_ray.job import Job
 
 

@@ -23,7 +23,7 @@ from neuronsig.collection.shards import (
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage import absolute
+from neuronsig.storage.location import absolute
 from neuronsig_ray.collect.early_stop import in_plan
 from neuronsig_ray.collect.reduce import task_bound
 from neuronsig_ray.collect.scorer import MemoryBound, memory_bound

@@ -21,7 +21,8 @@ from neuronsig.collection.score_quantiles import rungs
 from neuronsig.collection.topk import EMPTY, Keys, dense, merge, pack, ragged, union, unpack
 from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.run.commits import commit, committed, unique_name
-from neuronsig.storage import absolute, join, location, parquet_file
+from neuronsig.storage.location import absolute, join, location
+from neuronsig.storage.parquet import parquet_file
 from neuronsig.tables import TOPK
 from neuronsig_ray.collect.process_memory import PROCESS
 from neuronsig_ray.collect.scorer import keys_table, keys_writer

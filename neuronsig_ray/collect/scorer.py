@@ -25,7 +25,8 @@ from neuronsig.collection.topk import Keys, ragged
 from neuronsig.errors import InputError
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.heartbeat import Heartbeat
-from neuronsig.storage import location, read_bytes
+from neuronsig.storage.files import read_bytes
+from neuronsig.storage.location import location
 from neuronsig_ray.collect.process_memory import give_back, keep_few_kernels, peak_bytes, reuse_blocks
 from neuronsig_ray.collect.selection import ShardTopK
 from neuronsig_ray.collect.thresholds import SharedThresholds, in_job_order, write_ladder

@@ -19,7 +19,9 @@ import numpy.typing as npt
 from neuronsig.collection.memory import FLOORS_KEPT
 from neuronsig.collection.score_quantiles import Ladder, Scores, ranks
 from neuronsig.run.commits import unique_name
-from neuronsig.storage import atomic_write, list_files, location, read_bytes
+from neuronsig.storage.files import list_files, read_bytes
+from neuronsig.storage.location import location
+from neuronsig.storage.whole_files import atomic_write
 from neuronsig_ray.job import BASE, Job
 
 _MARKER = re.compile(r"shard-(\d+)\.json")

@@ -23,7 +23,8 @@ from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.heartbeat import Heartbeat
-from neuronsig.storage import location, parquet_file
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import parquet_file
 from neuronsig_ray.collect.process_memory import peak_bytes
 from neuronsig_ray.collect.scorer import Replica, ShardText, read_shard
 from neuronsig_ray.job import Job

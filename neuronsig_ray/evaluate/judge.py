@@ -23,8 +23,9 @@ from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units, trees_fingerprint
 from neuronsig.neuron import Neuron
 from neuronsig.run.commits import commit, committed, unique_name
-from neuronsig.storage import location, parquet_file, parquet_source, read_parquet
-from neuronsig.tables import EVALUATION, PROFILES, SENTENCES, SIGNATURES, check_table, table_files
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import check_table, parquet_file, parquet_source, read_parquet, table_files
+from neuronsig.tables import EVALUATION, PROFILES, SENTENCES, SIGNATURES
 from neuronsig_ray.evaluate.heldout import Block, read_block
 from neuronsig_ray.verify.rescore import ask
 

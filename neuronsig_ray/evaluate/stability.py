@@ -40,7 +40,9 @@ from neuronsig.mining.stability import (
 )
 from neuronsig.mining.strata import Strata
 from neuronsig.neuron import Neuron
-from neuronsig.storage import absolute, location, parquet_file, written
+from neuronsig.storage.location import absolute, location
+from neuronsig.storage.parquet import parquet_file
+from neuronsig.storage.whole_files import written
 from neuronsig_ray.cluster.facet_tasks import lowered
 from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES, first_of
 

@@ -10,7 +10,7 @@ import torch
 
 from neuronsig.checkpoint import TOKENIZER_FILES
 from neuronsig.errors import InputError, MachineError
-from neuronsig.storage import written_folder
+from neuronsig.storage.whole_files import written_folder
 
 
 def reinitialise(source: Path, target: Path, seed: int) -> dict[str, int]:

@@ -16,8 +16,9 @@ from tokenizers import Tokenizer
 from neuronsig.checkpoint import TokenizerSpec
 from neuronsig.errors import InputError
 from neuronsig.evaluation.text import COLUMNS, Text
-from neuronsig.storage import location, read_parquet
-from neuronsig.tables import SENTENCES, check_table, table_files
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import check_table, read_parquet, table_files
+from neuronsig.tables import SENTENCES
 from neuronsig.triggers.locate import Tokens
 from neuronsig.triggers.words import word_of_tokens, word_spans
 from neuronsig_ray.job import Job

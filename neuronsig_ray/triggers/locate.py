@@ -17,7 +17,7 @@ import ray
 from neuronsig.config import TriggersConfig
 from neuronsig.neuron import Neuron
 from neuronsig.run.commits import commit, committed, unique_name
-from neuronsig.storage import location
+from neuronsig.storage.location import location
 from neuronsig.tables import DETECTORS, TRIGGERS
 from neuronsig.triggers.cover import Patterns, cover
 from neuronsig.triggers.detectors import detector_row

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from neuronsig.run.commits import commit, committed, unique_name
-from neuronsig.storage import location, parquet_file
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import parquet_file
 from neuronsig_ray.collect.process_memory import keep_few_kernels
 from neuronsig_ray.job import Job
 from neuronsig_ray.model.inference import InspectedModel

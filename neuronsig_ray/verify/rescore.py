@@ -19,7 +19,7 @@ from torch import Tensor
 from neuronsig.collection.shards import rectangles
 from neuronsig.collection.topk import Keys, pack
 from neuronsig.errors import NeuronsigError
-from neuronsig.storage import location
+from neuronsig.storage.location import location
 from neuronsig_ray.collect.scorer import Replica, ShardText, read_shard
 from neuronsig_ray.job import Group, Job
 

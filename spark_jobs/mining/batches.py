@@ -17,7 +17,8 @@ from pyspark.sql import functions as F
 from neuronsig.mining.profiles import neuron_of
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.storage import atomic_write, read_bytes, remove
+from neuronsig.storage.files import read_bytes, remove
+from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.paths import uri
 
 PATTERNS = "neuron bigint, kind string, items binary, f1 bigint, strata binary, raised boolean"

@@ -21,7 +21,7 @@ from neuronsig.mining.kinds import Sentences
 from neuronsig.mining.moments import RELATIVE, Places, TokenMoments, design_effect, tag_sums
 from neuronsig.mining.profiles import Dictionary
 from neuronsig.mining.profiling import Corpus
-from neuronsig.storage import read_parquet
+from neuronsig.storage.parquet import read_parquet
 from spark_jobs.mining.grouped import read_sentences
 from spark_jobs.mining.lists import BROADCAST_SENTENCES
 from spark_jobs.paths import uri

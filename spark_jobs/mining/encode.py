@@ -36,7 +36,9 @@ from neuronsig.errors import InputError
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.profiles import MAX_TAGS, OTHER, Dictionary
 from neuronsig.mining.strata import Strata
-from neuronsig.storage import atomic_write, read_parquet, remove
+from neuronsig.storage.files import remove
+from neuronsig.storage.parquet import read_parquet
+from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.paths import uri
 
 COUNTS = "kind string, field string, item string, sentences bigint, tokens bigint"

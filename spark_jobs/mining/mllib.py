@@ -32,7 +32,7 @@ from neuronsig.miners.mined_patterns import Patterns, PrefixTree, one_item_less,
 from neuronsig.miners.patterns import subsequence_bound
 from neuronsig.mining.kinds import Sentences, itemset_items, least_support, limits_of
 from neuronsig.mining.profiles import Dictionary, neuron_of
-from neuronsig.storage import remove
+from neuronsig.storage.files import remove
 from spark_jobs.mining.batches import EVERY, PATTERNS
 from spark_jobs.mining.grouped import COLUMNS, counted_rows, pattern_rows, read_sentences
 from spark_jobs.mining.lists import join_lists

@@ -26,7 +26,9 @@ from neuronsig.miners.mined_patterns import Codes
 from neuronsig.mining.kinds import KINDS, KindCounter, shortest
 from neuronsig.mining.profiles import Dictionary
 from neuronsig.progress import task
-from neuronsig.storage import files_below, location, parquet_file, read_parquet
+from neuronsig.storage.files import files_below
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import parquet_file, read_parquet
 from spark_jobs.mining.batches import EVERY
 from spark_jobs.mining.encode import binary_column, read_binary
 from spark_jobs.mining.grouped import read_sentences

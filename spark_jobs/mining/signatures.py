@@ -19,8 +19,9 @@ from neuronsig.mining.profiling import ProfileRules
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.storage import parquet_file, read_parquet, remove
-from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES, check_table, table_files
+from neuronsig.storage.files import remove
+from neuronsig.storage.parquet import check_table, parquet_file, read_parquet, table_files
+from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
 from spark_jobs.mining.batches import EVERY, mine_batches, read_patterns
 from spark_jobs.mining.corpus import count_corpus, places_of, read_places
 from spark_jobs.mining.encode import encode_sentences

@@ -13,7 +13,8 @@ from neuronsig.corpora.plan import bundle
 from neuronsig.errors import InputError
 from neuronsig.mining.user_trees import KEY, parsed_trees, tree_units
 from neuronsig.progress import task
-from neuronsig.storage import atomic_write, remove
+from neuronsig.storage.files import remove
+from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.paths import uri
 
 DDL = "sentence_id bigint, nodes array<string>, heads array<int>, error string"

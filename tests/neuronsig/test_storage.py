@@ -11,10 +11,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from neuronsig import storage
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.storage import location
-from neuronsig.tables import TOKENIZED, check_table, iter_tables, read_table, table_files
+from neuronsig.storage.files import (
+    delete_files,
+    files_below,
+    free_space,
+    list_files,
+    local_copy,
+    move,
+    read_bytes,
+    remove,
+    size_and_tag,
+)
+from neuronsig.storage.location import join, location, relative_to
+from neuronsig.storage.parquet import check_table, iter_tables, parquet_file, read_parquet, read_table, table_files
+from neuronsig.storage.whole_files import atomic_write, create_new, is_whole, put_folder, written, written_folder
+from neuronsig.tables import TOKENIZED
 
 
 @pytest.fixture(params=["local", "file", "s3"])
@@ -35,86 +47,86 @@ def test_a_local_location_is_a_plain_path_whatever_it_is_called(tmp_path):
 
 def test_a_small_file_is_replaced_whole(folder):
     for content in (b"first", b"second"):
-        storage.atomic_write(folder / "a" / "run.json", content)
-    assert storage.read_bytes(folder / "a" / "run.json") == b"second"
-    assert [path.name for path in storage.files_below(folder)] == ["run.json"]
+        atomic_write(folder / "a" / "run.json", content)
+    assert read_bytes(folder / "a" / "run.json") == b"second"
+    assert [path.name for path in files_below(folder)] == ["run.json"]
     with pytest.raises(FileNotFoundError):
-        storage.read_bytes(folder / "a" / "nothing.json")
+        read_bytes(folder / "a" / "nothing.json")
 
 
 def test_files_are_listed_sorted_and_folders_are_not_files(folder):
     for name in ("b", "a", "deep/c", "deep/er/d"):
-        storage.atomic_write(folder / name, b"x")
-    assert [path.name for path in storage.list_files(folder)] == ["a", "b"]
-    assert [storage.relative_to(p, folder) for p in storage.files_below(folder)] == ["a", "b", "deep/c", "deep/er/d"]
-    assert storage.list_files(folder / "nowhere") == storage.files_below(folder / "nowhere") == []
+        atomic_write(folder / name, b"x")
+    assert [path.name for path in list_files(folder)] == ["a", "b"]
+    assert [relative_to(p, folder) for p in files_below(folder)] == ["a", "b", "deep/c", "deep/er/d"]
+    assert list_files(folder / "nowhere") == files_below(folder / "nowhere") == []
 
 
 def test_a_relative_name_leads_back_to_the_file(folder):
     data, markers = folder / "shard.parquet", folder / "_shards"
-    name = storage.relative_to(data, markers)
+    name = relative_to(data, markers)
     assert name == "../shard.parquet"
-    storage.atomic_write(data, b"x")
-    assert storage.read_bytes(storage.join(markers, name)) == b"x"
+    atomic_write(data, b"x")
+    assert read_bytes(join(markers, name)) == b"x"
 
 
 def test_removing_takes_a_folder_or_a_file_and_forgives_neither_being_there(folder):
     for name in ("keep", "gone/a", "gone/b/c", "file"):
-        storage.atomic_write(folder / name, b"x")
+        atomic_write(folder / name, b"x")
     for name in ("gone", "file", "never"):
-        storage.remove(folder / name)
-    assert [path.name for path in storage.files_below(folder)] == ["keep"]
+        remove(folder / name)
+    assert [path.name for path in files_below(folder)] == ["keep"]
 
 
 def test_files_deleted_together_may_be_gone_already(folder):
     for name in ("a", "b", "c"):
-        storage.atomic_write(folder / name, b"x")
-    storage.remove(folder / "b")
-    storage.delete_files([folder / "a", folder / "b"])
-    assert [path.name for path in storage.files_below(folder)] == ["c"]
+        atomic_write(folder / name, b"x")
+    remove(folder / "b")
+    delete_files([folder / "a", folder / "b"])
+    assert [path.name for path in files_below(folder)] == ["c"]
 
 
 def test_a_moved_file_is_there_once(folder):
-    storage.atomic_write(folder / "from" / "a", b"x")
-    storage.move(folder / "from" / "a", folder / "to" / "b")
-    assert [storage.relative_to(path, folder) for path in storage.files_below(folder)] == ["to/b"]
+    atomic_write(folder / "from" / "a", b"x")
+    move(folder / "from" / "a", folder / "to" / "b")
+    assert [relative_to(path, folder) for path in files_below(folder)] == ["to/b"]
 
 
 def test_what_a_failing_block_wrote_is_not_there(folder):
     def fail() -> None:
-        with storage.written(folder / "a.parquet") as path:
+        with written(folder / "a.parquet") as path:
             path.write_bytes(b"half")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert storage.files_below(folder) == []
-    with storage.written(folder / "a.parquet") as path:
+    assert files_below(folder) == []
+    with written(folder / "a.parquet") as path:
         path.write_bytes(b"whole")
-    assert storage.read_bytes(folder / "a.parquet") == b"whole"
-    assert len(storage.files_below(folder)) == 1
+    assert read_bytes(folder / "a.parquet") == b"whole"
+    assert len(files_below(folder)) == 1
 
 
 def test_a_parquet_file_is_read_whole_and_by_row_group(folder):
-    with storage.written(folder / "part-0.parquet") as path:
+    with written(folder / "part-0.parquet") as path:
         pq.write_table(rows(1, 2, 3, 4), path, row_group_size=2)
-    assert storage.read_parquet(folder / "part-0.parquet", ["sentence_id"]).column_names == ["sentence_id"]
-    assert storage.parquet_file(folder / "part-0.parquet").read_row_group(1)["sentence_id"].to_pylist() == [3, 4]
+    assert read_parquet(folder / "part-0.parquet", ["sentence_id"]).column_names == ["sentence_id"]
+    assert parquet_file(folder / "part-0.parquet").read_row_group(1)["sentence_id"].to_pylist() == [3, 4]
 
 
 def test_tables_are_found_checked_and_read(folder):
     for name, ids in (("part-1.parquet", (3, 4)), ("part-0.parquet", (1, 2)), ("_commits/part-9.parquet", (9,))):
-        with storage.written(folder / name) as path:
+        with written(folder / name) as path:
             pq.write_table(rows(*ids), path)
-    storage.atomic_write(folder / "_SUCCESS", b"")
+    atomic_write(folder / "_SUCCESS", b"")
     assert [path.name for path in table_files(str(folder))] == ["part-0.parquet", "part-1.parquet"]
     assert check_table(folder, TOKENIZED) == 4
     assert read_table(folder, TOKENIZED)["sentence_id"].to_pylist() == [1, 2, 3, 4]
     assert [t.num_rows for t in iter_tables(folder, TOKENIZED, ["sentence_id"])] == [2, 2]
-    assert storage.read_parquet(folder)["sentence_id"].to_pylist()[-1] == 4
+    assert read_parquet(folder)["sentence_id"].to_pylist()[-1] == 4
     with pytest.raises(InputError, match="nothing does not exist"):
         table_files(folder / "nothing")
-    storage.atomic_write(folder / "part-2.parquet", b"torn")
+    atomic_write(folder / "part-2.parquet", b"torn")
     with pytest.raises(InputError, match=r"part-2\.parquet cannot be read as Parquet"):
         check_table(folder, TOKENIZED)
 
@@ -122,22 +134,23 @@ def test_tables_are_found_checked_and_read(folder):
 def test_what_another_process_writes_is_seen_at_once(bucket):
     file = bucket / "run" / "marker.json"
     assert not file.exists()
-    assert storage.list_files(bucket / "run") == []
-    assert storage.files_below(bucket / "run") == []
-    write = "import sys; from neuronsig.storage import *; atomic_write(location(sys.argv[1]), sys.argv[2].encode())"
+    assert list_files(bucket / "run") == []
+    assert files_below(bucket / "run") == []
+    write = "from neuronsig.storage.location import location; from neuronsig.storage.whole_files import atomic_write; "
+    write += "import sys; atomic_write(location(sys.argv[1]), sys.argv[2].encode())"
     for content in ("one", "two!"):
         subprocess.run([sys.executable, "-c", write, str(file), content], check=True)
-        assert [path.name for path in storage.list_files(bucket / "run")] == ["marker.json"]
-        assert storage.read_bytes(file) == content.encode()
-        assert storage.size_and_tag(file)[0] == len(content)
+        assert [path.name for path in list_files(bucket / "run")] == ["marker.json"]
+        assert read_bytes(file) == content.encode()
+        assert size_and_tag(file)[0] == len(content)
 
 
 def test_a_forked_worker_opens_the_store_by_its_name(bucket):
-    storage.atomic_write(bucket / "a", b"from the parent")
+    atomic_write(bucket / "a", b"from the parent")
     place, (readable, writable) = str(bucket / "a"), os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(writable, storage.read_bytes(location(place)))
+        os.write(writable, read_bytes(location(place)))
         os._exit(0)
     os.close(writable)
     assert os.read(readable, 100) == b"from the parent"
@@ -145,9 +158,9 @@ def test_a_forked_worker_opens_the_store_by_its_name(bucket):
 
 
 def test_a_new_object_is_created_by_one_only(bucket):
-    assert storage.create_new(bucket / "lease", b"mine")
-    assert not storage.create_new(bucket / "lease", b"yours")
-    assert storage.read_bytes(bucket / "lease") == b"mine"
+    assert create_new(bucket / "lease", b"mine")
+    assert not create_new(bucket / "lease", b"yours")
+    assert read_bytes(bucket / "lease") == b"mine"
 
 
 def test_a_folder_of_a_store_is_fetched_once_and_again_when_it_changes(bucket, tmp_path, monkeypatch):
@@ -156,18 +169,18 @@ def test_a_folder_of_a_store_is_fetched_once_and_again_when_it_changes(bucket, t
     (source / "deep").mkdir(parents=True)
     (source / "a").write_text("1")
     (source / "deep" / "b").write_text("2")
-    assert storage.local_copy(source) == source
-    storage.put_folder(source, bucket / "words")
-    copy = storage.local_copy(bucket / "words")
-    assert {str(p.relative_to(copy)): p.read_text() for p in storage.files_below(copy)} == {"a": "1", "deep/b": "2"}
-    assert storage.local_copy(bucket / "words") == copy
-    storage.atomic_write(bucket / "words" / "a", b"3")
-    assert (storage.local_copy(bucket / "words") / "a").read_text() == "3"
+    assert local_copy(source) == source
+    put_folder(source, bucket / "words")
+    copy = local_copy(bucket / "words")
+    assert {str(p.relative_to(copy)): p.read_text() for p in files_below(copy)} == {"a": "1", "deep/b": "2"}
+    assert local_copy(bucket / "words") == copy
+    atomic_write(bucket / "words" / "a", b"3")
+    assert (local_copy(bucket / "words") / "a").read_text() == "3"
 
 
 def test_a_folder_is_whole_when_its_block_ended_and_not_before(folder):
     def fill(folder, name: str, fails: bool = False) -> None:
-        with storage.written_folder(folder) as path:
+        with written_folder(folder) as path:
             (path / "deep").mkdir()
             (path / "deep" / name).write_text(name)
             if fails:
@@ -175,21 +188,23 @@ def test_a_folder_is_whole_when_its_block_ended_and_not_before(folder):
 
     with pytest.raises(RuntimeError):
         fill(folder / "words", "never", fails=True)
-    assert not storage.is_whole(folder / "words")
+    assert not is_whole(folder / "words")
     for name in ("first", "second"):
         fill(folder / "words", name)
-        assert storage.is_whole(folder / "words")
-        assert [file.name for file in storage.files_below(folder / "words")] == [name]
+        assert is_whole(folder / "words")
+        assert [file.name for file in files_below(folder / "words")] == [name]
 
 
 def test_an_unknown_scheme_and_a_missing_package_say_what_to_do():
     with pytest.raises(ConfigError, match="scheme foo:// is unknown; use a path, s3://"):
         location("foo://bucket/run")
-    without = "import sys; sys.modules['s3fs'] = None; import neuronsig.storage as s; s.location('s3://bucket/run')"
+    without = (
+        "import sys; sys.modules['s3fs'] = None; import neuronsig.storage.location as s; s.location('s3://bucket/run')"
+    )
     said = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=False).stderr
     assert "ConfigError: run=s3://bucket/run: the package that opens s3:// is not installed; pip install s3fs" in said
 
 
 def test_local_paths_have_free_space_and_stores_have_no_bound(bucket, tmp_path):
-    assert (storage.free_space(tmp_path) or 0) > 0
-    assert storage.free_space(bucket) is None
+    assert (free_space(tmp_path) or 0) > 0
+    assert free_space(bucket) is None

@@ -5,7 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.errors import InputError
-from neuronsig.tables import SENTENCES, TOKENIZED, check_table, read_table, table_files
+from neuronsig.storage.parquet import check_table, read_table, table_files
+from neuronsig.tables import SENTENCES, TOKENIZED
 
 ROWS = pa.table(
     {"sentence_id": pa.array([0, 1], pa.int64()), "input_ids": pa.array([[1], [2, 3]], pa.list_(pa.int32()))}

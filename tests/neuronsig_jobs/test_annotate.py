@@ -12,7 +12,8 @@ import pytest
 from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.tables import SENTENCES, read_table
+from neuronsig.storage.parquet import read_table
+from neuronsig.tables import SENTENCES
 from neuronsig_jobs import annotate, corpus_table, train_annotators
 from spark_jobs import annotation_steps
 from spark_jobs.sentence_table import claim

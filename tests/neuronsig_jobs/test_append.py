@@ -23,7 +23,8 @@ from neuronsig.collection.shards import ShardPlan, shard_of
 from neuronsig.config.compose import compose
 from neuronsig.errors import InputError, NeuronsigError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.tables import SENTENCES, TOKENIZED, TOPK, read_table
+from neuronsig.storage.parquet import read_table
+from neuronsig.tables import SENTENCES, TOKENIZED, TOPK
 from neuronsig_jobs import annotate, append, collect, tokenize
 from tests.neuronsig_ray.models import save_model
 from tests.neuronsig_ray.oracle import assert_same_table

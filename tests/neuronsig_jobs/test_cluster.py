@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("ray", reason="ray is not installed")
 
 import neuronsig_jobs.cluster
-from neuronsig.tables import NEURONS, PROFILES, read_table
+from neuronsig.storage.parquet import read_table
+from neuronsig.tables import NEURONS, PROFILES
 from neuronsig_jobs.launch import launch
 from tests.run_factory import make_run
 

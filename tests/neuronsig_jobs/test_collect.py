@@ -17,7 +17,7 @@ from neuronsig.config import Config
 from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage import remove
+from neuronsig.storage.files import remove
 from neuronsig_jobs import collect
 from neuronsig_ray.collect.prepare import Machine, require_same_machine
 from neuronsig_ray.model.inference import device_class

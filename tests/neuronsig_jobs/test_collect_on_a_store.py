@@ -9,12 +9,13 @@ import pytest
 pytest.importorskip("ray", reason="ray is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
 
-from neuronsig import storage
 from neuronsig.checkpoint import load_tokenizer
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.config import Config
 from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
+from neuronsig.storage.files import files_below, list_files, read_bytes, size_and_tag
+from neuronsig.storage.whole_files import atomic_write, put_folder
 from neuronsig_jobs import collect
 from tests.neuronsig_ray.models import hidden, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
@@ -42,7 +43,7 @@ def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brut
     name = load_tokenizer(settings(local, model).model).name
     with local.stage(f"tokenize/{name}", {"hand": "made"}, [local.tokenized(name)], {}):
         write_tokenized(local.tokenized(name), random_inputs(90), 30)
-    storage.put_folder(local.root, bucket / "run")
+    put_folder(local.root, bucket / "run")
     run = RunDirectory.existing(str(bucket / "run"))
     config = settings(run, model)
 
@@ -51,9 +52,9 @@ def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brut
         with pytest.raises(StoppedError):
             collect.run(config)
     assert run.record()["stages"]["collect/tiny"]["status"] == "interrupted"
-    committed = {file.name: file for file in storage.list_files(run.shards("tiny")) if file.suffix == ".parquet"}
+    committed = {file.name: file for file in list_files(run.shards("tiny")) if file.suffix == ".parquet"}
     torn = next(file for name, file in committed.items() if name.startswith("shard-00001"))
-    storage.atomic_write(torn, storage.read_bytes(torn)[:-1])
+    atomic_write(torn, read_bytes(torn)[:-1])
 
     first = collect.run(config)
     job = collect.make_job(
@@ -68,7 +69,7 @@ def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brut
         1,
     )
     assert_same_table(run.topk("tiny"), brute_force(job))
-    assert storage.files_below(run.shards("tiny")) == []
-    tags = {str(file): storage.size_and_tag(file) for file in storage.files_below(run.topk("tiny"))}
+    assert files_below(run.shards("tiny")) == []
+    tags = {str(file): size_and_tag(file) for file in files_below(run.topk("tiny"))}
     assert collect.run(config)["rows"] == first["rows"]
-    assert {str(file): storage.size_and_tag(file) for file in storage.files_below(run.topk("tiny"))} == tags
+    assert {str(file): size_and_tag(file) for file in files_below(run.topk("tiny"))} == tags

@@ -21,7 +21,8 @@ from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.remake_command import making_command
-from neuronsig.tables import EVALUATION, SENTENCES, read_table
+from neuronsig.storage.parquet import read_table
+from neuronsig.tables import EVALUATION, SENTENCES
 from neuronsig_jobs import evaluate
 from neuronsig_jobs.finished_run import mined
 from neuronsig_ray.collect.collection import score_shards

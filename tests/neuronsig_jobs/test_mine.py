@@ -6,7 +6,8 @@ import random
 import pytest
 
 from neuronsig.run.directory import RunDirectory
-from neuronsig.tables import SIGNATURES, read_table
+from neuronsig.storage.parquet import read_table
+from neuronsig.tables import SIGNATURES
 from neuronsig_jobs.launch import launch
 from neuronsig_jobs.mine import SECTIONS, run
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, write_run

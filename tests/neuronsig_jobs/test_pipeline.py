@@ -17,7 +17,8 @@ from neuronsig.config.compose import compose
 from neuronsig.config.mining import KINDS
 from neuronsig.errors import MachineError, NeuronsigError, TooLittleTextError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS, check_table, read_table
+from neuronsig.storage.parquet import check_table, read_table
+from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS
 from neuronsig_jobs import pipeline
 from neuronsig_jobs.launch import Summary, for_job
 from neuronsig_jobs.pipeline import check

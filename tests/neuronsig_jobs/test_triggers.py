@@ -15,7 +15,8 @@ from transformers import AutoModel
 
 from neuronsig.errors import InputError, MachineError
 from neuronsig.neuron import Neuron
-from neuronsig.tables import DETECTORS, SENTENCES, TOPK, TRIGGERS, read_table
+from neuronsig.storage.parquet import read_table
+from neuronsig.tables import DETECTORS, SENTENCES, TOPK, TRIGGERS
 from neuronsig_jobs import triggers
 from tests.neuronsig_jobs.judged_run import UNIT, N, make_run, settings
 from tests.neuronsig_ray.models import UNITS, random_inputs

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from neuronsig.collection.topk import reference
-from neuronsig.tables import TOPK, read_table
+from neuronsig.storage.parquet import read_table
+from neuronsig.tables import TOPK
 from neuronsig_ray.collect.scorer import Replica, read_shard
 from neuronsig_ray.job import Job
 

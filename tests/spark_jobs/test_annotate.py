@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 from neuronsig.annotation import sentences as rules
 from neuronsig.config import AnnotatorConfig
 from neuronsig.errors import InputError
-from neuronsig.tables import SENTENCES, check_table, read_table
+from neuronsig.storage.parquet import check_table, read_table
+from neuronsig.tables import SENTENCES
 from spark_jobs import annotate, sentence_table
 from spark_jobs.annotators import load_parser, load_tagger
 from spark_jobs.corpus_statistics import corpus_statistics

@@ -16,7 +16,8 @@ from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
 from neuronsig.collection.shards import ShardPlan, shard_of
 from neuronsig.config import ModelConfig
 from neuronsig.errors import InputError
-from neuronsig.tables import SENTENCES, TOKENIZED, check_table
+from neuronsig.storage.parquet import check_table
+from neuronsig.tables import SENTENCES, TOKENIZED
 from spark_jobs.tokenize import ShardTask, count_dense, encode, read_texts, write_shards
 from tests.neuronsig_ray.models import VOCABULARY, WORDS, save_tokenizer
 

@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from neuronsig import storage
 from neuronsig.errors import MachineError
 from neuronsig.run import commits
 from neuronsig.run.commits import all_committed, commit, committed, sweep, unique_name
+from neuronsig.storage.files import list_files, read_bytes
+from neuronsig.storage.whole_files import atomic_write
 
 
 def write(path):
@@ -106,7 +107,7 @@ def test_a_commit_on_a_store_is_found_without_downloading_its_file(remote, monke
 
 @pytest.mark.parametrize("content", [b"", b"top sentence", b"top sentencez"], ids=["empty", "torn", "replaced"])
 def test_an_object_that_is_not_what_the_marker_says_is_not_believed(remote, content):
-    storage.atomic_write(remote[0], content)
+    atomic_write(remote[0], content)
     assert committed(remote[1], "plan-a") is None
 
 
@@ -116,18 +117,18 @@ def test_an_object_that_is_gone_is_not_believed(remote):
 
 
 def test_the_same_object_under_another_tag_is_believed_by_its_checksum(remote):
-    marker = json.loads(storage.read_bytes(remote[1]))
+    marker = json.loads(read_bytes(remote[1]))
     assert marker.pop("tag")
-    storage.atomic_write(remote[1], json.dumps({**marker, "tag": "that of the store it was copied from"}).encode())
+    atomic_write(remote[1], json.dumps({**marker, "tag": "that of the store it was copied from"}).encode())
     assert committed(remote[1], "plan-a") is not None
-    storage.atomic_write(remote[0], b"top sentencez")
+    atomic_write(remote[0], b"top sentencez")
     assert committed(remote[1], "plan-a") is None
 
 
 KILLED = """
 import os, signal, sys
 import neuronsig.run.commits as commits
-from neuronsig.storage import location
+from neuronsig.storage.location import location
 root = location(sys.argv[1])
 def write(path):
     path.write_bytes(b"top sentences")
@@ -145,12 +146,12 @@ def test_a_writer_that_is_killed_is_not_believed_and_the_next_one_is(bucket, mom
     root = bucket / "run"
     killed = subprocess.run([sys.executable, "-c", KILLED, str(root), moment], check=False)
     assert killed.returncode == -9
-    assert len(storage.list_files(root)) == left
+    assert len(list_files(root)) == left
     assert committed(root / "shard-1.json", "plan") is None
     found = commit(root / unique_name("shard-1", ".bin"), root / "shard-1.json", "plan", write)
     assert committed(root / "shard-1.json", "plan") == found
     sweep(root, [found["file"], "shard-1.json"])
-    assert [path.name for path in storage.list_files(root)] == [found["file"], "shard-1.json"]
+    assert [path.name for path in list_files(root)] == [found["file"], "shard-1.json"]
 
 
 def test_of_two_writers_at_once_the_marker_names_one_whole_object(bucket):
@@ -167,7 +168,7 @@ def test_of_two_writers_at_once_the_marker_names_one_whole_object(bucket):
         made = list(writers.map(one, range(2)))
     found = committed(root / "shard-1.json", "plan")
     assert found in made
-    assert storage.read_bytes(root / found["file"]) == b"%d" % found["writer"] * 1000
+    assert read_bytes(root / found["file"]) == b"%d" % found["writer"] * 1000
 
 
 def test_many_markers_are_asked_for_in_order(remote):

@@ -11,11 +11,12 @@ import time
 
 import pytest
 
-from neuronsig import storage
 from neuronsig.errors import MachineError, PlanMismatchError
 from neuronsig.run import exclusive as module
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.exclusive import HeldError, exclusive
+from neuronsig.storage.files import list_files, read_bytes
+from neuronsig.storage.whole_files import atomic_write
 
 
 @pytest.fixture
@@ -27,12 +28,12 @@ def lease(bucket, monkeypatch):
 def held_by(lease, **changes) -> None:
     """A lease of another process, renewed now."""
     content = {"owner": "other", "host": "node7 pid:[1]", "pid": 77, "renewed": time.time(), **changes}
-    storage.atomic_write(lease, json.dumps(content).encode())
+    atomic_write(lease, json.dumps(content).encode())
 
 
 def test_a_lease_is_held_while_the_block_runs_and_is_gone_after_it(lease):
     with exclusive(lease):
-        assert json.loads(storage.read_bytes(lease))["host"].startswith(socket.gethostname())
+        assert json.loads(read_bytes(lease))["host"].startswith(socket.gethostname())
         with pytest.raises(HeldError, match=r"process \d+ on .*heard of \d+ s ago"), exclusive(lease):
             pass
     assert not lease.exists()
@@ -42,25 +43,26 @@ def test_the_lease_of_a_process_that_lives_is_refused_by_its_name(lease):
     held_by(lease, renewed=time.time() - 100)
     with pytest.raises(HeldError, match=r"process 77 on node7 \(heard of 10\d s ago; .* given up after 120 s\)"):
         exclusive(lease).__enter__()
-    assert json.loads(storage.read_bytes(lease))["owner"] == "other"
+    assert json.loads(read_bytes(lease))["owner"] == "other"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"{}"])
 def test_a_torn_lease_is_taken_over(lease, content):
-    storage.atomic_write(lease, content)
+    atomic_write(lease, content)
     with exclusive(lease):
-        assert json.loads(storage.read_bytes(lease))["owner"] != "other"
+        assert json.loads(read_bytes(lease))["owner"] != "other"
 
 
 def test_a_stale_lease_is_taken_over(lease):
     held_by(lease, renewed=time.time() - 121)
     with exclusive(lease):
-        assert json.loads(storage.read_bytes(lease))["owner"] != "other"
+        assert json.loads(read_bytes(lease))["owner"] != "other"
     assert not lease.exists()
 
 
 def test_the_lease_of_a_process_of_this_machine_that_was_killed_is_taken_over_at_once(lease):
-    hold = "import os, signal, sys; from neuronsig.run.exclusive import *; from neuronsig.storage import location\n"
+    hold = "import os, signal, sys; from neuronsig.run.exclusive import *\n"
+    hold += "from neuronsig.storage.location import location\n"
     hold += "with exclusive(location(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
     assert subprocess.run([sys.executable, "-c", hold, str(lease)], check=False).returncode == -9
     assert lease.exists()
@@ -96,11 +98,11 @@ def test_of_two_takers_of_a_stale_lease_one_gets_it(lease, monkeypatch):
 def test_a_held_lease_is_renewed(lease, monkeypatch):
     monkeypatch.setattr(module, "RENEW_SECONDS", 0.05)
     with exclusive(lease):
-        first = json.loads(storage.read_bytes(lease))["renewed"]
+        first = json.loads(read_bytes(lease))["renewed"]
         until = time.monotonic() + 10
-        while json.loads(storage.read_bytes(lease))["renewed"] == first and time.monotonic() < until:
+        while json.loads(read_bytes(lease))["renewed"] == first and time.monotonic() < until:
             time.sleep(0.02)
-        assert json.loads(storage.read_bytes(lease))["renewed"] > first
+        assert json.loads(read_bytes(lease))["renewed"] > first
 
 
 def test_who_lost_the_lease_is_told_and_leaves_it_to_the_other(lease):
@@ -110,14 +112,14 @@ def test_who_lost_the_lease_is_told_and_leaves_it_to_the_other(lease):
 
     with pytest.raises(MachineError, match="another took it over; run the same command again"):
         lose()
-    assert json.loads(storage.read_bytes(lease))["owner"] == "other"
+    assert json.loads(read_bytes(lease))["owner"] == "other"
 
 
 def test_a_stage_on_a_store_is_made_once_by_one_process(bucket):
     run = RunDirectory.create(bucket / "run")
     out = run.topk("tiny")
     with run.stage("collect/tiny", {"k": 1}, [out], {}) as stage:
-        storage.atomic_write(out / "part.parquet", b"x")
+        atomic_write(out / "part.parquet", b"x")
         stage.counts["rows"] = 3
         with (
             pytest.raises(MachineError, match=r"process \d+ on .* is making collect/tiny now; wait for it"),
@@ -132,7 +134,7 @@ def test_a_stage_on_a_store_is_made_once_by_one_process(bucket):
         pass
     with run.stage("collect/tiny", {"k": 2}, [out], {}, overwrite=True):
         assert not out.exists()
-    assert [path.name for path in storage.list_files(run.root)] == ["run.json"]
+    assert [path.name for path in list_files(run.root)] == ["run.json"]
 
 
 def test_two_stages_that_end_together_are_both_recorded(bucket):
@@ -173,4 +175,4 @@ def test_a_lease_that_is_freed_while_it_is_looked_at_is_not_taken_from_the_next_
     monkeypatch.setattr(module, "read_bytes", freed_and_taken)
     with pytest.raises(HeldError):
         exclusive(lease).__enter__()
-    assert json.loads(storage.read_bytes(lease))["owner"] == "third"
+    assert json.loads(read_bytes(lease))["owner"] == "third"

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from neuronsig.collection.convergence import CONVERGENCE
 from neuronsig.collection.topk import pack
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage import location
+from neuronsig.storage.location import location
 from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect import convergence
 from neuronsig_ray.collect.scorer import Replica, read_shard

@@ -9,7 +9,7 @@ import pytest
 
 from neuronsig.collection.early_stop import StopRule, reference
 from neuronsig.collection.topk import pack
-from neuronsig.storage import location
+from neuronsig.storage.location import location
 from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect.early_stop import EarlyStop, Stopped, left_out, only_first, shards_kept
 from neuronsig_ray.collect.scorer import Replica, read_shard

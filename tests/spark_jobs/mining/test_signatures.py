@@ -18,7 +18,8 @@ from neuronsig.errors import ConfigError, InputError
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.profiles import neuron_code
 from neuronsig.neuron import Neuron
-from neuronsig.tables import PROFILES, SIGNATURES, TOPK, read_table
+from neuronsig.storage.parquet import read_table
+from neuronsig.tables import PROFILES, SIGNATURES, TOPK
 from spark_jobs.mining.signatures import MiningPaths, choose, mine_model, require_neurons
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write, write_run
 
