@@ -16,8 +16,8 @@ figures      pictures
 report       the static site
 storage      files of a disk or a store, and the tables in them
 
-Beside them stand what a run would cost (estimate), and what all of these use: errors, neurons' names, schemas of
-tables, progress, checkpoints.
+Beside them stand what a run would cost (estimate), and what all of these use: errors, neurons' names, hashes, schemas
+of tables, progress, checkpoints.
 """
 
 __version__ = "0.1.0"

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsig.errors import InputError
+from neuronsig.splitmix import mixed
 from neuronsig.storage.whole_files import atomic_write
 
 PLAN_FILE = "plan.json"
@@ -33,7 +34,6 @@ SHARD_LAYOUT = 2
 FIRST_SHARD = 8192
 
 _ROUNDS = 4
-_MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
 def committed_keys(k: int, sizes: Sequence[int], unknown: int) -> float:
@@ -81,7 +81,7 @@ def permute(ids: npt.NDArray[np.int64], n: int, seed: int) -> npt.NDArray[np.int
         x = places[walking]
         left, right = x >> half, x & mask
         for key in round_keys:
-            left, right = right, left ^ (_mix(right + key) & mask)
+            left, right = right, left ^ (mixed(right + key) & mask)
         x = (left << half) | right
         places[walking] = x
         walking = walking[x >= np.uint64(n)]
@@ -189,10 +189,3 @@ class ShardPlan:
             return cls(**{**data, "shards": shards, "parts": parts})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise InputError(f"{file} is not a shard plan ({error}); run neuronsig tokenize again") from None
-
-
-def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finaliser of SplitMix64."""
-    x = (x ^ (x >> np.uint64(30))) * _MULTIPLIERS[0]
-    x = (x ^ (x >> np.uint64(27))) * _MULTIPLIERS[1]
-    return x ^ (x >> np.uint64(31))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.miners.reference import has_subtree
+from neuronsig.splitmix import STEP, mixed
 
 Codes = NDArray[np.int64]
 
@@ -115,8 +116,5 @@ def _hash(rows: Codes) -> NDArray[np.uint64]:
     """One number for each row (rows, length): splitmix64 of its items, one after the other."""
     found = np.zeros(len(rows), np.uint64)
     for column in rows.T:
-        found = (found ^ column.astype(np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
-        found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        found ^= found >> np.uint64(31)
+        found = mixed((found ^ column.astype(np.uint64)) + STEP)
     return found

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from neuronsig.miners.counting import CountingTrie, count_sequences
 from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.sequences import frequent_sequences
-from neuronsig.mining.holdout import is_held_out, uniform
+from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.keyness import PValueCounts, g2, keyness_order, log_ratio, lrc
 from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
+from neuronsig.splitmix import uniform
 
 Codes = NDArray[np.int64]
 Pattern = tuple[int, ...]

@@ -20,8 +20,8 @@ import ray
 from neuronsig.analysis.facets import CorpusWords, find_facets, key_words
 from neuronsig.analysis.vectors import Doubles, Ints, Membership, sentence_vectors
 from neuronsig.config import AnalysisConfig
-from neuronsig.mining.holdout import uniform
 from neuronsig.neuron import SITES, Neuron
+from neuronsig.splitmix import uniform
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import parquet_file
