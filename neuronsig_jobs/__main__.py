@@ -4,37 +4,34 @@ from __future__ import annotations
 
 import ast
 import importlib
-import pkgutil
+import importlib.util
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
-SHARED = ("__main__", "launch", "finished_run")
-"""Modules of this package that are no job."""
-
-
-def jobs() -> list[str]:
-    """Every job's name."""
-    return sorted(m.name for m in pkgutil.iter_modules([str(FOLDER)]) if m.name not in SHARED)
+from neuronsig.run.stages import JOBS
 
 
 def purpose(job: str) -> str:
     """The first line of what a job's module says of it, without importing it: some need an engine."""
-    text = (FOLDER / f"{job}.py").read_text(encoding="utf-8")
+    spec = importlib.util.find_spec(f"neuronsig_jobs.{job}")
+    assert spec is not None, f"{job} is registered and has no module"
+    text = Path(str(spec.origin)).read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job that the first word names with the words after it; returns its exit code, 2 where there is none."""
     words = list(sys.argv[1:] if argv is None else argv)
-    known = jobs()
     if not words or words[0] in ("--help", "-h"):
         print("Usage: neuronsig JOB [key=value ...]     neuronsig JOB --help explains a job's keys\n")  # noqa: T201
-        print("\n".join(f"  {name:<18}{purpose(name)}" for name in known))  # noqa: T201
+        print("\n".join(f"  {name:<18}{purpose(name)}" for name in JOBS))  # noqa: T201
         return 0 if words else 2
-    if words[0] not in known:
-        print(f"error: {words[0]!r} is no job; the jobs are {', '.join(known)}", file=sys.stderr)  # noqa: T201
+    if words[0] not in JOBS:
+        near = get_close_matches(words[0], JOBS, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(JOBS)}"
+        print(f"error: {words[0]!r} is no job; {meant}", file=sys.stderr)  # noqa: T201
         return 2
     return int(importlib.import_module(f"neuronsig_jobs.{words[0]}").main(words[1:]))
 

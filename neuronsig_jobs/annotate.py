@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,10 +29,9 @@ from neuronsig.run.growth import additions
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter
 from spark_jobs.sentence_table import Whole, claim, discard, read_whole, whole_counts, whole_file
-
-SECTIONS = ("corpus", "annotator", "spark")
 
 
 def run(config: Config) -> Summary:
@@ -45,7 +43,7 @@ def run(config: Config) -> Summary:
     # A table that lost a file since is not whole, and its stage not done.
     whole_counts(table)
     outputs = [table, whole_file(table)]
-    with directory.stage("annotate", plan, outputs, stage_config(config, SECTIONS), config.overwrite) as stage:
+    with enter(config, "annotate", plan, outputs) as stage:
         if not stage.done:
             claim(table, stage.fingerprint)
             claim(work, stage.fingerprint)
@@ -118,9 +116,9 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
         raise InputError(f"{table} is not whole; make it again: neuronsig annotate with overwrite=true")
     if plan is None:
         return {"sentences new": 0, "annotate": "nothing to do, the run holds this corpus already"}
-    settings, outputs = stage_config(config, SECTIONS), [table, whole_file(table)]
+    outputs = [table, whole_file(table)]
     if len(whole.appended) == len(additions(plan)):  # killed after the last batch
-        with directory.stage("annotate", plan, outputs, settings) as stage:
+        with enter(config, "annotate", plan, outputs) as stage:
             stage.counts = whole.counts
         return {"sentences new": whole.appended[-1], "sentences in the run": sum(whole.parts)}
     from spark_jobs.session import spark_session
@@ -137,7 +135,7 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
     found = clean_and_number(spark, corpus, config.annotator, part)
     new = found.numbered.sentences
     if new:
-        with directory.stage("annotate", plan, outputs, settings) as stage:
+        with enter(config, "annotate", plan, outputs) as stage:
             parts = [*whole.parts, new]
             annotate_missing(spark, pipeline, found.numbered, batches(parts, whole.batch_sentences), part)
             require_rows(table, sum(parts))
@@ -167,8 +165,7 @@ def require_rows(table: Path, sentences: int) -> None:
         )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    return launch(run, SECTIONS, argv)
+main = command("annotate", run)
 
 
 if __name__ == "__main__":

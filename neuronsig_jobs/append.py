@@ -17,8 +17,8 @@ Examples:
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from collections.abc import Sequence
 from itertools import accumulate
 
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
@@ -29,14 +29,13 @@ from neuronsig.run.appending import JOB, require_same, stale
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.growth import additions
 from neuronsig_jobs import annotate, tokenize
-from neuronsig_jobs.launch import Summary, launch
+from neuronsig_jobs.launch import Summary, command
 from spark_jobs.sentence_table import read_whole
 from spark_jobs.session import session_of_its_own
 
-SECTIONS = ("corpus", "annotator", "model", "tokenize", "collect", "spark", "ray")
-
 
 def run(config: Config) -> Summary:
+    config = dataclasses.replace(config, overwrite=False)  # what is there stays
     directory = RunDirectory.existing(config.run)
     check_sources(config.corpus)
     with directory.alone("append"):
@@ -83,9 +82,7 @@ def tokenizer_of(config: Config, run: RunDirectory) -> TokenizerSpec | None:
     return tokenizer
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("append", run)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +39,18 @@ from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table, read_parquet, read_table, table_files
 from neuronsig.storage.whole_files import atomic_write, is_whole, written_folder
 from neuronsig.tables import FACETS, NEURONS, PROFILES, SENTENCES, TOPK
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.cluster.embeddings import TRAIN, check_vectors, read_vectors, save_vectors, train
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets
 from neuronsig_ray.cluster.kmeans import check_clusters, kmeans, tsne
 from neuronsig_ray.cluster.vectors import TopLists, WordSource, neuron_vectors, read_top_lists, typical_sentences
 from neuronsig_ray.session import ray_session
 
-SECTIONS = ("model", "analysis", "ray")
-
 
 def run(config: Config) -> Summary:
-    run = RunDirectory.existing(config.run)
-    name = config.model.name
-    inputs = {
-        stage: run.fingerprint(stage, "jobs.cluster") for stage in ("annotate", f"collect/{name}", f"mine/{name}")
-    }
+    run, name = RunDirectory.existing(config.run), config.model.name
+    inputs = inputs_of(config, "cluster")
     check_vectors(config.analysis)
     total = check_table(run.sentences, SENTENCES)
     check_table(run.topk(name), TOPK)
@@ -66,8 +61,7 @@ def run(config: Config) -> Summary:
     # The folder holds other jobs' results too.
     drawn = [file for file in list_files(run.analysis(name)) if "_by_" in file.stem or file.stem == "corpora"]
     outputs = [run.neurons(name), run.analysis(name) / "clusters.json", *drawn]
-    settings = stage_config(config, SECTIONS)
-    with run.stage(f"cluster/{name}", plan, outputs, settings, config.overwrite) as stage:
+    with enter(config, "cluster", plan, outputs) as stage:
         if not stage.done:
             lists = read_top_lists(run.topk(name))
             by_site = Counter(neuron.site for neuron in lists.neurons)
@@ -256,9 +250,7 @@ def _write_clusters(
     show_table("Neurons by cluster and layer", header, rows)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("cluster", run)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ from neuronsig.run.growth import additions, earlier, note
 from neuronsig.run.heartbeat import beats
 from neuronsig.storage.files import read_bytes, remove
 from neuronsig.storage.location import join, location
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter
 from neuronsig_ray.collect.collection import Row, clean, reduce_shards, score_shards, valid_commits
 from neuronsig_ray.collect.convergence import write_convergence
 from neuronsig_ray.collect.early_stop import EarlyStop, Stopped, left_out, only_first, stop_rule
@@ -43,8 +44,6 @@ from neuronsig_ray.collect.thresholds import write_base
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model.inference import DeviceClass
 from neuronsig_ray.session import Pool, address_of, ray_session, replica_pool, resources
-
-SECTIONS = ("model", "collect", "ray")
 
 _SUMMED = ("sentences", "tokens", "survivors", "forward_seconds")
 
@@ -57,7 +56,7 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
     """Make the table, or, `appending`, add to the finished one the shards that it has not seen."""
     name, tokenizer = config.model.name, load_tokenizer(config.model)
     source = f"tokenize/{tokenizer.name}"
-    tokenized = run.fingerprint(source, JOB if appending else "jobs.collect")
+    tokenized = run.fingerprint(source, JOB if appending else "neuronsig collect")
     shards = ShardPlan.read(run.tokenized(tokenizer.name))
     seen = shards_seen(run, name, source, shards) if appending else 0
     folder, values = model_config(config.model)
@@ -73,8 +72,7 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
         if appending:
             plan = stage_growth(run, f"collect/{name}", source, plan, {"shards_before": seen})
         outputs = [topk, *list_files_of(topk, groups)]
-        settings = stage_config(config, SECTIONS)
-        with run.stage(f"collect/{name}", plan, outputs, settings, config.overwrite, checks=True) as stage:
+        with enter(config, "collect", plan, outputs, checks=True) as stage:
             if not stage.done:
                 device = machine.device
                 job = make_job(config, run, shards, stage.fingerprint, folder, weights, device, groups, pool.cpus)
@@ -223,9 +221,7 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
     return counts, float(total["forward_seconds"])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("collect", run)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,8 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import check_table, read_parquet
 from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, launch, stage_config
-
-SECTIONS = ("spark",)
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter, inputs_of
 
 CORPORA = pa.schema(
     [
@@ -44,9 +42,9 @@ TITLES = ("domain", "sentences", "words", "length", "noun", "verb", "adj", "meta
 def run(config: Config) -> Summary:
     """Make `analysis/corpora.parquet`, `.csv` and `.md`, and print the table."""
     directory = RunDirectory.existing(config.run)
-    plan = {"inputs": {"annotate": directory.fingerprint("annotate", "corpus_table")}}
+    plan = {"inputs": inputs_of(config, "corpus_table")}
     file = directory.analysis("corpora.parquet")
-    with directory.stage("corpus_table", plan, [file], stage_config(config, SECTIONS), config.overwrite) as stage:
+    with enter(config, "corpus_table", plan) as stage:
         if not stage.done:
             rows = count(config, directory.sentences)
             write(rows, file)
@@ -92,8 +90,7 @@ def cells(row: dict[str, Any]) -> list[str]:
     return [row["domain"], *numbers, *shares, ", ".join(row["metadata"])]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    return launch(run, SECTIONS, argv)
+main = command("corpus_table", run)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from neuronsig.corpora.download import fetch, published_checksum, split_checksum
 from neuronsig.errors import ConfigError, MachineError
 from neuronsig.progress import say, task
 from neuronsig.storage.whole_files import atomic_write
-from neuronsig_jobs.launch import Summary, launch
+from neuronsig_jobs.launch import Summary, command
 
 HOME_KEYS = ("url", "path", "checksum", "checksums", "bytes", "ids")
 RECORD = ".download.json"
@@ -135,9 +135,7 @@ def _record(one: Wanted, entry: dict[str, Any]) -> None:
     atomic_write(one.target.parent / RECORD, json.dumps(records, indent=1, sort_keys=True).encode())
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, ("download",), argv)
+main = command("download", run)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from neuronsig.checkpoint import load_tokenizer, resolve_model_path
@@ -26,21 +25,7 @@ from neuronsig.progress import say, show_table
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, launch
-
-SECTIONS = (
-    "corpus",
-    "model",
-    "tokenize",
-    "collect",
-    "mining",
-    "analysis",
-    "triggers",
-    "evaluation",
-    "ray",
-    "hardware",
-    "estimate",
-)
+from neuronsig_jobs.launch import Summary, command
 
 
 def run(config: Config) -> Summary:
@@ -122,9 +107,7 @@ def _hours(value: float) -> str:
     return f"{value * 60:,.1f} min" if value >= 1 / 60 else f"{value * 3600:,.1f} s"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("estimate", run)
 
 
 if __name__ == "__main__":

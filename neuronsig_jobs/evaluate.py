@@ -21,8 +21,7 @@ what differs between both, not the distance to chance.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,8 @@ from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.storage.whole_files import written
 from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES
 from neuronsig_jobs.finished_run import Subject, mined, on_any_device
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter_on_ray
 from neuronsig_ray.collect.collection import score_shards
 from neuronsig_ray.evaluate.heldout import HeldOutJob, HeldOutReplica, blocks_of
 from neuronsig_ray.evaluate.judge import (
@@ -56,36 +56,32 @@ from neuronsig_ray.evaluate.judge import (
     with_trees,
 )
 from neuronsig_ray.job import Job
-from neuronsig_ray.session import Pool, ray_session, resources
+from neuronsig_ray.session import Pool, resources
 
-SECTIONS = ("model", "evaluation", "ray")
 SENTENCES_AT_LEAST = 100
 LARGEST_FRACTION = 0.5
 
 
 def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
-    found = mined(config, "jobs.evaluate")
+    found = mined(config, "neuronsig evaluate")
     subject, mining = found.subject, found.mining
     share, fraction = held_out_share(config, subject, mining), positive_fraction(config, subject)
     require_positives(config.evaluation.least_positives, share * subject.job.sentences)
     plan = {"inputs": found.inputs, "evaluation": as_plan(config.evaluation), "kinds": "weighed by halves"}
-    folder = run.evaluation(name)
-    # Nothing is lost by making it again, so another plan is no reason to refuse.
-    stage_of = (f"evaluate/{name}", plan, [folder], stage_config(config, SECTIONS))
-    with ExitStack() as session, run.stage(*stage_of, overwrite=True, checks=True) as stage:
+    with enter_on_ray(config, "evaluate", plan) as (stage, start_ray):
         if not stage.done:
             check_table(run.signatures(name), SIGNATURES)
             check_table(run.profiles(name), PROFILES)
             if mining.get("trees"):
                 require_same_trees(mining)
             run.require_space(4 * subject.job.rows * round(share * subject.job.sentences))
-            session.enter_context(ray_session(config.ray))
+            start_ray()
             # Ranks are asked for, not bits.
             here = on_any_device(config, subject)
             stage.begin()
             _evaluate(config, subject, here, stage, mining, share, fraction)
-    return {**stage.counts, "table": str(folder)}
+    return {**stage.counts, "table": str(run.evaluation(name))}
 
 
 def held_out_share(config: Config, subject: Subject, mining: Mapping[str, Any]) -> float:
@@ -210,9 +206,7 @@ def _tell(found: pa.Table, run: RunDirectory, name: str) -> dict[str, Any]:
     return {"share of signatures": {title: round(rows[-1][key] or 0.0, 4) for key, title in shares.items()}}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("evaluate", run)
 
 
 if __name__ == "__main__":

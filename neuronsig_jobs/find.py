@@ -183,11 +183,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings.append(f"find.pattern={' '.join(free)}")
     as_json = len(words) < len(given)
 
-    def job(config: Config) -> Summary:
+    def answered(config: Config) -> Summary:
         require_no_mistyped(config, mistyped(free))
         return run_as_json(config) if as_json else run(config)
 
-    return launch(job, ("model", "find"), [*settings, *["--brief"] * as_json])
+    return launch("find", answered, [*settings, *["--brief"] * as_json])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import sys
 import textwrap
@@ -12,42 +11,48 @@ from typing import Any
 
 from rich.markup import escape
 
-from neuronsig.config import Config, as_plan
+from neuronsig.config import Config
 from neuronsig.config.compose import compose, describe, groups, to_yaml
 from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.progress import console, say, show_table
+from neuronsig.run.stages import JOBS, sections_of
 
 Summary = Mapping[str, Any]
-ALL_SECTIONS = tuple(f.name for f in dataclasses.fields(Config) if dataclasses.is_dataclass(f.default_factory))
 OPTIONS = ("--help", "-h", "--show", "--brief")
-TAKEN_AS_MADE = ("tokenize",)
-"""Sections named after the job that acts on them: given to a later one, they would be ignored without a word."""
 USAGE = """Usage: neuronsig {name} [preset=demo|paper] [group=choice ...] [key=value ...]
-       --help   this text     --show   print the merged config and stop     --brief   do not print it"""
+       --help   this text     --show   print the merged config and stop     --brief   do not print it
+       In a checkout, python -m jobs.{name} is the same."""
 
 
-def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequence[str] | None = None) -> int:
+def command(name: str, run: Callable[[Config], Summary]) -> Callable[..., int]:
+    """`main` of a job's module: runs the job from its command-line words and returns its exit code."""
+
+    def main(argv: Sequence[str] | None = None) -> int:
+        return launch(name, run, argv)
+
+    return main
+
+
+def launch(name: str, job: Callable[[Config], Summary], argv: Sequence[str] | None = None) -> int:
     """Run one job from the command line and return its exit code.
 
-    `sections` are the config groups the job reads; they are what is shown. Exit codes: 0 done, 2 an error
+    The config groups that the job `name` reads are shown, and recorded. Exit codes: 0 done, 2 an error
     the user can mend (one line on stderr), 3 the text is too little to judge signatures on (likewise), 130
     interrupted. Anything else raises with its traceback.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    module = sys.modules[job.__module__]
-    spec = getattr(module, "__spec__", None)
-    name = spec.name.rpartition(".")[2] if spec else "job"
+    sections = sections_of(name)
     if "--help" in words or "-h" in words:
-        _help(name, module.__doc__ or "", sections)
+        _help(name, sys.modules[job.__module__].__doc__ or "", sections)
         return 0
     show_only, brief = "--show" in words, "--brief" in words
     words = [word for word in words if word not in ("--show", "--brief")]
     started = time.monotonic()
     try:
         config = compose(words)
-        _refuse_foreign(words, name, sections)
+        _refuse_foreign(words, name)
         if not brief:
-            say(f"── jobs.{name} " + "─" * max(3, 70 - len(name)))
+            say(f"── neuronsig {name} " + "─" * max(3, 65 - len(name)))
             console.print(escape(to_yaml(config, sections)), style="dim")
         if show_only:
             return 0
@@ -72,27 +77,31 @@ def launch(job: Callable[[Config], Summary], sections: Sequence[str], argv: Sequ
         if isinstance(value, Mapping):
             rows += [(f"{key}: {reason}", number) for reason, number in value.items()]
     if rows:  # a job that prints its result for another program says nothing else
-        show_table(f"jobs.{name}: done in {time.monotonic() - started:.1f} s", ("", ""), rows)
+        show_table(f"neuronsig {name}: done in {time.monotonic() - started:.1f} s", ("", ""), rows)
     return 0
 
 
-def for_job(words: Sequence[str], sections: Sequence[str]) -> list[str]:
-    """The words of a command without those that `launch` refuses to a job of these sections."""
-    refused = set(TAKEN_AS_MADE) - set(sections)
-    return [word for word in words if word.lstrip("~").partition(".")[0] not in refused]
+def for_job(words: Sequence[str], name: str) -> list[str]:
+    """The words of a command without those that `launch` refuses to the job `name`."""
+    return [word for word in words if _section(word) not in _refused(name)]
 
 
-def _refuse_foreign(words: Sequence[str], name: str, sections: Sequence[str]) -> None:
-    left = for_job(words, sections)
+def _refused(name: str) -> dict[str, str]:
+    """Sections that the job would ignore without a word, and the job that each belongs to."""
+    owners = {section: job.name for job in JOBS.values() if job.owns_sections for section in job.own_sections}
+    return {section: owner for section, owner in owners.items() if section not in sections_of(name)}
+
+
+def _refuse_foreign(words: Sequence[str], name: str) -> None:
     for word in words:
-        if word not in left:
-            maker = word.lstrip("~").partition(".")[0]
-            raise ConfigError(f"{word}: jobs.{name} takes what jobs.{maker} has made as it is; give it to jobs.{maker}")
+        if owner := _refused(name).get(_section(word)):
+            raise ConfigError(
+                f"{word}: neuronsig {name} takes what neuronsig {owner} has made as it is; give it to neuronsig {owner}"
+            )
 
 
-def stage_config(config: Config, sections: Sequence[str]) -> dict[str, Any]:
-    """The config sections that run.json records with a stage."""
-    return {section: as_plan(getattr(config, section)) for section in sections}
+def _section(word: str) -> str:
+    return word.lstrip("~").partition(".")[0]
 
 
 def _help(name: str, doc: str, sections: Sequence[str]) -> None:

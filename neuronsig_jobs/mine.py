@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,12 +40,12 @@ from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import PROFILES, SENTENCES, TOPK
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter, inputs_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-SECTIONS = ("model", "mining", "spark")
 ENCODING = ("min_count", "metadata_skip", "metadata_max_values", "holdout", "match")
 TREES = ("trees_fingerprint", "subtree_labels")
 """What the encoding depends on besides where trees are brought."""
@@ -58,11 +58,7 @@ def run(config: Config) -> Summary:
     """Mine one model's neurons; raises InputError and ConfigError before any engine starts where it can be known."""
     directory = RunDirectory.existing(config.run)
     model = config.model.name
-    needed_by = f"mine model={model}"
-    inputs = {
-        "annotate": directory.fingerprint("annotate", needed_by),
-        f"collect/{model}": directory.fingerprint(f"collect/{model}", needed_by),
-    }
+    inputs = inputs_of(config, "mine")
     settings = {key: value for key, value in as_plan(config.mining).items() if key not in HOW}
     if config.mining.trees:
         tree_units(config.mining.trees)
@@ -70,13 +66,12 @@ def run(config: Config) -> Summary:
         settings["trees_fingerprint"] = trees_fingerprint(config.mining.trees)
     else:
         del settings["trees"]  # runs mined before there was such a key stay as they are
-    outputs = [directory.signatures(model), directory.profiles(model)]
     plan = {"inputs": inputs, "mining": settings}
     if config.mining.trees and _is_next(directory.stage_record(f"mine/{model}"), plan, config.overwrite):
         _parse(config, directory, inputs, settings)
     if config.overwrite:
         _keep_from_harm(config, directory, inputs)
-    with directory.stage(f"mine/{model}", plan, outputs, stage_config(config, SECTIONS), config.overwrite) as stage:
+    with enter(config, "mine", plan) as stage:
         if stage.done:
             return {"nothing to do": "all signatures are there", **stage.counts}
         check_table(directory.sentences, SENTENCES)
@@ -153,9 +148,7 @@ def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], setti
     return mine_model(_session(config), paths, config.mining)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("mine", run)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,21 +32,19 @@ from neuronsig.signature.wording import dominance_text
 from neuronsig.storage.parquet import parquet_file
 from neuronsig.storage.whole_files import written
 from neuronsig_jobs.finished_run import Subject, collected
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.triggers.token_shares import strongest_of
 
-SECTIONS = ("model", "outliers", "ray")
 SHOWN = 10
 
 
 def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
-    inputs = {stage: run.fingerprint(stage, "jobs.outliers") for stage in ("annotate", f"collect/{name}")}
-    plan = {"inputs": inputs, "outliers": as_plan(config.outliers), "columns": OUTLIERS.names}
+    plan = {"inputs": inputs_of(config, "outliers"), "outliers": as_plan(config.outliers), "columns": OUTLIERS.names}
     file = run.analysis(name, OUTLIERS_FILE)
-    # Nothing is lost by making it again, so another plan is no reason to refuse.
-    with run.stage(f"outliers/{name}", plan, [file], stage_config(config, SECTIONS), overwrite=True) as stage:
+    with enter(config, "outliers", plan) as stage:
         if not stage.done:
             table = _make(config, run)
             with written(file.with_name("outliers.csv")) as path:
@@ -83,7 +80,7 @@ def _strongest(config: Config, lists: dict[Neuron, Any]) -> dict[Neuron, list[St
     """The strongest tokens of the first sentences of every list."""
     from transformers import AutoTokenizer
 
-    subject = collected(config, "jobs.outliers")
+    subject = collected(config, "neuronsig outliers")
     wanted: dict[int, list[Neuron]] = defaultdict(list)
     for neuron, ids in lists.items():
         for sentence in ids[: config.outliers.token_sentences].tolist():
@@ -114,9 +111,7 @@ def _show(rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
         say(f"  and {len(flagged) - SHOWN:,} more")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("outliers", run)
 
 
 if __name__ == "__main__":

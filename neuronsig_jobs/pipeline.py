@@ -22,12 +22,11 @@ from neuronsig.errors import ConfigError, NeuronsigError, TooLittleTextError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.stages import pipeline_jobs
 from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import ALL_SECTIONS, Summary, for_job, launch
-
-STAGES = ("annotate", "corpus_table", "tokenize", "collect", "mine", "cluster", "triggers", "evaluate", "report")
+from neuronsig_jobs.launch import Summary, for_job, launch
 
 
 class StageError(NeuronsigError):
@@ -106,20 +105,21 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
     RunDirectory.create(config.run)
     check(config)
     seconds, left_out = {}, {}
-    for number, name in enumerate(STAGES, start=1):
-        say(f"\n[{number}/{len(STAGES)}] jobs.{name}")
+    jobs = [job.name for job in pipeline_jobs()]
+    for number, name in enumerate(jobs, start=1):
+        say(f"\n[{number}/{len(jobs)}] neuronsig {name}")
         started = time.monotonic()
-        command = [sys.executable, "-m", "neuronsig_jobs", name, "--brief", *for_job(words, (name,))]
+        command = [sys.executable, "-m", "neuronsig_jobs", name, "--brief", *for_job(words, name)]
         code = subprocess.run(command, check=False).returncode
         if code == TooLittleTextError.exit_code:
             left_out[name] = "see its error above"
         elif code != 0:
             raise StageError(
-                f"jobs.{name} ended with exit code {code} (see above); mend it and run the same command again: "
+                f"neuronsig {name} ended with exit code {code} (see above); mend it and run the same command again: "
                 "what is done stays done"
             )
         seconds[name] = round(time.monotonic() - started, 1)
-    subprocess.run([sys.executable, "-m", "neuronsig_jobs", "show", "--brief", *for_job(words, ())], check=False)
+    subprocess.run([sys.executable, "-m", "neuronsig_jobs", "show", "--brief", *for_job(words, "show")], check=False)
     index = RunDirectory(config.run).report / "index.html"
     total = round(sum(seconds.values()), 1)
     return {"seconds": seconds, "left out": left_out, "all stages, seconds": total, "report": absolute(index)}
@@ -130,10 +130,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     words = [word for word in given if "=" in word or word.startswith("~")]
 
-    def run(config: Config) -> Summary:
+    def with_words(config: Config) -> Summary:
         return run_stages(config, words)
 
-    return launch(run, ALL_SECTIONS, given)
+    return launch("pipeline", with_words, given)
 
 
 if __name__ == "__main__":

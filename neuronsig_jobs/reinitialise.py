@@ -20,7 +20,6 @@ Give jobs.collect and jobs.mine the settings that the trained model had (collect
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from neuronsig.checkpoint import model_config
@@ -28,10 +27,8 @@ from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.progress import task
 from neuronsig.storage.location import is_local, location
-from neuronsig_jobs.launch import Summary, launch
+from neuronsig_jobs.launch import Summary, command
 from neuronsig_ray.model.reinitialise import reinitialise
-
-SECTIONS = ("model", "reinitialise")
 
 
 def run(config: Config) -> Summary:
@@ -63,9 +60,7 @@ def output_folder(config: Config) -> Path:
     return target
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("reinitialise", run)
 
 
 if __name__ == "__main__":

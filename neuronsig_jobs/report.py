@@ -10,17 +10,17 @@ Examples:
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from neuronsig.config import Config
 from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
-from neuronsig.signature.freshness import currency, required_stages, say_left_out
+from neuronsig.signature.freshness import freshness, say_left_out
 from neuronsig.storage.files import list_files
 from neuronsig.storage.location import absolute
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter, inputs_of
 
 
 def run(config: Config) -> Summary:
@@ -28,8 +28,8 @@ def run(config: Config) -> Summary:
     directory = RunDirectory.existing(config.run)
     model = config.model.name
     figures = [file for folder in (directory.analysis(model), directory.analysis()) for file in list_files(folder)]
-    found = currency(directory, model, "report")
-    inputs = {stage: directory.fingerprint(stage, "report") for stage in required_stages(model)} | found.current
+    found = freshness(directory, model, "neuronsig report")
+    inputs = inputs_of(config, "report") | found.current
     plan = {
         "report": {"sentences": config.report.sentences, "featured": config.report.featured},
         "inputs": inputs,
@@ -38,10 +38,9 @@ def run(config: Config) -> Summary:
     }
     index = directory.report / "index.html"
     there = index.exists() and (directory.report / model / "index.html").exists()
-    # Nothing in a report is lost by making it again, so another plan is no reason to refuse. The stage has no outputs
-    # to delete: the old site is read while the new one is built, and `build` puts the new one in its place.
-    settings = stage_config(config, ("report",))
-    with directory.stage(f"report/{model}", plan, [], settings, overwrite=True) as stage:
+    # The stage has no outputs to delete: the old site is read while the new one is built, and `build` puts the new one
+    # in its place.
+    with enter(config, "report", plan, outputs=[]) as stage:
         if not stage.done or not there:
             built = build(directory, model, config.report)
             stage.counts |= {
@@ -56,9 +55,7 @@ def run(config: Config) -> Summary:
     return {**stage.counts, **left_out, "report": absolute(index)}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, ("model", "report"), argv)
+main = command("report", run)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Print what neurons respond to: top sentences, words, patterns, parts of speech and metadata against the corpus.
 
 Examples:
-  neuronsig show run=runs/demo neuron=L4/U123
+  neuronsig show L4/U123 run=runs/demo             the same as neuron=L4/U123
   neuronsig show run=runs/demo                     the most selective neurons
   neuronsig show run=runs/paper model=bert_base neuron=L7/U43
 """
@@ -39,8 +39,11 @@ def run(config: Config) -> Summary:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, ("model", "report"), argv)
+    """Entry point: a word that is neither a key's value nor an option is the neuron."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    free = [word for word in words if "=" not in word and word[:1] not in ("-", "~")]
+    settings = [word for word in words if word not in free]
+    return launch("show", run, [*settings, *[f"neuron={' '.join(free)}"] * bool(free)])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -43,30 +42,25 @@ from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table, iter_tables, read_parquet, table_files
 from neuronsig.storage.whole_files import atomic_write, written
 from neuronsig.tables import SENTENCES, TOPK
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.evaluate.stability import Lists, Settings, measure
-from neuronsig_ray.session import ray_session
 
-SECTIONS = ("model", "stability", "ray")
 SHORTEST = 20
 """Sentences of a half below which no signature is made."""
 
 
 def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
-    stages = ("annotate", f"collect/{name}", f"mine/{name}")
-    inputs = {stage: run.fingerprint(stage, "jobs.stability") for stage in stages}
-    plan = {"inputs": inputs, "stability": as_plan(config.stability)}
+    plan = {"inputs": inputs_of(config, "stability"), "stability": as_plan(config.stability)}
     file = run.analysis(name, STABILITY_FILE)
-    # Nothing is lost by making it again, so another plan is no reason to refuse.
-    stage_of = (f"stability/{name}", plan, [file], stage_config(config, SECTIONS))
-    with ExitStack() as session, run.stage(*stage_of, overwrite=True, checks=True) as stage:
+    with enter_on_ray(config, "stability", plan) as (stage, start_ray):
         if not stage.done:
             check_table(run.sentences, SENTENCES)
             check_table(run.topk(name), TOPK)
             mining = mining_of((run.stage_record(f"mine/{name}") or {})["plan"].get("mining", {}))
             lists = long_lists(config, run, mining)
-            session.enter_context(ray_session(config.ray))
+            start_ray()
             stage.begin()
             _measure(config, run, stage, mining, lists, fingerprint_of(plan))
     return {**stage.counts, "table": absolute(file)}
@@ -189,9 +183,7 @@ def _show(rows: pd.DataFrame, sizes: Sequence[int]) -> None:
     show_table("Agreement of two halves of the corpus, by sentences of each", columns, shown)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("stability", run)
 
 
 if __name__ == "__main__":

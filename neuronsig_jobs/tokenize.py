@@ -23,23 +23,21 @@ from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.growth import additions, earlier, note
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter, inputs_of
 from spark_jobs.session import spark_session
 from spark_jobs.tokenize import ShardTask, count_dense, finished_shards, read_texts, write_shards
-
-SECTIONS = ("model", "tokenize", "spark")
 
 
 def run(config: Config) -> Summary:
     run = RunDirectory.existing(config.run)
-    sentences = run.fingerprint("annotate", "jobs.tokenize")
+    inputs = inputs_of(config, "tokenize")
     check_table(run.sentences, SENTENCES)
     tokenizer = load_tokenizer(config.model)
     folder = run.tokenized(tokenizer.name)
     _forget_incomplete(folder)
-    plan = make_plan(config, tokenizer, sentences)
-    settings = stage_config(config, SECTIONS)
-    with run.stage(stage_of(tokenizer), plan, outputs_of(folder), settings, config.overwrite) as stage:
+    plan = make_plan(config, tokenizer, inputs["annotate"])
+    with enter(config, "tokenize", plan, outputs_of(folder), tokenizer.name) as stage:
         if not stage.done:
             make(config, run, tokenizer, stage)
     shards = ShardPlan.read(folder)
@@ -54,11 +52,11 @@ def append(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, ends: Se
     """
     name, folder = stage_of(tokenizer), run.tokenized(tokenizer.name)
     _forget_incomplete(folder)
-    plan = make_plan(config, tokenizer, run.fingerprint("annotate", "jobs.append"))
+    plan = make_plan(config, tokenizer, run.fingerprint("annotate", "neuronsig append"))
     before = place_of(run, name, "annotate")
     addition = {"first_id": ends[before] if before is not None else 0}
     grown = stage_growth(run, name, "annotate", plan, addition)
-    with run.stage(name, grown, outputs_of(folder), stage_config(config, SECTIONS)) as stage:
+    with enter(config, "tokenize", grown, outputs_of(folder), tokenizer.name) as stage:
         if not stage.done:
             make(config, run, tokenizer, stage)
     parts = ShardPlan.read(folder).parts
@@ -116,9 +114,7 @@ def _forget_incomplete(folder: Path) -> None:
             (folder / PLAN_FILE).unlink()
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("tokenize", run)
 
 
 if __name__ == "__main__":

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from neuronsig.annotation.treebank import read_conllu
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
 from neuronsig.progress import say, show_table
-from neuronsig_jobs.launch import Summary, launch
+from neuronsig_jobs.launch import Summary, command
 from spark_jobs.session import spark_session
-
-SECTIONS = ("train", "spark")
 
 # Averages under 1 are mostly of features seen a few times: they are more than half of all weights and of the
 # seconds a parser takes to load, and a tenth of a per cent of UAS.
@@ -127,8 +124,7 @@ punctuation included:
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    return launch(run, SECTIONS, argv)
+main = command("train_annotators", run)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,31 +36,29 @@ from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES
 from neuronsig.triggers.cover import placeless_kinds
 from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig_jobs.finished_run import Subject, mined, on_any_device
-from neuronsig_jobs.launch import Summary, launch, stage_config
+from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.stage import enter_on_ray
 from neuronsig_ray.evaluate.heldout import blocks_of
 from neuronsig_ray.job import Job
-from neuronsig_ray.session import Pool, ray_session, resources
+from neuronsig_ray.session import Pool, resources
 from neuronsig_ray.triggers.listed import chunks_of, listed_table, tokenized
 from neuronsig_ray.triggers.locate import Plan, forward, locate_blocks
 from neuronsig_ray.triggers.token_activations import chunk_marker, read_chunks
 
-SECTIONS = ("model", "triggers", "ray")
 COVERED = ("covered_share", "words_covered")
 
 
 def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
-    found = mined(config, "jobs.triggers")
+    found = mined(config, "neuronsig triggers")
     # The order of the rules is part of what they say.
     plan = {"inputs": found.inputs, "triggers": as_plan(config.triggers), "detectors": list(KINDS)}
     outputs = [run.triggers(name), run.detectors(name)]
-    # Nothing is lost by making it again, so another plan is no reason to refuse.
-    stage_of = (f"triggers/{name}", plan, outputs, stage_config(config, SECTIONS))
-    with ExitStack() as session, run.stage(*stage_of, overwrite=True, checks=True) as stage:
+    with enter_on_ray(config, "triggers", plan) as (stage, start_ray):
         if not stage.done:
             check_table(run.signatures(name), SIGNATURES)
             check_table(run.profiles(name), PROFILES)
-            session.enter_context(ray_session(config.ray))
+            start_ray()
             # Triggers are asked for, not bits.
             here = on_any_device(config, found.subject)
             stage.begin()
@@ -145,9 +142,7 @@ def layers(table: pa.Table) -> list[list[Any]]:
     return shown
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("triggers", run)
 
 
 if __name__ == "__main__":

@@ -26,18 +26,17 @@ from neuronsig.progress import say, show_table, task
 from neuronsig.run.commits import committed
 from neuronsig.storage.location import join
 from neuronsig_jobs.finished_run import MADE, Subject, subject_of
-from neuronsig_jobs.launch import Summary, launch
+from neuronsig_jobs.launch import Summary, command
 from neuronsig_ray.collect.reduce import final_marker
 from neuronsig_ray.job import Group, Job
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.verify.checks import Collection, Input, batch_checks, plain_checks, why_not_same_bits
 
-SECTIONS = ("model", "verify", "ray")
 TOKENS = "tokens of the text are the shard's"
 
 
 def run(config: Config) -> Summary:
-    subject, made = subject_of(config, "jobs.verify")
+    subject, made = subject_of(config, "neuronsig verify")
     topk = subject.run.topk(config.model.name)
     files = _files(subject.job, topk)
     named = [file.path if file else None for file in files]
@@ -147,9 +146,7 @@ def _show(checks: Sequence[Check]) -> None:
     show_table("What was checked", ("check", "looked at", "wrong", ""), rows)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the job from its command-line words and return its exit code."""
-    return launch(run, SECTIONS, argv)
+main = command("verify", run)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 from neuronsig.neuron import Neuron
 from neuronsig.report.site_data import group_slug, group_title
 from neuronsig.signature.folded import Entry, folded
-from neuronsig.signature.freshness import told
+from neuronsig.signature.freshness import by_results
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import Description
 from neuronsig.signature.view import Evidence, NeuronView
@@ -61,7 +61,7 @@ def neuron_context(
         "dominance": dominated_text(view),
         "effects": effects_text(view),
         "judged": quality_texts(view),
-        "left_out": told(reader.left_out),
+        "left_out": by_results(reader.left_out),
         "more_fields": max(0, len(fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],
     }

@@ -8,8 +8,8 @@ from typing import Any
 
 from neuronsig.neuron import SITE_NAMES, SITES, Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.order import in_order
-from neuronsig.signature.freshness import required_stages, told
+from neuronsig.run.stages import in_order
+from neuronsig.signature.freshness import by_results, required_stages
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.wording import corpus_text
 from neuronsig.storage.files import list_files, read_bytes
@@ -51,8 +51,8 @@ def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str
         "k": max(row["n_sentences"] for row in reader.profiles.values()),
         "plan": dict(_leaves(collect.get("plan", {}))),
         "versions": collect.get("versions", {}) | entries.get("annotate", {}).get("versions", {}),
-        "missing": told(reader.missing),
-        "left_out": told(reader.left_out),
+        "missing": by_results(reader.missing),
+        "left_out": by_results(reader.left_out),
         "figures": copy_figures(run, reader, site),
     }
 

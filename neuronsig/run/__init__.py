@@ -2,7 +2,7 @@
 
 directory   where every table lives, and run.json, which says how each was made
 plan        what a stage's output is determined by: fingerprints, versions, differences
-order       the jobs' order
+stages      the registry of jobs and their stages: inputs, tables, config sections, order
 growth      a stage's plan after text was appended
 appending   which stages may grow, and what must be the same
 exclusive   one process at a time

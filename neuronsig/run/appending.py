@@ -9,8 +9,8 @@ from typing import Any
 from neuronsig.errors import InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.growth import APPENDED, additions, earlier, grown, without_additions
-from neuronsig.run.order import in_order
 from neuronsig.run.plan import plan_difference
+from neuronsig.run.stages import in_order
 
 JOB = "jobs.append"
 

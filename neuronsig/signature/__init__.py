@@ -12,8 +12,8 @@ summary          a neuron in one sentence
 wording          what jobs after mining found, in words
 folded           evidence, repetitions under what they repeat
 highlight        which words of a sentence match
-currency         which of these results are of what the run holds now
-making_command   the command that makes those that are not
+freshness        which of these results are of what the run holds now
+remake_command   the command that makes those that are not
 mining_command   the command that mines one more neuron
 terminal         a signature at 80 columns
 """

@@ -15,7 +15,7 @@ from neuronsig.mining.profiles import most_selective
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.findings import Findings
-from neuronsig.signature.freshness import currency, told
+from neuronsig.signature.freshness import by_results, freshness
 from neuronsig.signature.highlight import Signature
 from neuronsig.signature.measures import TOTAL, effects_of, metadata_distribution
 from neuronsig.signature.mining_command import mining_command
@@ -45,7 +45,7 @@ class SignatureReader:
         that were not and `missing` those that are not there, each with the command that makes it.
         """
         _require_model(run, model, needed_by)
-        found = currency(run, model, needed_by)
+        found = freshness(run, model, needed_by)
         self.run, self.model, self.sentences = run, model, sentences
         self.current, self.left_out, self.missing = tuple(found.current), found.left_out, found.missing
         for directory, schema in (
@@ -162,7 +162,7 @@ class SignatureReader:
             score=self.findings.scores.get(neuron),
             stability=self.findings.stability.get(neuron),
             dominance=self.findings.dominance.get(neuron),
-            missing=told(self.missing),
+            missing=by_results(self.missing),
             match=self.match,
         )
 

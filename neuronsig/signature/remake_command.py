@@ -12,34 +12,26 @@ from typing import Any
 from neuronsig.config import Config
 from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.stages import JOBS
 
-SECTIONS = {
-    "cluster": "analysis",
-    "triggers": "triggers",
-    "evaluate": "evaluation",
-    "stability": "stability",
-    "outliers": "outliers",
-}
-"""Jobs of a model's signatures, and the config group that each reads."""
-KEEPING = ("cluster", "corpus_table")
-"""Jobs that make results of another plan again only with overwrite=true; the others always do."""
 UNREAD = ("model.name", "model.shape")
 """Keys that are written anyway, or that no job after mining reads."""
 
 
-def making_command(run: RunDirectory, model: str, job: str) -> str:
-    """`python -m jobs.JOB run=... model.name=...` with the model of the collection and the settings of the last time.
+def remake_command(run: RunDirectory, model: str, job: str) -> str:
+    """`neuronsig JOB run=... model.name=...` with the model of the collection and the settings of the last time.
 
     Only what differs from the defaults is written out. A job after mining may load the model, and refuses another than
     the one that was collected with.
     """
-    words = [f"run={run.root}"]
-    entry = run.stage_record(job if job == "corpus_table" else f"{job}/{model}")
-    if job in SECTIONS:
+    words, known = [f"run={run.root}"], JOBS[job]
+    entry = run.stage_record(known.stage(model))
+    if known.made_for:
         words.append(f"model.name={model}")
-        words += _recorded(run.stage_record(f"collect/{model}"), "model")
-        words += _recorded(entry, SECTIONS[job])
-    if entry is not None and job in KEEPING:
+        words += _recorded(run.stage_record(JOBS["collect"].stage(model)), "model")
+        for section in known.own_sections:
+            words += _recorded(entry, section)
+    if entry is not None and known.refuses:
         words.append("overwrite=true")
     return shlex.join(["neuronsig", job, *words])
 

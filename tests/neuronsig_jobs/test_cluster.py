@@ -11,7 +11,6 @@ pytest.importorskip("ray", reason="ray is not installed")
 import neuronsig_jobs.cluster
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import NEURONS, PROFILES
-from neuronsig_jobs.launch import launch
 from tests.run_factory import make_run
 
 SMALL = [
@@ -27,9 +26,7 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 def command(made, *words):
-    return launch(
-        neuronsig_jobs.cluster.run, neuronsig_jobs.cluster.SECTIONS, ["--brief", f"run={made.run.root}", *SMALL, *words]
-    )
+    return neuronsig_jobs.cluster.main(["--brief", f"run={made.run.root}", *SMALL, *words])
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from neuronsig.errors import ConfigError, InputError, MachineError, TooLittleTex
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.remake_command import making_command
+from neuronsig.signature.remake_command import remake_command
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import EVALUATION, SENTENCES
 from neuronsig_jobs import evaluate
@@ -168,8 +168,8 @@ def test_lists_of_most_of_the_text_are_too_little_text_unless_a_fraction_is_give
 
 
 def test_the_command_that_is_shown_passes_for_the_model_that_was_collected_with(run, model):
-    words = shlex.split(making_command(RunDirectory(run), "tiny", "evaluate"))
-    found = mined(compose(words[3:]), "jobs.evaluate")
+    words = shlex.split(remake_command(RunDirectory(run), "tiny", "evaluate"))
+    found = mined(compose(words[3:]), "neuronsig evaluate")
     assert str(found.subject.weights) == str(model)
 
 

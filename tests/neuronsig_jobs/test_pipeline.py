@@ -17,6 +17,7 @@ from neuronsig.config.compose import compose
 from neuronsig.config.mining import KINDS
 from neuronsig.errors import MachineError, NeuronsigError, TooLittleTextError
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.stages import pipeline_jobs
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS
 from neuronsig_jobs import pipeline
@@ -71,7 +72,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_pipeline(run: Path, corpus: Path, *more: str, job: str = "pipeline") -> subprocess.CompletedProcess[str]:
     words: Sequence[str] = [f"run={run}", f"corpus.path={corpus}", *WORDS, *more]
-    command = [sys.executable, "-m", f"jobs.{job}", *(words if job == "pipeline" else for_job(words, (job,)))]
+    command = [sys.executable, "-m", f"jobs.{job}", *(words if job == "pipeline" else for_job(words, job))]
     # What a Ray in this process left in the environment is none of a user's.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"COLUMNS": "100"}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -169,12 +170,14 @@ def run_with(code: int, monkeypatch: pytest.MonkeyPatch, run: Path) -> tuple[lis
 
 def test_only_too_little_text_lets_the_pipeline_go_on_without_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     started, summary = run_with(TooLittleTextError.exit_code, monkeypatch, tmp_path)
-    assert started == [*pipeline.STAGES, "show"]
+    assert started == [*(job.name for job in pipeline_jobs()), "show"]
     assert summary["left out"].keys() == {"evaluate"}
     # A full disk, a model that has been replaced, a setting out of its bounds.
     started, summary = run_with(MachineError.exit_code, monkeypatch, tmp_path)
     assert started[-1] == "evaluate"
-    assert summary["error"].startswith("jobs.evaluate ended with exit code 2 (see above); mend it and run the same")
+    assert summary["error"].startswith(
+        "neuronsig evaluate ended with exit code 2 (see above); mend it and run the same"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ import neuronsig_jobs.report
 import neuronsig_jobs.show
 from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.remake_command import making_command
-from neuronsig_jobs.launch import launch
+from neuronsig.signature.remake_command import remake_command
 from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_run
 
 
@@ -28,7 +27,7 @@ def test_show_prints_the_neuron_asked_for(made: FactoryRun, capsys: pytest.Captu
     assert "violin" in out
     assert summary["neurons shown"] == "1 of 16"
     assert "left out" not in out
-    command = making_command(made.run, "minilm", "triggers")
+    command = remake_command(made.run, "minilm", "triggers")
     assert f"not made yet: the words that carry the activation\n  {command}\n" in out
 
 
@@ -38,7 +37,7 @@ def test_show_prints_the_commands_for_what_is_left_out_however_long_in_one_line(
     made = make_run(tmp_path / ("a rather long name " * 6), layers=1, units=1, k=10)
     change_stage(made.run, "mine/minilm", fingerprint="f" * 16)
     neuronsig_jobs.show.run(compose([f"run={made.run.root}"]))
-    said = f"changed since: clusters, typical sentences and facets\n  {making_command(made.run, 'minilm', 'cluster')}\n"
+    said = f"changed since: clusters, typical sentences and facets\n  {remake_command(made.run, 'minilm', 'cluster')}\n"
     assert said in capsys.readouterr().out
 
 
@@ -59,7 +58,7 @@ def test_results_of_another_collection_are_refused_with_the_job_to_run(
 ) -> None:
     made = make_run(tmp_path / "run", layers=1, units=1, sentences=50, k=10)
     change_stage(made.run, "collect/minilm", fingerprint="f" * 16)
-    code = launch(job.run, ("report",), ["--brief", f"run={made.run.root}"])  # type: ignore[attr-defined]
+    code = job.main(["--brief", f"run={made.run.root}"])  # type: ignore[attr-defined]
     error = capsys.readouterr().err
     assert code == 2
     assert "mine/minilm" in error
@@ -71,7 +70,7 @@ def test_results_of_another_collection_are_refused_with_the_job_to_run(
 def test_a_folder_that_is_no_run_is_one_line_and_exit_code_two(
     job: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = launch(job.run, ("report",), ["--brief", f"run={tmp_path}/nowhere"])  # type: ignore[attr-defined]
+    code = job.main(["--brief", f"run={tmp_path}/nowhere"])  # type: ignore[attr-defined]
     error = capsys.readouterr().err
     assert code == 2
     assert "is not a run directory" in error
@@ -131,7 +130,7 @@ def test_a_report_leaves_out_clusters_of_other_signatures_and_says_so(
     change_stage(made.run, "mine/minilm", fingerprint="f" * 16)
     summary = neuronsig_jobs.report.run(compose([f"run={made.run.root}"]))
     assert summary["left out"] == "cluster/minilm"
-    assert f"\n  {making_command(made.run, 'minilm', 'cluster')}\n" in capsys.readouterr().out
+    assert f"\n  {remake_command(made.run, 'minilm', 'cluster')}\n" in capsys.readouterr().out
     assert not list((made.run.report / "minilm" / "groups").glob("cluster-*"))
 
 
@@ -146,3 +145,16 @@ def test_a_report_shows_outliers_once_they_are_there_and_leaves_out_those_of_ano
     change_stage(made.run, "outliers/minilm", plan={"inputs": {"collect/minilm": "another"}})
     assert neuronsig_jobs.report.run(compose(words))["left out"] == "outliers/minilm"
     assert "h-dominated" not in front.read_text()
+
+
+def test_show_takes_a_bare_word_as_the_neuron(made: FactoryRun, capsys: pytest.CaptureFixture[str]) -> None:
+    said = []
+    for word in ("L1/U1", "neuron=L1/U1"):
+        assert neuronsig_jobs.show.main(["--brief", f"run={made.run.root}", word]) == 0
+        said.append(capsys.readouterr().out.partition("done in")[0])
+    assert said[0] == said[1]
+    assert "L1/U1" in said[0]
+    assert neuronsig_jobs.show.main(["--brief", f"run={made.run.root}", "L1/U1", "L1/U2"]) == 2
+    assert "L1/U1 L1/U2" in capsys.readouterr().err
+    assert neuronsig_jobs.show.main(["--brief", f"rnu={made.run.root}", "L1/U1"]) == 2
+    assert "unknown key 'rnu'" in capsys.readouterr().err

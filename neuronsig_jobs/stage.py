@@ -1,0 +1,50 @@
+"""How a job enters its stage of the run directory: as the registry (neuronsig.run.stages) says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from neuronsig.config import Config, as_plan
+from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.stages import JOBS, input_stages
+
+
+def inputs_of(config: Config, job: str) -> dict[str, str]:
+    """Stages that the job's stage is made from, and their fingerprints; raises as `RunDirectory.fingerprint` does."""
+    run = RunDirectory(config.run)
+    return {stage: run.fingerprint(stage, f"neuronsig {job}") for stage in input_stages(job, config.model.name)}
+
+
+def enter(
+    config: Config,
+    job: str,
+    plan: Mapping[str, Any],
+    outputs: Sequence[Path] | None = None,
+    made_for: str = "",
+    checks: bool = False,
+) -> AbstractContextManager[Stage]:
+    """Enter the job's stage as `RunDirectory.stage` does, with the config sections that it reads on record.
+
+    `outputs` are the job's tables unless others are given; the stage is made for the model unless something else is.
+    """
+    known, run, made_for = JOBS[job], RunDirectory(config.run), made_for or config.model.name
+    if outputs is None:
+        outputs = [run.root / table.format(made_for) for table in known.tables]
+    recorded = {section: as_plan(getattr(config, section)) for section in known.sections}
+    overwrite = config.overwrite or not known.refuses
+    return run.stage(known.stage(made_for), plan, outputs, recorded, overwrite, checks)
+
+
+@contextmanager
+def enter_on_ray(config: Config, job: str, plan: Mapping[str, Any]) -> Iterator[tuple[Stage, Callable[[], None]]]:
+    """Enter a stage that is made on Ray; gives it, and what starts Ray until the stage ends.
+
+    The block calls `stage.begin()`: what is refused until then leaves the results of another plan where they are.
+    """
+    from neuronsig_ray.session import ray_session
+
+    with ExitStack() as session, enter(config, job, plan, checks=True) as stage:
+        yield stage, lambda: session.enter_context(ray_session(config.ray))
