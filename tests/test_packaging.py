@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 import graphlib
 import importlib.metadata
+import os
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -18,26 +22,56 @@ OURS = ("neuronsig", "neuronsig_ray", "neuronsig_jobs", "spark_jobs")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-def test_a_wheel_holds_every_file_of_the_packages(monkeypatch):
-    from setuptools import Distribution
-    from setuptools.config.pyprojecttoml import apply_configuration
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of this checkout, built from a copy: setuptools writes beside what it packs."""
+    source = tmp_path_factory.mktemp("source")
+    for path in ROOT.iterdir():
+        if path.is_dir() and not path.name.startswith(".") and (path / "__init__.py").exists():
+            shutil.copytree(path, source / path.name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        elif path.name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(path, source)
+    build = [sys.executable, "-c", "from setuptools.build_meta import build_wheel; print(build_wheel('.'))"]
+    built = subprocess.run(build, cwd=source, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    return source / built.stdout.splitlines()[-1]
 
-    monkeypatch.chdir(ROOT)
-    distribution = apply_configuration(Distribution({"script_name": "setup.py"}), "pyproject.toml")
-    # What version control lists would be added too, where a plugin for it is installed.
-    distribution.include_package_data = False
-    command = distribution.get_command_obj("build_py")
-    command.finalize_options()
-    held = {str(Path(module[2])) for module in command.find_all_modules()}
-    held |= {str(Path(folder) / name) for _, folder, _, names in command.data_files for name in names}
+
+def test_a_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: Path):
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     there = {
         str(path.relative_to(ROOT))
         for room in OURS
         for path in (ROOT / room).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
     }
-    assert there - held == set()
-    assert "spark_jobs/models/scala2.12/pos_ewt.zip" in held
+    assert held == there
+    assert {"neuronsig/conf/config.yaml", "spark_jobs/models/scala2.12/pos_ewt.zip"} <= held
+
+
+def test_a_wheel_harms_nobodys_conf_and_jobs_and_runs_from_any_folder(wheel: Path, tmp_path: Path):
+    site = tmp_path / "site"
+    others = {f"{name}/__init__.py": f"whose = 'somebody else'  # {name}\n" for name in ("conf", "jobs")}
+    for name, text in others.items():
+        (site / name).parent.mkdir(parents=True)
+        (site / name).write_text(text)
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
+    subprocess.run([*install, "--upgrade", str(wheel)], check=True)
+    assert {name: (site / name).read_text() for name in others} == others
+    assert {path.name for path in (site / "conf").iterdir()} == {"__init__.py"}
+
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    words = ["estimate", "preset=paper", "collect.k=77", "--show"]
+    # -P: the folder that it is run in is not looked at, as it is not by the console command.
+    command = [sys.executable, "-P", "-m", "neuronsig_jobs", *words]
+    shown = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stderr
+    assert "k: 77" in shown.stdout
+    assert "bert-base-uncased" in shown.stdout
+    ask = "import conf, jobs, neuronsig_jobs; print(conf.whose, jobs.whose, neuronsig_jobs.__file__)"
+    asked = [sys.executable, "-P", "-c", ask]
+    said = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["somebody", "else", "somebody", "else", str(site / "neuronsig_jobs" / "__init__.py")]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import difflib
 import re
 import types
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from omegaconf.errors import (
 from neuronsig.config import Config, CorpusConfig, SourceConfig
 from neuronsig.errors import ConfigError
 
-CONF_DIR = Path(__file__).resolve().parents[1] / "conf"
+CONF_DIR = Path(str(resources.files("neuronsig"))) / "conf"
 SOURCES = "corpus.sources."
 
 
