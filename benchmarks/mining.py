@@ -28,7 +28,7 @@ import numpy as np
 from benchmarks.common import alone, cores, machine, options, table
 from neuronsig.config import MiningConfig, SparkConfig
 from neuronsig.config.mining import KINDS, MLLIB_KINDS
-from neuronsig.mining.profiles import Dictionary
+from neuronsig.encoding.dictionary import Dictionary
 
 FREE: dict[str, Any] = {"pos_max_gap": -1, "pos_max_length": 3, "pos_min_support": 0.05}
 COMPARED = {

@@ -6,6 +6,7 @@ corpora      corpora in their native formats
 annotation   what becomes of text before and while it is annotated
 collection   every neuron's exact top-K sentences
 miners       frequent patterns, fast
+encoding     sentences as integers
 mining       signatures: the patterns judged against the corpus
 analysis     neurons compared: vectors, clusters, facets, rankings
 evaluation   how well signatures tell unseen sentences
@@ -17,7 +18,7 @@ report       the static site
 storage      files of a disk or a store, and the tables in them
 
 Beside them stand what a run would cost (estimate), and what all of these use: errors, neurons' names, hashes, schemas
-of tables, progress, checkpoints.
+of tables, lists as flat arrays (ragged), progress, checkpoints.
 """
 
 __version__ = "0.1.0"

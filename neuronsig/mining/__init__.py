@@ -1,17 +1,17 @@
 """Signatures: what a neuron's sentences have more often than a fair reference, from counts (P1 3.2, P2 step 3).
 
-profiles        the dictionary, neurons as numbers, and what profiles are made of
-kinds           the five kinds of patterns: what of a sentence each is made of, how mined and counted
-brought_trees   bracketed trees that a user brings, in place of the dependency trees
-holdout         the sentences that no signature is made from
-matching        a reference of the same lengths and domains
-statistics      keyness: effects, confidence limits, tests
-moments         lengths, places and shares from sums
-profiling       one neuron's words, tags, metadata, lengths and places against the corpus
-judging         its patterns, judged
-pattern_items   which patterns are parts of which
-folding         patterns that say what another one says
-stability       how far signatures of two halves of the corpus agree
+profiles            neurons as numbers, and what profiles are made of
+kinds               the five kinds of patterns: what of a sentence each is made of, how mined and counted
+user_trees          bracketed trees that a user brings, in place of the dependency trees
+holdout             the sentences that no signature is made from
+matched_reference   a reference of the same lengths and domains
+keyness             effects, confidence limits, tests
+moments             lengths, places and shares from sums
+profiling           one neuron's words, tags, metadata, lengths and places against the corpus
+pattern_keyness     its patterns, judged
+pattern_items       which patterns are parts of which
+redundancy          patterns that say what another one says
+stability           how far signatures of two halves of the corpus agree
 
 How patterns are found and counted, fast, is `neuronsig.miners`.
 """

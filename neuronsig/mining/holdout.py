@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from neuronsig.splitmix import uniform
@@ -17,3 +18,9 @@ def is_held_out(sentence_ids: NDArray[np.integer], share: float) -> NDArray[np.b
     order.
     """
     return uniform(sentence_ids, _SEED) < share
+
+
+def without_held_out(batch: pa.RecordBatch, share: float) -> pa.RecordBatch:
+    """The rows of a batch with a column `sentence_id` whose sentences are not held out."""
+    out = is_held_out(batch.column("sentence_id").to_numpy(), share)
+    return batch.filter(pa.array(~out)) if out.any() else batch

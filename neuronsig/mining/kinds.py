@@ -6,7 +6,7 @@
     itemset          words, metadata values and tags, in whatever order
     subtree          parts of syntax trees                                      P2 step 3
 
-Items are the codes of `neuronsig.mining.profiles.Dictionary`: words, metadata values, tags. In POS sequences and in
+Items are the codes of `neuronsig.encoding.vocabulary.Vocabulary`: words, metadata values, tags. In POS sequences and in
 subtrees tags have their own codes from 0, and a subtree's node is `depth * labels + label`
 (neuronsig.miners.subtrees). Trees are labels and heads of nodes: those of dependency trees are the words, labelled
 with tags or words; those of bracketed trees that a user brings have labels of their own.
@@ -15,7 +15,6 @@ with tags or words; those of bracketed trees that a user brings have labels of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,81 +22,18 @@ from numpy.typing import NDArray
 
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
+from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.sentences import Sentences
+from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.miners.brackets import brackets
 from neuronsig.miners.counting import CountingTrie, count_sequences, count_subtrees
 from neuronsig.miners.itemsets import frequent_itemsets
 from neuronsig.miners.mined_patterns import Codes, Limits, Patterns, support_count
-from neuronsig.miners.sequences import frequent_sequences, stack
+from neuronsig.miners.sequences import frequent_sequences
 from neuronsig.miners.subtrees import frequent_subtrees
-from neuronsig.miners.trees import Forest, forest
-from neuronsig.mining.profiles import OTHER, Dictionary
+from neuronsig.ragged import offsets_of, rows_of
 
-__all__ = ["KINDS", "KindCounter", "Sentences", "itemset_items", "limits_of", "mine_kind", "pattern_names", "shortest"]
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """Encoded sentences, flat: sentence i has the words and tags [offsets[i], offsets[i + 1])."""
-
-    offsets: Codes  # (sentences + 1,)
-    words: NDArray[np.integer]  # -1: a word of no code
-    tags: NDArray[np.integer]
-    items: NDArray[np.integer]  # distinct words and metadata values, ascending
-    item_offsets: Codes
-    heads: NDArray[np.integer]  # 1-based, 0 for a root
-    head_offsets: Codes  # a sentence without a tree has no heads
-    strata: NDArray[np.int16]  # (sentences,)
-    nodes: NDArray[np.integer] = field(default_factory=lambda: np.zeros(0, np.int32))
-    """Labels of the nodes of bracketed trees, one for each head; -1: a label of no code."""
-
-    def __len__(self) -> int:
-        return len(self.strata)
-
-    def by_stratum(self, n_strata: int) -> Codes:
-        """(n_strata,) sentences of each stratum."""
-        return np.bincount(self.strata, minlength=n_strata)
-
-    def trees_by_stratum(self, n_strata: int) -> Codes:
-        """(n_strata,) sentences of each stratum that have a tree."""
-        return np.bincount(self.strata[np.diff(self.head_offsets) > 0], minlength=n_strata)
-
-    def stacked(self, dictionary: Dictionary) -> tuple[Codes, Codes, Codes]:
-        """Items, offsets and positions of words and tags together."""
-        return stack([self.words, self.tags.astype(np.int64) + dictionary.n_items], self.offsets)
-
-    def transactions(self, dictionary: Dictionary) -> tuple[Codes, Codes]:
-        """Every sentence's distinct words, metadata values and tags, ascending: items and offsets."""
-        n, width = len(self), dictionary.n_items + len(dictionary.tags)
-        seen = np.zeros(n * len(dictionary.tags), bool)
-        seen[_rows(self.offsets) * len(dictionary.tags) + self.tags] = True
-        row, tag = np.divmod(np.flatnonzero(seen), max(len(dictionary.tags), 1))
-        tag_keys = row * width + tag + dictionary.n_items
-        keys = np.concatenate((_rows(self.item_offsets) * width + self.items, tag_keys))
-        keys.sort()
-        row, item = np.divmod(keys, width)
-        return item, np.searchsorted(row, np.arange(n + 1))
-
-    def forest(self, dictionary: Dictionary, labels: str) -> Forest:
-        """The trees: those brought, or the dependency trees labelled with tags (pos) or words."""
-        if dictionary.labels is not None:
-            return forest(self.nodes, self.heads, self.head_offsets, n_labels(dictionary, labels))
-        label: NDArray[np.integer] = self.tags if labels == "pos" else self.words
-        there = np.diff(self.head_offsets) > 0
-        if not there.all():
-            label = label[np.repeat(there, np.diff(self.offsets))]
-        return forest(label, self.heads, self.head_offsets, n_labels(dictionary, labels))
-
-
-def n_labels(dictionary: Dictionary, labels: str) -> int:
-    """Labels that a subtree's node may have."""
-    return max(len(node_names(dictionary, labels)), 1)
-
-
-def node_names(dictionary: Dictionary, labels: str) -> list[str]:
-    """The labels that a subtree's node may have, by their codes."""
-    if dictionary.labels is not None:
-        return dictionary.labels
-    return dictionary.tags if labels == "pos" else dictionary.words
+__all__ = ["KINDS", "KindCounter", "itemset_items", "limits_of", "mine_kind", "pattern_names", "shortest"]
 
 
 def shortest(kind: str, dictionary: Dictionary) -> int:
@@ -157,7 +93,7 @@ def subset(patterns: Patterns, keep: NDArray[np.bool_]) -> Patterns:
     lengths = np.diff(patterns.offsets)
     return Patterns(
         patterns.items[np.repeat(keep, lengths)],
-        np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths[keep]))),
+        offsets_of(lengths[keep]),
         patterns.supports[keep],
         patterns.asked,
         patterns.applied,
@@ -204,7 +140,7 @@ class KindCounter:
             used = np.unique(items)
             self.rank = np.full(len(corpus), -1, np.int64)
             self.rank[used[np.argsort(corpus[used], kind="stable")]] = np.arange(len(used))
-            row, ranks = _rows(offsets), self.rank[items]
+            row, ranks = rows_of(offsets), self.rank[items]
             items = ranks[np.lexsort((ranks, row))]
         self.trie = CountingTrie.of(items, offsets)
 
@@ -227,7 +163,7 @@ class KindCounter:
         rank = self.rank[sentences.items]
         tag_rank = self.rank[sentences.tags.astype(np.int64) + self.dictionary.n_items] if tags else np.zeros(0, int)
         width = int(self.rank.max(initial=0)) + 1
-        row = np.concatenate((_rows(sentences.item_offsets)[rank >= 0], _rows(sentences.offsets)[tag_rank >= 0]))
+        row = np.concatenate((rows_of(sentences.item_offsets)[rank >= 0], rows_of(sentences.offsets)[tag_rank >= 0]))
         keys = np.unique(row * width + np.concatenate((rank[rank >= 0], tag_rank[tag_rank >= 0])))
         return keys % width, np.searchsorted(keys, np.arange(len(sentences) + 1) * width)
 
@@ -242,10 +178,6 @@ def pattern_names(kind: str, items: Sequence[int], dictionary: Dictionary, label
     if kind == "mixed_sequence":
         return [dictionary.words[i] if i < len(dictionary.words) else dictionary.item_name(i) for i in items]
     if kind == "subtree":
-        names = node_names(dictionary, labels)
+        names = dictionary.node_names(labels)
         return [brackets((node // len(names), names[node % len(names)]) for node in items)]
     return [dictionary.item_name(item) for item in items]
-
-
-def _rows(offsets: Codes) -> Codes:
-    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))

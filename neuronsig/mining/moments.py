@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsig.mining.matched_reference import reference_weights
 from neuronsig.mining.profiles import POS_CLASSES
-from neuronsig.mining.strata import reference_weights
 
 Codes = NDArray[np.int64]
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.mining.keyness import PValueCounts, g2, keyness_order, log_ratio, lrc, p_value
+from neuronsig.mining.matched_reference import Matched, match_reference
 from neuronsig.mining.pattern_items import PatternItems
 from neuronsig.mining.redundancy import Counts, fold
-from neuronsig.mining.strata import Matched, match_reference
 
 Codes = NDArray[np.int64]
 

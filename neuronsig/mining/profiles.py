@@ -1,24 +1,19 @@
-"""The dictionary that sentences are encoded with, neurons as numbers, and what profiles are made of (P1 3.2, 4.3)."""
+"""Neurons as numbers, and what their profiles are made of (P1 3.2, 4.3)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.mining.strata import Strata
+from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.neuron import SITES, Neuron
-
-OTHER = "(other)"
-"""The metadata value that stands for all values of a field that are too rare to be items."""
 
 POS_CLASSES = {"noun": "N", "verb": "V", "adj": "J"}
 """First letters of the tags of P1's simplified parts of speech (P1 Table 1)."""
 
-MAX_TAGS = 256
 UNIT_BITS, LAYER_BITS = 24, 16
 
 
@@ -33,56 +28,6 @@ def neuron_of(code: int) -> Neuron:
     code, negative = code >> 1, code & 1
     unit, code = code & (1 << UNIT_BITS) - 1, code >> UNIT_BITS
     return Neuron(SITES[code >> LAYER_BITS], code & (1 << LAYER_BITS) - 1, unit, -1 if negative else 1)
-
-
-@dataclass
-class Dictionary:
-    """What sentences are encoded with, and the corpus's counts. Codes are positions; 0 is the most frequent.
-
-    Item codes: word w is w; metadata m is n_words + m; tag t is n_words + n_metadata + t.
-    """
-
-    words: list[str]
-    word_sentences: NDArray[np.int64]  # (n_words,) sentences that hold the lower-cased word
-    metadata: list[tuple[str, str]]  # (field, value); value OTHER stands for the rare ones
-    metadata_sentences: NDArray[np.int64]  # (n_metadata,)
-    tags: list[str]
-    tag_tokens: NDArray[np.int64]  # (n_tags,) tokens with the tag
-    tag_sentences: NDArray[np.int64]  # (n_tags,) sentences that hold the tag
-    n_sentences: int
-    n_tokens: int
-    strata: Strata = field(default_factory=lambda: Strata(np.zeros(0, np.int64)))
-    domains: list[str] = field(default_factory=list)  # by their number in strata
-    stratum_sentences: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    """(strata,) sentences of each stratum."""
-    stratum_trees: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    """(strata,) those of them that have a tree; all where it is not given."""
-    n_trees: int = 0  # sentences with a tree
-    labels: list[str] | None = None
-    """Labels of the nodes of bracketed trees that were brought; None: dependency trees, whose nodes are the words."""
-
-    def __post_init__(self) -> None:
-        if not len(self.stratum_sentences):
-            self.stratum_sentences = np.array([self.n_sentences], np.int64)
-        if not len(self.stratum_trees):
-            self.stratum_trees = self.stratum_sentences
-
-    @property
-    def n_items(self) -> int:
-        """Words and metadata together: the codes that a sentence's item list may hold."""
-        return len(self.words) + len(self.metadata)
-
-    def item_name(self, code: int) -> str:
-        """`word=the`, `pos=NN` or `domain=book`."""
-        if code < len(self.words):
-            return f"word={self.words[code]}"
-        if code < self.n_items:
-            return "=".join(self.metadata[code - len(self.words)])
-        return f"pos={self.tags[code - self.n_items]}"
-
-    def item_sentences(self) -> NDArray[np.int64]:
-        """Sentences of the corpus that hold each item, by item code: words, metadata, tags."""
-        return np.concatenate((self.word_sentences, self.metadata_sentences, self.tag_sentences))
 
 
 def pos_shares(tags: Sequence[str], tokens: NDArray[np.int64]) -> dict[str, float]:

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.sentences import Sentences
+from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.mining.keyness import g2, information, keyness_order, log_ratio, lrc, p_value
-from neuronsig.mining.kinds import Sentences
+from neuronsig.mining.matched_reference import match_reference
 from neuronsig.mining.moments import Places, TokenMoments, mean_effect, place_effects, share_effects
-from neuronsig.mining.profiles import OTHER, Dictionary, metadata_profile, pos_shares, selectivity
-from neuronsig.mining.strata import match_reference
+from neuronsig.mining.profiles import metadata_profile, pos_shares, selectivity
 from neuronsig.neuron import Neuron
 
 Codes = NDArray[np.int64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neuronsig.mining.profiles import OTHER
+from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.signature.view import Effect, Evidence
 
 TOTAL = "total"

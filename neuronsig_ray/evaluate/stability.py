@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import ray
 
 from neuronsig.config import MiningConfig, StabilityConfig
+from neuronsig.encoding.strata import Strata
 from neuronsig.errors import InputError
 from neuronsig.miners.counting import CountingTrie, count_sequences
 from neuronsig.miners.mined_patterns import Limits
@@ -38,7 +39,6 @@ from neuronsig.mining.stability import (
     rank_biased_overlap,
     signature,
 )
-from neuronsig.mining.strata import Strata
 from neuronsig.neuron import Neuron
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import parquet_file

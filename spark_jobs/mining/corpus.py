@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from neuronsig.mining.holdout import is_held_out
-from neuronsig.mining.kinds import Sentences
+from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.sentences import Sentences, read_sentences
+from neuronsig.mining.holdout import without_held_out
 from neuronsig.mining.moments import RELATIVE, Places, TokenMoments, design_effect, tag_sums
-from neuronsig.mining.profiles import Dictionary
 from neuronsig.mining.profiling import Corpus
 from neuronsig.storage.parquet import read_parquet
-from spark_jobs.mining.grouped import read_sentences
 from spark_jobs.mining.lists import BROADCAST_SENTENCES
 from spark_jobs.paths import uri
 
@@ -130,7 +129,7 @@ def read_places(session: SparkSession, sentences: Path, holdout: float) -> DataF
 
     def used(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield batch.filter(pa.array(~is_held_out(batch.column("sentence_id").to_numpy(), holdout)))
+            yield without_held_out(batch, holdout)
 
     return placed.mapInArrow(used, PLACES) if holdout > 0 else placed
 

@@ -16,21 +16,17 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from neuronsig.config import MiningConfig
-from neuronsig.errors import InputError
+from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.sentences import ALL, ALL_NODES, Sentences, read_sentences
 from neuronsig.miners.mined_patterns import Patterns
-from neuronsig.mining.kinds import KindCounter, Sentences, mine_kind
-from neuronsig.mining.profiles import Dictionary
+from neuronsig.mining.kinds import KindCounter, mine_kind
+from neuronsig.ragged import binary_column
 from spark_jobs.mining.batches import EVERY, PATTERNS
-from spark_jobs.mining.encode import binary_column, read_binary
 from spark_jobs.mining.lists import join_lists, whole
 from spark_jobs.paths import uri
 
 PARTITION_ROWS = 200_000
 """Sentences, of all its neurons, that a task holds, about."""
-
-COLUMNS = ("words", "items", "tags", "heads", "stratum")
-BROUGHT = (*COLUMNS, "nodes")
-"""Where trees were brought."""
 
 
 def mine_grouped(
@@ -39,7 +35,7 @@ def mine_grouped(
     """Write the rows of PATTERNS of a batch of neurons, whose lists hold `rows` sentences together."""
     context = lists.sparkSession.sparkContext
     shared = context.broadcast((dictionary, mining))
-    columns = COLUMNS if dictionary.labels is None else BROUGHT
+    columns = ALL if dictionary.labels is None else ALL_NODES
 
     def mine(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         dictionary, mining = shared.value
@@ -52,7 +48,7 @@ def mine_grouped(
     shared.unpersist()
 
 
-def by_neuron(batches: Iterable[pa.RecordBatch], columns: Sequence[str] = COLUMNS) -> Iterator[tuple[int, Sentences]]:
+def by_neuron(batches: Iterable[pa.RecordBatch], columns: Sequence[str] = ALL) -> Iterator[tuple[int, Sentences]]:
     """The sentences of every neuron of a partition; neurons in ascending order."""
     table = whole(batches)
     if table is None:
@@ -64,33 +60,6 @@ def by_neuron(batches: Iterable[pa.RecordBatch], columns: Sequence[str] = COLUMN
     for start, stop in zip(starts, [*starts[1:], len(codes)], strict=True):
         rows = table.take(pa.array(order[start:stop])).combine_chunks()
         yield int(codes[start]), read_sentences(rows, columns)
-
-
-def read_sentences(rows: pa.Table | pa.RecordBatch, columns: Sequence[str] = COLUMNS) -> Sentences:
-    """Encoded rows as arrays; a column that is not among `columns` is read as empty."""
-    n = rows.num_rows
-    types = {"words": "<i4", "items": "<i4", "tags": "u1", "heads": "<i2", "nodes": "<i4"}
-    found: dict[str, tuple[Any, Any]] = {}
-    for name, dtype in types.items():
-        if name in columns:
-            column = rows.column(name)
-            column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-            flat, lengths = read_binary(column, dtype)
-            found[name] = flat, np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
-        else:
-            found[name] = np.zeros(0, dtype), np.zeros(n + 1, np.int64)
-    offsets = found["words" if "words" in columns else "tags"][1]
-    if {"words", "tags"} <= set(columns) and not np.array_equal(offsets, found["tags"][1]):
-        raise InputError("sentences/: a sentence has not as many tags as tokens; run neuronsig annotate again")
-    return Sentences(
-        offsets,
-        found["words"][0],
-        found["tags"][0],
-        *found["items"],
-        *found["heads"],
-        rows.column("stratum").to_numpy().astype(np.int16),
-        found["nodes"][0],
-    )
 
 
 def mined_rows(

@@ -19,13 +19,14 @@ from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
+from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.mining.keyness import PValueCounts
-from neuronsig.mining.kinds import n_labels, pattern_names, shortest
+from neuronsig.mining.kinds import pattern_names, shortest
 from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
-from neuronsig.mining.profiles import Dictionary, neuron_of
+from neuronsig.mining.profiles import neuron_of
+from neuronsig.ragged import offsets_of, read_binary, rows_of
 from neuronsig.tables import SIGNATURES
 from spark_jobs.mining.batches import EVERY
-from spark_jobs.mining.encode import read_binary
 from spark_jobs.mining.lists import whole
 from spark_jobs.mining.profiles import NEURON_DDL, SIGNATURE_DDL
 from spark_jobs.paths import uri
@@ -79,11 +80,11 @@ _GATHERED = pa.schema([("neuron", pa.int64()), ("kind", pa.string()), *((name, p
 
 def _in_order(rows: pa.Table) -> dict[str, bytes]:
     """The binary columns of GATHERED, patterns in lexicographic order."""
-    items, lengths = _flat(rows["items"])
-    f1, corpus = (_flat(rows[name])[0].reshape(len(lengths), -1) for name in ("strata", "corpus"))
+    items, offsets = read_binary(rows["items"], "<i4")
+    lengths, row = np.diff(offsets), rows_of(offsets)
+    f1, corpus = (read_binary(rows[name], "<i4")[0].reshape(len(lengths), -1) for name in ("strata", "corpus"))
     padded = np.full((len(lengths), int(lengths.max())), -1, np.int32)
-    row = np.repeat(np.arange(len(lengths)), lengths)
-    padded[row, np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)] = items
+    padded[row, np.arange(len(row)) - offsets[row]] = items
     order = np.lexsort(padded.T[::-1])
     ordered = padded[order]
     return {
@@ -92,10 +93,6 @@ def _in_order(rows: pa.Table) -> dict[str, bytes]:
         "f1": f1[order].tobytes(),
         "corpus": corpus[order].tobytes(),
     }
-
-
-def _flat(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    return read_binary(pa.concat_arrays(column.chunks), "<i4")
 
 
 def judge_patterns(
@@ -179,12 +176,12 @@ def _unpack(
             row["kind"],
             NeuronPatterns(
                 items=cells["items"],
-                offsets=np.concatenate(([0], np.cumsum(cells["lengths"], dtype=np.int64))),
+                offsets=offsets_of(cells["lengths"]),
                 f1=cells["f1"].reshape(-1, strata),
                 corpus=cells["corpus"].reshape(-1, strata),
                 n1=cells["n1"],
                 total=dictionary.stratum_trees if row["kind"] == "subtree" else dictionary.stratum_sentences,
                 bins=dictionary.strata.bins,
-                labels=n_labels(dictionary, mining.subtree_labels) if row["kind"] == "subtree" else 0,
+                labels=dictionary.n_labels(mining.subtree_labels) if row["kind"] == "subtree" else 0,
             ),
         )

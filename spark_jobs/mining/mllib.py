@@ -28,13 +28,16 @@ from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import MLLIB_KINDS
+from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.sentences import ALL, Sentences, read_sentences
 from neuronsig.miners.mined_patterns import Patterns, PrefixTree, one_item_less, raise_support, select, sentence_support
 from neuronsig.miners.patterns import subsequence_bound
-from neuronsig.mining.kinds import Sentences, itemset_items, least_support, limits_of
-from neuronsig.mining.profiles import Dictionary, neuron_of
+from neuronsig.mining.kinds import itemset_items, least_support, limits_of
+from neuronsig.mining.profiles import neuron_of
+from neuronsig.ragged import rows_of
 from neuronsig.storage.files import remove
 from spark_jobs.mining.batches import EVERY, PATTERNS
-from spark_jobs.mining.grouped import COLUMNS, counted_rows, pattern_rows, read_sentences
+from spark_jobs.mining.grouped import counted_rows, pattern_rows
 from spark_jobs.mining.lists import join_lists
 from spark_jobs.paths import uri
 
@@ -63,7 +66,7 @@ def mine_mllib(
     shared = context.broadcast((dictionary, mining))
     work = folder.with_name(f".{folder.name}")
     threads = mining.concurrency or context.defaultParallelism
-    joined = join_lists(lists, encoded, *COLUMNS)
+    joined = join_lists(lists, encoded, *ALL)
 
     def prepare(key: tuple[Any, ...], rows: pd.DataFrame) -> pd.DataFrame:
         dictionary, mining = shared.value
@@ -108,7 +111,7 @@ def found_folder(work: Path, code: int) -> Path:
 
 
 def _sentences(rows: pd.DataFrame) -> Sentences:
-    return read_sentences(pa.Table.from_pandas(rows[list(COLUMNS)], preserve_index=False).combine_chunks())
+    return read_sentences(pa.Table.from_pandas(rows[list(ALL)], preserve_index=False).combine_chunks())
 
 
 def _mine_in_pool(session: SparkSession, work: Path, code: int, mining: MiningConfig) -> None:
@@ -192,7 +195,7 @@ def _cut(
     """The items of that support, their number in each sentence, and the support, raised until the bound holds."""
     flat = np.array(flat, np.int64)
     support = sentence_support(flat, offsets, int(flat.max(initial=-1)) + 1)
-    row = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    row = rows_of(offsets)
     while True:
         kept = (flat >= 0) & (support[flat] >= least) if len(support) else np.zeros(len(flat), bool)
         lengths = np.bincount(row[kept], minlength=len(offsets) - 1)

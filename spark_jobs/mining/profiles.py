@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.moments import Places
-from neuronsig.mining.profiles import Dictionary, neuron_of
+from neuronsig.mining.profiles import neuron_of
 from neuronsig.mining.profiling import Corpus, ProfileRules, profile_neuron
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
 from spark_jobs.mining.corpus import COLUMNS

@@ -22,16 +22,16 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
+from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.sentences import read_sentences
 from neuronsig.miners.mined_patterns import Codes
 from neuronsig.mining.kinds import KINDS, KindCounter, shortest
-from neuronsig.mining.profiles import Dictionary
 from neuronsig.progress import task
+from neuronsig.ragged import binary_column, read_binary
 from neuronsig.storage.files import files_below
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file, read_parquet
 from spark_jobs.mining.batches import EVERY
-from spark_jobs.mining.encode import binary_column, read_binary
-from spark_jobs.mining.grouped import read_sentences
 from spark_jobs.paths import uri
 
 CHUNK_CELLS = 1 << 23
@@ -53,8 +53,8 @@ NEEDED = {
     "itemset": ("items", "tags"),
     "subtree": ("words", "tags", "heads"),
 }
-BROUGHT = ("nodes", "heads")
-"""What subtrees need where trees were brought."""
+USERS_TREES = ("nodes", "heads")
+"""What subtrees need where trees are a user's."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ class Chunk:
         """The patterns as bytes, and their items and offsets."""
         tables = [read_parquet(location(file), ["items"]) for file in self.files]
         column = pa.concat_arrays([part for table in tables for part in table["items"].chunks])
-        items, lengths = read_binary(column, "<i4")
-        return column, items, np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
+        return column, *read_binary(column, "<i4")
 
 
 def count_reference(
@@ -136,8 +135,8 @@ def count_chunk(chunk: Chunk, encoded: DataFrame, dictionary: Dictionary, mining
     session: SparkSession = encoded.sparkSession
     context = session.sparkContext
     shared = context.broadcast((dictionary, mining))
-    brought = chunk.kind == "subtree" and dictionary.labels is not None
-    strata, columns = dictionary.strata.size, BROUGHT if brought else NEEDED[chunk.kind]
+    users = chunk.kind == "subtree" and dictionary.labels is not None
+    strata, columns = dictionary.strata.size, USERS_TREES if users else NEEDED[chunk.kind]
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         dictionary, mining = shared.value

@@ -13,8 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
+from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.mining.profiles import Dictionary, most_selective, neuron_code, neuron_of
+from neuronsig.mining.profiles import most_selective, neuron_code, neuron_of
 from neuronsig.mining.profiling import ProfileRules
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task

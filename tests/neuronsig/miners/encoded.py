@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from neuronsig.mining.kinds import Sentences
-from neuronsig.mining.profiles import Dictionary
-from neuronsig.mining.strata import Strata
+from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.sentences import Sentences
+from neuronsig.encoding.strata import Strata
 
 WORDS, VALUES, TAGS, STRATA = 6, 2, 3, 4
 
@@ -15,10 +15,18 @@ def dictionary_of(n=1000, common=()):
     words = few(WORDS)
     words[list(common)] = n
     return Dictionary(
-        [f"w{i}" for i in range(WORDS)], words, [("m", str(i)) for i in range(VALUES)], few(VALUES),
-        [f"T{i}" for i in range(TAGS)], few(TAGS), few(TAGS), n, 10 * n,
-        strata=Strata(np.arange(2, STRATA + 1)), stratum_sentences=np.full(STRATA, n // STRATA),
-    )  # fmt: skip
+        words=[f"w{i}" for i in range(WORDS)],
+        word_sentences=words,
+        metadata=[("m", str(i)) for i in range(VALUES)],
+        metadata_sentences=few(VALUES),
+        tags=[f"T{i}" for i in range(TAGS)],
+        tag_tokens=few(TAGS),
+        tag_sentences=few(TAGS),
+        n_sentences=n,
+        n_tokens=10 * n,
+        strata=Strata(np.arange(2, STRATA + 1)),
+        stratum_sentences=np.full(STRATA, n // STRATA),
+    )
 
 
 def random_rows(seed, n=60, most=7):

@@ -8,12 +8,12 @@ import pytest
 
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
+from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.errors import ConfigError
 from neuronsig.miners.brackets import brackets, parse_tree
 from neuronsig.miners.reference import subtrees_of
 from neuronsig.miners.trees import forest_of_brackets
 from neuronsig.mining.kinds import KindCounter, itemset_items, limits_of, mine_kind, pattern_names, shortest
-from neuronsig.mining.profiles import OTHER
 from tests.neuronsig.miners.encoded import STRATA, WORDS, dictionary_of, held_by, random_rows, sentences_of
 
 FEW = {f"{part}_min_support": 0.05 for part in ("word", "pos", "mixed", "itemset", "subtree")}

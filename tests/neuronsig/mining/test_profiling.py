@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.sentences import Sentences
+from neuronsig.encoding.strata import Strata
+from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.mining.keyness import g2, log_ratio, lrc, p_value
-from neuronsig.mining.kinds import Sentences
+from neuronsig.mining.matched_reference import match_reference
 from neuronsig.mining.moments import Places, TokenMoments
-from neuronsig.mining.profiles import OTHER, Dictionary
 from neuronsig.mining.profiling import Corpus, ProfileRules, count_by_stratum, profile_neuron
-from neuronsig.mining.strata import Strata, match_reference
 from neuronsig.neuron import Neuron
 
 WORDS, TAGS = ["the", "dog", "cat", "red"], ["NN", "VBZ", "JJ"]
@@ -49,10 +51,19 @@ def world(n=2000, bins=2, domains=1, seed=0):
     by_item = count_by_stratum(every.items, np.diff(every.item_offsets), every.strata, (8, size))
     by_tag = count_by_stratum(every.tags, np.diff(every.offsets), every.strata, (3, size))
     dictionary = Dictionary(
-        WORDS, by_item[:4].sum(axis=1), METADATA, by_item[4:].sum(axis=1), TAGS, by_tag.sum(axis=1),
-        np.zeros(3, np.int64), n, int(by_tag.sum()), Strata(edges, domains), ["book", "news"],
-        np.bincount(strata, minlength=size),
-    )  # fmt: skip
+        words=WORDS,
+        word_sentences=by_item[:4].sum(axis=1),
+        metadata=METADATA,
+        metadata_sentences=by_item[4:].sum(axis=1),
+        tags=TAGS,
+        tag_tokens=by_tag.sum(axis=1),
+        tag_sentences=np.zeros(3, np.int64),
+        n_sentences=n,
+        n_tokens=int(by_tag.sum()),
+        strata=Strata(edges, domains),
+        domains=["book", "news"],
+        stratum_sentences=np.bincount(strata, minlength=size),
+    )
     moments = TokenMoments.of(every.offsets, every.tags, every.strata, TAGS, size)
     return rows, np.array(strata), Corpus(dictionary, by_item, by_tag, np.ones(3), moments, Places(n, n, n, 0, 0, 0))
 

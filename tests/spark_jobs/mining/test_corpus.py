@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.strata import Strata
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.moments import RELATIVE, Places
-from neuronsig.mining.profiles import Dictionary
-from neuronsig.mining.strata import Strata
+from neuronsig.ragged import binary_column
 from neuronsig.tables import SENTENCES
 from spark_jobs.mining import corpus
 from spark_jobs.mining.corpus import CorpusCells, places_of, read_places
-from spark_jobs.mining.encode import binary_column
 from tests.spark_jobs.mining.small_run import sentence, write
 
 TAGS = ["NN", "VBZ", "JJ"]
@@ -39,8 +39,18 @@ def test_counts_by_stratum_equal_brute_force_however_they_are_cut(monkeypatch, f
     monkeypatch.setattr(corpus, "FLUSH", flush)
     items, tags, strata = rows_of(50)
     none = np.zeros(3, np.int64)
-    words = Dictionary(["a", "b", "c", "d", "e"], np.zeros(5, int), [], none[:0], TAGS, none, none, 50, 1)
-    words.strata = Strata(np.array([3]))
+    words = Dictionary(
+        words=["a", "b", "c", "d", "e"],
+        word_sentences=np.zeros(5, int),
+        metadata=[],
+        metadata_sentences=none[:0],
+        tags=TAGS,
+        tag_tokens=none,
+        tag_sentences=none,
+        n_sentences=50,
+        n_tokens=1,
+        strata=Strata(np.array([3])),
+    )
     cells = CorpusCells(words)
     for part in (slice(0, 7), slice(7, 50)):
         cells.add(batch_of(items[part], tags[part], strata[part]))

@@ -3,17 +3,14 @@
 from collections import Counter
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.errors import InputError
 from neuronsig.mining.holdout import is_held_out
-from neuronsig.mining.profiles import OTHER
-from neuronsig.tables import SENTENCES
-from spark_jobs.mining.encode import COLUMNS, Encoder, count_batch, encode_sentences, read_binary
-from spark_jobs.mining.grouped import BROUGHT, read_sentences
-from tests.neuronsig.miners.encoded import dictionary_of
+from neuronsig.ragged import read_binary
+from spark_jobs.mining.encode import encode_sentences
 from tests.spark_jobs.mining.small_run import random_sentences, sentence, write_run
 
 
@@ -28,8 +25,8 @@ def decoded(run, *names):
     columns = []
     types = {"words": "<i4", "items": "<i4", "tags": "u1", "heads": "<i2"}
     for name, dtype in [(name, types[name]) for name in names or ("words", "items", "tags")]:
-        flat, lengths = read_binary(pa.concat_arrays(table[name].chunks), dtype)
-        columns.append([part.tolist() for part in np.split(flat, np.cumsum(lengths)[:-1])])
+        flat, offsets = read_binary(table[name], dtype)
+        columns.append([part.tolist() for part in np.split(flat, offsets[1:-1])])
     return dict(sorted(zip(table["sentence_id"].to_pylist(), zip(*columns, strict=True), strict=True)))
 
 
@@ -141,28 +138,3 @@ def test_a_column_of_words_in_place_of_tags_is_refused(spark, tmp_path):
     run = write_run(tmp_path, rows, {(1, 0): [0]})
     with pytest.raises(InputError, match="301 distinct tags, at most 256"):
         encode(spark, run)
-
-
-def test_trees_brought_are_encoded_by_their_labels_and_rare_ones_have_no_code():
-    trees = [(["S", "NP", "cat"], [0, 1, 2]), ([], []), (["NP"], [2]), (["S", "X"], [0, 1]), (None, None)]
-    rows = [sentence(i, "the dog runs") for i in range(len(trees))]
-    table = pa.Table.from_pylist(rows, schema=SENTENCES).select(COLUMNS).drop_columns(["heads"])
-    nodes, heads = zip(*trees, strict=True)
-    table = table.append_column("heads", pa.array(heads, pa.list_(pa.int32())))
-    batch = table.append_column("nodes", pa.array(nodes, pa.list_(pa.string()))).to_batches()[0]
-    counts = {(row["kind"], row["field"], row["item"]): row["sentences"] for row in count_batch(batch, []).to_pylist()}
-    assert counts["tree", "brackets", ""] == 2  # a head outside of its tree makes none
-    assert (counts["label", "", "S"], counts["label", "", "cat"]) == (2, 1)
-    made = dictionary_of()
-    made.labels, made.domains, made.metadata = ["S", "NP"], ["book"], [("domain", "book")]
-    found = Encoder(made, []).encode(batch)
-    columns = [read_binary(found.column(name), dtype) for name, dtype in (("heads", "<i2"), ("nodes", "<i4"))]
-    assert [lengths.tolist() for _, lengths in columns] == [[3, 0, 0, 2, 0]] * 2
-    assert [flat.tolist() for flat, _ in columns] == [[0, 1, 2, 0, 1], [0, 1, -1, 0, -1]]
-    assert read_sentences(found, BROUGHT).nodes.tolist() == [0, 1, -1, 0, -1]
-
-
-def test_a_domain_may_hold_a_tab():
-    table = pa.Table.from_pylist([sentence(0, "the dog runs", domain="a\tb")], schema=SENTENCES)
-    counts = count_batch(table.select(COLUMNS).to_batches()[0], []).to_pylist()
-    assert [(row["field"], row["item"]) for row in counts if row["kind"] == "length"] == [("a\tb", "3")]
