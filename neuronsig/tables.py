@@ -37,7 +37,7 @@ TOPK = pa.schema(
 NEURON_KEY = [("site", pa.string()), ("layer", pa.int16()), ("unit", pa.int32()), ("sign", pa.int8())]
 
 # f1 of n1 units of the neuron have the pattern, f2 of n2 of the reference: sentences, tokens for kind `pos`. `matched`
-# is the reference's share standardised to the neuron's lengths (neuronsig.mining.strata), which log_ratio, lrc, g2
+# is the reference's share standardised to the neuron's lengths (mining.matched_reference), which log_ratio, lrc, g2
 # and q are against; q the false-discovery rate over all neurons and patterns of the kind; explained_by a pattern that
 # this one says again (neuronsig.mining.redundancy), null: none. `rank` is the place by LRC among all its patterns
 # of the kind.

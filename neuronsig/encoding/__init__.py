@@ -6,4 +6,5 @@ counting     in how many sentences each of them occurs, batch by batch
 dictionary   a vocabulary with the corpus's counts, as a table
 encoder      sentences to codes
 sentences    encoded sentences as flat arrays, and as rows of bytes
+text         sentences with a vocabulary made of themselves
 """

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from neuronsig.encoding.counting import NODES, has_users_trees, metadata_values
 from neuronsig.encoding.strata import Strata
+from neuronsig.ragged import flat_words
 
 OTHER = "(other)"
 """The metadata value that stands for all values of a field that are too rare to be items."""
@@ -26,6 +30,22 @@ class Vocabulary:
     """Labels of the nodes of a user's bracketed trees; None: dependency trees, whose nodes are the words."""
     strata: Strata = field(default_factory=lambda: Strata(np.zeros(0, np.int64)))
     domains: list[str] = field(default_factory=list)  # by their number in strata
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch) -> Vocabulary:
+        """All that occurs in a batch with the columns SOURCE (and NODES), in the order in which it first does."""
+
+        def distinct(column: str, lower: bool = False) -> list[str]:
+            names: list[str] = pc.unique(flat_words(batch.column(column), lower)[0]).to_pylist()
+            return names
+
+        values = pc.unique(metadata_values(batch, ())[0]).to_pylist()
+        return cls(
+            words=distinct("tokens", lower=True),
+            metadata=[tuple(value.split("\t", 1)) for value in values],
+            tags=distinct("pos"),
+            labels=distinct(NODES) if has_users_trees(batch) else None,
+        )
 
     @property
     def n_items(self) -> int:

@@ -1,7 +1,6 @@
 """How good is a signature: does it tell which sentences, that mining has not seen, activate the neuron?
 
 ranking      average precision and AUROC of a ranking, exact with ties, with their confidence
-text         held-out sentences as integers
 matching     which sentences hold which patterns
 classifier   a signature as a classifier: the bits that its patterns and the length give a sentence
 weighing     how much each kind of its evidence counts

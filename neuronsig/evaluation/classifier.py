@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import gamma
 
+from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
 from neuronsig.evaluation.matching import MAX_NODES, Postings, sequence_postings, set_postings, subtree_postings
-from neuronsig.evaluation.text import Text
 from neuronsig.miners.brackets import bracket_label, nodes_of
 
 Floats = NDArray[np.float64]
@@ -141,11 +141,11 @@ def length_bits(text: Text, mean: float, sd: float) -> Floats:
 
 
 def _mean_over_tokens(votes: Sequence[Vote], text: Text) -> Floats:
-    by_tag = np.zeros(len(text.tags))
+    by_code = np.zeros(text.n_codes)
     for vote in votes:
         if vote.kind == TAGS and vote.pattern[0] in text.tags:
-            by_tag[text.tags[vote.pattern[0]]] = vote.bits
-    total = np.concatenate(([0.0], np.cumsum(by_tag[text.tag_codes - len(text.words)])))
+            by_code[text.tags[vote.pattern[0]]] = vote.bits
+    total = np.concatenate(([0.0], np.cumsum(by_code[text.tag_codes])))
     return np.diff(total[text.offsets]) / np.maximum(text.lengths, 1)
 
 
@@ -159,7 +159,7 @@ def _item(item: str, text: Text) -> int:
 
 def labels_of(text: Text, layer: str) -> dict[str, int]:
     """The code of every label that a node can have: a tag, a word (layer words), or what trees were brought with."""
-    if text.labels is not None:
-        return text.labels
+    if text.vocabulary.labels is not None:
+        return {label: code for code, label in enumerate(text.vocabulary.labels)}
     names = text.words if layer == "words" else text.tags
-    return {bracket_label(name): text.code(name, "words" if layer == "words" else "tags") for name in names}
+    return {bracket_label(name): code for name, code in names.items()}

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import LENGTH, WORDS, Matches, Vote, bits_by_kind, length_bits
 from neuronsig.evaluation.ranking import judge, spearman
-from neuronsig.evaluation.text import Text
 from neuronsig.evaluation.weighing import weighed
 from neuronsig.neuron import Neuron
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.evaluation.text import Codes, Items
+from neuronsig.encoding.text import Codes, Items
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.mined_patterns import grow
 from neuronsig.miners.sequences import FAR

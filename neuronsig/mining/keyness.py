@@ -3,7 +3,7 @@
 f1 of n1 units carry it among the neuron's top sentences, f2 of n2 in the reference, which is the corpus *minus*
 the neuron's sentences. Units are sentences for words, sequences, itemsets and metadata, tokens for POS tags.
 Every function takes arrays (or scalars) of counts that broadcast, and returns float64. Counts of a matched reference
-(`neuronsig.mining.strata`: share x effective size, effective size) need not be whole numbers.
+(`neuronsig.mining.matched_reference`: share x effective size, effective size) need not be whole numbers.
 """
 
 from __future__ import annotations

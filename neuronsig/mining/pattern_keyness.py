@@ -23,7 +23,7 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NeuronPatterns:
-    """One neuron's patterns of a kind, and their sentences by stratum (neuronsig.mining.strata).
+    """One neuron's patterns of a kind, and their sentences by stratum (neuronsig.mining.matched_reference).
 
     Give the single items too: they make no rows, because profiles list them, but they explain what is longer.
     """

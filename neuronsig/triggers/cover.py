@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsig.encoding.text import Codes, Text
 from neuronsig.evaluation.classifier import (
     METADATA,
     SEQUENCES,
@@ -27,7 +28,6 @@ from neuronsig.evaluation.classifier import (
     limits_of,
 )
 from neuronsig.evaluation.matching import MAX_NODES, parents_of
-from neuronsig.evaluation.text import Codes, Text
 from neuronsig.miners.brackets import nodes_of
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.sequences import FAR

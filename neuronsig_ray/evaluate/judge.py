@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 import ray
 
 from neuronsig.corpora.files import Unit
+from neuronsig.encoding.counting import NODES, SOURCE
+from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import votes_of
 from neuronsig.evaluation.judging import Signature, judge_block
-from neuronsig.evaluation.text import COLUMNS, NODES, Text
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units, trees_fingerprint
 from neuronsig.neuron import Neuron
@@ -65,10 +66,10 @@ def held_out_table(sentences: Path, share: float, done: Callable[[int], None]) -
 
 
 def _read_held_out(file: str, share: float) -> pa.Table:
-    table = read_parquet(location(file), list(COLUMNS))
-    schema = pa.schema([SENTENCES.field(name) for name in COLUMNS])
+    table = read_parquet(location(file), list(SOURCE))
+    schema = pa.schema([SENTENCES.field(name) for name in SOURCE])
     held = is_held_out(table["sentence_id"].to_numpy(), share)
-    return table.select(COLUMNS).cast(schema).filter(pa.array(held)).combine_chunks()
+    return table.select(SOURCE).cast(schema).filter(pa.array(held)).combine_chunks()
 
 
 def with_trees(table: pa.Table, mining: Mapping[str, Any], share: float, done: Callable[[int], None]) -> pa.Table:

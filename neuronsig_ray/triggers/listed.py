@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,9 @@ import ray
 from tokenizers import Tokenizer
 
 from neuronsig.checkpoint import TokenizerSpec
+from neuronsig.encoding.counting import SOURCE
+from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
-from neuronsig.evaluation.text import COLUMNS, Text
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import check_table, read_parquet, table_files
 from neuronsig.tables import SENTENCES
@@ -58,12 +58,8 @@ class Listed:
         """A word of a sentence, lower-cased, and its tag; empty for word -1."""
         if word < 0:
             return "", ""
-        at = self.text.offsets[place] + word
-        return self._names[self.text.word_codes[at]], self._names[self.text.tag_codes[at]]
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return [*self.text.words, *self.text.tags]
+        at, named, coded = self.text.offsets[place] + word, self.text.vocabulary, self.text.sentences
+        return named.words[coded.words[at]], named.tags[coded.tags[at]]
 
 
 def listed_table(sentences: Path, ids: Ids, done: Callable[[int], None]) -> pa.Table:
@@ -89,7 +85,7 @@ def listed_table(sentences: Path, ids: Ids, done: Callable[[int], None]) -> pa.T
 
 
 def _read_listed(file: str, ids: Ids) -> pa.Table:
-    columns = [*COLUMNS, "text"]
+    columns = [*SOURCE, "text"]
     table = read_parquet(location(file), columns)
     table = table.select(columns).cast(pa.schema([SENTENCES.field(name) for name in columns]))
     return table.filter(pa.array(np.isin(table["sentence_id"].to_numpy(), ids))).combine_chunks()

@@ -2,9 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import Matches, Vote, bits_by_kind, length_bits, votes_of
-from neuronsig.evaluation.text import Text
 from neuronsig.miners.brackets import parse_tree
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 

@@ -2,12 +2,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import Vote
 from neuronsig.evaluation.judging import Signature, judge_block, partners
 from neuronsig.evaluation.layers import COLUMNS, by_layer, shown
 from neuronsig.evaluation.ranking import judge
-from neuronsig.evaluation.text import Text
 from neuronsig.figures.evaluation import evaluation_by_layer
 from neuronsig.neuron import Neuron
 from neuronsig.tables import EVALUATION

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from neuronsig.encoding.text import Items, Text
 from neuronsig.evaluation.matching import Postings, sequence_postings, set_postings, subtree_postings
-from neuronsig.evaluation.text import Items, Text
 from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.reference import sequences_of, subtrees_of
 from neuronsig.miners.trees import forest

@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
+from neuronsig.encoding.text import Text
 from neuronsig.evaluation.classifier import Vote
-from neuronsig.evaluation.text import Text
 from neuronsig.triggers.cover import Patterns, cover
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 
