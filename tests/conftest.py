@@ -15,7 +15,23 @@ from tests import s3_home
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# Threads that spin while they wait take the core from those they wait for: two processes share two cores here.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 s3_home.announce()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say which tests one worker of pytest-xdist takes: a file's, and all that share Spark or Ray, which come first."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    engines: dict[Path, str] = {}
+    for item in items:
+        used = {"spark", "local_ray"} & set(getattr(item, "fixturenames", ()))
+        if used:
+            engines[item.path] = max(used | {engines.get(item.path, "")})
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(engines.get(item.path, str(item.path))))
+    items.sort(key=lambda item: item.path not in engines)
 
 
 @pytest.fixture
@@ -43,6 +59,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.hadoop.fs.defaultFS=viewfs://elsewhere/",
         f"spark.hadoop.fs.viewfs.mounttable.elsewhere.link./elsewhere=file://{tmp_path_factory.mktemp('elsewhere')}",
     ]
+    # A JVM that lives for minutes does not earn back what its optimizing compiler costs: half its processor time.
+    settings.append("spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     config = SparkConfig(master="local[2]", driver_memory="2g", shuffle_partitions=2, conf=settings)
     session = spark_session(config, "tests", nlp=True)
     yield session

@@ -19,6 +19,7 @@ from neuronsig.mining.user_trees import trees_fingerprint
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import PROFILES, SENTENCES, SIGNATURES
 from neuronsig_jobs import collect
+from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import UNITS, VOCABULARY, WORDS, random_inputs, save_model, write_tokenized
 
 N, K, UNIT = 600, 60, 3
@@ -44,7 +45,7 @@ def plant(folder: Path, seed: int = 0) -> Path:
 
 def settings(run: Path, model: Path, *words: str) -> Config:
     named = ("model=local", "model.name=tiny", f"model.path={model}")
-    return compose([f"run={run}", *named, "ray.replica_cpus=1", *words])
+    return compose([f"run={run}", *named, "ray.replica_cpus=1", "ray.replicas=1", *words])
 
 
 def sentences_of(inputs: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
@@ -71,7 +72,9 @@ def make_run(folder: Path, model: Path, *words: str) -> RunDirectory:
     name = load_tokenizer(settings(run.root, model).model).name
     with run.stage(f"tokenize/{name}", {"inputs": {}, "hand": "made"}, [run.tokenized(name)], {}):
         write_tokenized(run.tokenized(name), inputs, 200)
-    collect.run(settings(run.root, model, f"collect.k={K}", "collect.dtype=float32", "collect.signs=[1,-1]", *words))
+    more = (f"collect.k={K}", "collect.dtype=float32", "collect.signs=[1,-1]", *words)
+    with scored_here():
+        collect.run(settings(run.root, model, *more))
     write_signatures(run)
     return run
 

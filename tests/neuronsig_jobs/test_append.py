@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import SENTENCES, TOKENIZED, TOPK
 from neuronsig_jobs import annotate, append, collect, tokenize
+from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import save_model
 from tests.neuronsig_ray.oracle import assert_same_table
 
@@ -48,6 +50,12 @@ SETTINGS = [
     "collect.dtype=float32",
     "ray.replica_cpus=1",
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _here() -> Iterator[None]:
+    with scored_here():
+        yield
 
 
 def write(folder: Path, texts: dict[str, str]) -> Path:

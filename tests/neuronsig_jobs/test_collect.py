@@ -22,6 +22,7 @@ from neuronsig_jobs import collect
 from neuronsig_ray.collect.prepare import Machine, require_same_machine
 from neuronsig_ray.model.inference import device_class
 from neuronsig_ray.session import Resources, ray_session, replica_pool
+from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import UNITS, hidden, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
@@ -101,7 +102,7 @@ def test_a_run_killed_while_its_commits_are_deleted_is_finished_and_nothing_is_s
         raise KeyboardInterrupt
 
     monkeypatch.setattr(collect, "remove", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), scored_here():
         collect.run(settings(run, model))
     monkeypatch.setattr(collect, "remove", remove)
     monkeypatch.setattr(collect, "_score", None)
@@ -110,13 +111,13 @@ def test_a_run_killed_while_its_commits_are_deleted_is_finished_and_nothing_is_s
     assert {path: path.stat().st_mtime_ns for path in (run / "topk").rglob("*")} == files
 
 
-@pytest.mark.slow
 def test_a_table_that_lost_a_file_is_made_again(run, model):
-    collect.run(settings(run, model))
-    (lost,) = (run / "topk" / "tiny").glob("hidden-L01-*.parquet")
-    content = lost.read_bytes()
-    lost.unlink()
-    collect.run(settings(run, model))
+    with scored_here():
+        collect.run(settings(run, model))
+        (lost,) = (run / "topk" / "tiny").glob("hidden-L01-*.parquet")
+        content = lost.read_bytes()
+        lost.unlink()
+        collect.run(settings(run, model))
     assert lost.read_bytes() == content
 
 

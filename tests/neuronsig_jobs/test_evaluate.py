@@ -25,12 +25,12 @@ from neuronsig.storage.parquet import read_table
 from neuronsig.tables import EVALUATION, SENTENCES
 from neuronsig_jobs import evaluate
 from neuronsig_jobs.finished_run import mined
-from neuronsig_ray.collect.collection import score_shards
 from neuronsig_ray.evaluate.heldout import HeldOutJob, HeldOutReplica, blocks_of, read_block
 from neuronsig_ray.job import Group
 from neuronsig_ray.session import Pool
 from neuronsig_ray.verify.rescore import PlainScorer
 from tests.neuronsig_jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures, write_trees
+from tests.neuronsig_ray.here import score_here
 from tests.neuronsig_ray.models import UNITS, make_job, random_inputs
 
 pytestmark = pytest.mark.usefixtures("local_ray")
@@ -106,7 +106,7 @@ def test_scores_are_those_of_one_sentence_at_a_time_held_out_ones_alone(tmp_path
     job = make_job(tmp_path, model, inputs, 30, 5, groups=groups, signs=(1, -1))
     held = HeldOutJob.of(job, 0.5, str(tmp_path / "scores"), "p")
     rows = []
-    score_shards(held, [0, 1, 2], Pool(1, 1, 0), rows.append, HeldOutReplica)
+    score_here(held, [0, 1, 2], Pool(1, 1, 0), rows.append, HeldOutReplica)
     expected = np.flatnonzero(is_held_out(np.arange(70), 0.5))
     assert sum(row["sentences"] for row in rows) == len(expected)
     plain = PlainScorer(job)

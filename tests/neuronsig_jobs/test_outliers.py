@@ -21,6 +21,7 @@ from neuronsig.errors import InputError
 from neuronsig.run.directory import RunDirectory
 from neuronsig_jobs import collect, outliers
 from tests.neuronsig_jobs.test_verify import settings, write_sentences
+from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import UNITS, random_inputs, save_model, write_tokenized
 
 pytestmark = pytest.mark.usefixtures("local_ray")
@@ -41,7 +42,8 @@ def run(tmp_path_factory, model) -> Path:
     with run.stage(f"tokenize/{name}", {"hand": "made"}, [run.tokenized(name)], {}):
         write_tokenized(run.tokenized(name), inputs, 30)
     words = ("collect.k=9", "collect.dtype=float32", "collect.signs=[1,-1]", "collect.special_tokens=false")
-    collect.run(settings(run.root, model, *words))
+    with scored_here():
+        collect.run(settings(run.root, model, *words))
     return run.root
 
 

@@ -1,5 +1,9 @@
-"""The whole main path on a small corpus of our own, through the command line, against an independent computation."""
+"""The whole main path on a small corpus of our own, against an independent computation."""
 
+from __future__ import annotations
+
+import contextlib
+import io
 import itertools
 import os
 import re
@@ -8,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -21,9 +26,13 @@ from neuronsig.run.stages import pipeline_jobs
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS
 from neuronsig_jobs import pipeline
+from neuronsig_jobs.__main__ import main
 from neuronsig_jobs.launch import Summary, for_job
 from neuronsig_jobs.pipeline import check
 from neuronsig_ray.collect import memory_check
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 K = 25
 WORDS = [
@@ -70,20 +79,54 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_pipeline(run: Path, corpus: Path, *more: str, job: str = "pipeline") -> subprocess.CompletedProcess[str]:
-    words: Sequence[str] = [f"run={run}", f"corpus.path={corpus}", *WORDS, *more]
-    command = [sys.executable, "-m", f"jobs.{job}", *(words if job == "pipeline" else for_job(words, job))]
-    # What a Ray in this process left in the environment is none of a user's.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"COLUMNS": "100"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+def words_of(run: Path, corpus: Path) -> list[str]:
+    return [f"run={run}", f"corpus.path={corpus}", *WORDS]
+
+
+def run_here(run: Path, corpus: Path) -> str:
+    """What the pipeline prints when its jobs run in this process, with the Spark and the Ray that are there."""
+
+    def job(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert command[:3] == [sys.executable, "-m", "neuronsig_jobs"]
+        return subprocess.CompletedProcess(command, main(command[3:]))
+
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        # The module itself is left alone: threads of Ray and Spark use it too.
+        patch.setattr(pipeline, "subprocess", SimpleNamespace(run=job))
+        assert pipeline.main(words_of(run, corpus)) == 0, said.getvalue()
+    return said.getvalue()
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> tuple[RunDirectory, str]:
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, corpus: Path, spark: SparkSession, local_ray: None
+) -> tuple[RunDirectory, str]:
     run = tmp_path_factory.mktemp("runs") / "run"
-    result = run_pipeline(run, corpus)
+    said = run_here(run, corpus)
+    return RunDirectory.existing(run), said
+
+
+@pytest.mark.slow
+def test_as_a_command_its_jobs_are_processes_that_leave_the_same_tables(
+    finished: tuple[RunDirectory, str], corpus: Path, tmp_path: Path
+):
+    run, _ = finished
+    command = [sys.executable, "-m", "jobs.pipeline", *words_of(tmp_path / "run", corpus)]
+    # What a Ray in this process left in the environment is none of a user's.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {"COLUMNS": "100"}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return RunDirectory.existing(run), result.stdout
+    other = RunDirectory.existing(tmp_path / "run")
+    for table, schema, key in (
+        ("sentences", SENTENCES, ["sentence_id"]),
+        ("topk/minilm", TOPK, ["layer", "unit", "rank"]),
+        ("signatures/minilm", SIGNATURES, ["layer", "unit", "kind", "rank"]),
+        ("triggers/minilm", TRIGGERS, ["layer", "unit", "rank"]),
+    ):
+        order = [(name, "ascending") for name in key]
+        one, two = (read_table(place.root / table, schema).sort_by(order) for place in (run, other))
+        assert one.equals(two), table
 
 
 def test_every_table_keeps_its_contract(finished: tuple[RunDirectory, str]):
@@ -138,17 +181,18 @@ def test_a_corpus_too_small_to_judge_signatures_on_goes_on_without(finished: tup
 def test_the_same_command_again_changes_nothing(finished: tuple[RunDirectory, str], corpus: Path):
     run, _ = finished
     before = {path: path.stat().st_mtime_ns for path in run.root.rglob("*.parquet")}
-    result = run_pipeline(run.root, corpus)
-    assert result.returncode == 0, result.stderr[-3000:]
+    run_here(run.root, corpus)
     assert {path: path.stat().st_mtime_ns for path in run.root.rglob("*.parquet")} == before
 
 
-def test_another_k_in_the_same_run_directory_is_refused(finished: tuple[RunDirectory, str], corpus: Path):
+def test_another_k_in_the_same_run_directory_is_refused(
+    finished: tuple[RunDirectory, str], corpus: Path, capsys: pytest.CaptureFixture[str]
+):
     run, _ = finished
-    result = run_pipeline(run.root, corpus, f"collect.k={K + 1}", job="collect")
-    assert result.returncode == 2
-    assert f"k was {K}, now {K + 1}" in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert main(["collect", *for_job([*words_of(run.root, corpus), f"collect.k={K + 1}"], "collect")]) == 2
+    said = capsys.readouterr().err
+    assert f"k was {K}, now {K + 1}" in said
+    assert said.count("\n") == 1
 
 
 def run_with(code: int, monkeypatch: pytest.MonkeyPatch, run: Path) -> tuple[list[str], Summary]:
@@ -160,7 +204,6 @@ def run_with(code: int, monkeypatch: pytest.MonkeyPatch, run: Path) -> tuple[lis
         return subprocess.CompletedProcess(command, code if started[-1] == "evaluate" else 0)
 
     monkeypatch.setattr(pipeline, "check", lambda config: None)
-    # The module itself is left alone: threads of Ray and Spark use it too.
     monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=ended))
     try:
         return started, pipeline.run_stages(compose([f"run={run}"]), [])

@@ -24,6 +24,7 @@ from neuronsig.run.commits import file_digest
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES, TOPK
 from neuronsig_jobs import collect, verify
+from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import UNITS, WORDS, random_inputs, save_model, write_tokenized
 
 pytestmark = pytest.mark.usefixtures("local_ray")
@@ -50,7 +51,8 @@ def finished(tmp_path_factory, model) -> Path:
     name = load_tokenizer(settings(run.root, model).model).name
     with run.stage(f"tokenize/{name}", {"hand": "made"}, [run.tokenized(name)], {}):
         write_tokenized(run.tokenized(name), inputs, 30)
-    collect.run(settings(run.root, model, f"collect.k={K}", "collect.dtype=float32", "collect.signs=[1,-1]"))
+    with scored_here():
+        collect.run(settings(run.root, model, f"collect.k={K}", "collect.dtype=float32", "collect.signs=[1,-1]"))
     return run.root
 
 

@@ -17,6 +17,7 @@ from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect import convergence
 from neuronsig_ray.collect.scorer import Replica, read_shard
 from neuronsig_ray.session import Pool
+from tests.neuronsig_ray.here import score_here
 from tests.neuronsig_ray.models import UNITS, make_job, random_inputs
 
 
@@ -37,7 +38,7 @@ def updates_of_all_scores(job, top: int) -> list[int]:
 def test_two_replicas_leave_commits_with_all_that_brute_force_counts(local_ray, tiny_model, tmp_path):
     job = make_job(tmp_path, tiny_model(), random_inputs(230, kinds=100), 20, 9, signs=(1, -1))
     pending = [shard.index for shard in job.shards]
-    collect.score_shards(job, pending, Pool(replicas=2, cpus=1, gpus=0), lambda row: None)
+    score_here(job, pending, Pool(replicas=2, cpus=1, gpus=0), lambda row: None)
     run = RunDirectory.create(tmp_path / "run")
     done = Counter()
     markers = collect.valid_commits(job)
