@@ -4,6 +4,8 @@ VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Spark's tests in one process, Ray's in another (tests/conftest.py).
+TWO_AT_ONCE := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 
@@ -29,11 +31,11 @@ demo: $(STAMP)  ## from text on this machine to every neuron's signature, in min
 
 .PHONY: test
 test: $(STAMP)  ## the tests (no GPU, no corpora needed)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TWO_AT_ONCE)
 
 .PHONY: test-all
 test-all: $(STAMP)  ## the slow and real-data tests too
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest $(TWO_AT_ONCE) -m ''
 
 .PHONY: lint
 lint: $(STAMP)  ## ruff and mypy

@@ -21,17 +21,19 @@ s3_home.announce()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests one worker of pytest-xdist takes: a file's, and all that share Spark or Ray, which come first."""
+    """Group the tests that one worker of pytest-xdist takes: a file's, and all files' that use the same engines.
+
+    An engine is started once for its group. What takes longest is begun first: Spark's, Ray's, both's, then the rest.
+    """
     if not config.pluginmanager.hasplugin("xdist"):
         return
-    engines: dict[Path, str] = {}
+    engines: dict[Path, set[str]] = {}
     for item in items:
-        used = {"spark", "local_ray"} & set(getattr(item, "fixturenames", ()))
-        if used:
-            engines[item.path] = max(used | {engines.get(item.path, "")})
+        engines.setdefault(item.path, set()).update({"spark", "local_ray"} & set(getattr(item, "fixturenames", ())))
+    order = [{"spark"}, {"local_ray"}, {"spark", "local_ray"}, set()]
+    items.sort(key=lambda item: order.index(engines[item.path]))
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(engines.get(item.path, str(item.path))))
-    items.sort(key=lambda item: item.path not in engines)
+        item.add_marker(pytest.mark.xdist_group(" and ".join(sorted(engines[item.path])) or str(item.path)))
 
 
 @pytest.fixture
