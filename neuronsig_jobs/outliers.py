@@ -31,9 +31,9 @@ from neuronsig.signature.findings import OUTLIERS_FILE, dominance_view
 from neuronsig.signature.wording import dominance_text
 from neuronsig.storage.parquet import parquet_file
 from neuronsig.storage.whole_files import written
-from neuronsig_jobs.finished_run import Subject, collected
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter, inputs_of
+from neuronsig_ray.finished_run import FinishedRun, same_model_run
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.triggers.token_shares import strongest_of
 
@@ -80,19 +80,21 @@ def _strongest(config: Config, lists: dict[Neuron, Any]) -> dict[Neuron, list[St
     """The strongest tokens of the first sentences of every list."""
     from transformers import AutoTokenizer
 
-    subject = collected(config, "neuronsig outliers")
+    finished = same_model_run(config, "neuronsig outliers")
     wanted: dict[int, list[Neuron]] = defaultdict(list)
     for neuron, ids in lists.items():
         for sentence in ids[: config.outliers.token_sentences].tolist():
             wanted[sentence].append(neuron)
-    tokens = _tokens(subject, np.array(sorted(wanted)))
-    tokenizer = AutoTokenizer.from_pretrained(config.model.tokenizer or subject.weights)
+    tokens = _tokens(finished, np.array(sorted(wanted)))
+    tokenizer = AutoTokenizer.from_pretrained(config.model.tokenizer or finished.weights)
     with ray_session(config.ray), task("strongest tokens", len(wanted), "sentences") as bar:
-        return strongest_of(subject.job, wanted, tokens, lambda i: str(tokenizer.convert_ids_to_tokens(i)), bar.advance)
+        return strongest_of(
+            finished.job, wanted, tokens, lambda i: str(tokenizer.convert_ids_to_tokens(i)), bar.advance
+        )
 
 
-def _tokens(subject: Subject, ids: np.ndarray) -> dict[int, list[int]]:
-    found = find_tokens(subject.run.tokenized(subject.plan["tokenizer"]), subject.job.shards, ids)
+def _tokens(finished: FinishedRun, ids: np.ndarray) -> dict[int, list[int]]:
+    found = find_tokens(finished.tokenized, finished.job.shards, ids)
     return {sentence: tokens for sentence, (_, tokens) in found.items()}
 
 

@@ -13,9 +13,17 @@ from neuronsig.run.stages import JOBS, input_stages
 
 
 def inputs_of(config: Config, job: str) -> dict[str, str]:
-    """Stages that the job's stage is made from, and their fingerprints; raises as `RunDirectory.fingerprint` does."""
-    run = RunDirectory(config.run)
+    """Stages that the job's stage is made from, and their fingerprints.
+
+    Raises InputError when there is no run, and as `RunDirectory.fingerprint` does.
+    """
+    run = RunDirectory.existing(config.run)
     return {stage: run.fingerprint(stage, f"neuronsig {job}") for stage in input_stages(job, config.model.name)}
+
+
+def mining_of(config: Config) -> dict[str, Any]:
+    """The settings that the model's signatures were mined with."""
+    return dict((RunDirectory(config.run).stage_record(f"mine/{config.model.name}") or {})["plan"].get("mining", {}))
 
 
 def enter(

@@ -35,10 +35,10 @@ from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES
 from neuronsig.triggers.cover import placeless_kinds
 from neuronsig.triggers.detectors import DETECTORS as KINDS
-from neuronsig_jobs.finished_run import Subject, mined, on_any_device
 from neuronsig_jobs.launch import Summary, command
-from neuronsig_jobs.stage import enter_on_ray
+from neuronsig_jobs.stage import enter_on_ray, inputs_of, mining_of
 from neuronsig_ray.evaluate.heldout import blocks_of
+from neuronsig_ray.finished_run import FinishedRun, on_any_device, same_model_run
 from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool, resources
 from neuronsig_ray.triggers.listed import chunks_of, listed_table, tokenized
@@ -49,10 +49,10 @@ COVERED = ("covered_share", "words_covered")
 
 
 def run(config: Config) -> Summary:
-    run, name = RunDirectory.existing(config.run), config.model.name
-    found = mined(config, "neuronsig triggers")
+    run, name = RunDirectory(config.run), config.model.name
+    inputs, finished = inputs_of(config, "triggers"), same_model_run(config, "neuronsig triggers")
     # The order of the rules is part of what they say.
-    plan = {"inputs": found.inputs, "triggers": as_plan(config.triggers), "detectors": list(KINDS)}
+    plan = {"inputs": inputs, "triggers": as_plan(config.triggers), "detectors": list(KINDS)}
     outputs = [run.triggers(name), run.detectors(name)]
     with enter_on_ray(config, "triggers", plan) as (stage, start_ray):
         if not stage.done:
@@ -60,9 +60,9 @@ def run(config: Config) -> Summary:
             check_table(run.profiles(name), PROFILES)
             start_ray()
             # Triggers are asked for, not bits.
-            here = on_any_device(config, found.subject)
+            here = on_any_device(config, finished)
             stage.begin()
-            _make(config, found.subject, *here, stage, found.mining)
+            _make(config, finished, *here, stage, mining_of(config))
     show_table(
         "What the strongest tokens are",
         ("layer", *KINDS, "covered", "any word"),
@@ -71,19 +71,19 @@ def run(config: Config) -> Summary:
     return {**stage.counts, "tables": ", ".join(map(str, outputs))}
 
 
-def _make(config: Config, subject: Subject, job: Job, pool: Pool, stage: Stage, mining: Mapping[str, Any]) -> None:
-    run, name = subject.run, config.model.name
+def _make(config: Config, finished: FinishedRun, job: Job, pool: Pool, stage: Stage, mining: Mapping[str, Any]) -> None:
+    run, name = finished.run, config.model.name
     work = run.work("triggers", name)
     with task("reading lists", 1, "tables") as bar:
         lists = top_sentences(run.topk(name), config.triggers.sentences)
         bar.advance()
-    row_of = {subject.job.neuron(row): row for row in range(subject.job.rows)}
+    row_of = {finished.job.neuron(row): row for row in range(finished.job.rows)}
     rows = np.concatenate([np.full(len(ids), row_of[neuron]) for neuron, ids in lists.items()])
     sentence_ids = np.concatenate(list(lists.values()))
     with task("reading listed sentences", None, "files") as bar:
         table = listed_table(run.sentences, np.unique(sentence_ids), bar.advance)
     with task("tokenizing", table.num_rows, "sentences") as bar:
-        listed = tokenized(table, subject.tokenizer, job)
+        listed = tokenized(table, finished.tokenizer, job)
         bar.advance(table.num_rows)
     folder, chunks = absolute(work / "tokens"), chunks_of(listed, rows, sentence_ids)
     with task("forwarding", table.num_rows, "sentences") as bar:

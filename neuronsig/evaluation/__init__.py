@@ -1,5 +1,6 @@
 """How good is a signature: does it tell which sentences, that mining has not seen, activate the neuron?
 
+held_out     which sentences are scored, and how many of them are positives
 ranking      average precision and AUROC of a ranking, exact with ties, with their confidence
 matching     which sentences hold which patterns
 classifier   a signature as a classifier: the bits that its patterns and the length give a sentence

@@ -19,7 +19,7 @@ from neuronsig.collection.verify import Check, GroupFile, Ids
 from neuronsig.config import RayConfig
 from neuronsig.progress import task
 from neuronsig_ray.job import Job
-from neuronsig_ray.model.inference import device_class
+from neuronsig_ray.model.inference import DeviceClass, device_class
 from neuronsig_ray.session import resources
 from neuronsig_ray.verify.rescore import BatchScorer, PlainScorer, ask
 
@@ -128,21 +128,24 @@ def batch_checks(collection: Collection, stored: Sequence[StoredRow], shard_of: 
     return [bits, listed]
 
 
-def why_not_same_bits(config: RayConfig, job: Job, plan: Mapping[str, Any]) -> str:
-    """Why scores made here may differ from the plan's in their last bits; empty when they must not."""
-    here = {name: metadata.version(name) for name in plan["versions"]}
-    if here != plan["versions"]:
-        return f"library versions are {here}, the plan's {plan['versions']}"
+def why_not_same_bits(config: RayConfig, job: Job, device: DeviceClass, versions: Mapping[str, str]) -> str:
+    """Why scores made here may differ in their last bits from those of the plan's device and library versions.
+
+    Empty when they must not.
+    """
+    here = {name: metadata.version(name) for name in versions}
+    if here != versions:
+        return f"library versions are {here}, the plan's {versions}"
     available, gpu = resources(config), job.device == "cuda"
     if gpu and (not available.gpus or config.gpus == "0"):
-        return f"the plan's device is {plan['device']['name']}, there is no GPU here"
+        return f"the plan's device is {device.name}, there is no GPU here"
     if job.threads > available.largest_node:
         return f"the plan's replicas had {job.threads} threads, there are {available.largest_node} cores here"
     found = ask(
         ray.remote(num_cpus=max(1, job.threads), num_gpus=int(gpu))(device_class).remote(gpu, job.dtype, job.threads)
     )
-    if dataclasses.asdict(found) != plan["device"]:
-        return f"the device is {dataclasses.asdict(found)}, the plan's {plan['device']}"
+    if dataclasses.astuple(found) != dataclasses.astuple(device):
+        return f"the device is {dataclasses.asdict(found)}, the plan's {dataclasses.asdict(device)}"
     return ""
 
 

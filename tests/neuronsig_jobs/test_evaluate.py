@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +16,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 
 from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError, TooLittleTextError
+from neuronsig.evaluation.held_out import positive_fraction
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
@@ -24,8 +24,9 @@ from neuronsig.signature.remake_command import remake_command
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import EVALUATION, SENTENCES
 from neuronsig_jobs import evaluate
-from neuronsig_jobs.finished_run import mined
+from neuronsig_ray.evaluate import evaluation
 from neuronsig_ray.evaluate.heldout import HeldOutJob, HeldOutReplica, blocks_of, read_block
+from neuronsig_ray.finished_run import same_model_run
 from neuronsig_ray.job import Group
 from neuronsig_ray.session import Pool
 from neuronsig_ray.verify.rescore import PlainScorer
@@ -82,7 +83,7 @@ def test_after_a_kill_only_what_is_missing_is_done_and_the_rows_are_the_same(run
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluate, "judge_blocks", killed)
+    monkeypatch.setattr(evaluation, "judge_blocks", killed)
     with pytest.raises(KeyboardInterrupt):
         evaluate.run(settings(run, model))
     monkeypatch.undo()
@@ -94,8 +95,8 @@ def test_after_a_kill_only_what_is_missing_is_done_and_the_rows_are_the_same(run
         assert {path: path.stat().st_mtime_ns for path in scores.glob("*.parquet")} == before
         judged(*arguments)
 
-    judged = evaluate.judge_blocks
-    monkeypatch.setattr(evaluate, "judge_blocks", check)
+    judged = evaluation.judge_blocks
+    monkeypatch.setattr(evaluation, "judge_blocks", check)
     evaluate.run(settings(run, model))
     assert table_of(run) == table_of(whole)
 
@@ -160,17 +161,16 @@ def test_what_cannot_be_judged_is_refused_in_one_line(run, model, tmp_path):
 
 
 def test_lists_of_most_of_the_text_are_too_little_text_unless_a_fraction_is_given(tmp_path, model):
-    job = SimpleNamespace(k=400, kept=400, sentences=600)
     with pytest.raises(TooLittleTextError, match=r"collect\.k=400 keeps 67% of 600 sentences in every list"):
-        evaluate.positive_fraction(settings(tmp_path, model), SimpleNamespace(job=job))
+        positive_fraction(settings(tmp_path, model), k=400, kept=400, sentences=600)
     asked = settings(tmp_path, model, "evaluation.fraction=0.1")
-    assert evaluate.positive_fraction(asked, SimpleNamespace(job=job)) == 0.1
+    assert positive_fraction(asked, k=400, kept=400, sentences=600) == 0.1
 
 
 def test_the_command_that_is_shown_passes_for_the_model_that_was_collected_with(run, model):
     words = shlex.split(remake_command(RunDirectory(run), "tiny", "evaluate"))
-    found = mined(compose(words[3:]), "neuronsig evaluate")
-    assert str(found.subject.weights) == str(model)
+    found = same_model_run(compose(words[3:]), "neuronsig evaluate")
+    assert str(found.weights) == str(model)
 
 
 def test_a_held_out_sentence_that_is_lost_is_named(run, model):
