@@ -17,7 +17,7 @@ Codes = NDArray[np.int64]
 
 def offsets_of(lengths: ArrayLike) -> Codes:
     """Where each list begins, and the last one ends: int64 (lists + 1,)."""
-    lengths = np.asarray(lengths)
+    lengths = np.asarray(lengths, np.int64)
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets

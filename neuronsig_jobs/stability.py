@@ -31,7 +31,8 @@ from neuronsig.config import Config, MiningConfig, StabilityConfig, as_plan
 from neuronsig.errors import InputError
 from neuronsig.figures.stability import stability_figure
 from neuronsig.figures.style import save
-from neuronsig.mining.stability import KINDS, enough, half_lists, usable_sizes
+from neuronsig.mining.halves import KINDS, Lists, Settings, half_lists
+from neuronsig.mining.stability import enough, usable_sizes
 from neuronsig.neuron import Neuron
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory, Stage
@@ -44,7 +45,7 @@ from neuronsig.storage.whole_files import atomic_write, written
 from neuronsig.tables import SENTENCES, TOPK
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
-from neuronsig_ray.evaluate.stability import Lists, Settings, measure
+from neuronsig_ray.evaluate.stability import measure
 
 SHORTEST = 20
 """Sentences of a half below which no signature is made."""

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from neuronsig.analysis.vectors import Doubles, Floats, Ints, cosines, unit_vectors
 from neuronsig.mining.keyness import information, lrc
+from neuronsig.ragged import coded, flat_words, rows_of
 
 FEWEST = 50
 """Sentences with a vector below which nothing is split."""
@@ -156,23 +157,21 @@ def key_words(tokens: pa.Array, facets: Facets, corpus: CorpusWords) -> list[lis
     `tokens` are the lower-cased token lists of the sentences that `find_facets` saw. Words are ordered by the bits they
     tell of a sentence (`statistics.information`) at the lower of both limits.
     """
-    lengths = pc.fill_null(pc.list_value_length(tokens), 0).to_numpy(zero_copy_only=False)
-    encoded = pc.list_flatten(tokens).dictionary_encode()
-    width = max(len(encoded.dictionary), 1)
-    row = np.repeat(np.arange(len(tokens)), lengths)
-    pairs = np.unique(row * width + encoded.indices.to_numpy(zero_copy_only=False))
-    row, word = np.divmod(pairs, width)
+    words, offsets = flat_words(tokens)
+    distinct, codes = coded(words)
+    width = max(len(distinct), 1)
+    row, word = np.divmod(np.unique(rows_of(offsets) * width + codes), width)
     facet_of = np.full(len(tokens), -1)
     for number, facet in enumerate(facets.facets):
         facet_of[facet.rows] = number
     k, sizes = len(facets.facets), np.array([len(facet.rows) for facet in facets.facets])
     inside = facet_of[row] >= 0
     counts = np.bincount(facet_of[row[inside]] * width + word[inside], minlength=k * width).reshape(k, width)
-    place = pc.index_in(encoded.dictionary, corpus.words).to_numpy(zero_copy_only=False)
+    place = pc.index_in(distinct, corpus.words).to_numpy(zero_copy_only=False)
     there = ~np.isnan(place.astype(np.float64))
     f_corpus = np.zeros(width, np.int64)
     f_corpus[: len(place)][there] = corpus.sentences[place[there].astype(np.int64)]
-    names = encoded.dictionary.to_pylist()
+    names = distinct.to_pylist()
     total, n_all = counts.sum(axis=0), int(sizes.sum())
     found = []
     for number in range(k):

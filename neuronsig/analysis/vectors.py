@@ -16,9 +16,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+
+from neuronsig.ragged import coded, flat_words, offsets_of, rows_of
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -94,14 +95,13 @@ def sentence_vectors(tokens: pa.Array, words: WordVectors) -> tuple[Floats, NDAr
     Tokens without a vector do not count; a token that occurs twice counts twice. Added in float64, in token order.
     """
     n = len(tokens)
-    lengths = pc.fill_null(pc.list_value_length(tokens), 0).to_numpy(zero_copy_only=False)
-    encoded = pc.list_flatten(tokens).dictionary_encode()
-    codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)  # (all tokens,)
-    table, has = words.lookup(encoded.dictionary.to_pylist())  # (distinct, d), (distinct,)
+    flat, offsets = flat_words(tokens)
+    distinct, codes = coded(flat)  # codes (all tokens,)
+    table, has = words.lookup(distinct.to_pylist())  # (distinct, d), (distinct,)
     counted = has[codes]
-    sentence = np.repeat(np.arange(n), lengths)[counted]
+    sentence = rows_of(offsets)[counted]
     per_sentence = np.bincount(sentence, minlength=n)
-    starts = np.concatenate(([0], np.cumsum(per_sentence)))
+    starts = offsets_of(per_sentence)
     # Not canonical on purpose: entries stay in token order, so that a sum does not depend on the block's other words.
     counts = csr_matrix((np.ones(len(sentence)), codes[counted], starts), shape=(n, len(has)))
     sums = counts @ table.astype(np.float64)  # (n, d)

@@ -7,4 +7,5 @@ dictionary   a vocabulary with the corpus's counts, as a table
 encoder      sentences to codes
 sentences    encoded sentences as flat arrays, and as rows of bytes
 text         sentences with a vocabulary made of themselves
+words        their words alone
 """

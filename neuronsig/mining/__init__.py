@@ -11,7 +11,8 @@ profiling           one neuron's words, tags, metadata, lengths and places again
 pattern_keyness     its patterns, judged
 pattern_items       which patterns are parts of which
 redundancy          patterns that say what another one says
-stability           how far signatures of two halves of the corpus agree
+halves              the signatures of both halves of the corpus
+stability           how far those agree
 
 How patterns are found and counted, fast, is `neuronsig.miners`.
 """

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from gensim.models import FastText
 from gensim.models.fasttext import FastTextKeyedVectors, load_facebook_vectors
 from gensim.models.keyedvectors import KeyedVectors
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from neuronsig.analysis.vectors import Floats
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import ConfigError, InputError
+from neuronsig.ragged import lowered_lists
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file
@@ -103,11 +102,7 @@ class LowerCased:
         row = 0
         for file in self.files:
             for batch in parquet_file(file).iter_batches(_BATCH, columns=["tokens"]):
-                tokens = batch.column(0)
-                lower = pa.ListArray.from_arrays(
-                    _offsets(tokens), pc.utf8_lower(pc.list_flatten(tokens).cast(pa.string()))
-                )
-                for sentence in lower.to_pylist():
+                for sentence in lowered_lists(batch.column(0)).to_pylist():
                     if (row + 1) * self.keep // self.total > row * self.keep // self.total:
                         yield sentence
                     row += 1
@@ -172,8 +167,3 @@ def open_vectors(folder: Path | str, lower: bool) -> GensimVectors:
     Of a store's folder a copy on this machine is mapped, made once.
     """
     return GensimVectors(KeyedVectors.load(str(local_copy(location(folder)) / MODEL_FILE), mmap="r"), lower)
-
-
-def _offsets(tokens: pa.Array) -> pa.Array:
-    lengths = pc.fill_null(pc.list_value_length(tokens), 0).to_numpy(zero_copy_only=False)
-    return pa.array(np.concatenate(([0], np.cumsum(lengths))).astype(np.int32))

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import ray
 
 from neuronsig.analysis.facets import CorpusWords, find_facets, key_words
 from neuronsig.analysis.vectors import Doubles, Ints, Membership, sentence_vectors
 from neuronsig.config import AnalysisConfig
 from neuronsig.neuron import SITES, Neuron
+from neuronsig.ragged import coded, flat_words, lowered_lists, rows_of
 from neuronsig.splitmix import uniform
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import absolute, location
@@ -203,28 +203,19 @@ def _read_file(
                 means, _ = sentence_vectors(kept, vectors)
                 raw = pa.py_buffer(np.ascontiguousarray(means.astype(np.float16)).tobytes())
                 column = pa.Array.from_buffers(schema.field("vector").type, len(means), [None, raw])
-                writer.write_batch(pa.record_batch([pa.array(ids[own]), column, lowered(kept)], schema=schema))
+                writer.write_batch(pa.record_batch([pa.array(ids[own]), column, lowered_lists(kept)], schema=schema))
     counted = pa.concat_tables(counts).group_by("word").aggregate([("n", "sum")]).rename_columns(["word", "n"])
     return number, counted, n, sums, known, np.concatenate(random)
 
 
 def _corpus_part(tokens: pa.Array, vectors: Any) -> tuple[pa.Table, Doubles, int]:
     means, known = sentence_vectors(tokens, vectors)
-    words = lowered(tokens)
-    encoded = words.flatten().dictionary_encode()
-    lengths = pc.list_value_length(words).to_numpy(zero_copy_only=False)
-    width = max(len(encoded.dictionary), 1)
-    pairs = np.repeat(np.arange(len(words)), lengths) * width + encoded.indices.to_numpy(zero_copy_only=False)
-    sentences = np.bincount(np.unique(pairs) % width, minlength=len(encoded.dictionary))
-    counted = pa.table({"word": encoded.dictionary, "n": pa.array(sentences, pa.int64())})
+    words, offsets = flat_words(tokens, lower=True)
+    names, codes = coded(words)
+    width = max(len(names), 1)
+    sentences = np.bincount(np.unique(rows_of(offsets) * width + codes) % width, minlength=len(names))
+    counted = pa.table({"word": names, "n": pa.array(sentences, pa.int64())})
     return counted, means.astype(np.float64).sum(axis=0), int(known.sum())
-
-
-def lowered(tokens: pa.Array) -> pa.Array:
-    """Token lists in lower case; a null list is empty."""
-    lengths = pc.fill_null(pc.list_value_length(tokens), 0).to_numpy(zero_copy_only=False)
-    offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))).astype(np.int32))
-    return pa.ListArray.from_arrays(offsets, pc.utf8_lower(pc.list_flatten(tokens).cast(pa.string())))
 
 
 class _Sentences:

@@ -8,20 +8,9 @@ import numpy as np
 import pytest
 
 from neuronsig.miners.mined_patterns import Limits
+from neuronsig.mining.halves import Half, Mined, Sample, half_lists, half_of, mine_sample, signature
 from neuronsig.mining.holdout import is_held_out
-from neuronsig.mining.stability import (
-    Corpus,
-    Mined,
-    Sample,
-    enough,
-    half_lists,
-    half_of,
-    jaccard,
-    mine_sample,
-    rank_biased_overlap,
-    signature,
-    usable_sizes,
-)
+from neuronsig.mining.stability import enough, jaccard, rank_biased_overlap, usable_sizes
 
 
 def test_a_half_list_is_the_exact_top_list_of_that_half() -> None:
@@ -111,7 +100,7 @@ def test_a_signature_has_words_and_sequences_beyond_chance_strongest_first() -> 
     mined = mine_sample(sample(sentences, [0] * 100), 1, 5, 10, Limits(max_length=2, target="closed"))
     in_corpus = {(0,): 600, (1,): 600, (0, 1): 61, (2,): 45, (9,): 9000}
     counts = np.array([[in_corpus.get(pattern, 200)] for pattern in mined.patterns()])
-    found = signature(mined, counts, Corpus(np.array([10_000]), 1), 5, 100, 0.05)
+    found = signature(mined, counts, Half(np.array([10_000]), 1), 5, 100, 0.05)
     assert found["words"][0] == (2,)
     assert (9,) not in found["words"]
     assert found["word_sequence"][0] == (0, 1)
@@ -120,5 +109,5 @@ def test_a_signature_has_words_and_sequences_beyond_chance_strongest_first() -> 
 def test_no_frequent_pattern_is_an_empty_signature() -> None:
     mined = mine_sample(sample([[0], [1]], [0, 0]), 1, 2, 2, Limits())
     assert isinstance(mined, Mined)
-    found = signature(mined, np.zeros((0, 1), np.int64), Corpus(np.array([10]), 1), 5, 1, 0.05)
+    found = signature(mined, np.zeros((0, 1), np.int64), Half(np.array([10]), 1), 5, 1, 0.05)
     assert found == {"words": [], "word_sequence": []}

@@ -1,0 +1,211 @@
+"""Both halves of a corpus: the lists of neurons in them, and the signatures that each gives by itself, with no engine.
+
+A sentence's half is a hash of its id, so a neuron's list cut to a half *is* the exact top list of that half; cut to its
+first k sentences it is the list that k would have given. Signatures of both halves are made as jobs.mine makes them
+(neuronsig.mining.pattern_keyness), each against the rest of its own half.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from neuronsig.config import MiningConfig, StabilityConfig
+from neuronsig.encoding.strata import Strata
+from neuronsig.encoding.words import WordText, word_codes
+from neuronsig.miners.counting import CountingTrie, count_sequences
+from neuronsig.miners.mined_patterns import Limits
+from neuronsig.miners.sequences import frequent_sequences
+from neuronsig.mining.holdout import is_held_out, without_held_out
+from neuronsig.mining.keyness import PValueCounts, g2, keyness_order, log_ratio, lrc
+from neuronsig.mining.kinds import least_support, limits_of
+from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
+from neuronsig.neuron import Neuron
+from neuronsig.ragged import Codes, list_lengths, offsets_of
+from neuronsig.splitmix import uniform
+
+Pattern = tuple[int, ...]
+
+HALVES = 2
+KINDS = ("words", "word_sequence")
+LENGTHS = 4096
+"""Words of a sentence that are told apart; longer ones count as this long."""
+_SEED = 0x68616C766573  # another than that of the sentences held out
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Both halves' top lists of the neurons looked at, best sentence first."""
+
+    neurons: list[Neuron]
+    halves: list[tuple[Codes, Codes]]
+
+    @property
+    def shortest(self) -> int:
+        """Sentences of the shortest half."""
+        return min(len(half) for pair in self.halves for half in pair)
+
+    def __getitem__(self, some: slice) -> Lists:
+        return Lists(self.neurons[some], self.halves[some])
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What determines the agreement beside lists and sentences."""
+
+    sizes: tuple[int, ...]
+    stability: StabilityConfig
+    mining: MiningConfig
+    neurons: int  # of the run: LRC is corrected for all of them
+
+    @property
+    def limits(self) -> Limits:
+        """Of the word sequences mined."""
+        return limits_of("word_sequence", self.mining)
+
+    def least(self, k: int) -> int:
+        """Sentences of k that a word sequence must be in."""
+        return least_support("word_sequence", k, self.mining)
+
+
+def half_of(sentence_ids: NDArray[np.integer]) -> NDArray[np.int64]:
+    """0 or 1 for each sentence, whatever else the corpus holds."""
+    return (uniform(sentence_ids, _SEED) < 0.5).astype(np.int64)
+
+
+def half_lists(sentence_ids: NDArray[np.integer], holdout: float) -> tuple[Codes, Codes]:
+    """A neuron's list, best sentence first, as the top lists of both halves without the sentences held out."""
+    ids = np.asarray(sentence_ids, np.int64)
+    ids = ids[~is_held_out(ids, holdout)]
+    half = half_of(ids)
+    return ids[half == 0], ids[half == 1]
+
+
+def told_apart(lengths: Codes) -> Codes:
+    """Lengths of sentences, up to the longest that is told apart."""
+    return np.minimum(lengths, LENGTHS - 1)
+
+
+def count_lengths(batch: pa.RecordBatch, holdout: float) -> Codes:
+    """int64 (halves, LENGTHS): the sentences of each half and length, of a batch of `sentence_id` and `tokens`."""
+    kept = without_held_out(batch, holdout)
+    key = half_of(kept.column("sentence_id").to_numpy()) * LENGTHS + told_apart(list_lengths(kept.column("tokens")))
+    return np.bincount(key, minlength=HALVES * LENGTHS).reshape(HALVES, LENGTHS)
+
+
+def count_patterns(
+    batch: pa.RecordBatch, trie: CountingTrie, names: pa.Array, strata: Strata, settings: Settings
+) -> Codes:
+    """int64 (patterns, halves * strata): the sentences that hold each pattern of places in `names`."""
+    kept = without_held_out(batch, settings.mining.holdout)
+    codes, offsets = word_codes(kept.column("tokens"), names)
+    half = half_of(kept.column("sentence_id").to_numpy())
+    of = half * strata.size + strata.codes(told_apart(np.diff(offsets)))
+    total = HALVES * strata.size
+    return count_sequences(trie, codes, offsets, settings.limits, strata=of.astype(np.int16), n_strata=total)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A neuron's k best sentences of one half: words as codes, flat, and the stratum of each sentence."""
+
+    words: Codes
+    offsets: Codes  # (k + 1,)
+    strata: NDArray[np.integer]  # (k,)
+
+    @classmethod
+    def of(cls, text: WordText, ids: Codes, strata: Strata) -> Sample:
+        """Of the sentences with these ids, in the order given."""
+        words, offsets = text.lists(ids)
+        return cls(words, offsets, strata.codes(told_apart(np.diff(offsets))))
+
+    def first(self, k: int) -> Sample:
+        """The k best of them."""
+        return Sample(self.words[: self.offsets[k]], self.offsets[: k + 1], self.strata[:k])
+
+
+@dataclass(frozen=True)
+class Mined:
+    """Frequent patterns of a sample, flat in lexicographic order, and in how many sentences by stratum each is."""
+
+    items: Codes
+    offsets: Codes
+    f1: Codes  # (patterns, strata)
+    n1: Codes  # (strata,)
+
+    def patterns(self) -> list[Pattern]:
+        flat, bounds = self.items.tolist(), self.offsets.tolist()
+        return [tuple(flat[start:stop]) for start, stop in itertools.pairwise(bounds)]
+
+
+def mine_sample(sample: Sample, n_strata: int, least_word: int, least: int, limits: Limits) -> Mined:
+    """Words that `least_word` of the sample's sentences hold, whatever the target of the limits, and word sequences
+    that `least` of them hold."""
+    words = frequent_sequences(sample.words, sample.offsets, least_word, Limits(max_length=1, max_patterns=None))
+    patterns = sorted({*words, *frequent_sequences(sample.words, sample.offsets, least, limits)})
+    n1 = np.bincount(sample.strata, minlength=n_strata)
+    items = np.array([item for pattern in patterns for item in pattern], np.int64)
+    offsets = offsets_of([len(pattern) for pattern in patterns])
+    if not patterns:
+        return Mined(items, offsets, np.zeros((0, n_strata), np.int64), n1)
+    trie = CountingTrie.of(items, offsets)
+    f1 = count_sequences(trie, sample.words, sample.offsets, limits, strata=sample.strata, n_strata=n_strata)
+    return Mined(items, offsets, f1, n1)
+
+
+def mine_sizes(sample: Sample, strata: Strata, settings: Settings) -> list[Mined]:
+    """What is mined of the first sentences of a half, for each size."""
+    few = settings.mining.min_count
+    return [mine_sample(sample.first(k), strata.size, few, settings.least(k), settings.limits) for k in settings.sizes]
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of the corpus: its sentences by stratum, and the length bins of the strata."""
+
+    total: Codes  # (strata,)
+    bins: int
+
+
+def halves_of(counts: Codes, match: str) -> tuple[Strata, list[Half]]:
+    """The bins of lengths, and both halves, of what `count_lengths` counted of all sentences."""
+    strata = Strata.build("none" if match == "none" else "length", counts.sum(axis=0))
+    code = strata.codes(np.arange(LENGTHS))
+    totals = [np.bincount(code, weights=half, minlength=strata.size).astype(np.int64) for half in counts]
+    return strata, [Half(total, strata.bins) for total in totals]
+
+
+def signature(
+    mined: Mined, counts: Codes, half: Half, top: int, neurons: int, alpha: float
+) -> dict[str, list[Pattern]]:
+    """The `top` strongest words and word sequences beyond chance, by LRC against the rest of the half.
+
+    `counts` (patterns, strata): the half's sentences with each pattern. LRC is corrected for the sample's patterns
+    times `neurons`, so that it does not depend on which neurons are looked at together.
+    """
+    names = mined.patterns()
+    if not names:
+        return {kind: [] for kind in KINDS}
+    patterns = NeuronPatterns(mined.items, mined.offsets, mined.f1, counts, mined.n1, half.total, half.bins)
+    tests = len(names) * neurons
+    discovered = PValueCounts()
+    discovered.add(p_values(patterns))
+    rows = judge(patterns, JudgeRules(tests, alpha, top, 0), discovered)
+    plain = (np.asarray(rows["explained_by"], np.int64) < 0) & (np.asarray(rows["lrc"], np.float64) > 0)
+    sequences = [names[number] for number in np.asarray(rows["pattern"], np.int64)[plain][:top]]
+    return {"words": _words(patterns, names, top, tests, alpha), "word_sequence": sequences}
+
+
+def _words(patterns: NeuronPatterns, names: Sequence[Pattern], top: int, tests: int, alpha: float) -> list[Pattern]:
+    matched = patterns.matched()
+    f1, n1 = patterns.f1.sum(axis=1), int(patterns.n1.sum())
+    ratio = log_ratio(f1, n1, matched.equivalent, matched.size)
+    table = f1, n1, *matched.evidence
+    limit = lrc(*table, tests=tests, alpha=alpha)
+    order = keyness_order(f1, ratio, limit, g2(*table))
+    return [names[number] for number in order if len(names[number]) == 1 and limit[number] > 0][:top]
