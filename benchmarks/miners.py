@@ -31,12 +31,13 @@ from numpy.typing import NDArray
 from benchmarks.common import machine, table
 from benchmarks.drawn_neurons import Corpus, Neuron, draw, read_corpus, split
 from neuronsig.config import SparkConfig
-from neuronsig.miners.counting import CountingTrie, count_sequences, count_subtrees
+from neuronsig.miners.counting import count_sequences, count_subtrees
 from neuronsig.miners.itemsets import frequent_itemsets
 from neuronsig.miners.mined_patterns import Limits, Patterns, support_count
 from neuronsig.miners.sequences import frequent_sequences, stack
 from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trees import forest
+from neuronsig.miners.trie import CountingTrie
 
 WORDS, TAGS, ITEMS = 0.01, 0.05, 0.1  # least support of each kind, as in conf/mining
 THREADS = (1, 2, 4)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from neuronsig.encoding.text import Codes, Items
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.mined_patterns import grow
-from neuronsig.miners.sequences import FAR
+from neuronsig.miners.growth import FAR
+from neuronsig.miners.output import grow
 from neuronsig.miners.siblings import children_fit
 from neuronsig.miners.trees import Forest
 

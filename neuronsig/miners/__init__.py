@@ -3,11 +3,13 @@
     sequences   words or tags in order, over gaps (P1 3.2: PrefixSpan)
     itemsets    words, tags and metadata values that occur together (FPGrowth)
     subtrees    parts of syntax trees (P2 step 3: FREQT)
-    patterns    patterns as a prefix tree
-    counting    in how many sentences given patterns occur
+    growth      what grows sequences and subtrees, for mining and for counting
+    trie        given patterns as a prefix tree
+    counting    in how many sentences given patterns occur, and in which
     trees       dependency and constituency trees as arrays
     brackets    trees as text
     mined_patterns  what a miner returns: the patterns, their supports, and the support that was applied
+    output      what a miner's kernel writes, and the tasks that wait
     reference   the definitions in plain Python: what the tests compare with, and what must start at once uses
     siblings    children of a tree's node held against those of a pattern's
     compiled    the compiler of the inner loops

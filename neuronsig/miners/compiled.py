@@ -29,8 +29,8 @@ HERE = Path(__file__).parent
 def compiled(function: Kernel) -> Kernel:
     """`function` as machine code, made at its first call and kept; it runs without Python's global lock.
 
-    In an inner loop, call no other compiled function with arrays: counting the references to them costs more than the
-    loop (measured: 1.4 to three times). What is `inlined` costs nothing.
+    In an inner loop, call no other function with arrays, compiled or inlined: counting the references to them costs
+    more than the loop (measured: 1.3 to three times).
     """
     folder = code_folder()
     before, settings.CACHE_DIR = settings.CACHE_DIR, folder

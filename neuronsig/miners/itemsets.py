@@ -12,19 +12,8 @@ from numpy.typing import NDArray
 
 from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.mined_patterns import (
-    ROOM,
-    Limits,
-    Patterns,
-    PrefixTree,
-    grow,
-    more_rows,
-    one_item_less,
-    push,
-    raise_support,
-    select,
-    sentence_support,
-)
+from neuronsig.miners.mined_patterns import Limits, Patterns, PrefixTree, one_item_less, select, sentence_support
+from neuronsig.miners.output import ROOM, more_rows, push, raise_support, written
 
 
 def frequent_itemsets(
@@ -45,14 +34,13 @@ def frequent_itemsets(
     codes = np.flatnonzero(support >= min_count)
     number = np.full(len(support), -1, np.int64)
     number[codes] = np.arange(len(codes))
-    parent, item, supports, applied = mine_itemsets(
+    rows, applied = mine_itemsets(
         *bit_sets(items, offsets, number, len(codes)),
         min_count,
         limits.max_length or len(codes),
         limits.max_patterns or 0,
     )
-    tree = PrefixTree(parent, codes[item].astype(np.int32), supports)
-    return select(tree, one_item_less, limits, min_count, int(applied))
+    return select(PrefixTree.of(rows, codes), one_item_less, limits, min_count, int(applied))
 
 
 @compiled
@@ -73,15 +61,14 @@ def bit_sets(items, offsets, number, n_items):  # type: ignore[no-untyped-def]
 
 @compiled
 def mine_itemsets(bits, support_of, min_count, max_length, limit):  # type: ignore[no-untyped-def]
-    """The prefix tree of frequent itemsets (parent, item, support) and the support applied.
+    """The prefix tree of frequent itemsets, rows of (parent, item, support), and the support applied.
 
     Depth first. A task is an itemset that is still to be written down and grown, and `rows` holds its bit set under
     the task's own number. Tasks stand in groups of one parent, largest item lowest, so that what can follow an
     itemset is what waits right below it.
     """
     n_items, n_words = bits.shape
-    n = 0
-    parent, item, support = np.empty(ROOM, np.int32), np.empty(ROOM, np.int32), np.empty(ROOM, np.int32)
+    tree, n = np.empty((ROOM, 3), np.int32), 0
     tasks = np.empty((ROOM, 6), np.int64)  # parent, item, support, length, lowest of the group, -
     rows = np.empty((2 * n_items + 1, n_words), np.uint64)
     waiting = 0
@@ -97,9 +84,7 @@ def mine_itemsets(bits, support_of, min_count, max_length, limit):  # type: igno
         pattern, last, having, length, lowest, _ = tasks[waiting]
         if having < min_count:
             continue
-        if n == len(parent):
-            parent, item, support = grow(parent, n), grow(item, n), grow(support, n)
-        parent[n], item[n], support[n] = pattern, last, having
+        tree = written(tree, n, pattern, last, having)
         pattern = n
         n += 1
         if length < max_length:
@@ -120,13 +105,10 @@ def mine_itemsets(bits, support_of, min_count, max_length, limit):  # type: igno
                     tasks = push(tasks, waiting, pattern, tasks[t, 1], both, length + 1, first, none)
                     waiting += 1
         if limit and n >= 2 * limit:
-            n, min_count, number = raise_support(parent, item, support, n, limit, min_count)
-            for t in range(waiting):
-                if tasks[t, 0] >= 0:  # where a parent is gone, its children are too rare as well
-                    tasks[t, 0] = number[tasks[t, 0]]
+            n, min_count = raise_support(tree, n, limit, min_count, tasks, waiting)
     if limit and n > limit:
-        n, min_count, number = raise_support(parent, item, support, n, limit, min_count)
-    return parent[:n].copy(), item[:n].copy(), support[:n].copy(), min_count
+        n, min_count = raise_support(tree, n, limit, min_count, tasks, waiting)
+    return tree[:n].copy(), min_count
 
 
 @compiled

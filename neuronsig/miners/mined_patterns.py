@@ -20,9 +20,6 @@ from neuronsig.miners.compiled import compiled
 Codes = NDArray[np.int64]
 TARGETS = ("all", "closed", "maximal")
 
-ROOM = 4096
-"""Patterns that fit before the arrays of the prefix tree first grow."""
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -91,11 +88,16 @@ class Patterns:
 
 @dataclass(frozen=True)
 class PrefixTree:
-    """All patterns of a support, as a miner's kernel returns them; parents stand before their children."""
+    """All patterns of a support, as a miner finds them; parents stand before their children."""
 
     parent: NDArray[np.int32]
     item: NDArray[np.int32]
     support: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.int32], codes: NDArray[np.integer]) -> PrefixTree:
+        """The tree of a kernel's rows (patterns, 3), whose items are places among `codes`."""
+        return cls(rows[:, 0].copy(), codes[rows[:, 1]].astype(np.int32), rows[:, 2].copy())
 
     def depth(self) -> Codes:
         """The length of every pattern."""
@@ -127,6 +129,20 @@ def support_count(share: float, sentences: int, least: int = 1, key: str = "min_
     require(0 < share <= 1, key, share, "above 0 and at most 1", "it is a share of sentences")
     # The share is a decimal fraction: 0.07 * 100 sentences are 7, not the 8 that its binary image rounds up to.
     return max(math.ceil(share * sentences - 1e-9), least, 1)
+
+
+def subsequence_bound(lengths: NDArray[np.integer], longest: int, min_count: int) -> float:
+    """An upper bound of the number of frequent patterns of 1 to `longest` items, known before mining.
+
+    A sentence of m items holds at most C(m, 1) + ... + C(m, longest) patterns, and a frequent pattern is held by
+    at least `min_count` sentences, so there are at most the sum over sentences divided by `min_count`.
+    """
+    m = np.asarray(lengths, np.float64)
+    held, term = np.zeros(m.shape), np.ones(m.shape)
+    for size in range(1, min(longest, int(m.max(initial=0))) + 1):
+        term = term * np.maximum(m - size + 1, 0) / size
+        held += term
+    return float(held.sum()) / max(min_count, 1)
 
 
 Parts = Callable[[PrefixTree, Codes], Iterator[tuple[Codes, Codes]]]
@@ -202,63 +218,3 @@ def sentence_support(items, offsets, width):  # type: ignore[no-untyped-def]
                 seen[code] = s + 1
                 support[code] += 1
     return support
-
-
-@compiled
-def grow(array, size):  # type: ignore[no-untyped-def]
-    """The array with room for twice as much, and for `size` at least."""
-    larger = np.empty(max(2 * len(array), size), array.dtype)
-    for i in range(len(array)):  # numba takes two seconds to compile the assignment of a slice
-        larger[i] = array[i]
-    return larger
-
-
-@compiled
-def more_rows(table, rows, used):  # type: ignore[no-untyped-def]
-    """The table (rows, columns) with so many rows; the first `used` are kept."""
-    larger = np.empty((rows, table.shape[1]), table.dtype)
-    for i in range(used):
-        for j in range(table.shape[1]):
-            larger[i, j] = table[i, j]
-    return larger
-
-
-@compiled
-def raise_support(parent, item, support, n, limit, min_count):  # type: ignore[no-untyped-def]
-    """Keep of the first `n` patterns those of the lowest support, `min_count` or more, that leaves `limit` at most.
-
-    The patterns found so far are some of all, so the support that all of them need is never lower: a miner may go
-    on with it and still end at the lowest. Returns the patterns left, the support, and the new number of each
-    pattern (-1: gone).
-    """
-    most = 0
-    for i in range(n):
-        most = max(most, support[i])
-    having = np.zeros(most + 2, np.int64)
-    for i in range(n):
-        having[support[i]] += 1
-    left, needed = 0, most + 1
-    while needed > min_count and left + having[needed - 1] <= limit:
-        needed -= 1
-        left += having[needed]
-    number = np.full(n, -1, np.int32)
-    left = 0
-    for i in range(n):
-        if support[i] >= needed:
-            number[i] = left
-            parent[left] = number[parent[i]] if parent[i] >= 0 else -1
-            item[left] = item[i]
-            support[left] = support[i]
-            left += 1
-    return left, needed, number
-
-
-@compiled
-def push(tasks, waiting, parent, item, support, length, lo, hi):  # type: ignore[no-untyped-def]
-    """Put a task on top of those waiting; returns the tasks, which may have grown."""
-    if waiting == len(tasks):
-        tasks = more_rows(tasks, 2 * len(tasks), waiting)
-    task = tasks[waiting]
-    task[0], task[1], task[2] = parent, item, support
-    task[3], task[4], task[5] = length, lo, hi
-    return tasks

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from neuronsig.config import MiningConfig, StabilityConfig
 from neuronsig.encoding.strata import Strata
 from neuronsig.encoding.words import WordText, word_codes
-from neuronsig.miners.counting import CountingTrie, count_sequences
+from neuronsig.miners.counting import count_sequences
 from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.sequences import frequent_sequences
+from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining.holdout import is_held_out, without_held_out
 from neuronsig.mining.keyness import PValueCounts, g2, keyness_order, log_ratio, lrc
 from neuronsig.mining.kinds import least_support, limits_of

@@ -26,11 +26,12 @@ from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.miners.brackets import brackets
-from neuronsig.miners.counting import CountingTrie, count_sequences, count_subtrees
+from neuronsig.miners.counting import count_sequences, count_subtrees
 from neuronsig.miners.itemsets import frequent_itemsets
 from neuronsig.miners.mined_patterns import Codes, Limits, Patterns, support_count
 from neuronsig.miners.sequences import frequent_sequences
 from neuronsig.miners.subtrees import frequent_subtrees
+from neuronsig.miners.trie import CountingTrie
 from neuronsig.ragged import offsets_of, rows_of
 
 __all__ = ["KINDS", "KindCounter", "itemset_items", "limits_of", "mine_kind", "pattern_names", "shortest"]

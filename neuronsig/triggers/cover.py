@@ -30,7 +30,7 @@ from neuronsig.evaluation.classifier import (
 from neuronsig.evaluation.matching import MAX_NODES, parents_of
 from neuronsig.miners.brackets import nodes_of
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.sequences import FAR
+from neuronsig.miners.growth import FAR
 from neuronsig.miners.siblings import children_fit
 
 SEQUENCE, SET, TREE = 0, 1, 2

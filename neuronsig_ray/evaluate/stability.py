@@ -19,7 +19,7 @@ import ray
 from neuronsig.encoding.strata import Strata
 from neuronsig.encoding.words import WordText
 from neuronsig.errors import InputError
-from neuronsig.miners.counting import CountingTrie
+from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining.halves import (
     HALVES,
     LENGTHS,

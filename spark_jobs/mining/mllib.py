@@ -30,8 +30,15 @@ from neuronsig.config import MiningConfig
 from neuronsig.config.mining import MLLIB_KINDS
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import ALL, Sentences, read_sentences
-from neuronsig.miners.mined_patterns import Patterns, PrefixTree, one_item_less, raise_support, select, sentence_support
-from neuronsig.miners.patterns import subsequence_bound
+from neuronsig.miners.mined_patterns import (
+    Patterns,
+    PrefixTree,
+    one_item_less,
+    select,
+    sentence_support,
+    subsequence_bound,
+)
+from neuronsig.miners.output import NO_TASKS, raise_support
 from neuronsig.mining.kinds import itemset_items, least_support, limits_of
 from neuronsig.mining.profiles import neuron_of
 from neuronsig.ragged import rows_of
@@ -154,16 +161,12 @@ def select_found(kind: str, found: pd.DataFrame, sentences: int, mining: MiningC
     limits = limits_of(kind, mining)
     rows = sorted(zip(map(tuple, found["items"]), found["f1"], strict=True))
     number = {pattern: i for i, (pattern, _) in enumerate(rows)}
-    tree = PrefixTree(
-        np.array([number.get(pattern[:-1], -1) for pattern, _ in rows], np.int32),
-        np.array([pattern[-1] for pattern, _ in rows], np.int32),
-        np.array([f1 for _, f1 in rows], np.int32),
-    )
+    tree = np.array([(number.get(pattern[:-1], -1), pattern[-1], f1) for pattern, f1 in rows], np.int32).reshape(-1, 3)
     applied = int(found["least"].max()) if len(found) else asked
     if limits.max_patterns and len(rows) > limits.max_patterns:
-        n, applied, _ = raise_support(tree.parent, tree.item, tree.support, len(rows), limits.max_patterns, applied)
-        tree = PrefixTree(tree.parent[:n], tree.item[:n], tree.support[:n])
-    return select(tree, one_item_less, limits, asked, applied)
+        n, applied = raise_support(tree, len(rows), limits.max_patterns, applied, *NO_TASKS)
+        tree = tree[:n]
+    return select(PrefixTree(*tree.T.copy()), one_item_less, limits, asked, applied)
 
 
 def prepare_columns(sentences: Sentences, dictionary: Dictionary, mining: MiningConfig) -> dict[str, Any]:

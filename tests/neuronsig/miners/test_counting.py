@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuronsig.miners import counting
-from neuronsig.miners.counting import CountingTrie, count_sequences, count_subtrees
+from neuronsig.miners.counting import count_sequences, count_subtrees
 from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.reference import sequences_of, subtrees_of
 from neuronsig.miners.sequences import frequent_sequences, stack
 from neuronsig.miners.subtrees import frequent_subtrees
+from neuronsig.miners.trie import CountingTrie
 from tests.neuronsig.miners.examples import few, forests, mixed_sentences, plain_sentences
 from tests.neuronsig.miners.test_sequences import encode
 from tests.neuronsig.miners.test_subtrees import LABELS, as_forest
@@ -102,11 +103,19 @@ def test_every_stratum_is_counted_as_if_it_were_alone(monkeypatch, block):
     assert (by_stratum[:, :3].sum(axis=0) > 0).all()
 
 
+def test_patterns_share_their_beginnings_and_keep_their_numbers():
+    trie = CountingTrie([(7, 9), (7,), (9, 7, 7), (7, 9, 9)])
+    assert trie.codes.tolist() == [7, 9]
+    assert trie.trie.key.tolist() == [0, 0, 1, 1, 0, 1, 0]
+    assert trie.trie.first.tolist() == [1, 3, 4, 5, 6, 7, 7, 7]
+    assert trie.trie.ends.tolist() == [-1, 1, -1, 0, -1, 3, 2]
+
+
 def test_flat_patterns_make_the_same_trie():
     wanted = [(3, 1), (2,), (3, 1, 2), (1, 1)]
     one, other = CountingTrie(wanted), CountingTrie.of(np.array([3, 1, 2, 3, 1, 2, 1, 1]), np.array([0, 2, 3, 6, 8]))
-    for name in ("first", "item", "ends", "codes"):
-        assert getattr(one, name).tolist() == getattr(other, name).tolist()
+    for ours, theirs in zip((one.codes, *one.trie), (other.codes, *other.trie), strict=True):
+        assert ours.tolist() == theirs.tolist()
     with pytest.raises(ValueError, match="distinct, not empty"):
         CountingTrie.of(np.array([1, 1]), np.array([0, 1, 2]))
 

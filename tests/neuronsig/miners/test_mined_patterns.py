@@ -1,10 +1,13 @@
 """Limits and supports, and what is said of impossible ones."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from neuronsig.errors import ConfigError
-from neuronsig.miners.mined_patterns import Limits, Patterns, support_count
+from neuronsig.miners.mined_patterns import Limits, Patterns, subsequence_bound, support_count
+from neuronsig.miners.reference import sequences_of
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,22 @@ def test_patterns_are_flat_arrays_and_tuples():
     assert list(found) == [(1,), (1, 2)]
     assert found.counts() == {(1,): 5, (1, 2): 4}
     assert found.raised
+
+
+@pytest.mark.parametrize("longest", [1, 2, 3])
+def test_the_bound_is_never_below_the_number_of_frequent_patterns(longest):
+    rng = np.random.default_rng(longest)
+    sentences = [rng.integers(0, 4, rng.integers(0, 8)).tolist() for _ in range(40)]
+    every = [p for n in range(1, longest + 1) for p in itertools.product(range(4), repeat=n)]
+    held = [sequences_of([(item,) for item in sentence], Limits(max_length=longest)) for sentence in sentences]
+    support = np.array([sum(pattern in found for found in held) for pattern in every])
+    for min_count in (1, 3, 8):
+        bound = subsequence_bound(np.array([len(s) for s in sentences]), longest, min_count)
+        assert (support >= min_count).sum() <= bound
+
+
+def test_the_bound_of_sentences_without_repetition_counts_every_choice_of_items():
+    assert subsequence_bound(np.array([3]), 3, 1) == 3 + 3 + 1
+    assert subsequence_bound(np.array([3, 2, 0]), 2, 1) == (3 + 3) + (2 + 1)
+    assert subsequence_bound(np.array([3, 3]), 9, 2) == 7
+    assert subsequence_bound(np.array([], np.int64), 3, 1) == 0
