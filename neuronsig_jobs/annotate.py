@@ -13,7 +13,6 @@ Examples:
 from __future__ import annotations
 
 import dataclasses
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -166,7 +165,3 @@ def require_rows(table: Path, sentences: int) -> None:
 
 
 main = command("annotate", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -18,7 +18,6 @@ Examples:
 from __future__ import annotations
 
 import dataclasses
-import sys
 from itertools import accumulate
 
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
@@ -83,7 +82,3 @@ def tokenizer_of(config: Config, run: RunDirectory) -> TokenizerSpec | None:
 
 
 main = command("append", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

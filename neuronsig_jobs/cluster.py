@@ -17,7 +17,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -251,7 +250,3 @@ def _write_clusters(
 
 
 main = command("cluster", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,7 +13,6 @@ Example:  neuronsig collect run=runs/demo model=minilm collect.k=1000 collect.si
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -222,7 +221,3 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
 
 
 main = command("collect", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

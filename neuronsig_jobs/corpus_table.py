@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,3 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 
 main = command("corpus_table", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import posixpath
 import shutil
-import sys
 import tempfile
 import urllib.parse
 from collections.abc import Mapping
@@ -136,7 +135,3 @@ def _record(one: Wanted, entry: dict[str, Any]) -> None:
 
 
 main = command("download", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,7 +13,6 @@ Examples:
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 from neuronsig.checkpoint import load_tokenizer, resolve_model_path
@@ -108,7 +107,3 @@ def _hours(value: float) -> str:
 
 
 main = command("estimate", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

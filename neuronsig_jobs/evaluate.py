@@ -20,7 +20,6 @@ what differs between both, not the distance to chance.
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pyarrow as pa
@@ -86,7 +85,3 @@ def _tell(found: pa.Table, directory: RunDirectory, name: str) -> dict[str, Any]
 
 
 main = command("evaluate", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -188,7 +188,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_as_json(config) if as_json else run(config)
 
     return launch("find", answered, [*settings, *["--brief"] * as_json])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

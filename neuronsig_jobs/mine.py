@@ -24,7 +24,6 @@ other neurons need overwrite=true, which keeps the results of those mined before
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -149,7 +148,3 @@ def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], setti
 
 
 main = command("mine", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,7 +11,6 @@ Example:  neuronsig outliers run=runs/demo model=minilm outliers.share=0.8
 
 from __future__ import annotations
 
-import sys
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -114,7 +113,3 @@ def _show(rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
 
 
 main = command("outliers", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

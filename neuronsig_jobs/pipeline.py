@@ -134,7 +134,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_stages(config, words)
 
     return launch("pipeline", with_words, given)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

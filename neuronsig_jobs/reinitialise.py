@@ -19,7 +19,6 @@ Give jobs.collect and jobs.mine the settings that the trained model had (collect
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from neuronsig.checkpoint import model_config
@@ -61,7 +60,3 @@ def output_folder(config: Config) -> Path:
 
 
 main = command("reinitialise", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

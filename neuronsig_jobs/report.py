@@ -9,8 +9,6 @@ Examples:
 
 from __future__ import annotations
 
-import sys
-
 from neuronsig.config import Config
 from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
@@ -56,7 +54,3 @@ def run(config: Config) -> Summary:
 
 
 main = command("report", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

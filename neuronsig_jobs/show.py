@@ -44,7 +44,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     free = [word for word in words if "=" not in word and word[:1] not in ("-", "~")]
     settings = [word for word in words if word not in free]
     return launch("show", run, [*settings, *[f"neuron={' '.join(free)}"] * bool(free)])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

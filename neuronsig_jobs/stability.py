@@ -16,7 +16,6 @@ Example:  neuronsig stability run=runs/six model=minilm
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -185,7 +184,3 @@ def _show(rows: pd.DataFrame, sizes: Sequence[int]) -> None:
 
 
 main = command("stability", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

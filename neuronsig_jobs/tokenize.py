@@ -8,7 +8,6 @@ Example:  neuronsig tokenize run=runs/demo model=minilm
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -115,7 +114,3 @@ def _forget_incomplete(folder: Path) -> None:
 
 
 main = command("tokenize", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,6 @@ seconds. `train.output=spark_jobs/models` puts the models in the package's place
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -125,7 +124,3 @@ punctuation included:
 
 
 main = command("train_annotators", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

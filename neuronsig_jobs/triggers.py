@@ -15,7 +15,6 @@ Example:  neuronsig triggers run=runs/demo model=minilm triggers.sentences=50
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -143,7 +142,3 @@ def layers(table: pa.Table) -> list[list[Any]]:
 
 
 main = command("triggers", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,7 +11,6 @@ Example:  neuronsig verify run=runs/demo model=minilm verify.sample=1000
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from neuronsig.collection.topk import Keys
@@ -76,7 +75,3 @@ def _show(checks: Sequence[Check]) -> None:
 
 
 main = command("verify", run)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
