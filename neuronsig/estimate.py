@@ -10,6 +10,7 @@ from neuronsig.collection.memory import device_bytes, forward_bytes, list_bytes,
 from neuronsig.collection.shards import BATCH_TOKENS, SHORTEST, committed_keys, in_flight, node_keys, shard_sizes
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError
+from neuronsig.run.stages import JOBS
 
 # Measured on samples of the six corpora (401,241 sentences of 23.7 tokens) with MiniLM at K = 10,000: bytes on disk.
 SENTENCE_BYTES = 117.0
@@ -38,20 +39,6 @@ LOCATE_RATE = 600.0  # triggers, (neuron, sentence), beside the sentences' way t
 JUDGE_RATE = 154_000.0  # (neuron, held-out sentence), beside the same
 MLLIB_SECONDS = 11.0  # seconds of one neuron's patterns by MLlib, at K = 10,000
 
-STAGES = (
-    "annotate",
-    "corpus_table",
-    "tokenize",
-    "collect",
-    "mine: encoding",
-    "mine: profiles",
-    "mine: patterns",
-    "mine: counting in the corpus",
-    "cluster",
-    "triggers",
-    "evaluate",
-    "report",
-)
 _WIDTH = ("hidden_size", "n_embd", "d_model", "dim")
 _DEPTH = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 _FEED_FORWARD = ("intermediate_size", "n_inner", "d_ff", "ffn_dim", "hidden_dim")
@@ -152,7 +139,7 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     }
     hours = {stage: seconds / hardware.spark_cores / 3600 for stage, seconds in core_seconds.items()}
     forward = flops / (hardware.replicas * hardware.tflops * 1e12 * hardware.utilisation) / 3600
-    hours["collect"] = forward
+    hours["collect"], order = forward, list(JOBS)
     # Only what these read goes through the model again.
     hours["triggers"] += forward * min(1.0, located / max(sentences, 1))
     hours["evaluate"] += forward * held_out / max(sentences, 1)
@@ -177,7 +164,7 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
             "word and neuron vectors": 4.0 * analysis.dimension * (vocabulary + neurons),
             "report": neurons * PAGE_BYTES,
         },
-        hours_by_stage={stage: hours[stage] for stage in STAGES},
+        hours_by_stage=dict(sorted(hours.items(), key=lambda item: order.index(item[0].split(":")[0]))),
         replica_memory=memory,
         replica_gpu_memory=gpu_memory,
     )

@@ -31,19 +31,19 @@ def enter(
     job: str,
     plan: Mapping[str, Any],
     outputs: Sequence[Path] | None = None,
-    made_for: str = "",
+    model: str = "",
     checks: bool = False,
 ) -> AbstractContextManager[Stage]:
     """Enter the job's stage as `RunDirectory.stage` does, with the config sections that it reads on record.
 
-    `outputs` are the job's tables unless others are given; the stage is made for the model unless something else is.
+    `outputs` are the job's tables unless others are given; `model` is the config's, or the tokenizer's name.
     """
-    known, run, made_for = JOBS[job], RunDirectory(config.run), made_for or config.model.name
+    known, run, model = JOBS[job], RunDirectory(config.run), model or config.model.name
     if outputs is None:
-        outputs = [run.root / table.format(made_for) for table in known.tables]
+        outputs = [run.root / table.format(model) for table in known.tables]
     recorded = {section: as_plan(getattr(config, section)) for section in known.sections}
     overwrite = config.overwrite or not known.refuses
-    return run.stage(known.stage(made_for), plan, outputs, recorded, overwrite, checks)
+    return run.stage(known.stage(model), plan, outputs, recorded, overwrite, checks)
 
 
 @contextmanager

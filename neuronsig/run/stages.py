@@ -18,12 +18,11 @@ class JobSpec:
     """One job, `neuronsig NAME`, and the stage that it leaves in a run directory.
 
     Attributes:
-        name: The word after `neuronsig`; the stage in run.json is called NAME or NAME/<what it is made for>.
+        name: The word after `neuronsig`; the stage in run.json is called NAME or NAME/<model>.
         sections: Config sections that it reads: they are shown, and recorded with its stage.
         inputs: Jobs whose stages it is made from.
-        tables: Files and folders that it writes, below the run directory; {} stands for what it is made for.
-            A job without any leaves no stage.
-        made_for: "model" or "tokenizer" where a run may hold a stage for each of several; else empty.
+        tables: Files and folders that it writes, below the run directory; {} stands for the model's name (or the
+            tokenizer's). A job without any leaves no stage.
         results: What its stage adds to a signature, in words; empty where signatures are shown without it.
         in_pipeline: Whether `neuronsig pipeline` runs it.
         refuses: Whether results of another plan stay unless overwrite=true is given; else they are made again unasked,
@@ -36,15 +35,19 @@ class JobSpec:
     sections: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
-    made_for: str = ""
     results: str = ""
     in_pipeline: bool = False
     refuses: bool = True
     owns_sections: bool = False
 
-    def stage(self, made_for: str) -> str:
-        """The name of its stage in run.json, for one model or tokenizer."""
-        return f"{self.name}/{made_for}" if self.made_for else self.name
+    @property
+    def per_model(self) -> bool:
+        """Whether a run may hold a stage of it for each of several models (or tokenizers)."""
+        return any("{}" in table for table in self.tables)
+
+    def stage(self, model: str) -> str:
+        """The name of its stage in run.json, for one model (or tokenizer)."""
+        return f"{self.name}/{model}" if self.per_model else self.name
 
     @property
     def own_sections(self) -> tuple[str, ...]:
@@ -55,116 +58,62 @@ class JobSpec:
 _SIGNATURES = ("annotate", "collect", "mine")
 """Jobs whose stages signatures are made of; what is found about signatures is made from them too."""
 
+_COSTLY = ("corpus", "model", "tokenize", "collect", "mining", "analysis", "triggers", "evaluation")
+"""Sections that the cost of a run depends on."""
+
 _ENTRIES = (
     JobSpec("pipeline"),
     JobSpec("download", ("download",)),
+    JobSpec("annotate", ("corpus", "annotator", "spark"), (), ("sentences",), in_pipeline=True),
     JobSpec(
-        "annotate",
-        sections=("corpus", "annotator", "spark"),
-        tables=("sentences",),
-        in_pipeline=True,
-    ),
-    JobSpec(
-        "corpus_table",
-        sections=("spark",),
-        inputs=("annotate",),
-        tables=("analysis/corpora.parquet",),
+        *("corpus_table", ("spark",), ("annotate",), ("analysis/corpora.parquet",)),
         results="the corpora in figures, which neurons are compared with",
         in_pipeline=True,
     ),
     JobSpec(
-        "tokenize",
-        sections=("model", "tokenize", "spark"),
-        inputs=("annotate",),
-        tables=("tokenized/{}",),
-        made_for="tokenizer",
+        *("tokenize", ("model", "tokenize", "spark"), ("annotate",), ("tokenized/{}",)),
         in_pipeline=True,
         owns_sections=True,
     ),
+    JobSpec("collect", ("model", "collect", "ray"), ("tokenize",), ("topk/{}",), in_pipeline=True),
     JobSpec(
-        "collect",
-        sections=("model", "collect", "ray"),
-        inputs=("tokenize",),
-        tables=("topk/{}",),
-        made_for="model",
+        *("mine", ("model", "mining", "spark"), ("annotate", "collect"), ("signatures/{}", "profiles/{}")),
         in_pipeline=True,
     ),
     JobSpec(
-        "mine",
-        sections=("model", "mining", "spark"),
-        inputs=("annotate", "collect"),
-        tables=("signatures/{}", "profiles/{}"),
-        made_for="model",
-        in_pipeline=True,
-    ),
-    JobSpec(
-        "cluster",
-        sections=("model", "analysis", "ray"),
-        inputs=_SIGNATURES,
-        tables=("neurons/{}", "analysis/{}/clusters.json"),
-        made_for="model",
+        *("cluster", ("model", "analysis", "ray"), _SIGNATURES, ("neurons/{}", "analysis/{}/clusters.json")),
         results="clusters, typical sentences and facets",
         in_pipeline=True,
     ),
     JobSpec(
-        "triggers",
-        sections=("model", "triggers", "ray"),
-        inputs=_SIGNATURES,
-        tables=("triggers/{}", "detectors/{}"),
-        made_for="model",
+        *("triggers", ("model", "triggers", "ray"), _SIGNATURES, ("triggers/{}", "detectors/{}")),
         results="the words that carry the activation",
         in_pipeline=True,
         refuses=False,
     ),
     JobSpec(
-        "evaluate",
-        sections=("model", "evaluation", "ray"),
-        inputs=_SIGNATURES,
-        tables=("evaluation/{}",),
-        made_for="model",
+        *("evaluate", ("model", "evaluation", "ray"), _SIGNATURES, ("evaluation/{}",)),
         results="the signature's score on unseen sentences",
         in_pipeline=True,
         refuses=False,
     ),
     JobSpec(
-        "stability",
-        sections=("model", "stability", "ray"),
-        inputs=_SIGNATURES,
-        tables=("analysis/{}/stability.parquet",),
-        made_for="model",
+        *("stability", ("model", "stability", "ray"), _SIGNATURES, ("analysis/{}/stability.parquet",)),
         results="the agreement of halves of the corpus",
         refuses=False,
     ),
     JobSpec(
-        "outliers",
-        sections=("model", "outliers", "ray"),
-        inputs=("annotate", "collect"),
-        tables=("analysis/{}/outliers.parquet",),
-        made_for="model",
+        *("outliers", ("model", "outliers", "ray"), ("annotate", "collect"), ("analysis/{}/outliers.parquet",)),
         results="whether one thing dominates the top sentences",
         refuses=False,
     ),
-    JobSpec(
-        "report",
-        sections=("model", "report"),
-        inputs=_SIGNATURES,
-        tables=("report/{}",),
-        made_for="model",
-        in_pipeline=True,
-        refuses=False,
-    ),
+    JobSpec("report", ("model", "report"), _SIGNATURES, ("report/{}",), in_pipeline=True, refuses=False),
     JobSpec("show", ("model", "report")),
     JobSpec("find", ("model", "find")),
     JobSpec("verify", ("model", "verify", "ray")),
     JobSpec("append", ("corpus", "annotator", "model", "tokenize", "collect", "spark", "ray")),
     JobSpec("reinitialise", ("model", "reinitialise")),
-    JobSpec(
-        "estimate",
-        sections=(
-            *("corpus", "model", "tokenize", "collect", "mining", "analysis", "triggers", "evaluation"),
-            *("ray", "hardware", "estimate"),
-        ),
-    ),
+    JobSpec("estimate", (*_COSTLY, "ray", "hardware", "estimate")),
     JobSpec("train_annotators", ("train", "spark")),
 )
 

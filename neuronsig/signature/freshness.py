@@ -32,7 +32,7 @@ def required_stages(model: str) -> tuple[str, ...]:
 
 def with_results() -> list[JobSpec]:
     """Jobs whose results a signature is shown with, those of one model first."""
-    return sorted((job for job in JOBS.values() if job.results), key=lambda job: not job.made_for)
+    return sorted((job for job in JOBS.values() if job.results), key=lambda job: not job.per_model)
 
 
 def freshness(run: RunDirectory, model: str, needed_by: str) -> Freshness:

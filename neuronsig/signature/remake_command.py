@@ -26,7 +26,7 @@ def remake_command(run: RunDirectory, model: str, job: str) -> str:
     """
     words, known = [f"run={run.root}"], JOBS[job]
     entry = run.stage_record(known.stage(model))
-    if known.made_for:
+    if known.per_model:
         words.append(f"model.name={model}")
         words += _recorded(run.stage_record(JOBS["collect"].stage(model)), "model")
         for section in known.own_sections:

@@ -19,7 +19,6 @@ ENTRY = JobSpec(
     sections=("model", "verify", "ray"),
     inputs=("annotate", "mine"),
     tables=("rotated/{}",),
-    made_for="model",
     results="the signatures of a rotated basis",
     in_pipeline=True,
 )

@@ -34,7 +34,7 @@ def test_every_command_names_its_job_the_run_and_the_model_and_sets_nothing_else
         assert config_of(command) == default
 
 
-@pytest.mark.parametrize("job", [job.name for job in with_results() if job.made_for])
+@pytest.mark.parametrize("job", [job.name for job in with_results() if job.per_model])
 def test_the_model_is_the_one_that_was_collected_with(run: RunDirectory, job: str) -> None:
     model = ModelConfig("minilm", "my models/it's one", tokenizer="./other", max_tokens=64, mlp_module="h.{}.out")
     change_stage(run, f"collect/{MODEL}", config={"model": as_plan(model) | {"shape": [1, 2, 3], "gone": 1}})
