@@ -147,6 +147,7 @@ class Bench:
         from spark_jobs.mining.grouped import mine_grouped
         from spark_jobs.mining.lists import lists_of
         from spark_jobs.mining.mllib import mine_mllib
+        from spark_jobs.paths import uri
 
         out = self.folder / engine
         lists = lists_of(self.spark, self.topk, neurons)
@@ -154,7 +155,8 @@ class Bench:
             mine_mllib(lists, self.encoded, self.dictionary, mining, neurons, out)
         else:
             rows = sum(self.counts[code] for code in neurons)
-            mine_grouped(lists, self.encoded, self.dictionary, mining, rows, out)
+            found = mine_grouped(lists, self.encoded, self.dictionary, mining, rows)
+            found.write.mode("overwrite").parquet(uri(out))
         return out
 
     def against_mllib(self) -> None:
@@ -198,7 +200,7 @@ class Bench:
         """Seconds by part for all kinds."""
         from spark_jobs.mining.judged import gather, judge_patterns
         from spark_jobs.mining.reference import chunks_of, count_chunk, count_reference
-        from spark_jobs.paths import uri
+        from spark_jobs.paths import uri, write_once
 
         n = len(self.neurons)
         parts: list[tuple[str, float, float]] = []
@@ -214,8 +216,8 @@ class Bench:
         counted, distinct = out[-1]
         if counted is None:
             sys.exit("no pattern is frequent: give --min-count a lower number")
-        part("gathering", lambda: gather(raw, counted, n, judged / "gathered"))
-        gathered = out[-1]
+        part("gathering", lambda: write_once(judged / "gathered", lambda: gather(raw, counted, n)))
+        gathered = self.spark.read.parquet(out[-1])
         tests = {kind: n * distinct.get(kind, 0) for kind in KINDS}
         target = uri(self.folder / "signatures")
         part(

@@ -88,7 +88,7 @@ def _is_next(entry: Mapping[str, Any] | None, plan: Mapping[str, Any], overwrite
 
 def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, str]) -> None:
     """Raise what would stop mining, before the results that are to be overwritten are gone."""
-    from spark_jobs.mining.signatures import require_neurons, require_trees
+    from neuronsig.mining.chosen import require_neurons, require_trees
 
     model = config.model.name
     record = directory.stage_record(f"mine/{model}")

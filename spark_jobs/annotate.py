@@ -70,7 +70,7 @@ def number(cleaned: DataFrame, partitions: int, known: DataFrame | None = None) 
     """
     kept = distinct(cleaned)
     if known is not None:
-        kept = kept.join(known, "text", "left_anti")
+        kept = kept.join(known, "text", how="left_anti")
     ordered = kept.repartitionByRange(partitions, *_ORDER).sortWithinPartitions(*_ORDER)
     return ordered.select(
         "corpus_order",

@@ -28,17 +28,16 @@ def without_near_duplicates(distinct: DataFrame, threshold: float) -> DataFrame:
     )
     placed = in_buckets.select("bucket", "key", F.struct(*_ORDER).alias("place"))
     firsts = placed.groupBy("bucket").agg(F.min("place")["key"].alias("first"))
-    pairs = placed.join(firsts, "bucket").where("key != first").select("key", "first").distinct()
+    pairs = placed.join(firsts, "bucket", how="inner").where("key != first").select("key", "first").distinct()
     texts = keyed.select("key", "text")
-    likely = pairs.join(texts, "key").join(
-        texts.select(F.col("key").alias("first"), F.col("text").alias("earlier")), "first"
-    )
+    earlier = texts.select(F.col("key").alias("first"), F.col("text").alias("earlier"))
+    likely = pairs.join(texts, "key", how="inner").join(earlier, "first", how="inner")
     dropped = (
         likely.select("key", "text", "earlier")
         .mapInArrow(lambda parts: _alike(parts, threshold), "key string")
         .distinct()
     )
-    return keyed.join(dropped, "key", "left_anti").drop("key")
+    return keyed.join(dropped, "key", how="left_anti").drop("key")
 
 
 def _bucketed(parts: Iterable[pa.RecordBatch], threshold: float) -> Iterator[pa.RecordBatch]:

@@ -1,10 +1,11 @@
-"""Paths as Spark is to be given them."""
+"""Paths as Spark is to be given them, and tables that are written once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 
 def uri(path: Path | str) -> str:
@@ -19,6 +20,13 @@ def uri(path: Path | str) -> str:
     if text.startswith("s3://") and not _knows_s3():
         return "s3a" + text.removeprefix("s3")
     return text
+
+
+def write_once(folder: Path, make: Callable[[], DataFrame]) -> str:
+    """Write what `make` gives, unless Spark has written the folder to its end already; returns its address."""
+    if not (folder / "_SUCCESS").exists():
+        make().write.mode("overwrite").parquet(uri(folder))
+    return uri(folder)
 
 
 def _knows_s3() -> bool:

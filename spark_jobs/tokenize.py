@@ -118,7 +118,9 @@ def _run(spark: SparkSession, texts: DataFrame, task: ShardTask, pending: list[i
     salts = _partition_salts(spark, len(pending))
     salt = spark.createDataFrame(list(zip(pending, salts, strict=True)), "shard int, salt int")
     alone = (
-        placed.join(F.broadcast(salt), "shard").repartition(len(pending), "salt").select("shard", "sentence_id", "text")
+        placed.join(F.broadcast(salt), "shard", how="inner")
+        .repartition(len(pending), "salt")
+        .select("shard", "sentence_id", "text")
     )
     facts = alone.mapInArrow(functools.partial(_make_shards, task), "shard int, facts string")
     facts.select("shard").collect()

@@ -2,13 +2,17 @@
 
 profiles            neurons as numbers, and what profiles are made of
 kinds               the five kinds of patterns: what of a sentence each is made of, how mined and counted
+chosen              which neurons are mined
 user_trees          bracketed trees that a user brings, in place of the dependency trees
 holdout             the sentences that no signature is made from
 matched_reference   a reference of the same lengths and domains
 keyness             effects, confidence limits, tests
 moments             lengths, places and shares from sums
+corpus_counts       what profiles are compared with
 profiling           one neuron's words, tags, metadata, lengths and places against the corpus
 pattern_keyness     its patterns, judged
+pattern_rows        what is mined of neurons as rows of bytes
+judged_patterns     those rows with the corpus's counts, judged
 pattern_items       which patterns are parts of which
 redundancy          patterns that say what another one says
 halves              the signatures of both halves of the corpus

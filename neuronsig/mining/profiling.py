@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.vocabulary import OTHER
+from neuronsig.mining.corpus_counts import CorpusCounts
 from neuronsig.mining.keyness import g2, information, keyness_order, log_ratio, lrc, p_value
 from neuronsig.mining.matched_reference import match_reference
 from neuronsig.mining.moments import Places, TokenMoments, mean_effect, place_effects, share_effects
@@ -32,18 +33,6 @@ SHOWN = 0.01
 PROFILE_KINDS = ("words", "pos", "metadata")
 UNWRITTEN = ("code", "size", "own_size")
 """Columns of a comparison that rows of SIGNATURES have not."""
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """What neurons are compared with: all sentences but those held out, a neuron's own included."""
-
-    dictionary: Dictionary
-    items: NDArray[np.integer]  # (n_items, strata) sentences with the word or metadata value
-    tags: Codes  # (n_tags, strata) tokens with the tag
-    tag_effect: Floats  # (n_tags,) design effect of the tag's tokens: see moments.design_effect
-    moments: TokenMoments
-    places: Places
 
 
 @dataclass(frozen=True)
@@ -77,7 +66,9 @@ class Profile:
     p_values: dict[str, Floats]
 
 
-def profile_neuron(neuron: Neuron, own: Sentences, places: Places, corpus: Corpus, rules: ProfileRules) -> Profile:
+def profile_neuron(
+    neuron: Neuron, own: Sentences, places: Places, corpus: CorpusCounts, rules: ProfileRules
+) -> Profile:
     """Profile one neuron's sentences (`items`, `tags` and `strata` of them are needed).
 
     Kinds `words` (only those more frequent than in the reference) and `metadata` count sentences, `pos` tokens, as

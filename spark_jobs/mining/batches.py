@@ -22,11 +22,7 @@ from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.paths import uri
 
 PATTERNS = "neuron bigint, kind string, items binary, f1 bigint, strata binary, raised boolean"
-"""One row a pattern of a neuron: `items` int32 codes, `strata` int32 sentences with it in each stratum, of sum f1;
-`raised`: the support of the kind was raised to keep within the bound of patterns. Of kind EVERY the pattern without
-items is in all sentences of the neuron, and that of one item in all that have a tree."""
-
-EVERY = ""
+"""neuronsig.mining.pattern_rows.PATTERNS."""
 
 
 def mine_batches(
@@ -64,4 +60,4 @@ def read_patterns(session: SparkSession, folder: Path, neurons: Sequence[int]) -
     if not others:
         return rows
     wanted = session.createDataFrame([(code,) for code in neurons], "neuron bigint")
-    return rows.join(F.broadcast(wanted), "neuron", "left_semi")
+    return rows.join(F.broadcast(wanted), "neuron", how="left_semi")

@@ -21,7 +21,7 @@ from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.mining.holdout import without_held_out
 from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import read_parquet
-from spark_jobs.paths import uri
+from spark_jobs.paths import uri, write_once
 
 COUNTS = "kind string, field string, item string, sentences bigint, tokens bigint"
 ENCODED = "sentence_id bigint, words binary, items binary, tags binary, heads binary, stratum smallint"
@@ -50,18 +50,14 @@ def encode_sentences(
     if trees is not None:
         users = session.read.parquet(uri(trees)).select("sentence_id", NODES, "heads")
         source = source.drop("heads").join(users, "sentence_id", how="left").select(*SOURCE, NODES)
-    listed, encoded = folder / "dictionary.parquet", folder / "sentences"
+    listed = folder / "dictionary.parquet"
     if not listed.exists():
-        counted = folder / "counts"
-        if not (counted / "_SUCCESS").exists():
-            counts = count_items(source, metadata_skip, holdout)
-            kept = kept_items(counts, min_count, metadata_max_values)
-            kept.write.mode("overwrite").parquet(uri(counted))
+        counted, counts = folder / "counts", count_items(source, metadata_skip, holdout)
+        write_once(counted, lambda: kept_items(counts, min_count, metadata_max_values))
         write_dictionary(read_parquet(counted), listed, sentences)
         remove(counted)
     dictionary = read_dictionary(listed, match)
-    if not (encoded / "_SUCCESS").exists():
-        encode(source, dictionary, metadata_skip, holdout).write.mode("overwrite").parquet(uri(encoded))
+    write_once(folder / "sentences", lambda: encode(source, dictionary, metadata_skip, holdout))
     return dictionary
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -44,7 +43,7 @@ def require_sentences(topk: DataFrame, sentences: Path, name: Path) -> None:
     """Raise InputError when a top-K list names a sentence that the sentences table does not hold."""
     ids = topk.sparkSession.read.parquet(uri(sentences)).select("sentence_id")
     ids = F.broadcast(ids) if ids.count() <= BROADCAST_SENTENCES else ids
-    lost = topk.join(ids, "sentence_id", "left_anti").agg(F.count("*").alias("n"), F.min("sentence_id").alias("id"))
+    lost = topk.join(ids, "sentence_id", how="left_anti").agg(F.count("*").alias("n"), F.min("sentence_id").alias("id"))
     row = lost.collect()[0]
     if row["n"]:
         raise InputError(
@@ -77,10 +76,4 @@ def join_lists(lists: DataFrame, encoded: DataFrame, *columns: str) -> DataFrame
     held depends on the batch, not on the corpus.
     """
     wanted = encoded.select("sentence_id", *columns)
-    return wanted.join(F.broadcast(lists), "sentence_id").select("neuron", *columns)
-
-
-def whole(batches: Iterable[pa.RecordBatch]) -> pa.Table | None:
-    """All batches of a partition as one table; None when there is none."""
-    found = [batch for batch in batches if batch.num_rows]
-    return pa.Table.from_batches(found).combine_chunks() if found else None
+    return wanted.join(F.broadcast(lists), "sentence_id", how="inner").select("neuron", *columns)

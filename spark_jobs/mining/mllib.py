@@ -40,11 +40,11 @@ from neuronsig.miners.mined_patterns import (
 )
 from neuronsig.miners.output import NO_TASKS, raise_support
 from neuronsig.mining.kinds import itemset_items, least_support, limits_of
+from neuronsig.mining.pattern_rows import EVERY, counted_rows, pattern_rows
 from neuronsig.mining.profiles import neuron_of
 from neuronsig.ragged import rows_of
 from neuronsig.storage.files import remove
-from spark_jobs.mining.batches import EVERY, PATTERNS
-from spark_jobs.mining.grouped import counted_rows, pattern_rows
+from spark_jobs.mining.batches import PATTERNS
 from spark_jobs.mining.lists import join_lists
 from spark_jobs.paths import uri
 

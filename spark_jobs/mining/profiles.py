@@ -11,13 +11,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.sentences import read_sentences
+from neuronsig.mining.corpus_counts import PROFILED, CorpusCounts
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.moments import Places
+from neuronsig.mining.pattern_rows import by_neuron
 from neuronsig.mining.profiles import neuron_of
-from neuronsig.mining.profiling import Corpus, ProfileRules, profile_neuron
+from neuronsig.mining.profiling import ProfileRules, profile_neuron
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
-from spark_jobs.mining.corpus import COLUMNS
-from spark_jobs.mining.grouped import PARTITION_ROWS, by_neuron
+from spark_jobs.mining.grouped import PARTITION_ROWS
 from spark_jobs.mining.lists import BROADCAST_SENTENCES
 
 _KEY = {name for name, _ in NEURON_KEY}
@@ -50,13 +52,13 @@ def join_sentences(topk: DataFrame, encoded: DataFrame, n_sentences: int, *colum
     """(neuron, *columns) of every top-K row."""
     wanted = encoded.select("sentence_id", *columns)
     wanted = F.broadcast(wanted) if n_sentences <= BROADCAST_SENTENCES else wanted
-    return topk.join(wanted, "sentence_id").select("neuron", *columns)
+    return topk.join(wanted, "sentence_id", how="inner").select("neuron", *columns)
 
 
 def profile_neurons(
     topk: DataFrame,
     encoded: DataFrame,
-    corpus: Corpus,
+    corpus: CorpusCounts,
     neurons: Mapping[int, int],
     places: Mapping[int, Places],
     rules: ProfileRules,
@@ -69,8 +71,8 @@ def profile_neurons(
 
     def profile(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         corpus, places = shared.value
-        for code, sentences in by_neuron(batches, COLUMNS):
-            found = profile_neuron(neuron_of(code), sentences, places[code], corpus, rules)
+        for code, rows in by_neuron(batches):
+            found = profile_neuron(neuron_of(code), read_sentences(rows, PROFILED), places[code], corpus, rules)
             fields = [(name, list(values.items())) for name, values in found.row["metadata_profile"].items()]
             tested = []
             for kind, p in found.p_values.items():
@@ -80,7 +82,7 @@ def profile_neurons(
             row = {**found.row, "metadata_profile": fields, "signatures": found.signatures, "tested": tested}
             yield pa.RecordBatch.from_pylist([row], schema=FINISHED)
 
-    joined = join_sentences(topk, encoded, corpus.dictionary.n_sentences, *COLUMNS)
+    joined = join_sentences(topk, encoded, corpus.dictionary.n_sentences, *PROFILED)
     return joined.repartition(min(partitions, max(len(neurons), 1)), "neuron").mapInArrow(profile, FINISHED_DDL)
 
 

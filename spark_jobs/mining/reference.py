@@ -26,12 +26,12 @@ from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import read_sentences
 from neuronsig.miners.mined_patterns import Codes
 from neuronsig.mining.kinds import KINDS, KindCounter, shortest
+from neuronsig.mining.pattern_rows import EVERY
 from neuronsig.progress import task
 from neuronsig.ragged import binary_column, read_binary
 from neuronsig.storage.files import files_below
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file, read_parquet
-from spark_jobs.mining.batches import EVERY
 from spark_jobs.paths import uri
 
 CHUNK_CELLS = 1 << 23

@@ -8,32 +8,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.dictionary import Dictionary
-from neuronsig.errors import ConfigError, InputError
-from neuronsig.mining.profiles import most_selective, neuron_code, neuron_of
+from neuronsig.mining.chosen import choose_neurons, require_neurons, require_trees
+from neuronsig.mining.pattern_rows import EVERY
+from neuronsig.mining.profiles import neuron_code
 from neuronsig.mining.profiling import ProfileRules
-from neuronsig.neuron import Neuron
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import remove
-from neuronsig.storage.parquet import check_table, parquet_file, read_parquet, table_files
+from neuronsig.storage.parquet import check_table
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
-from spark_jobs.mining.batches import EVERY, mine_batches, read_patterns
+from spark_jobs.mining.batches import mine_batches, read_patterns
 from spark_jobs.mining.corpus import count_corpus, places_of, read_places
 from spark_jobs.mining.encode import encode_sentences
 from spark_jobs.mining.grouped import mine_grouped
-from spark_jobs.mining.judged import gather, judge_patterns
+from spark_jobs.mining.judged import GATHERED, gather, judge_patterns
 from spark_jobs.mining.lists import count_neurons, lists_of, neuron_column, read_topk, require_sentences
 from spark_jobs.mining.mllib import mine_mllib
 from spark_jobs.mining.profiles import profile_neurons, profile_signatures
 from spark_jobs.mining.reference import count_reference, may_make_rows
 from spark_jobs.mining.trees import parse_trees
-from spark_jobs.paths import uri
+from spark_jobs.paths import uri, write_once
 
 FILE_NEURONS = 1000
 """Neurons in one file of the output tables, about."""
@@ -66,26 +65,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     topk = read_topk(session, paths.topk)
     neurons = count_neurons(topk, paths.topk)
     require_neurons(mining, list(neurons), paths.topk)
-    trees = None
-    if mining.trees and paths.trees is not None:
-        trees = parse_trees(session, mining.trees, paths.sentences, paths.trees, mining.subtree_labels == "words")
-    elif "subtree" in mining.kinds:
-        require_trees(paths.sentences)
-    if not (paths.work / "profiles" / "_SUCCESS").exists():
-        require_sentences(topk, paths.sentences, paths.topk)
-    with task("encoding sentences", unit="sentences") as progress:
-        dictionary = encode_sentences(
-            session,
-            paths.sentences,
-            paths.encoded,
-            mining.min_count,
-            mining.metadata_skip,
-            mining.metadata_max_values,
-            mining.holdout,
-            mining.match,
-            trees,
-        )
-        progress.update(dictionary.n_sentences)
+    dictionary = _encoded(session, topk, mining, paths)
     encoded = session.read.parquet(uri(paths.encoded / "sentences"))
     clock.lap("encoding")
     profiles = _profiles(topk, encoded, dictionary, neurons, mining, paths)
@@ -105,23 +85,8 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     counts |= pattern_counts
     with task("writing signatures", len(neurons), "neurons") as progress:
         rows = profile_signatures(profiles, dictionary, _rules(mining, neurons))
-        if patterns is not None:
-            rows = rows.unionByName(patterns)
-        key = [name for name, _ in NEURON_KEY]
-        files = -(-len(neurons) // FILE_NEURONS)
-        # Spark looks at its input twice to divide it by range: what is judged is written down first.
-        made = paths.work / "rows"
-        rows.select(*SIGNATURES.names).write.mode("overwrite").parquet(uri(made))
-        clock.lap("judging")
-        rows = session.read.parquet(uri(made))
-        _write(rows.select(*SIGNATURES.names), files, [*key, "kind", "rank"], paths.signatures)
-        remove(made)
-        codes = session.createDataFrame([(code,) for code in mined], "neuron bigint")
-        marked = profiles.withColumn("neuron", neuron_column()).join(
-            F.broadcast(codes.withColumn("found", F.lit(True))), "neuron", "left"
-        )
-        marked = marked.withColumn("mined", F.coalesce("found", F.lit(False)))
-        _write(marked.select(*PROFILES.names), files, key, paths.profiles)
+        rows = rows if patterns is None else rows.unionByName(patterns)
+        _write_tables(rows, with_mined(profiles, list(mined)), len(neurons), paths, clock)
         progress.update(len(neurons))
     counts["signature rows"] = check_table(paths.signatures, SIGNATURES)
     check_table(paths.profiles, PROFILES)
@@ -143,75 +108,22 @@ class Stopwatch:
         self._since = now
 
 
-def require_trees(sentences: Path) -> None:
-    """Raise InputError when no sentence has dependency heads; reads no further than to the first that has."""
-    files = (parquet_file(file) for file in table_files(sentences))
-    heads = (batch.column(0) for file in files for batch in file.iter_batches(columns=["heads"]))
-    if not any(pc.sum(pc.list_value_length(column)).as_py() for column in heads):
-        raise InputError(
-            f"{sentences} column 'heads' is empty, and mining.kinds asks for subtrees; annotate with a dependency "
-            "parser (annotator.parser_model), bring trees (mining.trees), or leave subtree out of mining.kinds"
+def _encoded(session: SparkSession, topk: DataFrame, mining: MiningConfig, paths: MiningPaths) -> Dictionary:
+    """Check what mining needs, and encode."""
+    trees = None
+    if mining.trees and paths.trees is not None:
+        trees = parse_trees(session, mining.trees, paths.sentences, paths.trees, mining.subtree_labels == "words")
+    elif "subtree" in mining.kinds:
+        require_trees(paths.sentences)
+    if not (paths.work / "profiles" / "_SUCCESS").exists():
+        require_sentences(topk, paths.sentences, paths.topk)
+    with task("encoding sentences", unit="sentences") as progress:
+        dictionary = encode_sentences(
+            *(session, paths.sentences, paths.encoded, mining.min_count),
+            *(mining.metadata_skip, mining.metadata_max_values, mining.holdout, mining.match, trees),
         )
-
-
-def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> None:
-    """Raise ConfigError when a neuron or layer to mine is not among those collected, saying which are."""
-    neurons = [neuron_of(code) for code in codes]
-    known = set(neurons)
-    layers = sorted({neuron.layer for neuron in neurons})
-    signs = sorted({neuron.sign for neuron in neurons}, reverse=True)
-    for sign in mining.signs:
-        if sign not in signs:
-            raise ConfigError(
-                f"mining.signs={mining.signs}: {topk} holds signs {signs}; choose of those, or collect both"
-            )
-    for layer in mining.layers:
-        if layer not in layers:
-            raise ConfigError(
-                f"mining.layers={layer}: not collected; {topk} holds layers {', '.join(map(str, layers))}; "
-                "choose one of them, or collect it"
-            )
-    for name in mining.neurons:
-        neuron = Neuron.parse(name)
-        if mining.signs and neuron.sign not in mining.signs:
-            raise ConfigError(
-                f"mining.neurons={name}: its sign is not in mining.signs={mining.signs}; change one of both"
-            )
-        if neuron in known:
-            continue
-        same_site = [n for n in neurons if n.site == neuron.site]
-        if not same_site:
-            bound = f"sites {', '.join(sorted({n.site for n in neurons}))}"
-        elif neuron.layer not in {n.layer for n in same_site}:
-            bound = f"layers {', '.join(map(str, sorted({n.layer for n in same_site})))}"
-        else:
-            here = [n for n in same_site if n.layer == neuron.layer]
-            signs = sorted({n.sign for n in here}, reverse=True)
-            bound = f"units 0 to {max(n.unit for n in here)} of layer {neuron.layer}, signs {signs}"
-        raise ConfigError(f"mining.neurons={name}: not in {topk}, which holds {bound}; choose one of those")
-
-
-def choose_neurons(profiles: Path, mining: MiningConfig) -> list[Neuron]:
-    """The neurons of the profiles that are to be mined."""
-    return choose(
-        read_parquet(profiles, ["site", "layer", "unit", "sign", "lead_bits", "lead_item"]).to_pylist(), mining
-    )
-
-
-def choose(rows: Sequence[Mapping[str, Any]], mining: MiningConfig) -> list[Neuron]:
-    """The neurons to mine, sorted: all, or those named, of the layers named, and the most selective ones.
-
-    Of either only those of `mining.signs`.
-    """
-    rows = [row for row in rows if row["sign"] in mining.signs or not mining.signs]
-    found = [Neuron.of_row(r) for r in rows]
-    chosen = set(found)
-    if mining.neurons or mining.layers or mining.selective:
-        named = {Neuron.parse(name) for name in mining.neurons}
-        bits, leads = [r["lead_bits"] for r in rows], [r["lead_item"] for r in rows]
-        selective = set(most_selective(found, bits, leads, mining.selective))
-        chosen = {neuron for neuron in found if neuron in named or neuron.layer in mining.layers or neuron in selective}
-    return sorted(chosen, key=neuron_code)
+        progress.update(dictionary.n_sentences)
+    return dictionary
 
 
 def _profiles(
@@ -258,7 +170,9 @@ def _patterns(
         if mining.engine == "mllib":
             mine_mllib(lists, encoded, dictionary, mining, codes, folder)
         else:
-            mine_grouped(lists, encoded, dictionary, mining, sum(mined[code] for code in codes), folder)
+            rows = sum(mined[code] for code in codes)
+            found = mine_grouped(lists, encoded, dictionary, mining, rows)
+            found.write.mode("overwrite").parquet(uri(folder))
 
     size = max(min(mining.batch_neurons, BATCH_ROWS // max(mined.values())), 1)
     mine_batches(batches, list(mined), size, mine)
@@ -270,29 +184,59 @@ def _patterns(
     if counted is None:
         return None, {"patterns mined": {}}
     with task("gathering counts", len(mined), "neurons") as progress:
-        gathered = gather(raw, counted, len(mined), folder / "gathered")
+        made = write_once(folder / "gathered", lambda: gather(raw, counted, len(mined)))
+        gathered = session.read.schema(GATHERED).parquet(made)
         progress.update(len(mined))
-    told = raw.where((F.col("kind") != EVERY) & may_make_rows(dictionary))
+    counts = _pattern_counts(raw, distinct, dictionary, mining)
+    clock.lap("gathering counts")
+    tests = {kind: len(mined) * distinct.get(kind, 0) for kind in mining.kinds}
+    return judge_patterns(gathered, dictionary, mining, tests), counts
+
+
+def _pattern_counts(
+    patterns: DataFrame, distinct: dict[str, int], dictionary: Dictionary, mining: MiningConfig
+) -> dict[str, dict[str, int]]:
+    """By kind: patterns that may make rows, `distinct` ones, and neurons with so many that the support was raised."""
+    told = patterns.where((F.col("kind") != EVERY) & may_make_rows(dictionary))
     by_kind = told.groupBy("kind").agg(
         F.count("*").alias("patterns"),
         F.countDistinct(F.when(F.col("raised"), F.col("neuron"))).alias("raised"),
     )
     found = {row["kind"]: row for row in by_kind.collect()}
     kinds = [kind for kind in mining.kinds if kind in found]
-    counts = {
+    return {
         "patterns mined": {kind: found[kind]["patterns"] for kind in kinds},
         "distinct patterns counted in the corpus": distinct,
         "neurons with support raised, too many patterns": {
             kind: found[kind]["raised"] for kind in kinds if found[kind]["raised"]
         },
     }
-    clock.lap("gathering counts")
-    tests = {kind: len(mined) * distinct.get(kind, 0) for kind in mining.kinds}
-    return judge_patterns(gathered, dictionary, mining, tests), counts
+
+
+def with_mined(profiles: DataFrame, codes: Sequence[int]) -> DataFrame:
+    """The rows of PROFILES; `mined` says whether the neuron is one of these."""
+    mined = profiles.sparkSession.createDataFrame([(code,) for code in codes], "neuron bigint")
+    numbered = profiles.withColumn("neuron", neuron_column())
+    marked = numbered.join(F.broadcast(mined.withColumn("found", F.lit(True))), "neuron", how="left")
+    return marked.withColumn("mined", F.coalesce("found", F.lit(False))).select(*PROFILES.names)
+
+
+def _write_tables(
+    signatures: DataFrame, profiles: DataFrame, neurons: int, paths: MiningPaths, clock: Stopwatch
+) -> None:
+    files, key = max(-(-neurons // FILE_NEURONS), 1), [name for name, _ in NEURON_KEY]
+    # Spark looks at its input twice to divide it by range: what is judged is written down first.
+    made = paths.work / "rows"
+    signatures.select(*SIGNATURES.names).write.mode("overwrite").parquet(uri(made))
+    clock.lap("judging")
+    rows = signatures.sparkSession.read.parquet(uri(made)).select(*SIGNATURES.names)
+    _write(rows, files, [*key, "kind", "rank"], paths.signatures)
+    remove(made)
+    _write(profiles, files, key, paths.profiles)
 
 
 def _write(rows: DataFrame, files: int, order: Sequence[str], folder: Path) -> None:
     remove(folder)
     key = [name for name, _ in NEURON_KEY]
-    ordered = rows.repartitionByRange(max(files, 1), *key).sortWithinPartitions(*order)
+    ordered = rows.repartitionByRange(files, *key).sortWithinPartitions(*order)
     ordered.write.mode("overwrite").option("compression", "zstd").parquet(uri(folder))

@@ -67,7 +67,7 @@ def check_trees(trees: DataFrame, sentences: DataFrame, said: str) -> None:
     twice = of_sentence.where("count > 1").agg(F.count("*").alias("n"), F.min("sentence_id").alias("id")).collect()[0]
     if twice["n"]:
         raise InputError(f"{said}: {twice['n']:,} sentences have several rows (first sentence_id {twice['id']})")
-    lost = trees.join(sentences.select("sentence_id"), "sentence_id", "left_anti")
+    lost = trees.join(sentences.select("sentence_id"), "sentence_id", how="left_anti")
     unknown = lost.agg(F.count("*").alias("n"), F.min("sentence_id").alias("id")).collect()[0]
     if unknown["n"]:
         raise InputError(

@@ -11,10 +11,11 @@ from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.strata import Strata
 from neuronsig.encoding.vocabulary import OTHER
+from neuronsig.mining.corpus_counts import CorpusCounts
 from neuronsig.mining.keyness import g2, log_ratio, lrc, p_value
 from neuronsig.mining.matched_reference import match_reference
 from neuronsig.mining.moments import Places, TokenMoments
-from neuronsig.mining.profiling import Corpus, ProfileRules, count_by_stratum, profile_neuron
+from neuronsig.mining.profiling import ProfileRules, count_by_stratum, profile_neuron
 from neuronsig.neuron import Neuron
 
 WORDS, TAGS = ["the", "dog", "cat", "red"], ["NN", "VBZ", "JJ"]
@@ -65,7 +66,11 @@ def world(n=2000, bins=2, domains=1, seed=0):
         stratum_sentences=np.bincount(strata, minlength=size),
     )
     moments = TokenMoments.of(every.offsets, every.tags, every.strata, TAGS, size)
-    return rows, np.array(strata), Corpus(dictionary, by_item, by_tag, np.ones(3), moments, Places(n, n, n, 0, 0, 0))
+    return (
+        rows,
+        np.array(strata),
+        CorpusCounts(dictionary, by_item, by_tag, np.ones(3), moments, Places(n, n, n, 0, 0, 0)),
+    )
 
 
 def profile(rows, strata, corpus, own, rules=RULES):

@@ -44,7 +44,8 @@ class Mined:
             if engine == "mllib":
                 mine_mllib(lists, self.encoded, self.dictionary, mining, codes, table)
             else:
-                mine_grouped(lists, self.encoded, self.dictionary, mining, 100, table)
+                mined = mine_grouped(lists, self.encoded, self.dictionary, mining, 100)
+                mined.write.mode("overwrite").parquet(uri(table))
 
         mine_batches(folder, CODES, size, mine)
         return folder
@@ -147,9 +148,9 @@ def test_a_driver_killed_while_mining_goes_on_with_the_batches_left(small):
     def killed(codes, table):
         if CODES[2] in codes:
             raise Killed
-        mine_grouped(
-            lists_of(small.spark, small.run.topk(MODEL), codes), small.encoded, small.dictionary, small.mining, 9, table
-        )
+        lists = lists_of(small.spark, small.run.topk(MODEL), codes)
+        mined = mine_grouped(lists, small.encoded, small.dictionary, small.mining, 9)
+        mined.write.mode("overwrite").parquet(uri(table))
 
     with pytest.raises(Killed):
         mine_batches(folder, CODES, 1, killed)

@@ -130,7 +130,7 @@ def test_patterns_of_a_neuron_are_gathered_in_lexicographic_order_with_their_cou
     data = [(kind, bytearray(np.array(p, "<i4").tobytes()), bytearray(np.array([i, 50, 50, 50], "<i4").tobytes()))
             for i, (_, kind, p, _) in enumerate(found) if kind]  # fmt: skip
     counted = spark.createDataFrame(data, reference.COUNTED)
-    gathered = {(r["neuron"], r["kind"]): r for r in gather(rows, counted, 2, tmp_path / "gathered").collect()}
+    gathered = {(r["neuron"], r["kind"]): r for r in gather(rows, counted, 2).collect()}
     assert set(gathered) == {(7, "word_sequence"), (8, "itemset"), (8, "subtree")}
     of_eight = {kind: np.frombuffer(gathered[8, kind]["n1"], "<i4").tolist() for kind in ("itemset", "subtree")}
     assert of_eight == {"itemset": [5, 0, 0, 0], "subtree": [2, 0, 0, 0]}

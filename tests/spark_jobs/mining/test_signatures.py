@@ -6,7 +6,6 @@ import dataclasses
 import json
 import random
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,11 +15,9 @@ from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.mining.holdout import is_held_out
-from neuronsig.mining.profiles import neuron_code
-from neuronsig.neuron import Neuron
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import PROFILES, SIGNATURES, TOPK
-from spark_jobs.mining.signatures import MiningPaths, choose, mine_model, require_neurons
+from spark_jobs.mining.signatures import MiningPaths, mine_model
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write, write_run
 
 WORDS_ONLY = {"kinds": ["word_sequence"], "holdout": 0.0}
@@ -198,26 +195,6 @@ def test_a_rerun_mines_only_the_neurons_that_are_missing(spark, tmp_path):
     assert {row["unit"] for row in rows if row["kind"] == "word_sequence"} == {0, 1, 2}
 
 
-@pytest.mark.parametrize(
-    ("mining", "said"),
-    [
-        (MiningConfig(neurons=["L7/U0"]), r"mining\.neurons=L7/U0: .*layers 1, 2"),
-        (MiningConfig(neurons=["L2/U99"]), r"mining\.neurons=L2/U99: .*units 0 to 1 of layer 2"),
-        (MiningConfig(neurons=["L1/U16777216"]), r"mining\.neurons=L1/U16777216: .*units 0 to 0 of layer 1"),
-        (MiningConfig(neurons=["L2/U1-"]), r"mining\.neurons=L2/U1-: .*signs \[1\]"),
-        (MiningConfig(neurons=["mlp:L1/U0"]), r"mining\.neurons=mlp:L1/U0: .*sites hidden"),
-        (MiningConfig(layers=[3]), r"mining\.layers=3: .*layers 1, 2"),
-        (MiningConfig(signs=[-1]), r"mining\.signs=\[-1\]: .*signs \[1\]"),
-        (MiningConfig(neurons=["L2/U1-"], signs=[1]), r"mining\.neurons=L2/U1-: its sign is not in mining\.signs"),
-    ],
-    ids=["layer", "unit", "a unit beyond the code's bits", "sign", "site", "layers", "signs", "sign left out"],
-)
-def test_a_neuron_that_was_not_collected_is_named_with_the_bounds(mining, said):
-    codes = [neuron_code(Neuron("hidden", *where)) for where in ((1, 0), (2, 0), (2, 1))]
-    with pytest.raises(ConfigError, match=said):
-        require_neurons(mining, codes, Path("topk"))
-
-
 def test_a_neuron_that_was_not_collected_stops_before_the_work(spark, tmp_path):
     run = write_run(tmp_path, random_sentences(8), {(1, 0): [0]})
     with pytest.raises(ConfigError, match="L7/U0"):
@@ -238,23 +215,6 @@ def test_subtrees_without_trees_are_refused_before_the_work(spark, tmp_path):
     with pytest.raises(InputError, match=r"column 'heads' is empty, and mining\.kinds asks for subtrees"):
         mine_model(spark, paths_of(run), MiningConfig())
     assert not run.work("encoded").exists()
-
-
-def test_all_are_mined_unless_some_are_named():
-    neurons = [Neuron("hidden", layer, unit, sign) for layer in (1, 2) for unit in (0, 1) for sign in (1, -1)]
-    rows = [
-        {"site": n.site, "layer": n.layer, "unit": n.unit, "sign": n.sign, "lead_bits": bits, "lead_item": str(bits)}
-        for bits, n in enumerate(neurons)
-    ]
-
-    def chosen(**settings):
-        return [str(neuron) for neuron in choose(rows, MiningConfig(**settings))]
-
-    assert chosen() == [str(neuron) for neuron in neurons]
-    assert chosen(signs=[-1]) == ["L1/U0-", "L1/U1-", "L2/U0-", "L2/U1-"]
-    assert chosen(neurons=["L1/U1"]) == ["L1/U1"]
-    assert chosen(layers=[2], signs=[1]) == ["L2/U0", "L2/U1"]
-    assert chosen(selective=1, neurons=["L1/U0"]) == ["L1/U0", "L2/U1-"]
 
 
 def test_held_out_sentences_are_in_no_count_of_a_signature(spark, tmp_path):

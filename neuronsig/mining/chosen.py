@@ -1,0 +1,86 @@
+"""Which neurons are mined, and whether what mining needs is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from neuronsig.config import MiningConfig
+from neuronsig.errors import ConfigError, InputError
+from neuronsig.mining.profiles import most_selective, neuron_code, neuron_of
+from neuronsig.neuron import Neuron
+from neuronsig.storage.parquet import parquet_file, read_parquet, table_files
+
+
+def require_trees(sentences: Path) -> None:
+    """Raise InputError when no sentence has dependency heads; reads no further than to the first that has."""
+    files = (parquet_file(file) for file in table_files(sentences))
+    heads = (batch.column(0) for file in files for batch in file.iter_batches(columns=["heads"]))
+    if not any(pc.sum(pc.list_value_length(column)).as_py() for column in heads):
+        raise InputError(
+            f"{sentences} column 'heads' is empty, and mining.kinds asks for subtrees; annotate with a dependency "
+            "parser (annotator.parser_model), bring trees (mining.trees), or leave subtree out of mining.kinds"
+        )
+
+
+def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> None:
+    """Raise ConfigError when a neuron or layer to mine is not among those collected, saying which are."""
+    neurons = [neuron_of(code) for code in codes]
+    known = set(neurons)
+    layers = sorted({neuron.layer for neuron in neurons})
+    signs = sorted({neuron.sign for neuron in neurons}, reverse=True)
+    for sign in mining.signs:
+        if sign not in signs:
+            raise ConfigError(
+                f"mining.signs={mining.signs}: {topk} holds signs {signs}; choose of those, or collect both"
+            )
+    for layer in mining.layers:
+        if layer not in layers:
+            raise ConfigError(
+                f"mining.layers={layer}: not collected; {topk} holds layers {', '.join(map(str, layers))}; "
+                "choose one of them, or collect it"
+            )
+    for name in mining.neurons:
+        neuron = Neuron.parse(name)
+        if mining.signs and neuron.sign not in mining.signs:
+            raise ConfigError(
+                f"mining.neurons={name}: its sign is not in mining.signs={mining.signs}; change one of both"
+            )
+        if neuron in known:
+            continue
+        same_site = [n for n in neurons if n.site == neuron.site]
+        if not same_site:
+            bound = f"sites {', '.join(sorted({n.site for n in neurons}))}"
+        elif neuron.layer not in {n.layer for n in same_site}:
+            bound = f"layers {', '.join(map(str, sorted({n.layer for n in same_site})))}"
+        else:
+            here = [n for n in same_site if n.layer == neuron.layer]
+            signs = sorted({n.sign for n in here}, reverse=True)
+            bound = f"units 0 to {max(n.unit for n in here)} of layer {neuron.layer}, signs {signs}"
+        raise ConfigError(f"mining.neurons={name}: not in {topk}, which holds {bound}; choose one of those")
+
+
+def choose_neurons(profiles: Path, mining: MiningConfig) -> list[Neuron]:
+    """The neurons of the profiles that are to be mined."""
+    return choose(
+        read_parquet(profiles, ["site", "layer", "unit", "sign", "lead_bits", "lead_item"]).to_pylist(), mining
+    )
+
+
+def choose(rows: Sequence[Mapping[str, Any]], mining: MiningConfig) -> list[Neuron]:
+    """The neurons to mine, sorted: all, or those named, of the layers named, and the most selective ones.
+
+    Of either only those of `mining.signs`.
+    """
+    rows = [row for row in rows if row["sign"] in mining.signs or not mining.signs]
+    found = [Neuron.of_row(r) for r in rows]
+    chosen = set(found)
+    if mining.neurons or mining.layers or mining.selective:
+        named = {Neuron.parse(name) for name in mining.neurons}
+        bits, leads = [r["lead_bits"] for r in rows], [r["lead_item"] for r in rows]
+        selective = set(most_selective(found, bits, leads, mining.selective))
+        chosen = {neuron for neuron in found if neuron in named or neuron.layer in mining.layers or neuron in selective}
+    return sorted(chosen, key=neuron_code)
