@@ -15,6 +15,7 @@ from typing import Any
 
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
 from neuronsig.collection.shards import PLAN_FILE, SHARD_LAYOUT, ShardPlan
+from neuronsig.collection.tokenizing import ShardTask, finished_shards
 from neuronsig.config import Config
 from neuronsig.progress import polled, task
 from neuronsig.run.appending import place_of, stage_growth
@@ -25,7 +26,7 @@ from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter, inputs_of
 from spark_jobs.session import spark_session
-from spark_jobs.tokenize import ShardTask, count_dense, finished_shards, read_texts, write_shards
+from spark_jobs.tokenize import count_dense, read_texts, write_shards
 
 
 def run(config: Config) -> Summary:

@@ -6,69 +6,18 @@ tokenizes, sorts and commits it: a killed run goes on with the shards that have 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import json
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from neuronsig.checkpoint import TokenizerSpec
-from neuronsig.collection.shards import Shard, ShardPart, ShardPlan, shard_of, shard_sizes
+from neuronsig.collection.shards import ShardPlan
+from neuronsig.collection.tokenizing import ShardTask, finish, make_shards, place
 from neuronsig.collection.topk import MAX_ID
 from neuronsig.errors import InputError
-from neuronsig.run.commits import all_committed, commit
-from neuronsig.storage.files import list_files, read_bytes
-from neuronsig.storage.location import location
-from neuronsig.tables import TOKENIZED
+from neuronsig.run.commits import all_committed
 from spark_jobs.paths import uri
-
-COUNTS = ("truncated", "dropped_empty")
-
-_SHARD_FACTS = pa.schema([("shard", pa.int32()), ("facts", pa.string())])
-_BATCH = 2048
-
-
-@dataclass(frozen=True)
-class ShardTask:
-    """What a Spark worker needs to make the shards of `sentences` ids from `first_id` on."""
-
-    folder: str
-    fingerprint: str
-    sentences: int
-    shard_sentences: int
-    seed: int
-    tokenizer: TokenizerSpec
-    first_id: int = 0
-    first_shard: int = 0
-
-    @property
-    def shards(self) -> range:
-        """Indices of the shards."""
-        count = len(shard_sizes(self.sentences, self.shard_sentences))
-        return range(self.first_shard, self.first_shard + count)
-
-    @property
-    def part(self) -> ShardPart:
-        return ShardPart(self.fingerprint, self.first_id, self.sentences, self.first_shard, len(self.shards))
-
-    def next(self, fingerprint: str, sentences: int) -> ShardTask:
-        """The same for sentences that were appended."""
-        return dataclasses.replace(
-            self,
-            fingerprint=fingerprint,
-            sentences=sentences,
-            first_id=self.first_id + self.sentences,
-            first_shard=self.shards.stop,
-        )
 
 
 def read_texts(spark: SparkSession, table: Path) -> DataFrame:
@@ -99,22 +48,17 @@ def count_dense(texts: DataFrame) -> int:
 def write_shards(spark: SparkSession, texts: DataFrame, *tasks: ShardTask) -> ShardPlan:
     """Make the shards that have no valid commit, task by task (each the `next` of the one before), then plan.json."""
     for task in tasks:
-        markers = [_marker(location(task.folder), index) for index in task.shards]
+        markers = [task.marker(index) for index in task.shards]
         found = all_committed(markers, task.fingerprint)
         pending = [index for index, marker in zip(task.shards, found, strict=True) if marker is None]
         if pending:
             last = task.first_id + task.sentences - 1
             _run(spark, texts.where(F.col("sentence_id").between(task.first_id, last)), task, pending)
-    return _finish(tasks)
-
-
-def finished_shards(folder: Path) -> int:
-    """Markers in the folder, for progress."""
-    return sum(file.name.endswith(".json") for file in list_files(folder / "_shards"))
+    return finish(tasks)
 
 
 def _run(spark: SparkSession, texts: DataFrame, task: ShardTask, pending: list[int]) -> None:
-    placed = texts.mapInArrow(functools.partial(_place, task), "shard int, sentence_id long, text string")
+    placed = texts.mapInArrow(functools.partial(place, task), "shard int, sentence_id long, text string")
     salts = _partition_salts(spark, len(pending))
     salt = spark.createDataFrame(list(zip(pending, salts, strict=True)), "shard int, salt int")
     alone = (
@@ -122,7 +66,7 @@ def _run(spark: SparkSession, texts: DataFrame, task: ShardTask, pending: list[i
         .repartition(len(pending), "salt")
         .select("shard", "sentence_id", "text")
     )
-    facts = alone.mapInArrow(functools.partial(_make_shards, task), "shard int, facts string")
+    facts = alone.mapInArrow(functools.partial(make_shards, task), "shard int, facts string")
     facts.select("shard").collect()
 
 
@@ -137,126 +81,3 @@ def _partition_salts(spark: SparkSession, partitions: int) -> list[int]:
     )
     found = {row["partition"]: row["salt"] for row in rows}
     return [found[partition] for partition in range(partitions)]
-
-
-def _place(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        ids = batch.column("sentence_id").to_numpy()
-        shard = shard_of(ids - task.first_id, task.sentences, task.shard_sentences, task.seed)
-        shard = pa.array(shard + np.int32(task.first_shard))
-        yield pa.RecordBatch.from_arrays(
-            [shard, batch.column("sentence_id"), batch.column("text")], names=["shard", "sentence_id", "text"]
-        )
-
-
-def _make_shards(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Tokenize the rows of a partition, which holds whole shards, and commit each."""
-    parts: dict[int, list[tuple[pa.Table, int]]] = {}
-    for batch in batches:
-        for shard in pc.unique(batch.column("shard")).to_pylist():
-            rows = batch.filter(pc.equal(batch.column("shard"), shard))
-            for start in range(0, rows.num_rows, _BATCH):
-                piece = rows.slice(start, _BATCH)
-                parts.setdefault(shard, []).append(
-                    encode(task.tokenizer, piece.column("sentence_id"), piece.column("text"))
-                )
-    for shard in sorted(parts):
-        table = pa.concat_tables([part for part, _ in parts[shard]])
-        facts = _commit_shard(task, shard, table, sum(truncated for _, truncated in parts[shard]))
-        yield pa.RecordBatch.from_arrays(
-            [pa.array([shard], pa.int32()), pa.array([json.dumps(facts)])], schema=_SHARD_FACTS
-        )
-
-
-def encode(spec: TokenizerSpec, sentence_ids: pa.Array, texts: pa.Array) -> tuple[pa.Table, int]:
-    """Token ids of texts as a TOKENIZED table, and how many inputs were cut to spec.max_tokens."""
-    tokenizer = _tokenizer(spec.serialized, spec.max_tokens)
-    encodings = tokenizer.encode_batch_fast(texts.to_pylist())
-    truncated = sum(1 for encoding in encodings if encoding.overflowing)
-    lengths = np.fromiter((len(encoding) for encoding in encodings), np.int32, len(encodings))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    flat = np.empty(int(offsets[-1]), np.int32)
-    for encoding, start, stop in zip(encodings, offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
-        flat[start:stop] = encoding.ids
-    lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
-    return pa.table([sentence_ids.cast(pa.int64()), lists], schema=TOKENIZED), truncated
-
-
-def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) -> dict[str, int | None]:
-    """Drop sentences without a token of their own, sort by (length, sentence_id), commit."""
-    spec = task.tokenizer
-    length = pc.list_value_length(table["input_ids"])
-    ids = np.sort(table["sentence_id"].to_numpy())
-    repeated = ids[1:][ids[1:] == ids[:-1]]
-    kept = table.filter(pc.greater(length, spec.prefix_tokens + spec.suffix_tokens))
-    lengths = pc.list_value_length(kept["input_ids"]).to_numpy()
-    order = np.lexsort((kept["sentence_id"].to_numpy(), lengths))
-    kept = kept.take(pa.array(order)).combine_chunks()
-    flat = pc.list_flatten(kept["input_ids"])
-    facts: dict[str, int | None] = {
-        "shard": shard,
-        "sentences": kept.num_rows,
-        "tokens": int(lengths.sum()),
-        "longest": int(lengths.max(initial=0)),
-        "max_token_id": pc.max(flat).as_py() or 0,
-        "truncated": truncated,
-        "dropped_empty": table.num_rows - kept.num_rows,
-        "repeated_id": int(repeated[0]) if repeated.size else None,
-    }
-    folder = location(task.folder)
-
-    def write(path: Path) -> dict[str, int | None]:
-        pq.write_table(kept, path, compression="zstd")
-        return facts
-
-    commit(folder / f"shard-{shard:05d}.parquet", _marker(folder, shard), task.fingerprint, write)
-    return facts
-
-
-def _finish(tasks: Sequence[ShardTask]) -> ShardPlan:
-    """Gather the markers into plan.json; every sentence must be in a shard once or be counted as dropped."""
-    folder = location(tasks[0].folder)
-    markers = [json.loads(read_bytes(_marker(folder, index))) for task in tasks for index in task.shards]
-    repeated = [marker["repeated_id"] for marker in markers if marker["repeated_id"] is not None]
-    if repeated:
-        raise InputError(f"sentences/ sentence_id {repeated[0]} occurs more than once; run neuronsig annotate again")
-    counts = {name: sum(marker[name] for marker in markers) for name in COUNTS}
-    shards = [
-        Shard(
-            marker["shard"],
-            f"shard-{marker['shard']:05d}.parquet",
-            marker["sentences"],
-            marker["tokens"],
-            marker["longest"],
-            marker["sha256"],
-        )
-        for marker in markers
-    ]
-    spec = tasks[0].tokenizer
-    highest = max(marker["max_token_id"] for marker in markers)
-    parts = [task.part for task in tasks]
-    plan = ShardPlan(spec.name, spec.prefix_tokens, spec.suffix_tokens, spec.max_tokens, highest, counts, shards, parts)
-    found, wanted = plan.sentences + counts["dropped_empty"], sum(task.sentences for task in tasks)
-    if found != wanted:
-        raise InputError(
-            f"{folder} holds {found} sentences, sentences/ has {wanted}: rows were lost on the way; "
-            "run neuronsig annotate again"
-        )
-    plan.write(folder)
-    return plan
-
-
-def _marker(folder: Path, index: int) -> Path:
-    return folder / "_shards" / f"shard-{index:05d}.json"
-
-
-@functools.lru_cache(maxsize=1)
-def _tokenizer(serialized: str, limit: int):  # type: ignore[no-untyped-def]
-    """The tokenizer of this worker process, loaded once. Spark's tasks are the parallelism."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(serialized)
-    if limit:
-        tokenizer.enable_truncation(limit)
-    return tokenizer

@@ -1,6 +1,7 @@
 """The collection: every neuron's exact top-K sentences, planned, checked and looked at (P1 3.1, 4.2).
 
 shards        the unit of work: which sentences, in which batches
+tokenizing    sentences to shards
 topk          sorted lists of packed keys, and their merge
 memory        what a replica holds at most
 ladder        thresholds that replicas share

@@ -231,7 +231,7 @@ def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended,
 
     module, name = {
         "annotate": (annotation_steps, "commit_batch"),
-        "tokenize": (engine, "_finish"),
+        "tokenize": (engine, "finish"),
         "collect": (collect, "reduce_shards"),
     }[at]
     whole, calls = getattr(module, name), list[object]()

@@ -14,11 +14,12 @@ pytest.importorskip("transformers", reason="transformers is not installed")
 
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
 from neuronsig.collection.shards import ShardPlan, shard_of
+from neuronsig.collection.tokenizing import ShardTask, tokenize_texts
 from neuronsig.config import ModelConfig
 from neuronsig.errors import InputError
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES, TOKENIZED
-from spark_jobs.tokenize import ShardTask, count_dense, encode, read_texts, write_shards
+from spark_jobs.tokenize import count_dense, read_texts, write_shards
 from tests.neuronsig_ray.models import VOCABULARY, WORDS, save_tokenizer
 
 TEXTS = [" ".join(WORDS[(i + j) % 16] for j in range(1 + i % 9)) for i in range(100)]
@@ -140,6 +141,6 @@ def test_an_empty_table_is_refused(spark, tmp_path):
 
 
 def test_an_input_of_exactly_the_limit_is_not_truncated(tokenizer):
-    table, truncated = encode(tokenizer, pa.array([1, 2]), pa.array([" ".join(WORDS[:7]), " ".join(WORDS[:8])]))
+    table, truncated = tokenize_texts(tokenizer, pa.array([1, 2]), pa.array([" ".join(WORDS[:7]), " ".join(WORDS[:8])]))
     assert [len(ids) for ids in table["input_ids"].to_pylist()] == [9, 9]
     assert truncated == 1
