@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 ENCODING = ("min_count", "metadata_skip", "metadata_max_values", "holdout", "match")
 TREES = ("trees_fingerprint", "subtree_labels")
-"""What the encoding depends on besides where trees are brought."""
+"""What the encoding depends on besides, where trees are a user's."""
 HOW = ("concurrency", "batch_neurons")
 """Settings that do not change what is found."""
 SELECTION = ("neurons", "layers", "selective", "signs", "patterns_kept", "frequent_kept", "trees", *HOW)
@@ -116,7 +116,7 @@ def _parse(config: Config, directory: RunDirectory, inputs: dict[str, str], sett
 
 
 def _parsed(directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> Path:
-    """Where the trees that are brought are parsed: another folder for other trees, sentences or labels."""
+    """Where a user's trees are parsed: another folder for other trees, sentences or labels."""
     return directory.work("trees", fingerprint_of([inputs["annotate"], [settings[key] for key in TREES]]))
 
 
@@ -132,8 +132,8 @@ def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], setti
     from spark_jobs.mining.signatures import MiningPaths, mine_model
 
     model = config.model.name
-    brought = bool(config.mining.trees)
-    encoding = [inputs["annotate"], {key: settings[key] for key in (*ENCODING, *TREES * brought)}]
+    users = bool(config.mining.trees)
+    encoding = [inputs["annotate"], {key: settings[key] for key in (*ENCODING, *TREES * users)}]
     mining = [inputs, {key: value for key, value in settings.items() if key not in SELECTION}]
     paths = MiningPaths(
         sentences=directory.sentences,
@@ -142,7 +142,7 @@ def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], setti
         work=directory.work("mine", model, fingerprint_of(mining)),
         signatures=directory.signatures(model),
         profiles=directory.profiles(model),
-        trees=_parsed(directory, inputs, settings) if brought else None,
+        trees=_parsed(directory, inputs, settings) if users else None,
     )
     return mine_model(_session(config), paths, config.mining)
 

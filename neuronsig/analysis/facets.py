@@ -155,7 +155,7 @@ def key_words(tokens: pa.Array, facets: Facets, corpus: CorpusWords) -> list[lis
     """For each facet its words as FACETS has them: beyond chance against the neuron's other sentences *and* the corpus.
 
     `tokens` are the lower-cased token lists of the sentences that `find_facets` saw. Words are ordered by the bits they
-    tell of a sentence (`statistics.information`) at the lower of both limits.
+    tell of a sentence (`keyness.information`) at the lower of both limits.
     """
     words, offsets = flat_words(tokens)
     distinct, codes = coded(words)

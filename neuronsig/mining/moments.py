@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from neuronsig.mining.matched_reference import reference_weights
 from neuronsig.mining.profiles import POS_CLASSES
-
-Codes = NDArray[np.int64]
+from neuronsig.ragged import Codes, rows_of
 
 RELATIVE = 10_000
 """Relative positions are counted in this many steps."""
@@ -45,8 +44,7 @@ class TokenMoments:
         n_strata: int,
     ) -> TokenMoments:
         """Of sentences whose tags are the codes `tags[offsets[i]:offsets[i + 1]]`, places in `names`."""
-        lengths = np.diff(offsets)
-        row = np.repeat(np.arange(len(lengths)), lengths)
+        lengths, row = np.diff(offsets), rows_of(offsets)
 
         def add(values: NDArray[np.integer]) -> Codes:
             return np.bincount(strata, weights=values, minlength=n_strata).astype(np.int64)
@@ -71,8 +69,7 @@ class TokenMoments:
 
 def tag_sums(offsets: Codes, tags: NDArray[np.integer], n_tags: int) -> tuple[Codes, Codes]:
     """Sums over sentences, int64 (n_tags,): the squared tokens of each tag, and these times all tokens."""
-    lengths = np.diff(offsets)
-    row = np.repeat(np.arange(len(lengths)), lengths)
+    lengths, row = np.diff(offsets), rows_of(offsets)
     keys, x = np.unique(row * n_tags + tags, return_counts=True)
     row, tag = np.divmod(keys, max(n_tags, 1))
     xx = np.bincount(tag, weights=x * x, minlength=n_tags).astype(np.int64)

@@ -65,7 +65,7 @@ def metadata_profile(f1: NDArray[np.int64], values: Sequence[tuple[str, str]], k
 def most_selective(neurons: Sequence[Neuron], bits: Sequence[float], leads: Sequence[str], n: int) -> list[Neuron]:
     """The `n` neurons that a reader would find most striking, best first.
 
-    A neuron's score is the information of its leading item (`statistics.information`): one word, tag or metadata
+    A neuron's score is the information of its leading item (`keyness.information`): one word, tag or metadata
     value that covers much of its sentences, little of the corpus, and beyond chance. Neurons that share a leading
     item are mostly copies of one finding, so the second one with the same item counts half, the third a third.
     Neurons with no item beyond chance come last, in their own order.

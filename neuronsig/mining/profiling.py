@@ -23,8 +23,8 @@ from neuronsig.mining.matched_reference import match_reference
 from neuronsig.mining.moments import Places, TokenMoments, mean_effect, place_effects, share_effects
 from neuronsig.mining.profiles import metadata_profile, pos_shares, selectivity
 from neuronsig.neuron import Neuron
+from neuronsig.ragged import Codes
 
-Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 SHOWN = 0.01
@@ -58,7 +58,7 @@ class ProfileRules:
 class Profile:
     """A neuron's row of PROFILES (without `mined`), its rows of SIGNATURES, and the p-values of all tests, by kind.
 
-    The rows' `q` holds p, until the p-values of all neurons are known (statistics.PValueCounts).
+    The rows' `q` holds p, until the p-values of all neurons are known (keyness.PValueCounts).
     """
 
     row: dict[str, Any]

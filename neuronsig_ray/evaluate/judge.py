@@ -85,8 +85,8 @@ def with_trees(table: pa.Table, mining: Mapping[str, Any], share: float, done: C
             done(1)
     trees = pa.concat_tables(found).combine_chunks()
     place = pc.index_in(table["sentence_id"], value_set=trees["sentence_id"])
-    brought = table.drop_columns(["heads"]).append_column("heads", trees["heads"].take(place))
-    return brought.append_column(NODES, trees["nodes"].take(place))
+    parsed = table.drop_columns(["heads"]).append_column("heads", trees["heads"].take(place))
+    return parsed.append_column(NODES, trees["nodes"].take(place))
 
 
 def require_same_trees(mining: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ class MiningPaths:
     work: Path
     signatures: Path
     profiles: Path
-    trees: Path | None = None  # intermediate: where those that are brought are parsed
+    trees: Path | None = None  # intermediate: where a user's trees are parsed
 
 
 def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.errors import InputError
-from neuronsig.mining import user_trees as brought_trees
+from neuronsig.mining import user_trees
 from neuronsig.mining.user_trees import parsed_trees, tree_units, trees_fingerprint
 
 RAINS = ["S", "NP", "PRP", "VP", "VBZ"]
@@ -43,7 +43,7 @@ def test_both_formats_give_the_same_rows_in_stretches_of_any_size(tmp_path, monk
         (5, ["NN", "Cat"], [0, 1], None),
     ]
     assert read(path) == expected
-    monkeypatch.setattr(brought_trees, "STRETCH", 1)
+    monkeypatch.setattr(user_trees, "STRETCH", 1)
     assert len(tree_units(path)) > 1 or name.endswith(".gz")
     assert read(path) == expected
     assert read(path, wanted=lambda ids: ids == 5) == expected[3:]

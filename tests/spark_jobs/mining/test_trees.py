@@ -40,7 +40,7 @@ def subtrees(tree):
     return {brackets(nodes) for nodes in found}
 
 
-def test_subtrees_of_trees_brought_have_the_counts_of_the_definition(spark, tmp_path):
+def test_subtrees_of_a_user_s_trees_have_the_counts_of_the_definition(spark, tmp_path):
     rng = random.Random(4)
     trees = {i: f"(SQ {random_tree(rng)})" if i % 3 == 0 else random_tree(rng) for i in range(200) if i % 10}
     rows = [row | {"heads": None} for row in random_sentences(200)]
