@@ -8,6 +8,7 @@ compared with the whole reference, because lengths are what is matched; where do
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,37 +78,18 @@ def profile_neuron(
     `metadata_profile` lists and SHOWN of the sentences have.
     """
     dictionary, strata = corpus.dictionary, corpus.dictionary.strata
-    n_words = len(dictionary.words)
     moments = TokenMoments.of(own.offsets, own.tags, own.strata, dictionary.tags, strata.size)
     n1, tokens = int(moments.sentences.sum()), int(moments.y.sum())
     by_item = count_by_stratum(own.items, np.diff(own.item_offsets), own.strata, corpus.items.shape)
     by_tag = count_by_stratum(own.tags, np.diff(own.offsets), own.strata, corpus.tags.shape)
-    f1 = by_item.sum(axis=1)
-    listed = metadata_profile(f1[n_words:], dictionary.metadata, rules.values_kept)
-
-    often = np.flatnonzero(f1 >= rules.min_count)
-    words, values = often[often < n_words], often[often >= n_words]
-    values = values[[dictionary.metadata[code - n_words][1] != OTHER for code in values]]
-    is_domain = np.array([dictionary.metadata[code - n_words][0] == "domain" for code in values], bool)
-    tags = np.flatnonzero(by_tag.sum(axis=1) >= rules.min_count)
-    sentences = by_item, corpus.items, moments.sentences, dictionary.stratum_sentences
-    lengths = [_over_domains(part, strata.bins) for part in sentences]
-    found = {
-        "words": _compared(words, *sentences, strata.bins),
-        "pos": _compared(tags, by_tag, corpus.tags, moments.y, corpus.moments.y, strata.bins),
-        "metadata": _joined(
-            _compared(values[~is_domain], *sentences, strata.bins),
-            _compared(values[is_domain], lengths[0], lengths[1], lengths[2], lengths[3], strata.bins),
-        ),
-    }
-    found["words"] = _select(found["words"], found["words"]["f1"] > found["words"]["matched"] * n1)
+    values = by_item[len(dictionary.words) :].sum(axis=1)
+    listed = metadata_profile(values, dictionary.metadata, rules.values_kept)
     signatures: list[dict[str, Any]] = []
     p_values: dict[str, Floats] = {}
     lead: tuple[float, str] = (0.0, "")
-    for kind, columns in found.items():
-        tests = rules.tests(kind, dictionary)
+    for kind, columns in _comparisons(by_item, by_tag, moments, corpus, rules.min_count).items():
         weigh = corpus.tag_effect[columns["code"]] if kind == "pos" else np.ones(len(columns["code"]))
-        columns = _judged(columns, weigh, tests, rules.alpha)
+        columns = _judged(columns, weigh, rules.tests(kind, dictionary), rules.alpha)
         p_values[kind] = columns["q"]
         patterns = [_pattern(kind, int(code), dictionary) for code in columns["code"]]
         bits = information(columns["f1"], columns["n1"], columns["lrc"])
@@ -115,14 +97,7 @@ def profile_neuron(
             best = int(bits.argmax())
             prefix = {"words": "word=", "pos": "pos=", "metadata": ""}[kind]
             lead = (float(bits[best]), prefix + "=".join(patterns[best]))
-        for rank, pattern in enumerate(patterns):
-            shown = kind == "metadata" and pattern[1] in listed.get(pattern[0], ())
-            shown &= columns["f1"][rank] >= SHOWN * n1
-            told = kind == "words" and columns["lrc"][rank] > 0
-            if rank < rules.words_kept or kind == "pos" or shown or told:
-                cells = {name: column[rank].item() for name, column in columns.items() if name not in UNWRITTEN}
-                signatures.append({"kind": kind, "pattern": pattern, "rank": rank, "explained_by": None, **cells})
-    tag_tokens = by_tag.sum(axis=1)
+        signatures += _signatures(kind, patterns, columns, listed, n1, rules.words_kept)
     rest = corpus.moments.less(moments)
     length = mean_effect(n1, tokens, int(moments.yy.sum()), *(int(x.sum()) for x in (rest.sentences, rest.y, rest.yy)))
     row = {
@@ -137,13 +112,57 @@ def profile_neuron(
         **place_effects(places, corpus.places.less(places)),
         **share_effects(moments, rest, strata.bins),
         "selectivity": selectivity(
-            pos_shares(dictionary.tags, tag_tokens), pos_shares(dictionary.tags, dictionary.tag_tokens)
+            pos_shares(dictionary.tags, by_tag.sum(axis=1)), pos_shares(dictionary.tags, dictionary.tag_tokens)
         ),
         "lead_item": lead[1],
         "lead_bits": lead[0],
         "metadata_profile": listed,
     }
     return Profile(row, signatures, p_values)
+
+
+def _comparisons(
+    by_item: Codes, by_tag: Codes, moments: TokenMoments, corpus: CorpusCounts, min_count: int
+) -> dict[str, dict[str, NDArray[Any]]]:
+    """Counts and matched shares of the items that `min_count` sentences (tags: tokens) have, by kind."""
+    dictionary, bins = corpus.dictionary, corpus.dictionary.strata.bins
+    n_words = len(dictionary.words)
+    often = np.flatnonzero(by_item.sum(axis=1) >= min_count)
+    words, values = often[often < n_words], often[often >= n_words]
+    values = values[[dictionary.metadata[code - n_words][1] != OTHER for code in values]]
+    is_domain = np.array([dictionary.metadata[code - n_words][0] == "domain" for code in values], bool)
+    tags = np.flatnonzero(by_tag.sum(axis=1) >= min_count)
+    sentences = by_item, corpus.items, moments.sentences, dictionary.stratum_sentences
+    lengths = [_over_domains(part, bins) for part in sentences]
+    found = _compared(words, *sentences, bins)
+    return {
+        "words": _select(found, found["f1"] > found["matched"] * moments.sentences.sum()),
+        "pos": _compared(tags, by_tag, corpus.tags, moments.y, corpus.moments.y, bins),
+        "metadata": _joined(
+            _compared(values[~is_domain], *sentences, bins),
+            _compared(values[is_domain], lengths[0], lengths[1], lengths[2], lengths[3], bins),
+        ),
+    }
+
+
+def _signatures(
+    kind: str,
+    patterns: Sequence[list[str]],
+    columns: Mapping[str, NDArray[Any]],
+    listed: Mapping[str, Mapping[str, int]],
+    n1: int,
+    kept: int,
+) -> list[dict[str, Any]]:
+    """The rows of SIGNATURES, without the neuron, that `profile_neuron` keeps of a kind, strongest first."""
+    rows = []
+    for rank, pattern in enumerate(patterns):
+        shown = kind == "metadata" and pattern[1] in listed.get(pattern[0], ())
+        shown &= columns["f1"][rank] >= SHOWN * n1
+        told = kind == "words" and columns["lrc"][rank] > 0
+        if rank < kept or kind == "pos" or shown or told:
+            cells = {name: column[rank].item() for name, column in columns.items() if name not in UNWRITTEN}
+            rows.append({"kind": kind, "pattern": pattern, "rank": rank, "explained_by": None, **cells})
+    return rows
 
 
 def count_by_stratum(
