@@ -10,7 +10,6 @@ Three steps, each a table on disk, so that a job that was interrupted goes on wi
 from __future__ import annotations
 
 import bisect
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,8 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from neuronsig.annotation import sentences as rules
-from neuronsig.checkpoint import resolve_model_path
+from neuronsig.annotation.paragraphs import judge_sentences, split_paragraphs, wordpiece_json
 from neuronsig.config import AnnotatorConfig
-from neuronsig.errors import InputError
 from neuronsig.tables import SENTENCES
 from spark_jobs.paths import uri
 
@@ -49,7 +47,7 @@ def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
 
     tokenizer = wordpiece_json(config.wordpieces)
     plain = documents.select("corpus_order", "domain", "doc_id", "text", F.to_json("metadata").alias("metadata"))
-    split = plain.mapInArrow(_split_paragraphs, _PARAGRAPHS_SCHEMA)
+    split = plain.mapInArrow(split_paragraphs, _PARAGRAPHS_SCHEMA)
     assembled = DocumentAssembler().setInputCol("text").setOutputCol("document").transform(split)
     detected = SentenceDetector().setInputCols("document").setOutputCol("sentence").transform(assembled)
     found = detected.select(
@@ -57,7 +55,7 @@ def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
     )
 
     def judged(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from _judge_sentences(parts, tokenizer, config.min_pieces, config.max_characters)
+        yield from judge_sentences(parts, tokenizer, config.min_pieces, config.max_characters)
 
     return found.mapInArrow(judged, _CLEANED_SCHEMA)
 
@@ -173,90 +171,3 @@ def one_root(heads: Column) -> Column:
     """`neuronsig.annotation.sentences.one_root` as a column expression."""
     root = F.array_position(heads, 0).cast("int")
     return F.transform(heads, lambda head, index: F.when((head == 0) & (index + 1 != root), root).otherwise(head))
-
-
-def wordpiece_json(path: str) -> str:
-    """A fast tokenizer as one string, so that executors need no file. Raises InputError when there is none."""
-    from tokenizers import Tokenizer
-
-    place = resolve_model_path(path, "annotator.wordpieces")
-    file = Path(place) / "tokenizer.json"
-    try:
-        tokenizer = Tokenizer.from_file(str(file)) if file.is_file() else _fast_tokenizer(place)
-    except Exception as error:
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(
-            f"annotator.wordpieces={path} has no fast tokenizer ({reason}); give a model folder with tokenizer.json"
-        ) from error
-    # Both would falsify the count: a cut at 512, and padding to a fixed length.
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return str(tokenizer.to_str())
-
-
-def _split_paragraphs(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """One row a paragraph. Several documents in one row are no way: Spark NLP sorts what it finds by offset."""
-    for part in parts:
-        split = [rules.paragraphs(text or "") for text in part.column("text").to_pylist()]
-        rows = pa.array([row for row, items in enumerate(split) for _ in items], pa.int64())
-        columns = {
-            "corpus_order": part.column("corpus_order").take(rows),
-            "domain": part.column("domain").take(rows),
-            "doc_id": part.column("doc_id").take(rows),
-            "paragraph": pa.array([index for items in split for index in range(len(items))], pa.int32()),
-            "text": pa.array([text for items in split for text in items], pa.string()),
-            "metadata": part.column("metadata").take(rows),
-        }
-        yield pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
-
-
-def _judge_sentences(
-    parts: Iterable[pa.RecordBatch], tokenizer_json: str, min_pieces: int, max_characters: int
-) -> Iterator[pa.RecordBatch]:
-    # Spark already runs one worker a core.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(tokenizer_json)
-
-    def count_pieces(texts: list[str]) -> list[int]:
-        return [len(encoding) for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
-
-    position = previous = -1
-    for part in parts:
-        found: list[str] = []
-        rows: list[int] = []
-        positions: list[int] = []
-        # The paragraphs of a document come one after the other, perhaps over several batches.
-        given = zip(part.column("paragraph").to_pylist(), part.column("sentences").to_pylist(), strict=True)
-        for row, (paragraph, texts) in enumerate(given):
-            if paragraph == 0:
-                position = -1
-            elif paragraph != previous + 1:
-                raise RuntimeError(f"paragraph {paragraph} follows {previous}: Spark has changed the rows' order")
-            previous = paragraph
-            for text in texts or ():
-                position += 1
-                found.append(text)
-                rows.append(row)
-                positions.append(position)
-        parents = pa.array(rows, pa.int64())
-        judged = rules.judge(found, count_pieces, min_pieces, max_characters)
-        # A dropped sentence is only counted; its text may be a megabyte of code.
-        kept = [text if reason is None else "" for text, reason in judged]
-        columns = {
-            "corpus_order": part.column("corpus_order").take(parents),
-            "domain": part.column("domain").take(parents),
-            "doc_id": part.column("doc_id").take(parents),
-            "position": pa.array(positions, pa.int32()),
-            "text": pa.array(kept, pa.string()),
-            "reason": pa.array([reason for _, reason in judged], pa.string()),
-            "metadata": part.column("metadata").take(parents),
-        }
-        yield pa.RecordBatch.from_arrays(list(columns.values()), list(columns))
-
-
-def _fast_tokenizer(place: str) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(place, use_fast=True).backend_tokenizer

@@ -10,7 +10,6 @@ from pyspark.sql import functions as F
 
 from neuronsig.annotation import sentences as rules
 from neuronsig.config import AnnotatorConfig
-from neuronsig.errors import InputError
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import SENTENCES
 from spark_jobs import annotate, sentence_table
@@ -202,23 +201,6 @@ def test_the_parser_does_not_read_the_pos_column(spark, pipeline):
     wrong = frame.withColumn("pos", spoiled.alias("pos", metadata=field.metadata))
     heads = [pipeline.stages[3].transform(f).select("dependency.result").first()[0] for f in (frame, wrong)]
     assert heads[0] == heads[1]
-
-
-def test_a_tokenizer_that_is_not_there_is_one_error(tmp_path):
-    with pytest.raises(InputError, match=r"annotator.wordpieces=.*no fast tokenizer"):
-        annotate.wordpiece_json(str(tmp_path))
-
-
-def test_a_tokenizer_file_is_read_without_its_cut_and_padding(tmp_path):
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    made = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
-    made.pre_tokenizer = pre_tokenizers.Whitespace()
-    made.enable_truncation(2)
-    made.enable_padding(length=9)
-    made.save(str(tmp_path / "tokenizer.json"))
-    read = Tokenizer.from_str(annotate.wordpiece_json(str(tmp_path)))
-    assert len(read.encode("a a a a")) == 4
 
 
 def test_statistics_count_words_and_shares_by_domain_and_in_all(spark):
