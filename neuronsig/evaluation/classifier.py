@@ -21,8 +21,11 @@ from scipy.stats import gamma
 
 from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
-from neuronsig.evaluation.matching import MAX_NODES, Postings, sequence_postings, set_postings, subtree_postings
-from neuronsig.miners.brackets import bracket_label, nodes_of
+from neuronsig.miners.brackets import bracket_label
+from neuronsig.miners.counting import Postings, find_sequences, find_subtrees
+from neuronsig.miners.mined_patterns import Limits
+from neuronsig.miners.subtrees import subtree_items
+from neuronsig.miners.trie import CountingTrie
 
 Floats = NDArray[np.float64]
 WORDS, TAGS, METADATA, ITEMSET, SUBTREE = "words", "pos", "metadata", "itemset", "subtree"
@@ -70,28 +73,40 @@ class Matches:
     def __init__(self, votes: Iterable[Vote], text: Text, mining: Mapping[str, Any]) -> None:
         """Raises InputError for a kind that is unknown, and for a malformed subtree."""
         self.text = text
-        self._labels = labels_of(text, str(mining.get("subtree_labels", "pos")))
-        distinct: dict[str, dict[tuple[str, ...], int]] = {}
+        self._layer = str(mining.get("subtree_labels", "pos"))
+        patterns: dict[str, dict[tuple[str, ...], None]] = {}
         for vote in votes:
-            of_kind = distinct.setdefault(vote.kind, {})
-            of_kind.setdefault(vote.pattern, len(of_kind))
-        self._number = distinct
-        self._postings = {kind: self._find(kind, list(of), mining) for kind, of in distinct.items()}
+            patterns.setdefault(vote.kind, {})[vote.pattern] = None
+        self._found = {kind: self._find(kind, list(of), mining) for kind, of in patterns.items()}
 
     def sentences(self, vote: Vote) -> NDArray[np.int32]:
         """Places in the text of the sentences with a pattern, ascending."""
-        return self._postings[vote.kind].of(self._number[vote.kind][vote.pattern])
+        number, postings = self._found[vote.kind]
+        return postings.of(number[vote.pattern]) if vote.pattern in number else np.zeros(0, np.int32)
 
-    def _find(self, kind: str, patterns: Sequence[tuple[str, ...]], mining: Mapping[str, Any]) -> Postings:
-        text = self.text
+    def _find(
+        self, kind: str, patterns: Sequence[tuple[str, ...]], mining: Mapping[str, Any]
+    ) -> tuple[dict[tuple[str, ...], int], Postings]:
+        """The number of each pattern that the text has all items of, and the sentences by number."""
+        sentences, vocabulary = self.text.sentences, self.text.vocabulary
         if kind == SUBTREE:
-            trees = [[(depth, self._labels.get(label, -1)) for depth, label in nodes_of(p[0])] for p in patterns]
-            trees = [tree if len(tree) <= MAX_NODES else [(0, -1)] for tree in trees]
-            return subtree_postings(trees, text.trees, *text.node_items)
-        coded = [codes_of(kind, pattern, text) for pattern in patterns]
+            names = [bracket_label(name) for name in vocabulary.node_names(self._layer)]
+            label = {name: code for code, name in enumerate(names)}
+            coded = [subtree_items(pattern[0], label, len(names)) for pattern in patterns]
+        elif kind in SEQUENCES:
+            coded = [tuple(codes_of(kind, pattern, self.text)) for pattern in patterns]
+        else:
+            coded = [tuple(sorted(set(codes_of(kind, pattern, self.text)))) for pattern in patterns]
+        distinct = {codes: i for i, codes in enumerate(dict.fromkeys(c for c in coded if c and min(c) >= 0))}
+        number = {p: distinct[codes] for p, codes in zip(patterns, coded, strict=True) if codes in distinct}
+        trie = CountingTrie(list(distinct))
+        if kind == SUBTREE:
+            return number, find_subtrees(trie, sentences.forest(vocabulary, self._layer))
         if kind in SEQUENCES:
-            return sequence_postings(coded, text.token_items, text.n_codes, *limits_of(kind, mining))
-        return set_postings(coded, text.sets, text.n_codes)
+            items, offsets, positions = sentences.stacked(vocabulary)
+            gap, window = limits_of(kind, mining)
+            return number, find_sequences(trie, items, offsets, Limits(max_gap=gap, max_window=window), positions)
+        return number, find_sequences(trie, *sentences.transactions(vocabulary))
 
 
 def codes_of(kind: str, pattern: Sequence[str], text: Text) -> list[int]:

@@ -11,7 +11,7 @@
     mined_patterns  what a miner returns: the patterns, their supports, and the support that was applied
     output      what a miner's kernel writes, and the tasks that wait
     reference   the definitions in plain Python: what the tests compare with, and what must start at once uses
-    siblings    children of a tree's node held against those of a pattern's
+    marking     which words of a sentence are part of a pattern
     compiled    the compiler of the inner loops
 
 What of a sentence the five kinds of patterns are made of is `neuronsig.mining.kinds`.

@@ -9,12 +9,11 @@ once. Of an occurrence it is enough to know the node of the last one, because it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from neuronsig.config.fields import require
-from neuronsig.errors import InputError
 from neuronsig.miners.brackets import brackets, nodes_of
 from neuronsig.miners.growth import FAR, NO_ORDER, Edges, Places, mine
 from neuronsig.miners.mined_patterns import (
@@ -60,17 +59,13 @@ def subtree_strings(patterns: Patterns, names: Sequence[str]) -> list[str]:
     return [brackets((node // len(names), names[node % len(names)]) for node in pattern) for pattern in patterns]
 
 
-def subtree_items(text: str, names: Sequence[str]) -> tuple[int, ...]:
-    """A bracketed subtree as items, as `frequent_subtrees` gives them.
+def subtree_items(text: str, code: Mapping[str, int], n_labels: int) -> tuple[int, ...]:
+    """A bracketed subtree as items, as `frequent_subtrees` gives them, -1 for a label without a code.
 
-    Raises InputError for malformed brackets, and for a label that is none of `names`.
+    Raises InputError for malformed brackets.
     """
-    code = {name: i for i, name in enumerate(names)}
-    nodes = nodes_of(text)
-    for _, label in nodes:
-        if label not in code:
-            raise InputError(f"subtree {text!r}: no tree has a node labelled {label!r}")
-    return tuple(depth * len(names) + code[label] for depth, label in nodes)
+    nodes = [(depth, code.get(label, -1)) for depth, label in nodes_of(text)]
+    return tuple(depth * n_labels + label if label >= 0 else -1 for depth, label in nodes)
 
 
 def nodes_in(forest: Forest, codes: Codes) -> Places:

@@ -19,7 +19,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage.location import location
 from neuronsig.tables import DETECTORS, TRIGGERS
-from neuronsig.triggers.cover import Patterns, cover
+from neuronsig.triggers.cover import CodedVotes, cover
 from neuronsig.triggers.detectors import detector_row
 from neuronsig.triggers.locate import locate
 from neuronsig_ray.evaluate.heldout import Block
@@ -118,7 +118,11 @@ def _locate(
     numbers = np.array([row.pop("neuron") for row in rows], np.int64)
     places = np.array([row.pop("place") for row in rows], np.int64)
     covered = cover(
-        Patterns(votes, listed.text, plan.mining), listed.text, numbers, places, np.array([r["trigger"] for r in rows])
+        CodedVotes(votes, listed.text, plan.mining),
+        listed.text,
+        numbers,
+        places,
+        np.array([r["trigger"] for r in rows]),
     )
     for row, number, vote, offset in zip(rows, numbers, covered.vote, covered.offset, strict=True):
         named = votes[number][vote] if vote >= 0 else None

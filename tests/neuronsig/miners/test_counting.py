@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuronsig.miners import counting
-from neuronsig.miners.counting import count_sequences, count_subtrees
+from neuronsig.miners.counting import count_sequences, count_subtrees, find_sequences, find_subtrees
 from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.reference import sequences_of, subtrees_of
 from neuronsig.miners.sequences import frequent_sequences, stack
@@ -21,9 +21,17 @@ items = st.integers(0, 5) | st.integers(10, 12)
 patterns = st.lists(st.lists(items, min_size=1, max_size=4).map(tuple), max_size=30, unique=True)
 
 
-def counted(sentences, wanted, limits):
+def places(sentences, wanted, limits):
     held = [sequences_of(sentence, limits) for sentence in sentences]
-    return [sum(pattern in found for found in held) for pattern in wanted]
+    return [[i for i, found in enumerate(held) if pattern in found] for pattern in wanted]
+
+
+def counted(sentences, wanted, limits):
+    return list(map(len, places(sentences, wanted, limits)))
+
+
+def found_in(postings, patterns):
+    return [postings.of(i).tolist() for i in range(len(patterns))]
 
 
 @pytest.mark.parametrize("block", [1, 8, 1 << 18])
@@ -35,6 +43,8 @@ def test_counts_equal_the_definition_whatever_the_block(monkeypatch, block):
     def check(sentences, wanted, limits):
         found = count_sequences(CountingTrie(wanted), *encode([[i for (i,) in s] for s in sentences]), limits)
         assert found.tolist() == counted(sentences, wanted, limits)
+        found = find_sequences(CountingTrie(wanted), *encode([[i for (i,) in s] for s in sentences]), limits)
+        assert found_in(found, wanted) == places(sentences, wanted, limits)
 
     check()
 
@@ -47,6 +57,8 @@ def test_counts_of_mixed_patterns_equal_the_definition(sentences, wanted, limits
     flat, offsets, positions = stack(layers, offsets)
     found = count_sequences(CountingTrie(wanted), flat, offsets, limits, positions)
     assert found.tolist() == counted(sentences, wanted, limits)
+    found = find_sequences(CountingTrie(wanted), flat, offsets, limits, positions)
+    assert found_in(found, wanted) == places(sentences, wanted, limits)
 
 
 @pytest.mark.parametrize("block", [1, 8, 1 << 18])
@@ -61,6 +73,8 @@ def test_counts_of_subtrees_equal_the_enumeration_whatever_the_block(monkeypatch
         wanted = random.sample(every, min(len(every), 30))
         trie = CountingTrie([tuple(depth * LABELS + label for depth, label in tree) for tree in wanted])
         assert count_subtrees(trie, as_forest(trees)).tolist() == [sum(t in h for h in held) for t in wanted]
+        expected = [[i for i, h in enumerate(held) if t in h] for t in wanted]
+        assert found_in(find_subtrees(trie, as_forest(trees)), wanted) == expected
 
     check()
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from neuronsig.errors import ConfigError, InputError
+from neuronsig.errors import ConfigError
 from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.reference import reference_subtrees, subtrees_of
 from neuronsig.miners.subtrees import frequent_subtrees, subtree_items, subtree_strings
@@ -96,9 +96,9 @@ def test_too_many_subtrees_raise_the_support_and_say_so():
 def test_a_subtree_as_text_and_as_items_is_the_same():
     trees, names = forest_of_brackets(["(A (B) (C (B)))"])
     found = frequent_subtrees(trees, 1)
-    assert [subtree_items(text, names) for text in subtree_strings(found, names)] == list(found)
-    with pytest.raises(InputError, match=r"^subtree '\(A \(X\)\)': no tree has a node labelled 'X'$"):
-        subtree_items("(A (X))", names)
+    code = {name: i for i, name in enumerate(names)}
+    assert [subtree_items(text, code, 3) for text in subtree_strings(found, names)] == list(found)
+    assert subtree_items("(A (X (B)))", code, 3) == (0, -1, 2 * 3 + 1)
 
 
 @pytest.mark.parametrize("limit", ["max_gap", "max_window"])
