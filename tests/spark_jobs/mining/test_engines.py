@@ -11,7 +11,8 @@ from neuronsig.annotation.treebank import read_conllu
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import MLLIB_KINDS
 from neuronsig.mining.kinds import limits_of
-from spark_jobs.mining.batches import EVERY, finished, mine_batches, read_patterns
+from neuronsig.mining.pattern_rows import EVERY
+from spark_jobs.mining.batches import finished, mine_batches, read_patterns
 from spark_jobs.mining.encode import encode_sentences
 from spark_jobs.mining.grouped import mine_grouped
 from spark_jobs.mining.lists import lists_of

@@ -6,8 +6,9 @@ import pytest
 from neuronsig.config import MiningConfig
 from neuronsig.config.mining import KINDS
 from neuronsig.mining.kinds import limits_of
+from neuronsig.mining.pattern_rows import EVERY
 from spark_jobs.mining import reference
-from spark_jobs.mining.batches import EVERY, PATTERNS
+from spark_jobs.mining.batches import PATTERNS
 from spark_jobs.mining.judged import gather
 from spark_jobs.mining.reference import chunks_of, count_reference
 from tests.neuronsig.miners.encoded import STRATA, dictionary_of, held_by, items_of, random_rows
