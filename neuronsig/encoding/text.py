@@ -18,15 +18,6 @@ from neuronsig.ragged import Codes, one_array
 
 
 @dataclass(frozen=True)
-class Items:
-    """Codes of many sentences end to end; sentence i is `codes[offsets[i]:offsets[i + 1]]`."""
-
-    codes: Codes
-    positions: Codes  # of each code, ascending in a sentence; equal for alternatives
-    offsets: Codes  # (sentences + 1,)
-
-
-@dataclass(frozen=True)
 class Text:
     """Sentences of the sentences table, ordered by id."""
 
@@ -78,35 +69,18 @@ class Text:
         return self.sentences.tags + self.vocabulary.n_items
 
     @cached_property
-    def token_items(self) -> Items:
-        """Word and tag of every token, as alternatives at one position."""
-        items, offsets, positions = self.sentences.stacked(self.vocabulary)
-        return Items(items, positions, offsets)
-
-    @cached_property
-    def sets(self) -> Items:
-        """The distinct words, tags and metadata values of every sentence; their positions say nothing."""
-        items, offsets = self.sentences.transactions(self.vocabulary)
-        return Items(items, np.zeros(len(items), np.int64), offsets)
+    def sets(self) -> tuple[Codes, Codes]:
+        """The distinct words, tags and metadata values of every sentence, and their offsets."""
+        return self.sentences.transactions(self.vocabulary)
 
     @cached_property
     def trees(self) -> Forest:
-        """The trees; a node's label is its number among all `node_items`: of its token, in dependency trees."""
+        """The trees; a node's label is the place of its token in the text, or in a user's trees its own among all."""
         heads, offsets = self.sentences.heads, self.sentences.head_offsets
         label = np.arange(len(heads))
         if self.vocabulary.labels is None:
             label = np.flatnonzero(np.repeat(np.diff(offsets) > 0, self.lengths))
-        return forest(label, heads, offsets, max(len(self.node_items[0]), 1))
-
-    @property
-    def node_items(self) -> tuple[Codes, Codes, int]:
-        """Two codes for each label of `trees`, either of which a pattern's node may have, and the number of codes.
-
-        Word and tag of every token, or twice the label of every node of a user's trees, which has codes of its own.
-        """
-        if self.vocabulary.labels is not None:
-            return self.sentences.nodes, self.sentences.nodes, len(self.vocabulary.labels)
-        return self.word_codes, self.tag_codes, self.n_codes
+        return forest(label, heads, offsets, max(len(heads), len(self.word_codes), 1))
 
     @cached_property
     def words(self) -> dict[str, int]:

@@ -127,7 +127,7 @@ def cover(
     """
     # Copied, because a kernel is compiled again for arrays that cannot be written, as Ray's cannot.
     copied = [np.array(array, np.int64) for array in (text.word_codes, text.tag_codes, text.offsets)]
-    sets = np.array(text.sets.codes, np.int64), np.array(text.sets.offsets, np.int64)
+    sets = [np.array(array, np.int64) for array in text.sets]
     trees = text.trees
     pairs = Pairs(*(np.array(array, np.int64) for array in (neuron, sentence, trigger)))
     nodes = Nodes(trees.labels, trees.first, trees.last, trees.bounds)

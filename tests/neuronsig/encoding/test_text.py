@@ -1,3 +1,5 @@
+import itertools
+
 import pyarrow as pa
 import pytest
 
@@ -18,21 +20,12 @@ def test_words_are_lower_cased_and_tags_and_metadata_have_codes_of_their_own():
     assert text.lengths.tolist() == [7, 4, 6, 3]
     assert [names(text)[code] for code in text.word_codes[:5]] == ["the", "cat", "sat", "on", "the"]
     assert [names(text)[code] for code in text.tag_codes[7:11]] == ["RB", "DT", "NN", "."]
-    held = [
-        {names(text)[code] for code in text.sets.codes[a:b]}
-        for a, b in zip(text.sets.offsets, text.sets.offsets[1:], strict=False)
-    ]
+    held = [{names(text)[code] for code in text.sets[0][a:b]} for a, b in itertools.pairwise(text.sets[1])]
     assert held[0] == {"the", "cat", "sat", "on", "mat", ".", "DT", "NN", "VBD", "IN", "domain=news"} | {
         "topic=earn",
         "topic=a=b",
     }
     assert held[3] == {"cats", "ran", ".", "NNS", "VBD", "domain=news"}
-
-
-def test_a_token_s_word_and_tag_share_its_position():
-    items = Text.of(table_of(ANIMALS[1:2])).token_items
-    assert items.positions.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert items.offsets.tolist() == [0, 8]
 
 
 def test_what_no_sentence_has_has_no_code():
@@ -63,4 +56,4 @@ def test_a_sentence_that_is_there_twice_is_refused():
 
 def test_no_sentences_are_no_error():
     text = Text.of(table_of(ANIMALS).slice(0, 0))
-    assert len(text) == len(text.sets.codes) == len(text.token_items.codes) == len(text.trees) == 0
+    assert len(text) == len(text.sets[0]) == len(text.word_codes) == len(text.trees) == 0
