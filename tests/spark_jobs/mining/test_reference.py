@@ -65,7 +65,7 @@ def read_counted(counted):
     }
 
 
-@pytest.mark.parametrize("cells", [40, 1 << 23], ids=["many chunks", "one chunk a kind"])
+@pytest.mark.parametrize("cells", [25 * STRATA, 1 << 23], ids=["many chunks", "one chunk a kind"])
 def test_every_pattern_of_any_neuron_is_counted_exactly_and_once(spark, tmp_path, monkeypatch, corpus, cells):
     monkeypatch.setattr(reference, "CHUNK_CELLS", cells)
     rows, encoded, wanted = corpus
@@ -80,7 +80,7 @@ def test_every_pattern_of_any_neuron_is_counted_exactly_and_once(spark, tmp_path
     assert distinct == {kind: sum(len(p) > 1 for p in wanted[kind]) for kind in KINDS}
     chunks = list(chunks_of(tmp_path / "judged" / "candidates", cells // STRATA))
     assert max(chunk.patterns for chunk in chunks) <= cells // STRATA
-    assert len(chunks) > 20 if cells == 40 else len(chunks) == len(KINDS)
+    assert len(chunks) >= 2 * len(KINDS) if cells == 25 * STRATA else len(chunks) == len(KINDS)
 
 
 def test_chunks_that_are_counted_are_not_counted_again(spark, tmp_path, monkeypatch, corpus):
