@@ -96,6 +96,7 @@ def run_here(run: Path, corpus: Path) -> str:
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
         # The module itself is left alone: threads of Ray and Spark use it too.
         patch.setattr(pipeline, "subprocess", SimpleNamespace(run=job))
+        patch.setenv("COLUMNS", "200")  # a path is not broken over lines
         assert pipeline.main(words_of(run, corpus)) == 0, said.getvalue()
     return said.getvalue()
 
