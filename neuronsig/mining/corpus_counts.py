@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences, read_sentences
 from neuronsig.mining.moments import Places, TokenMoments, design_effect, tag_sums
-from neuronsig.ragged import Codes, rows_of
+from neuronsig.ragged import Codes
 
 PROFILED = ("items", "tags", "stratum")
 """Columns of encoded rows that profiles are made of."""
@@ -55,7 +55,7 @@ class CorpusCells:
             (found.items, found.item_offsets, self.bounds[0]),
             (found.tags, found.offsets, self.bounds[1]),
         ):
-            keys = start + codes.astype(np.int64) * self.strata + strata[rows_of(offsets)]
+            keys = start + codes.astype(np.int64) * self.strata + np.repeat(strata, np.diff(offsets))
             self._held.append(keys)
             self._held_size += len(keys)
         if self._held_size >= FLUSH:
