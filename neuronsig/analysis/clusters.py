@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from itertools import permutations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
@@ -71,3 +73,27 @@ def ordered_by_layer(clusters: NDArray[Any], layers: NDArray[Any]) -> NDArray[np
     means = [float(layers[clusters == c].mean()) for c in found]
     rank = {int(found[place]): new for new, place in enumerate(np.argsort(means, kind="stable"))}
     return np.array([rank[int(c)] for c in clusters], dtype=np.int32)
+
+
+def layers_by_cluster(
+    neurons: pa.Table, found: Mapping[str, Agreement]
+) -> tuple[dict[str, Any], list[str], list[list[object]]]:
+    """How many neurons of each layer a table of NEURONS has in each cluster, by the sites of `found`.
+
+    As a record by site (its agreement, and the table of counts), and as a header with a row for each cluster.
+    """
+    sites = np.array(neurons["site"].to_pylist())
+    layers, clusters = neurons["layer"].to_numpy(), neurons["cluster"].to_numpy()
+    every = [int(layer) for layer in np.unique(layers)]
+    record: dict[str, Any] = {}
+    rows: list[list[object]] = []
+    for site, agreed in found.items():
+        own = sites == site
+        table, names, columns = contingency(clusters[own], layers[own])
+        sizes = {"neurons": int(own.sum()), "clusters": names, "layers": columns, "table": table.tolist()}
+        record[site] = {**asdict(agreed), **sizes}
+        for cluster, row in zip(names, table, strict=True):
+            counted = dict(zip(columns, row, strict=True))
+            matched = f"L{agreed.matching[cluster]}" if cluster in agreed.matching else ""
+            rows.append([str(cluster), site, *(int(counted.get(x, 0)) for x in every), int(row.sum()), matched])
+    return record, ["cluster", "site", *(f"L{layer}" for layer in every), "neurons", "matched_layer"], rows

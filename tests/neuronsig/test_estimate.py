@@ -33,9 +33,8 @@ def test_twice_the_replicas_halve_the_hours_of_collection_only():
 
 def test_every_stage_has_its_hours_and_commits_are_bounded_by_their_thresholds():
     cost = estimate(compose(["preset=paper"]), BERT_BASE, 82_000_000, 25.0)
-    assert list(dict.fromkeys(stage.split(":")[0] for stage in cost.hours_by_stage)) == [
-        j.name for j in pipeline_jobs()
-    ]
+    jobs = dict.fromkeys(stage.split(":")[0] for stage in cost.hours_by_stage)
+    assert list(jobs) == [job.name for job in pipeline_jobs()]
     assert all(hours > 0 for hours in cost.hours_by_stage.values())
     commits = cost.bytes_by_stage["shard commits, until the reduce"]
     expected = committed_keys(10_000, shard_sizes(82_000_000, 131_072), in_flight(8))

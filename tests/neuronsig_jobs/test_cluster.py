@@ -93,7 +93,7 @@ def test_each_site_is_clustered_as_if_it_were_alone(made, tmp_path):
 
 def test_a_second_run_does_nothing(made, monkeypatch):
     before = {p: p.stat().st_mtime_ns for p in made.run.root.rglob("*") if p.is_file()}
-    monkeypatch.setattr(neuronsig_jobs.cluster, "_cluster", lambda *_: pytest.fail("worked again"))
+    monkeypatch.setattr(neuronsig_jobs.cluster, "cluster_neurons", lambda *_: pytest.fail("worked again"))
     assert command(made) == 0
     assert {p: p.stat().st_mtime_ns for p in made.run.root.rglob("*") if p.is_file()} == before
 

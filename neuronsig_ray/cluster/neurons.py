@@ -1,0 +1,175 @@
+"""From the top lists of a model to the table of NEURONS: vectors, typical sentences, facets, clusters and places."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from neuronsig.analysis.clusters import Agreement, agreement, ordered_by_layer
+from neuronsig.config import AnalysisConfig
+from neuronsig.errors import InputError
+from neuronsig.neuron import SITES, Neuron
+from neuronsig.progress import task
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import fingerprint_of
+from neuronsig.storage.files import remove
+from neuronsig.storage.location import absolute
+from neuronsig.storage.parquet import check_table, table_files
+from neuronsig.storage.whole_files import is_whole, written_folder
+from neuronsig.tables import FACETS, NEURONS, SENTENCES
+from neuronsig_ray.cluster.embeddings import TRAIN, read_vectors, save_vectors, train
+from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets
+from neuronsig_ray.cluster.kmeans import kmeans, tsne
+from neuronsig_ray.cluster.vectors import TopLists, WordSource, neuron_vectors, typical_sentences
+
+
+def words_plan(config: AnalysisConfig, sentences: str) -> dict[str, Any]:
+    """All that determines the word vectors: how they are trained and on what, or which file they are."""
+    if config.vectors == TRAIN:
+        keys = ("dimension", "epochs", "max_train_sentences", "min_count", "buckets", "seed")
+        return {"train": sentences, **{key: getattr(config, key) for key in keys}}
+    path = Path(config.vectors)
+    return {"file": path.name, "bytes": path.stat().st_size, "ends": _ends_of(path)}
+
+
+def _ends_of(path: Path, size: int = 1 << 20) -> str:
+    """Fingerprint of a file's first and last MiB: pretrained files have gigabytes."""
+    with open(path, "rb") as stream:
+        head = stream.read(size)
+        stream.seek(max(0, path.stat().st_size - size))
+        return hashlib.sha256(head + stream.read(size)).hexdigest()[:16]
+
+
+def word_source(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any], total: int) -> WordSource:
+    """Train or read the word vectors once; every model of the run shares them."""
+    folder = run.work("words", fingerprint_of(plan))
+    trained = config.vectors == TRAIN
+    if not is_whole(folder):
+        if trained:
+            with task("training word vectors", total * (config.epochs + 1), "sentences") as t:
+                vectors = train(table_files(run.sentences), total, config, t.advance)
+        else:
+            run.require_space(2 * Path(config.vectors).stat().st_size)
+            with task(f"reading {config.vectors}", 1, "file") as t:
+                vectors = read_vectors(config)
+                t.advance()
+        with written_folder(folder) as path:
+            save_vectors(vectors, path)
+    return WordSource(absolute(folder), lower=trained)
+
+
+def cluster_neurons(
+    run: RunDirectory, model: str, analysis: AnalysisConfig, words: WordSource, lists: TopLists, profiles: pa.Table
+) -> tuple[pa.Table, dict[str, Agreement], dict[str, Any]]:
+    """The table of NEURONS, how far each site's clusters agree with its layers, and what was counted; on Ray.
+
+    `profiles` has a row for each neuron of the lists, in their order.
+    """
+    files = table_files(run.sentences)
+    with task("neuron vectors", len(files), "files") as t:
+        sums = neuron_vectors(files, lists, words, t.advance)
+    _require_all_sentences(sums.seen, lists, run)
+    means = sums.means()  # (neurons, d) float64
+    with task("typical sentences", len(files), "files") as t:
+        typical = typical_sentences(files, lists, means, words, t.advance)
+    facets = _facets(run, model, analysis, words, lists)
+    vectors = means.astype(np.float32)
+    clusters, places, found, number = _clusters_by_site(analysis, lists, vectors)
+    columns = {
+        "typical_sentence_id": pa.array(typical.sentence_ids(), pa.int64()),
+        "facets": pa.array(facets.facets, FACETS),
+        "silhouette": pa.array(facets.silhouette, pa.float64()),
+        "vector": pa.array(list(vectors), pa.list_(pa.float32())),
+        "cluster": pa.array(clusters),
+        "tsne": pa.array(list(places), pa.list_(pa.float32())),
+    }
+    neurons = profiles
+    for column, values in columns.items():
+        neurons = neurons.append_column(column, values)
+    by_facets = Counter(map(len, facets.facets))
+    counts: dict[str, Any] = {
+        "neurons": len(lists.neurons),
+        "silhouette of random sentences, at most": round(facets.by_chance, 3),
+        "sentences in a list": sums.sentences,
+        "sentences without a vector": sums.without_vector,
+        "neurons without a vector": int((sums.counts == 0).sum()),
+        "neurons by number of facets": {str(n): count for n, count in sorted(by_facets.items())},
+        "clusters": number,
+    }
+    for site, agreed in found.items():
+        of = "" if site == "hidden" else f"{site}: "
+        counts[f"{of}accuracy"] = round(agreed.accuracy, 4)
+        counts[f"{of}accuracy by chance"] = round(agreed.chance_mean, 4)
+        counts[f"{of}accuracy by chance, 95th percentile"] = round(agreed.chance_high, 4)
+    return neurons.cast(NEURONS), found, counts
+
+
+def _clusters_by_site(
+    analysis: AnalysisConfig, lists: TopLists, vectors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, dict[str, Agreement], int]:
+    """Cluster (neurons,) int32 and place (neurons, 2) float32 of every neuron, agreement with the layers, clusters.
+
+    Each site by itself, so that its clusters are those of a run that collected no other.
+    """
+    sites = np.array([neuron.site for neuron in lists.neurons])
+    layers = np.array([neuron.layer for neuron in lists.neurons])
+    clusters, places = np.empty(len(layers), np.int32), np.empty((len(layers), 2), np.float32)
+    found: dict[str, Agreement] = {}
+    present, first = [site for site in SITES if site in sites], 0
+    with task("clusters and t-SNE", 2 * len(present), "steps") as t:
+        for site in present:
+            own = np.flatnonzero(sites == site)
+            k = analysis.clusters or len(np.unique(layers[own]))
+            labels = kmeans(vectors[own], k, analysis.restarts, analysis.seed)
+            clusters[own] = first + ordered_by_layer(labels, layers[own])
+            first += k
+            t.advance()
+            places[own] = tsne(vectors[own], analysis.perplexity, analysis.seed)
+            found[site] = agreement(clusters[own], layers[own], analysis.seed)
+            t.advance()
+    return clusters, places, found, first
+
+
+def _facets(
+    run: RunDirectory, model: str, analysis: AnalysisConfig, words: WordSource, lists: TopLists
+) -> FacetColumns:
+    """What each neuron's sentences fall into; the sentences' vectors are kept on the disk meanwhile."""
+    files = table_files(run.sentences)
+    folder = run.work("facets", model)
+    remove(folder)
+    reading = task("vectors of the sentences that facets are looked for in", len(files), "files")
+    with reading as read, task("facets", len(lists.neurons), "neurons") as t:
+        total = check_table(run.sentences, SENTENCES)
+        found = neuron_facets(files, total, lists, words, folder, Settings.of(analysis), read.advance, t.advance)
+    remove(folder)
+    return found
+
+
+def profiles_of(profiles: pa.Table, lists: TopLists, directory: Path) -> pa.Table:
+    """The profiles in the order of the lists' neurons; raises InputError for a neuron without one."""
+    key = [profiles[column].to_pylist() for column in ("site", "layer", "unit", "sign")]
+    place = {Neuron(*values): row for row, values in enumerate(zip(*key, strict=True))}
+    missing = [neuron for neuron in lists.neurons if neuron not in place]
+    if missing:
+        raise InputError(
+            f"{directory} has no profile of {len(missing)} of {len(lists.neurons)} neurons, the first is {missing[0]}; "
+            "delete it and run neuronsig mine again"
+        )
+    return profiles.take([place[neuron] for neuron in lists.neurons])
+
+
+def _require_all_sentences(seen: np.ndarray, lists: TopLists, run: RunDirectory) -> None:
+    expected = np.bincount(lists.membership.neurons, minlength=len(lists.neurons))
+    lacking = np.flatnonzero(seen < expected)
+    if len(lacking):
+        row = int(lacking[0])
+        raise InputError(
+            f"{run.sentences} lacks sentences of {len(lacking)} neurons' lists: {lists.neurons[row]} has "
+            f"{expected[row]}, {seen[row]} are there; "
+            "delete it and run neuronsig annotate again"
+        )
