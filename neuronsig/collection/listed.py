@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,15 @@ from neuronsig.neuron import Neuron
 from neuronsig.storage.parquet import check_table, parquet_file, read_parquet, table_files
 from neuronsig.tables import SENTENCES, TOPK
 
+ALL = np.iinfo(np.int32).max
+"""More sentences than any list has."""
 _BATCH = 2048
 # Half of the permutations: a list is described, not filtered.
 _PLACES = PERMUTATIONS // 2
 
 
-def top_sentences(topk: Path, n: int) -> dict[Neuron, npt.NDArray[np.int64]]:
-    """The ids of every neuron's n best sentences, by rank."""
+def top_sentences(topk: Path, n: int, of: Set[Neuron] = frozenset()) -> dict[Neuron, npt.NDArray[np.int64]]:
+    """The ids of every neuron's n best sentences, by rank; where some neurons are named, of those alone."""
     check_table(topk, TOPK)
     lists: dict[Neuron, list[npt.NDArray[np.int64]]] = {}
     columns = ["site", "layer", "unit", "sign", "rank", "sentence_id"]
@@ -35,7 +38,8 @@ def top_sentences(topk: Path, n: int) -> dict[Neuron, npt.NDArray[np.int64]]:
             for start, part in zip(starts.tolist(), np.split(ids, starts[1:]), strict=True):
                 row = table.slice(start, 1).to_pylist()[0]
                 neuron = Neuron.of_row(row)
-                lists.setdefault(neuron, []).append(part)
+                if not of or neuron in of:
+                    lists.setdefault(neuron, []).append(part)
     return {neuron: np.concatenate(lists[neuron]) for neuron in sorted(lists)}
 
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from neuronsig.collection.listed import ALL, top_sentences
 from neuronsig.config import MiningConfig, StabilityConfig
 from neuronsig.encoding.strata import Strata
 from neuronsig.encoding.words import WordText, word_codes
+from neuronsig.errors import InputError
 from neuronsig.miners.counting import count_sequences
 from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.sequences import frequent_sequences
@@ -34,6 +37,8 @@ Pattern = tuple[int, ...]
 
 HALVES = 2
 KINDS = ("words", "word_sequence")
+SHORTEST = 20
+"""Sentences of a half below which no signature is made."""
 LENGTHS = 4096
 """Words of a sentence that are told apart; longer ones count as this long."""
 _SEED = 0x68616C766573  # another than that of the sentences held out
@@ -53,6 +58,36 @@ class Lists:
 
     def __getitem__(self, some: slice) -> Lists:
         return Lists(self.neurons[some], self.halves[some])
+
+
+def read_halves(topk: Path, rules: StabilityConfig, holdout: float) -> tuple[Lists, int]:
+    """Both halves' lists of the neurons that `rules` choose, and the number of all neurons of a topk table.
+
+    Raises InputError when a half has too few sentences.
+    """
+    every = list(top_sentences(topk, 1))
+    chosen = choose(every, rules.neurons, rules.seed)
+    of = top_sentences(topk, ALL, frozenset(chosen))
+    lists = Lists(chosen, [half_lists(of[neuron], holdout) for neuron in chosen])
+    if lists.shortest < SHORTEST:
+        raise InputError(
+            f"{topk}: a neuron's list has {lists.shortest} sentences in one half of the corpus, at least {SHORTEST} "
+            "are needed; collect longer lists (collect.k=...)"
+        )
+    return lists, len(every)
+
+
+def choose(neurons: Sequence[Neuron], n: int, seed: int) -> list[Neuron]:
+    """`n` neurons drawn by seed, as many of each site, layer and sign as can be; all when `n` is 0; sorted."""
+    if n == 0 or n >= len(neurons):
+        return sorted(neurons)
+    groups: dict[tuple[str, int, int], list[Neuron]] = {}
+    for neuron in neurons:
+        groups.setdefault((neuron.site, neuron.layer, neuron.sign), []).append(neuron)
+    draw = np.random.default_rng(seed)
+    drawn = [[group[place] for place in draw.permutation(len(group))] for _, group in sorted(groups.items())]
+    rounds = [group[turn] for turn in range(max(map(len, drawn))) for group in drawn if turn < len(group)]
+    return sorted(rounds[:n])
 
 
 @dataclass(frozen=True)

@@ -102,3 +102,12 @@ def enough(sizes: Sequence[int], agreement: Mapping[int, float], share: float) -
     if not last > 0:
         return None
     return next(k for k in sorted(sizes) if agreement.get(k, float("nan")) >= share * last)
+
+
+def enough_text(fewest: int | None, sizes: Sequence[int]) -> str:
+    """What `enough` found, in words."""
+    if fewest is None:
+        return "not known: no pattern is beyond chance"
+    if fewest == sizes[-1] and len(sizes) > 1:
+        return f"more than {sizes[-2]:,}: agreement still rises at {fewest:,}"
+    return f"{fewest:,}"

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("ray", reason="ray is not installed")
 
 import neuronsig_jobs.stability
+from neuronsig.mining.halves import choose
 from neuronsig.neuron import Neuron
 from neuronsig.signature.reader import SignatureReader
-from neuronsig_jobs.stability import choose
 from neuronsig_ray.evaluate import stability as carrier
 from tests.run_factory import MODEL, FactoryRun, change_stage, make_run
 
