@@ -15,36 +15,26 @@ Example:  neuronsig triggers run=runs/demo model=minilm triggers.sentences=50
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
-from neuronsig.collection.listed import top_sentences
 from neuronsig.config import Config, as_plan
-from neuronsig.neuron import SITES
 from neuronsig.progress import show_table, task
-from neuronsig.run.commits import all_committed, committed, sweep
 from neuronsig.run.directory import RunDirectory, Stage
-from neuronsig.storage.files import remove
-from neuronsig.storage.location import absolute, location
+from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES
 from neuronsig.triggers.cover import placeless_kinds
 from neuronsig.triggers.detectors import DETECTORS as KINDS
+from neuronsig.triggers.detectors import detector_counts, detectors_by_layer
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter_on_ray, inputs_of, mining_of
 from neuronsig_ray.evaluate.heldout import blocks_of
 from neuronsig_ray.finished_run import FinishedRun, on_any_device, same_model_run
 from neuronsig_ray.job import Job
-from neuronsig_ray.session import Pool, resources
-from neuronsig_ray.triggers.listed import chunks_of, listed_table, tokenized
-from neuronsig_ray.triggers.locate import Plan, forward, locate_blocks
-from neuronsig_ray.triggers.token_activations import chunk_marker, read_chunks
-
-COVERED = ("covered_share", "words_covered")
+from neuronsig_ray.session import Pool
+from neuronsig_ray.triggers.locate import Plan, locate_blocks
+from neuronsig_ray.triggers.token_pass import token_pass
 
 
 def run(config: Config) -> Summary:
@@ -65,80 +55,25 @@ def run(config: Config) -> Summary:
     show_table(
         "What the strongest tokens are",
         ("layer", *KINDS, "covered", "any word"),
-        layers(read_table(outputs[1], DETECTORS)),
+        detectors_by_layer(read_table(outputs[1], DETECTORS)),
     )
     return {**stage.counts, "tables": ", ".join(map(str, outputs))}
 
 
 def _make(config: Config, finished: FinishedRun, job: Job, pool: Pool, stage: Stage, mining: Mapping[str, Any]) -> None:
     run, name = finished.run, config.model.name
-    work = run.work("triggers", name)
-    with task("reading lists", 1, "tables") as bar:
-        lists = top_sentences(run.topk(name), config.triggers.sentences)
-        bar.advance()
-    row_of = {finished.job.neuron(row): row for row in range(finished.job.rows)}
-    rows = np.concatenate([np.full(len(ids), row_of[neuron]) for neuron, ids in lists.items()])
-    sentence_ids = np.concatenate(list(lists.values()))
-    with task("reading listed sentences", None, "files") as bar:
-        table = listed_table(run.sentences, np.unique(sentence_ids), bar.advance)
-    with task("tokenizing", table.num_rows, "sentences") as bar:
-        listed = tokenized(table, finished.tokenizer, job)
-        bar.advance(table.num_rows)
-    folder, chunks = absolute(work / "tokens"), chunks_of(listed, rows, sentence_ids)
-    with task("forwarding", table.num_rows, "sentences") as bar:
-        forward(job, pool, folder, stage.fingerprint, chunks, bar.advance)
-    markers = [committed(chunk_marker(folder, chunk.index), stage.fingerprint) for chunk in chunks]
-    found, sums, tokens = read_chunks([location(folder) / marker["file"] for marker in markers if marker])
-    means = sums / max(tokens, 1)  # (units,)
-    baselines = np.concatenate([sign * means for sign in job.signs]).astype(np.float32)  # (rows,)
-    made = Plan(
-        signatures=absolute(run.signatures(name)),
-        profiles=absolute(run.profiles(name)),
-        triggers=absolute(run.triggers(name)),
-        detectors=absolute(run.detectors(name)),
-        markers=absolute(work / "located"),
-        fingerprint=stage.fingerprint,
-        mining=mining,
-        rules=config.triggers,
-    )
-    blocks = blocks_of(job)
+    seen = token_pass(finished, name, job, pool, config.triggers.sentences)
+    plan = Plan(absolute(run.root), name, stage.fingerprint, mining, config.triggers)
     with task("locating triggers", job.rows, "neurons") as bar:
-        locate_blocks(made, blocks, listed, found, lists, baselines, resources(config.ray).cpus, bar.advance)
-    for folder_of, kind in ((run.triggers(name), "triggers"), (run.detectors(name), "detectors")):
-        valid = all_committed([made.marker(block, kind) for block in blocks], stage.fingerprint)
-        sweep(folder_of, [marker["file"].split("/")[-1] for marker in valid if marker])
-    stage.counts = counts_of(run, name, table.num_rows, found.num_rows)
-    stage.counts["kinds that hold no word"] = ", ".join(placeless_kinds(mining))
-    remove(work)
-
-
-def counts_of(run: RunDirectory, name: str, sentences: int, pairs: int) -> dict[str, Any]:
+        locate_blocks(plan, blocks_of(job), seen, bar.advance)
     table = read_table(run.detectors(name), DETECTORS)
-    kinds = Counter(table["detector"].to_pylist())
-    return {
+    stage.counts = {
         "neurons": table.num_rows,
-        "sentences forwarded": sentences,
-        "sentences of all neurons": pairs,
-        "detectors": {kind: kinds[kind] for kind in KINDS},
-        "share that a pattern holds": {
-            "of triggers": round(float(np.mean(table["covered_share"].to_numpy())), 4),
-            "of all words": round(float(np.mean(table["words_covered"].to_numpy())), 4),
-        },
+        "sentences forwarded": len(seen.tokens.text),
+        "sentences of all neurons": seen.pairs.num_rows,
+        **detector_counts(table),
+        "kinds that hold no word": ", ".join(placeless_kinds(mining)),
     }
-
-
-def layers(table: pa.Table) -> list[list[Any]]:
-    """Share of each kind of detector by site and layer, and mean shares of triggers and words that a pattern holds."""
-    found: dict[tuple[int, int], list[dict[str, Any]]] = {}
-    for row in table.select(["site", "layer", "detector", *COVERED]).to_pylist():
-        found.setdefault((SITES.index(row["site"]), row["layer"]), []).append(row)
-    shown = []
-    for (site, layer), rows in sorted(found.items()):
-        kinds = Counter(row["detector"] for row in rows)
-        shares = [f"{kinds[kind] / len(rows):.1%}" for kind in KINDS]
-        covered = [f"{np.mean([row[name] for row in rows]):.1%}" for name in COVERED]
-        shown.append([f"{SITES[site]} L{layer}", *shares, *covered])
-    return shown
 
 
 main = command("triggers", run)

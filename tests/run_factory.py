@@ -334,7 +334,8 @@ DOMINATED = {
     "word_share": 0.75,
     "word": "violin",
     "word_elsewhere": 0.006,
-    "token_share": 0.61,
+    "token_sentences": 5,
+    "concentration": 0.61,
     "token": "[CLS]",
     "token_place": "first",
     "flags": "word token",
@@ -346,7 +347,7 @@ def add_outliers(run: RunDirectory, rows: list[dict[str, Any]]) -> None:
     """A result of jobs.outliers with outliers.share=0.6."""
     run.analysis(MODEL).mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, schema=OUTLIERS), run.analysis(MODEL, "outliers.parquet"))
-    add_stage(run, "outliers", "collect", outliers={"sentences": 100, "token_sentences": 5, "share": 0.6})
+    add_stage(run, "outliers", "collect", outliers={"sentences": 100, "share": 0.6})
 
 
 def _corpora(made: FactoryRun) -> None:

@@ -6,9 +6,10 @@ Massive activations sit on a few fixed tokens, such as [CLS] or the first full s
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,8 @@ OUTLIERS = pa.schema(
         ("word_share", pa.float64()),  # holding the rare word that most of them hold
         ("word", pa.string()),
         ("word_elsewhere", pa.float64()),  # share of all listed sentences that hold it
-        ("token_share", pa.float64()),  # of a sentence's absolute activations on its strongest token, mean
+        ("token_sentences", pa.int32()),  # top sentences whose strongest token was looked at; 0: none
+        ("concentration", pa.float64()),  # share of their tokens' activation above the baseline on the strongest, mean
         ("token", pa.string()),  # the most common strongest token
         ("token_place", pa.string()),  # first, last or inside
         ("flags", pa.string()),  # FLAGS of 50 % or more (or another share), separated by blanks
@@ -58,16 +60,37 @@ class ListedSentences:
 
 @dataclass(frozen=True)
 class Strongest:
-    """The strongest token of a sentence: its share of the absolute activations, its text, its place."""
+    """The strongest token of a sentence (neuronsig.triggers.locate): the concentration, its text, its place."""
 
-    share: float
+    concentration: float  # NaN: no token is above the baseline
     token: str
     place: str
+
+
+def dominance_rows(
+    lists: Mapping[Neuron, npt.NDArray[np.int64]],
+    listed: ListedSentences,
+    strongest: Mapping[Neuron, Sequence[Strongest]],
+    alike: float,
+    flagged_from: float,
+) -> Iterator[dict[str, object]]:
+    """A row of OUTLIERS for each neuron: `lists` are its top sentences by rank, `strongest` the tokens of the first."""
+    counts = word_counts(listed)
+    for neuron, ids in lists.items():
+        yield dominance(neuron, ids, listed, counts, alike, strongest.get(neuron, []), flagged_from)
 
 
 def word_counts(listed: ListedSentences) -> Counter[str]:
     """How many of all listed sentences hold each word."""
     return Counter(word for words in listed.words for word in words)
+
+
+def flags_by_layer(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str | int, ...]]:
+    """By site and layer, of rows of OUTLIERS: the number of neurons, and of those with each of FLAGS."""
+    layers: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        layers[f"{row['site']} L{row['layer']}"].update(["neurons", *row["flags"].split()])
+    return [(layer, *(counts[name] for name in ("neurons", *FLAGS))) for layer, counts in layers.items()]
 
 
 def dominance(
@@ -86,19 +109,17 @@ def dominance(
     repeated = near_duplicate_share(listed.signatures[rows], alike)
     word, held = rare_word([listed.words[row] for row in rows], counts, len(listed.ids))
     token = Counter((s.token, s.place) for s in strongest).most_common(1)
+    measured = [s.concentration for s in strongest if not np.isnan(s.concentration)]
     shares = {
         DOCUMENT: in_document / len(rows) if len(rows) > 1 else 0.0,
         NEAR_DUPLICATES: repeated,
         WORD: held,
-        TOKEN: float(np.mean([s.share for s in strongest])) if strongest else None,
+        TOKEN: float(np.mean(measured)) if measured else None,
     }
     told = shares if in_all <= LARGE * in_document / len(rows) else {**shares, DOCUMENT: 0.0}
     flags = [name for name in FLAGS if (told[name] or 0.0) >= flagged_from]
     return {
-        "site": neuron.site,
-        "layer": neuron.layer,
-        "unit": neuron.unit,
-        "sign": neuron.sign,
+        **asdict(neuron),
         "sentences": len(rows),
         "document_share": shares[DOCUMENT],
         "document": listed.names[code],
@@ -107,7 +128,8 @@ def dominance(
         "word_share": held,
         "word": word,
         "word_elsewhere": counts[word] / len(listed.ids),
-        "token_share": shares[TOKEN],
+        "token_sentences": len(strongest),
+        "concentration": shares[TOKEN],
         "token": token[0][0][0] if token else None,
         "token_place": token[0][0][1] if token else None,
         "flags": " ".join(flags),
@@ -131,16 +153,3 @@ def rare_word(words: Sequence[frozenset[str]], counts: Counter[str], total: int)
     rare = [(count, word) for word, count in found.items() if counts[word] <= RARE * total]
     count, word = max(rare, key=lambda entry: (entry[0], entry[1]), default=(0, ""))
     return word, count / len(words)
-
-
-def strongest_tokens(
-    activations: npt.NDArray[np.float32],
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Share (batch, units) of a sentence's absolute activations on its strongest token, and that token's place.
-
-    activations (batch, tokens, units): those that are pooled. All zero: share 0.
-    """
-    size = np.abs(activations)
-    total = size.sum(axis=1)
-    share = size.max(axis=1) / np.where(total > 0, total, 1)
-    return share.astype(np.float32), size.argmax(axis=1)

@@ -11,8 +11,8 @@ from neuronsig.signature.summary import percent
 from neuronsig.signature.wording import DOMINATING, dominating
 
 NOTES = {
-    "token": "The share is of the absolute activation of the neuron's first {asked} sentences, on the strongest token "
-    "of each. Where that is a special token, collect.special_tokens=false leaves those out of the pooling.",
+    "token": "The share is of what is above the unit's mean in the neuron's first {asked} sentences, on the strongest "
+    "token of each. Where that is a special token, collect.special_tokens=false leaves those out of the pooling.",
     "word": "The share is of the neuron's first {top} sentences. A word is rare that at most "
     f"{percent(RARE)} of the sentences of all neurons hold.",
     "document": "The share is of the neuron's first {top} sentences, and at least "

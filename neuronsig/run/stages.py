@@ -103,7 +103,10 @@ _ENTRIES = (
         refuses=False,
     ),
     JobSpec(
-        *("outliers", ("model", "outliers", "ray"), ("annotate", "collect"), ("analysis/{}/outliers.parquet",)),
+        "outliers",
+        ("model", "outliers", "triggers", "ray"),
+        ("annotate", "collect"),
+        ("analysis/{}/outliers.parquet",),
         results="whether one thing dominates the top sentences",
         refuses=False,
     ),

@@ -113,14 +113,15 @@ class Findings:
 
 def dominance_view(row: Mapping[str, Any], settings: Mapping[str, Any]) -> DominanceView:
     """A row of OUTLIERS made with these `outliers` settings."""
-    shares = {DOCUMENT: "document", NEAR_DUPLICATES: "near_duplicate", WORD: "word", TOKEN: "token"}
+    names = {DOCUMENT: "document_share", NEAR_DUPLICATES: "near_duplicate_share", WORD: "word_share"}
+    names[TOKEN] = "concentration"
     named = ("document", "document_elsewhere", "word", "word_elsewhere")
     return DominanceView(
         flags=tuple(row["flags"].split()),
         threshold=settings["share"],
         sentences=row["sentences"],
-        token_sentences=min(settings["token_sentences"], row["sentences"]),
-        shares={flag: row[f"{name}_share"] for flag, name in shares.items()},
+        token_sentences=row["token_sentences"],
+        shares={flag: row[name] for flag, name in names.items()},
         token=row["token"] or "",
         token_place=row["token_place"] or "",
         **{name: row[name] for name in named},

@@ -32,7 +32,7 @@ from neuronsig.signature.salience import (
     telling_words,
     word_text,
 )
-from neuronsig.signature.view import Evidence, NeuronView, TriggerView
+from neuronsig.signature.view import Evidence, NeuronView
 
 __all__ = [
     "KINDS",
@@ -207,12 +207,12 @@ def _carrier(view: NeuronView) -> list[str]:
         what = f"of the {TAGS.get(found.tag, f'words tagged {found.tag}')} in {percent(found.tag_share)}"
     else:
         return []
-    return [f"the strongest word is {what} of {found.looked_at}, {strongest_token(found)}"]
+    return [f"the strongest word is {what} of {found.looked_at}, {strongest_token(found.concentration)}"]
 
 
-def strongest_token(trigger: TriggerView) -> str:
+def strongest_token(concentration: float) -> str:
     """How much of the activation is on one token, without which it says little that it is often the same word."""
-    return f"the strongest token holds {percent(trigger.concentration)} of what is above the unit's mean"
+    return f"the strongest token holds {percent(concentration)} of what is above the unit's mean"
 
 
 def _score(view: NeuronView) -> str:

@@ -188,9 +188,10 @@ class StabilityView:
 class DominanceView:
     """How far one thing dominates the neuron's first `sentences` (jobs.outliers).
 
-    `shares` are those of one document, near-duplicates and a rare word among these sentences, and of one token of each
-    in the activation of the first `token_sentences` (None: the model was not asked); `flags` name what reaches
-    `threshold`. `document_elsewhere` and `word_elsewhere` are shares of the sentences of all neurons' lists.
+    `shares` are those of one document, near-duplicates and a rare word among these sentences, and of the strongest
+    token in what is above the unit's mean, of the first `token_sentences` (None: the model was not asked); `flags` name
+    what reaches `threshold`. `document_elsewhere` and `word_elsewhere` are shares of the sentences of all neurons'
+    lists.
     """
 
     flags: tuple[str, ...]

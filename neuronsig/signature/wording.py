@@ -46,7 +46,7 @@ def detector_text(trigger: TriggerView) -> str:
         "special": "The strongest token is a special one of the model, not of a word, in "
         f"{percent(trigger.special_share)} {of}",
     }.get(trigger.detector, "")
-    said += f"; {strongest_token(trigger)}, on average" if said else ""
+    said += f"; {strongest_token(trigger.concentration)}, on average" if said else ""
     if said and trigger.detector in ("token", "tag", "context"):
         said += f"; the signature holds the strongest word in {percent(trigger.covered_share)}"
         if trigger.words_covered is not None:
@@ -103,7 +103,7 @@ def dominance_text(found: DominanceView) -> str:
         + f" ({percent(found.document_elsewhere)} of all neurons')",
         "near_duplicates": "{} nearly repeat a stronger one",
         "word": "{} hold the most frequent rare word",
-        "token": "{} of the activation " + f"of the first {found.token_sentences} is on one token of each",
+        "token": f"{strongest_token(found.shares['token'] or 0)} in the first {found.token_sentences}",
     }
     parts = [said.format(shares[flag]) for flag, said in measured.items() if flag in shares]
     return f"No one thing dominates its first {found.sentences:,} sentences ({bound}): {', '.join(parts)}."
@@ -116,8 +116,7 @@ def _dominates(found: DominanceView, flag: str) -> str:
         "document": f"{of_first} come from one document, {what} ({percent(found.document_elsewhere)} of all neurons')",
         "near_duplicates": f"{of_first} nearly repeat a stronger one",
         "word": f"{of_first} hold one rare word, {what} ({percent(found.word_elsewhere)} of all neurons')",
-        "token": f"{share} of the activation of the first {found.token_sentences} is on one token of each, most often "
-        f"{what}",
+        "token": f"{strongest_token(found.shares[flag] or 0)} in the first {found.token_sentences}, most often {what}",
     }[flag]
 
 

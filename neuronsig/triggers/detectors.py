@@ -17,11 +17,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from neuronsig.config import TriggersConfig
+from neuronsig.neuron import SITES
 
 SPECIAL, DIFFUSE, TOKEN, TAG, CONTEXT = DETECTORS = ("special", "diffuse", "token", "tag", "context")
 """In the order in which they are looked for."""
+
+COVERED = {"of triggers": "covered_share", "of all words": "words_covered"}
+"""Columns that say how much of the sentences some pattern of the signature holds."""
 
 
 def detector_row(rows: Sequence[Mapping[str, Any]], words: Sequence[str], tags: Sequence[str], rules: TriggersConfig):  # type: ignore[no-untyped-def]
@@ -58,6 +63,27 @@ def kind_of(found: Mapping[str, Any], rules: TriggersConfig) -> str:
     if found["word_share"] >= rules.same_word:
         return TOKEN
     return TAG if found["tag_share"] >= rules.same_tag else CONTEXT
+
+
+def detector_counts(table: pa.Table) -> dict[str, Any]:
+    """Of all neurons in a table of DETECTORS: how many there are of each kind, and the mean of each of COVERED."""
+    kinds = Counter(table["detector"].to_pylist())
+    covered = {title: round(float(np.mean(table[name].to_numpy())), 4) for title, name in COVERED.items()}
+    return {"detectors": {kind: kinds[kind] for kind in DETECTORS}, "share that a pattern holds": covered}
+
+
+def detectors_by_layer(table: pa.Table) -> list[list[str]]:
+    """By site and layer, of a table of DETECTORS: the share of each kind, and the mean of each of COVERED."""
+    found: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row in table.select(["site", "layer", "detector", *COVERED.values()]).to_pylist():
+        found.setdefault((SITES.index(row["site"]), row["layer"]), []).append(row)
+    shown = []
+    for (site, layer), rows in sorted(found.items()):
+        kinds = Counter(row["detector"] for row in rows)
+        shares = [f"{kinds[kind] / len(rows):.1%}" for kind in DETECTORS]
+        covered = [f"{np.mean([row[name] for row in rows]):.1%}" for name in COVERED.values()]
+        shown.append([f"{SITES[site]} L{layer}", *shares, *covered])
+    return shown
 
 
 def _most_common(names: Sequence[str]) -> tuple[str | None, int]:

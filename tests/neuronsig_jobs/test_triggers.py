@@ -17,7 +17,7 @@ from neuronsig.errors import InputError, MachineError
 from neuronsig.neuron import Neuron
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import DETECTORS, SENTENCES, TOPK, TRIGGERS
-from neuronsig_jobs import triggers
+from neuronsig_jobs import outliers, triggers
 from tests.neuronsig_jobs.judged_run import UNIT, N, make_run, settings
 from tests.neuronsig_ray.models import UNITS, random_inputs
 
@@ -112,7 +112,7 @@ def test_the_same_command_again_changes_nothing_and_a_kill_loses_only_what_was_n
     with pytest.raises(KeyboardInterrupt):
         triggers.run(config)
     monkeypatch.undo()
-    chunks = list((run / "work" / "triggers" / "tiny" / "tokens").glob("*.parquet"))
+    chunks = list((run / "work" / "tokens" / "tiny").glob("*.parquet"))
     assert chunks
     before = {path: path.stat().st_mtime_ns for path in chunks}
     locate = triggers.locate_blocks
@@ -127,6 +127,23 @@ def test_the_same_command_again_changes_nothing_and_a_kill_loses_only_what_was_n
     files = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
     assert triggers.run(config) == summary
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")} == files
+
+
+def test_outliers_read_what_triggers_saw_and_tell_the_same_number(run, model):
+    triggers.run(settings(run, model, f"triggers.sentences={TOP}"))
+    folder = run / "work" / "tokens" / "tiny"
+    seen = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    outliers.run(settings(run, model, f"triggers.sentences={TOP}"))
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == seen
+    detectors = read_table(run / "detectors" / "tiny", DETECTORS).to_pylist()
+    found = {of(row): row for row in pq.read_table(run / "analysis" / "tiny" / "outliers.parquet").to_pylist()}
+    assert {of(row): row["concentration"] for row in detectors} == {of_: r["concentration"] for of_, r in found.items()}
+    cat = found[Neuron("hidden", 2, UNIT)]
+    assert (cat["token"], cat["token_place"], cat["token_sentences"]) == ("cat", "inside", TOP)
+    # What was seen of other sentences is not kept beside it.
+    outliers.run(settings(run, model, "triggers.sentences=2"))
+    assert len(list(folder.iterdir())) == len(seen)
+    assert not seen.keys() & set(folder.glob("*.parquet"))
 
 
 def test_a_listed_sentence_that_is_lost_is_named(run, model):

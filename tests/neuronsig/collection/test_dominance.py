@@ -16,7 +16,6 @@ from neuronsig.collection.dominance import (
     dominance,
     near_duplicate_share,
     rare_word,
-    strongest_tokens,
     word_counts,
 )
 from neuronsig.collection.listed import read_listed, top_sentences
@@ -52,7 +51,8 @@ def test_a_list_is_described_by_what_most_of_it_has_in_common():
     assert row["near_duplicate_share"] == 0.25
     assert (row["word"], row["word_share"], row["word_elsewhere"]) == ("under", 0.5, 2 / 200)
     assert (row["token"], row["token_place"]) == ("[CLS]", "first")
-    assert row["token_share"] == pytest.approx(0.7)
+    assert row["concentration"] == pytest.approx(0.7)
+    assert row["token_sentences"] == 3
     assert row["flags"] == "document word token"
     assert pa.Table.from_pylist([row], schema=OUTLIERS).num_rows == 1
     assert row["document_elsewhere"] == 3 / 200
@@ -67,7 +67,14 @@ def test_a_document_that_is_large_everywhere_dominates_no_list():
 
 def test_a_higher_bar_flags_less_and_without_tokens_none_is_told_of():
     row = row_of(listed([1, 1, 1, 0], repeat=50), [100, 101, 102, 103], [], share=0.8)
-    assert (row["flags"], row["token"], row["token_share"]) == ("", None, None)
+    assert (row["flags"], row["token"], row["concentration"], row["token_sentences"]) == ("", None, None, 0)
+
+
+def test_a_sentence_with_nothing_above_the_baseline_has_no_share():
+    strongest = [Strongest(float("nan"), ".", "inside"), Strongest(0.6, ".", "inside")]
+    row = row_of(listed([1, 1, 1, 0], repeat=50), [100, 101, 102, 103], strongest)
+    assert row["concentration"] == pytest.approx(0.6)
+    assert row_of(listed([1, 1, 1, 0], repeat=50), [100, 101], strongest[:1])["concentration"] is None
 
 
 def test_a_word_that_many_listed_sentences_hold_is_no_rare_one():
@@ -82,13 +89,6 @@ def test_each_sentence_is_compared_with_those_of_a_better_rank():
     assert near_duplicate_share(made, 0.6) == 0.5
     assert near_duplicate_share(made, 0.99) == 0.25
     assert near_duplicate_share(made[:1], 0.5) == 0.0
-
-
-def test_the_strongest_token_is_the_one_of_largest_absolute_activation():
-    activations = np.array([[[1.0, 0.0], [-6.0, 0.0], [1.0, 0.0]]], np.float32)  # (batch, tokens, units)
-    share, place = strongest_tokens(activations)
-    assert share.tolist() == [[0.75, 0.0]]
-    assert place.tolist() == [[1, 0]]
 
 
 def test_lists_and_sentences_are_read_from_the_tables(tmp_path):

@@ -270,7 +270,7 @@ def dominated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
     """The pages of a run in which one thing dominates three lists of four, by their path in the site."""
     made = make_run(tmp_path_factory.mktemp("dominated") / "run", layers=1, units=4, k=20)
     of_document = {"unit": 2, "flags": "document token", "document": "<script>x</script>\x1b", "document_share": 0.9}
-    less = {"unit": 0, "flags": "token", "token_share": 0.6, "token": "!"}
+    less = {"unit": 0, "flags": "token", "concentration": 0.6, "token": "!"}
     rows = [{**DOMINATED, **less}, DOMINATED, {**DOMINATED, **of_document}, {**DOMINATED, "unit": 3, "flags": ""}]
     add_outliers(made.run, rows)
     build(made.run, MODEL, ReportConfig())
@@ -302,7 +302,7 @@ def test_dominated_lists_come_with_what_dominates_them_the_most_dominated_first(
 
 def test_a_neurons_page_says_what_dominates_its_list_or_that_nothing_does(dominated: dict[str, Page]) -> None:
     name = "neurons/hidden-L01-U000{}p.html"
-    sentence = "One thing dominates its top sentences (told from 60% on): 61% of the activation of the first 5"
+    sentence = "One thing dominates its top sentences (told from 60% on): the strongest token holds 61% of"
     assert sentence in read(dominated[name.format(1)])
     free = read(dominated[name.format(3)])
     assert "One thing dominates" not in free

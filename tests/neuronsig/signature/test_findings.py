@@ -107,9 +107,9 @@ def test_stability_is_that_of_the_most_sentences(view: NeuronView) -> None:
 def test_what_dominates_a_list_is_told_with_its_figures_and_the_share_that_counts(view: NeuronView) -> None:
     assert view.dominance
     assert dominance_text(view.dominance) == (
-        "One thing dominates its top sentences (told from 60% on): 61% of the activation of the first 5 is on one "
-        "token of each, most often “[CLS]”, the first; 75% of the first 20 hold one rare word, “violin” (0.60% of all "
-        "neurons')."
+        "One thing dominates its top sentences (told from 60% on): the strongest token holds 61% of what is above the "
+        "unit's mean in the first 5, most often “[CLS]”, the first; 75% of the first 20 hold one rare word, “violin” "
+        "(0.60% of all neurons')."
     )
 
 
@@ -126,11 +126,11 @@ def test_a_list_that_nothing_dominates_is_told_how_far_it_is_from_it(made: Facto
     assert dominance_text(view.dominance) == (
         "No one thing dominates its first 20 sentences (told from 60% on): 25% come from the most frequent document "
         "(0.40% of all neurons'), "
-        "10% nearly repeat a stronger one, 75% hold the most frequent rare word, 61% of the activation of the first 5 "
-        "is on one token of each."
+        "10% nearly repeat a stronger one, 75% hold the most frequent rare word, the strongest token holds 61% of what "
+        "is above the unit's mean in the first 5."
     )
     unasked = replace(view.dominance, shares={**view.dominance.shares, "token": None})
-    assert "activation" not in dominance_text(unasked)
+    assert "strongest token" not in dominance_text(unasked)
 
 
 def test_outliers_of_another_collection_are_left_out_and_told(made: FactoryRun) -> None:
