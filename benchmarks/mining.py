@@ -27,8 +27,8 @@ import numpy as np
 
 from benchmarks.common import alone, cores, machine, options, table
 from neuronsig.config import MiningConfig, SparkConfig
-from neuronsig.config.mining import KINDS, MLLIB_KINDS
 from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.kinds import kind_of, pattern_kinds
 
 FREE: dict[str, Any] = {"pos_max_gap": -1, "pos_max_length": 3, "pos_min_support": 0.05}
 COMPARED = {
@@ -165,7 +165,7 @@ class Bench:
         rows = []
         for name, kinds in COMPARED.items():
             mining = replace(self.mining, kinds=kinds, **FREE)
-            assert set(kinds) <= set(MLLIB_KINDS)
+            assert all(kind_of(kind).in_mllib for kind in kinds)
             self.mine("grouped", few, mining)  # compiles, and starts the workers
             same = self.rows(self.folder / "grouped")
             own = measured(lambda m=mining: self.mine("grouped", self.neurons, m))  # type: ignore[misc]
@@ -218,7 +218,7 @@ class Bench:
             sys.exit("no pattern is frequent: give --min-count a lower number")
         part("gathering", lambda: write_once(judged / "gathered", lambda: gather(raw, counted, n)))
         gathered = self.spark.read.parquet(out[-1])
-        tests = {kind: n * distinct.get(kind, 0) for kind in KINDS}
+        tests = {kind: n * distinct.get(kind, 0) for kind in (kind.name for kind in pattern_kinds())}
         target = uri(self.folder / "signatures")
         part(
             "judging and writing",

@@ -32,12 +32,13 @@ from neuronsig.figures.evaluation import evaluation_by_layer
 from neuronsig.figures.style import save
 from neuronsig.progress import show_table
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.mined_with import mined_trees, mined_with
 from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.storage.whole_files import written
 from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES
 from neuronsig_jobs.launch import Summary, command
-from neuronsig_jobs.stage import enter_on_ray, inputs_of, mining_of
+from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.evaluate.evaluation import evaluate
 from neuronsig_ray.evaluate.judge import require_same_trees
 from neuronsig_ray.finished_run import on_any_device, same_model_run
@@ -46,7 +47,7 @@ from neuronsig_ray.finished_run import on_any_device, same_model_run
 def run(config: Config) -> Summary:
     """Score, judge, and show what is found by layer, unless it is there already."""
     name, inputs = config.model.name, inputs_of(config, "evaluate")
-    finished, mining = same_model_run(config, "neuronsig evaluate"), mining_of(config)
+    finished, mining = same_model_run(config, "neuronsig evaluate"), mined_with(RunDirectory(config.run), name)
     directory, job = finished.run, finished.job
     share = held_out_share(config, mining, job.sentences)
     fraction = positive_fraction(config, job.k, job.kept, job.sentences)
@@ -56,8 +57,8 @@ def run(config: Config) -> Summary:
         if not stage.done:
             check_table(directory.signatures(name), SIGNATURES)
             check_table(directory.profiles(name), PROFILES)
-            if mining.get("trees"):
-                require_same_trees(mining)
+            if mining.trees:
+                require_same_trees(mining.trees, mined_trees(directory, name))
             directory.require_space(4 * job.rows * round(share * job.sentences))
             start_ray()
             here = on_any_device(config, finished)  # ranks are asked for, not bits

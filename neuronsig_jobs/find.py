@@ -41,6 +41,7 @@ from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.find.index_location import identity, index_file, local_record
 from neuronsig.find.query import shown
 from neuronsig.find.search import Answer, metadata_fields, search
+from neuronsig.kinds import kind_of
 from neuronsig.progress import say, show_table
 from neuronsig.signature.summary import percent
 from neuronsig_jobs.launch import OPTIONS as LAUNCH_OPTIONS
@@ -67,7 +68,7 @@ def run(config: Config) -> Summary:
             ("layer", "respond", "to exactly this", "of"),
             [(_layer(c.site, c.layer), c.responding, c.exact, c.neurons) for c in layers],
         )
-    of_words = any(hit.kind == "pos" for hit in answer.hits)
+    of_words = any(kind_of(hit.kind).per_token for hit in answer.hits)
     for note in (*(["shares of a single tag are of words, not of sentences"] * of_words), *answer.notes):
         say(f"note: {note}")
     return {
@@ -114,15 +115,6 @@ OPTIONS = ("--json", *LAUNCH_OPTIONS)
 ALIKE = 0.75
 """Likeness of spelling, from 0 to 1, from which a word may be a mistyped key."""
 COLUMNS = ("neuron", "pattern", "kind", "of its sentences", "reference", "ratio", "LRC")
-KINDS = {
-    "words": "word",
-    "word_sequence": "words",
-    "pos": "tag",
-    "pos_sequence": "tags",
-    "mixed_sequence": "mixed",
-    "itemset": "set",
-    "subtree": "tree",
-}
 
 
 def _row(hit: Any) -> tuple[object, ...]:
@@ -131,7 +123,7 @@ def _row(hit: Any) -> tuple[object, ...]:
     return (
         str(hit.neuron),
         hit.pattern,
-        KINDS.get(hit.kind, hit.kind),
+        kind_of(hit.kind).short,
         f"{percent(hit.share)} ({hit.f1:,}/{hit.n1:,})",
         "" if reference is None else percent(reference),
         ratio,

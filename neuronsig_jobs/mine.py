@@ -31,7 +31,9 @@ from typing import TYPE_CHECKING, Any
 
 from neuronsig.config import Config, as_plan
 from neuronsig.errors import InputError
+from neuronsig.mining.kinds import MAX_SHARE
 from neuronsig.mining.profiles import neuron_code
+from neuronsig.mining.profiling import WORDS_KEPT
 from neuronsig.mining.user_trees import tree_units, trees_fingerprint
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
@@ -48,8 +50,15 @@ if TYPE_CHECKING:
 ENCODING = ("min_count", "metadata_skip", "metadata_max_values", "holdout", "match")
 TREES = ("trees_fingerprint", "subtree_labels")
 """What the encoding depends on besides, where trees are a user's."""
-HOW = ("concurrency", "batch_neurons")
+HOW = ("concurrency",)
 """Settings that do not change what is found."""
+FIXED = {
+    **{f"{part}_max_window": 0 for part in ("word", "pos", "mixed")},
+    "itemset_max_size": 3,
+    "itemset_max_share": MAX_SHARE,
+    "words_kept": WORDS_KEPT,
+}
+"""What is no setting any more, and in the plan as it was when it was one: a run that was mined then is the same."""
 SELECTION = ("neurons", "layers", "selective", "signs", "patterns_kept", "frequent_kept", "trees", *HOW)
 
 
@@ -58,7 +67,7 @@ def run(config: Config) -> Summary:
     directory = RunDirectory.existing(config.run)
     model = config.model.name
     inputs = inputs_of(config, "mine")
-    settings = {key: value for key, value in as_plan(config.mining).items() if key not in HOW}
+    settings = FIXED | {key: value for key, value in as_plan(config.mining).items() if key not in HOW}
     if config.mining.trees:
         tree_units(config.mining.trees)
         settings["trees"] = absolute(location(config.mining.trees))
@@ -102,7 +111,7 @@ def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, s
     if rows:
         codes = [neuron_code(Neuron.of_row(row)) for row in rows]
         require_neurons(config.mining, codes, directory.topk(model))
-    if "subtree" in config.mining.kinds and not config.mining.trees:
+    if config.mining.with_subtrees and not config.mining.trees:
         require_trees(directory.sentences)
 
 

@@ -15,20 +15,20 @@ Example:  neuronsig stability run=runs/six model=minilm
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.config import Config, MiningConfig, as_plan
+from neuronsig.config import Config, as_plan
 from neuronsig.figures.stability import stability_figure
 from neuronsig.figures.style import save
 from neuronsig.mining.halves import KINDS, Settings, read_halves
 from neuronsig.mining.stability import enough, enough_text, usable_sizes
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.mined_with import mined_with
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.signature.findings import STABILITY_FILE
 from neuronsig.storage.files import remove
@@ -37,7 +37,7 @@ from neuronsig.storage.parquet import check_table, read_parquet, table_files
 from neuronsig.storage.whole_files import atomic_write, written
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary, command
-from neuronsig_jobs.stage import enter_on_ray, inputs_of, mining_of
+from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.evaluate.stability import measure
 
 
@@ -48,8 +48,7 @@ def run(config: Config) -> Summary:
     with enter_on_ray(config, "stability", plan) as (stage, start_ray):
         if not stage.done:
             check_table(directory.sentences, SENTENCES)
-            known = {field.name for field in dataclasses.fields(MiningConfig)}
-            mining = MiningConfig(**{key: value for key, value in mining_of(config).items() if key in known})
+            mining = mined_with(directory, name)
             lists, neurons = read_halves(directory.topk(name), rules, mining.holdout)
             start_ray()
             stage.begin()

@@ -21,11 +21,6 @@ def inputs_of(config: Config, job: str) -> dict[str, str]:
     return {stage: run.fingerprint(stage, f"neuronsig {job}") for stage in input_stages(job, config.model.name)}
 
 
-def mining_of(config: Config) -> dict[str, Any]:
-    """The settings that the model's signatures were mined with."""
-    return dict((RunDirectory(config.run).stage_record(f"mine/{config.model.name}") or {})["plan"].get("mining", {}))
-
-
 def enter(
     config: Config,
     job: str,

@@ -15,12 +15,10 @@ Example:  neuronsig triggers run=runs/demo model=minilm triggers.sentences=50
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from neuronsig.config import Config, as_plan
+from neuronsig.config import Config, MiningConfig, as_plan
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory, Stage
+from neuronsig.run.mined_with import mined_with
 from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES
@@ -28,7 +26,7 @@ from neuronsig.triggers.cover import placeless_kinds
 from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig.triggers.detectors import detector_counts, detectors_by_layer
 from neuronsig_jobs.launch import Summary, command
-from neuronsig_jobs.stage import enter_on_ray, inputs_of, mining_of
+from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.evaluate.heldout import blocks_of
 from neuronsig_ray.finished_run import FinishedRun, on_any_device, same_model_run
 from neuronsig_ray.job import Job
@@ -51,7 +49,7 @@ def run(config: Config) -> Summary:
             # Triggers are asked for, not bits.
             here = on_any_device(config, finished)
             stage.begin()
-            _make(config, finished, *here, stage, mining_of(config))
+            _make(config, finished, *here, stage, mined_with(finished.run, name))
     show_table(
         "What the strongest tokens are",
         ("layer", *KINDS, "covered", "any word"),
@@ -60,7 +58,7 @@ def run(config: Config) -> Summary:
     return {**stage.counts, "tables": ", ".join(map(str, outputs))}
 
 
-def _make(config: Config, finished: FinishedRun, job: Job, pool: Pool, stage: Stage, mining: Mapping[str, Any]) -> None:
+def _make(config: Config, finished: FinishedRun, job: Job, pool: Pool, stage: Stage, mining: MiningConfig) -> None:
     run, name = finished.run, config.model.name
     seen = token_pass(finished, name, job, pool, config.triggers.sentences)
     plan = Plan(absolute(run.root), name, stage.fingerprint, mining, config.triggers)

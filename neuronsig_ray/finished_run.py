@@ -10,7 +10,7 @@ from pathlib import Path
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.verify import Check
-from neuronsig.config import CollectConfig, Config
+from neuronsig.config import CollectConfig, Config, from_plan
 from neuronsig.errors import InputError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.location import location
@@ -65,10 +65,8 @@ def finished_run(config: Config, needed_by: str) -> tuple[FinishedRun, Check]:
     weights = weights_fingerprint(folder)
     same.count(1, weights != plan["weights"], f"{config.model.path} has weights {weights}, the plan {plan['weights']}")
     same.count(1, tokenizer.name != plan["tokenizer"], f"tokenizer is {tokenizer.name}, the plan's {plan['tokenizer']}")
-    known = {field.name for field in dataclasses.fields(CollectConfig)}
-    recorded = {key: value for key, value in entry["config"]["collect"].items() if key in known}
-    recorded["batch_tokens"] = plan["batch_tokens"]
-    as_made = dataclasses.replace(config, collect=CollectConfig(**recorded))
+    recorded = {**entry["config"]["collect"], "batch_tokens": plan["batch_tokens"]}
+    as_made = dataclasses.replace(config, collect=from_plan(CollectConfig, recorded))
     groups = groups_of(as_made, folder)
     units = {group.name: group.units for group in groups}
     same.count(1, units != plan["groups"], f"units of {config.model.path} are {units}, the plan's {plan['groups']}")

@@ -14,8 +14,9 @@ fields       what sections are made of
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from neuronsig.config.collection import CollectConfig, ModelConfig, OutliersConfig, ReinitialiseConfig, VerifyConfig
 from neuronsig.config.fields import option, require
@@ -64,6 +65,7 @@ __all__ = [
     "TriggersConfig",
     "VerifyConfig",
     "as_plan",
+    "from_plan",
 ]
 
 
@@ -116,6 +118,16 @@ class Config:
             value = getattr(self, section.name)
             if dataclasses.is_dataclass(value):
                 value.check(section.name)  # type: ignore[union-attr]
+
+
+Section = TypeVar("Section")
+
+
+def from_plan(section: type[Section], recorded: Mapping[str, Any]) -> Section:
+    """A section as a stage's record has it, the inverse of `as_plan`: keys that are gone are dropped, keys that it was
+    made without have their defaults."""
+    known = {entry.name for entry in dataclasses.fields(section)}  # type: ignore[arg-type]
+    return section(**{key: value for key, value in recorded.items() if key in known})
 
 
 def as_plan(section: Any) -> dict[str, Any]:

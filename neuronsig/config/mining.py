@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neuronsig.config.fields import option, require
+from neuronsig.kinds import SUBTREE, Kind, kind_of, pattern_kinds
 from neuronsig.neuron import Neuron
 
-KINDS = ("word_sequence", "pos_sequence", "mixed_sequence", "itemset", "subtree")
-MLLIB_KINDS = ("word_sequence", "pos_sequence", "itemset")
+MINED = [kind.name for kind in pattern_kinds()]
 _SEQUENCES = ("word", "pos", "mixed")
 
 
@@ -25,10 +25,9 @@ class MiningConfig:
         "and layers); neurons=[], layers=[] and 0: all neurons are mined",
     )
     signs: list[int] = option([], "mine only these directions: [1], [-1]; empty: all that were collected")
-    kinds: list[str] = option(list(KINDS), f"kinds of patterns, of {', '.join(KINDS)}")
+    kinds: list[str] = option(MINED, f"kinds of patterns, of {', '.join(MINED)}")
     holdout: float = option(0.05, "share of the sentences that mining leaves out, to judge signatures on; 0: none")
     match: str = option("length", "what the reference is matched in: length, length_domain, or none")
-    words_kept: int = option(40, "word rows kept for each neuron at least; all that are beyond chance are")
     patterns_kept: int = option(40, "pattern rows kept for each neuron and kind, strongest LRC first")
     frequent_kept: int = option(10, "the N most frequent patterns are kept besides, as P1 Table 2 lists them")
     alpha: float = option(0.05, "error rate of the confidence limit LRC, over all tests of a kind together")
@@ -40,18 +39,13 @@ class MiningConfig:
     word_min_support: float = option(0.01, "share of the neuron's sentences that a word sequence must occur in")
     word_max_length: int = option(3, "words in a word sequence, at most")
     word_max_gap: int = option(-1, "words skipped between two neighbours of a word sequence, at most; -1: any number")
-    word_max_window: int = option(0, "words from the first to the last of a word sequence, at most; 0: any number")
     pos_min_support: float = option(0.02, "share of the neuron's sentences that a POS sequence must occur in")
     pos_max_length: int = option(4, "tags in a POS sequence, at most")
     pos_max_gap: int = option(2, "words skipped between two neighbours of a POS sequence, at most; -1: any number")
-    pos_max_window: int = option(0, "words from the first to the last of a POS sequence, at most; 0: any number")
     mixed_min_support: float = option(0.02, "share of the neuron's sentences that a sequence of words and tags needs")
     mixed_max_length: int = option(3, "words and tags in a mixed sequence, one of each at least, at most")
     mixed_max_gap: int = option(2, "words skipped between two neighbours of a mixed sequence, at most; -1: any number")
-    mixed_max_window: int = option(0, "words from the first to the last of a mixed sequence, at most; 0: any number")
     itemset_min_support: float = option(0.1, "share of the neuron's sentences that an itemset must occur in")
-    itemset_max_size: int = option(3, "items of an itemset, at most")
-    itemset_max_share: float = option(0.9, "items in more than this share of the corpus's sentences form no itemsets")
     subtree_min_support: float = option(0.02, "share of the neuron's sentences that a subtree must occur in")
     subtree_max_nodes: int = option(5, "nodes of a subtree, at most")
     subtree_labels: str = option(
@@ -69,8 +63,17 @@ class MiningConfig:
     metadata_max_values: int = option(
         1000, "a metadata field's most frequent values are items; those beyond this number count as (other)"
     )
-    batch_neurons: int = option(256, "neurons mined and committed together; their lists are joined at once")
     concurrency: int = option(0, "neurons mined by MLlib at once; 0: one for each core")
+
+    @property
+    def patterns(self) -> list[Kind]:
+        """The kinds that are mined."""
+        return [kind_of(name) for name in self.kinds]
+
+    @property
+    def with_subtrees(self) -> bool:
+        """Whether a kind is mined that needs syntax trees."""
+        return any(kind.shape == SUBTREE for kind in self.patterns)
 
     def check(self, key: str) -> None:
         for name in self.neurons:
@@ -86,27 +89,24 @@ class MiningConfig:
         ):
             value = getattr(self, name)
             require(value in known, f"{key}.{name}", value, f"one of {', '.join(known)}")
-        ok = set(self.kinds) <= set(KINDS) and len(set(self.kinds)) == len(self.kinds)
-        require(ok, f"{key}.kinds", self.kinds, f"some of {', '.join(KINDS)}")
-        for name in ("selective", "concurrency", "frequent_kept", *(f"{part}_max_window" for part in _SEQUENCES)):
+        ok = set(self.kinds) <= set(MINED) and len(set(self.kinds)) == len(self.kinds)
+        require(ok, f"{key}.kinds", self.kinds, f"some of {', '.join(MINED)}")
+        for name in ("selective", "concurrency", "frequent_kept"):
             value = getattr(self, name)
             require(value >= 0, f"{key}.{name}", value, "0 or more")
         for part in _SEQUENCES:
             value = getattr(self, f"{part}_max_gap")
             require(value >= -1, f"{key}.{part}_max_gap", value, "0 or more words, or -1 for no limit")
         for name in (
-            "words_kept",
             "patterns_kept",
             "min_count",
             "pattern_min_count",
             "word_max_length",
             "pos_max_length",
             "mixed_max_length",
-            "itemset_max_size",
             "subtree_max_nodes",
             "pattern_limit",
             "metadata_max_values",
-            "batch_neurons",
         ):
             value = getattr(self, name)
             require(value >= 1, f"{key}.{name}", value, "1 or more")
@@ -114,9 +114,6 @@ class MiningConfig:
             value = getattr(self, f"{part}_min_support")
             bound = "above 0 and at most 1"
             require(0 < value <= 1, f"{key}.{part}_min_support", value, bound, "it is a share of sentences")
-        require(
-            0 < self.itemset_max_share <= 1, f"{key}.itemset_max_share", self.itemset_max_share, "above 0, at most 1"
-        )
         require(0 < self.alpha < 1, f"{key}.alpha", self.alpha, "above 0 and below 1")
         require(
             0 <= self.holdout < 1, f"{key}.holdout", self.holdout, "0 or more, below 1", "it is a share of sentences"
@@ -128,14 +125,14 @@ class MiningConfig:
                 "empty where subtrees are not mined",
                 f"have subtree in {key}.kinds, with {key}.engine=grouped",
             )
-            require("subtree" in self.kinds, f"{key}.trees", self.trees, bound, remedy)
+            require(self.with_subtrees, f"{key}.trees", self.trees, bound, remedy)
 
     def _check_mllib(self, key: str) -> None:
-        for kind in self.kinds:
-            bound, remedy = f"some of {', '.join(MLLIB_KINDS)}", f"MLlib has no {kind}; use {key}.engine=grouped"
-            require(kind in MLLIB_KINDS, f"{key}.kinds", self.kinds, bound, remedy)
+        known = ", ".join(kind.name for kind in pattern_kinds() if kind.in_mllib)
+        for kind in self.patterns:
+            remedy = f"MLlib has no {kind.name}; use {key}.engine=grouped"
+            require(kind.in_mllib, f"{key}.kinds", self.kinds, f"some of {known}", remedy)
         for part in ("word", "pos"):
             if f"{part}_sequence" in self.kinds:
-                for name, free in ((f"{part}_max_gap", -1), (f"{part}_max_window", 0)):
-                    remedy = f"MLlib's PrefixSpan has no such limit; use {key}.engine=grouped"
-                    require(getattr(self, name) == free, f"{key}.{name}", getattr(self, name), str(free), remedy)
+                gap, remedy = f"{part}_max_gap", f"MLlib's PrefixSpan has no such limit; use {key}.engine=grouped"
+                require(getattr(self, gap) == -1, f"{key}.{gap}", getattr(self, gap), "-1", remedy)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from neuronsig.encoding.counting import NODES, has_users_trees, metadata_values
 from neuronsig.encoding.strata import Strata
+from neuronsig.kinds import METADATA, TAGS, WORDS
 from neuronsig.ragged import flat_words
 
 OTHER = "(other)"
@@ -57,13 +58,13 @@ class Vocabulary:
         """Words, metadata and tags together."""
         return self.n_items + len(self.tags)
 
-    def item_name(self, code: int) -> str:
-        """`word=the`, `pos=NN` or `domain=book`."""
+    def item(self, code: int) -> tuple[str, str]:
+        """The layer of an item (neuronsig.kinds) and its name: a word, a tag, or `domain=book`."""
         if code < len(self.words):
-            return f"word={self.words[code]}"
+            return WORDS, self.words[code]
         if code < self.n_items:
-            return "=".join(self.metadata[code - len(self.words)])
-        return f"pos={self.tags[code - self.n_items]}"
+            return METADATA, "=".join(self.metadata[code - len(self.words)])
+        return TAGS, self.tags[code - self.n_items]
 
     def node_names(self, labels: str) -> list[str]:
         """The labels that a subtree's node may have, by their codes; `labels` of dependency trees: pos or words."""

@@ -19,21 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import gamma
 
+from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
-from neuronsig.errors import InputError
+from neuronsig.kinds import ITEM, SEQUENCE, SUBTREE, Kind, kind_of
 from neuronsig.miners.brackets import bracket_label
 from neuronsig.miners.counting import Postings, find_sequences, find_subtrees
-from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.subtrees import subtree_items
 from neuronsig.miners.trie import CountingTrie
+from neuronsig.mining.kinds import limits_of
 
 Floats = NDArray[np.float64]
-WORDS, TAGS, METADATA, ITEMSET, SUBTREE = "words", "pos", "metadata", "itemset", "subtree"
 LENGTH = "length"
-WORD, TAG = "word=", "pos="
-"""How words and tags begin in itemsets, and tags in mixed sequences."""
-SEQUENCES = {"word_sequence": "word", "pos_sequence": "pos", "mixed_sequence": "mixed"}
-"""Kinds of sequences, and how their limits are called in MiningConfig."""
 
 LEAST_SD = 0.5
 """Words: a neuron whose sentences are all of one length does not rule out the next one."""
@@ -53,11 +49,12 @@ def votes_of(rows: Iterable[Mapping[str, Any]]) -> list[Vote]:
 
     A single item votes in its own kind alone: words, pos or metadata.
     """
-    single = (WORDS, TAGS, METADATA, SUBTREE)
     found = {
         (row["kind"], tuple(row["pattern"])): float(row["lrc"])
         for row in rows
-        if row["lrc"] > 0 and not row["explained_by"] and (len(row["pattern"]) > 1 or row["kind"] in single)
+        if row["lrc"] > 0
+        and not row["explained_by"]
+        and (len(row["pattern"]) > 1 or kind_of(row["kind"]).shape in (ITEM, SUBTREE))
     }
     votes = [Vote(kind, pattern, bits) for (kind, pattern), bits in found.items()]
     return sorted(votes, key=lambda vote: (-vote.bits, vote.kind, vote.pattern))
@@ -70,14 +67,14 @@ class Matches:
     pattern was frequent within its limits, so only within them does it count.
     """
 
-    def __init__(self, votes: Iterable[Vote], text: Text, mining: Mapping[str, Any]) -> None:
+    def __init__(self, votes: Iterable[Vote], text: Text, mining: MiningConfig) -> None:
         """Raises InputError for a kind that is unknown, and for a malformed subtree."""
         self.text = text
-        self._layer = str(mining.get("subtree_labels", "pos"))
+        self._layer = mining.subtree_labels
         patterns: dict[str, dict[tuple[str, ...], None]] = {}
         for vote in votes:
             patterns.setdefault(vote.kind, {})[vote.pattern] = None
-        self._found = {kind: self._find(kind, list(of), mining) for kind, of in patterns.items()}
+        self._found = {name: self._find(kind_of(name), list(of), mining) for name, of in patterns.items()}
 
     def sentences(self, vote: Vote) -> NDArray[np.int32]:
         """Places in the text of the sentences with a pattern, ascending."""
@@ -85,49 +82,32 @@ class Matches:
         return postings.of(number[vote.pattern]) if vote.pattern in number else np.zeros(0, np.int32)
 
     def _find(
-        self, kind: str, patterns: Sequence[tuple[str, ...]], mining: Mapping[str, Any]
+        self, kind: Kind, patterns: Sequence[tuple[str, ...]], mining: MiningConfig
     ) -> tuple[dict[tuple[str, ...], int], Postings]:
         """The number of each pattern that the text has all items of, and the sentences by number."""
         sentences, vocabulary = self.text.sentences, self.text.vocabulary
-        if kind == SUBTREE:
+        if kind.shape == SUBTREE:
             names = [bracket_label(name) for name in vocabulary.node_names(self._layer)]
             label = {name: code for code, name in enumerate(names)}
             coded = [subtree_items(pattern[0], label, len(names)) for pattern in patterns]
-        elif kind in SEQUENCES:
+        elif kind.shape == SEQUENCE:
             coded = [tuple(codes_of(kind, pattern, self.text)) for pattern in patterns]
         else:
             coded = [tuple(sorted(set(codes_of(kind, pattern, self.text)))) for pattern in patterns]
         distinct = {codes: i for i, codes in enumerate(dict.fromkeys(c for c in coded if c and min(c) >= 0))}
         number = {p: distinct[codes] for p, codes in zip(patterns, coded, strict=True) if codes in distinct}
         trie = CountingTrie(list(distinct))
-        if kind == SUBTREE:
+        if kind.shape == SUBTREE:
             return number, find_subtrees(trie, sentences.forest(vocabulary, self._layer))
-        if kind in SEQUENCES:
+        if kind.shape == SEQUENCE:
             items, offsets, positions = sentences.stacked(vocabulary)
-            gap, window = limits_of(kind, mining)
-            return number, find_sequences(trie, items, offsets, Limits(max_gap=gap, max_window=window), positions)
+            return number, find_sequences(trie, items, offsets, limits_of(kind, mining), positions)
         return number, find_sequences(trie, *sentences.transactions(vocabulary))
 
 
-def codes_of(kind: str, pattern: Sequence[str], text: Text) -> list[int]:
-    """A pattern's codes in a text, -1 for an item that no sentence has. Raises InputError for an unknown kind."""
-    if kind in (WORDS, "word_sequence"):
-        return [text.code(item, "words") for item in pattern]
-    if kind in (TAGS, "pos_sequence"):
-        return [text.code(item, "tags") for item in pattern]
-    if kind == METADATA:
-        return [text.code("=".join(pattern), "metadata")]
-    if kind == "mixed_sequence":
-        return [text.code(item.removeprefix(TAG), "tags" if item.startswith(TAG) else "words") for item in pattern]
-    if kind == ITEMSET:
-        return [_item(item, text) for item in pattern]
-    raise InputError(f"signatures/: kind {kind!r} is unknown; was it written by another version?")
-
-
-def limits_of(kind: str, mining: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Gap and window that sequences of a kind were mined with, None for no limit."""
-    gap, window = (mining.get(f"{SEQUENCES[kind]}_max_{name}") for name in ("gap", "window"))
-    return (None if gap is None or gap < 0 else int(gap)), (int(window) if window else None)
+def codes_of(kind: Kind, pattern: Sequence[str], text: Text) -> list[int]:
+    """A pattern's codes in a text, -1 for an item that no sentence has."""
+    return [text.code(name, layer) for layer, name in kind.read(pattern)]
 
 
 def bits_by_kind(votes: Sequence[Vote], matches: Matches) -> dict[str, Floats]:
@@ -136,12 +116,14 @@ def bits_by_kind(votes: Sequence[Vote], matches: Matches) -> dict[str, Floats]:
     bits: dict[str, Floats] = {vote.kind: np.zeros(n) for vote in votes}
     for vote in reversed(votes):  # the strongest is written last
         found = bits[vote.kind]
-        if vote.kind == WORDS:
+        rule = kind_of(vote.kind).votes
+        if rule == "sum":
             found[matches.sentences(vote)] += vote.bits
-        elif vote.kind != TAGS:
+        elif rule == "strongest":
             found[matches.sentences(vote)] = vote.bits
-    if TAGS in bits:
-        bits[TAGS] = _mean_over_tokens(votes, matches.text)
+    for name in bits:
+        if kind_of(name).votes == "mean":
+            bits[name] = _mean_over_tokens([vote for vote in votes if vote.kind == name], matches.text)
     return bits
 
 
@@ -158,18 +140,10 @@ def length_bits(text: Text, mean: float, sd: float) -> Floats:
 def _mean_over_tokens(votes: Sequence[Vote], text: Text) -> Floats:
     by_code = np.zeros(text.n_codes)
     for vote in votes:
-        if vote.kind == TAGS and vote.pattern[0] in text.tags:
+        if vote.pattern[0] in text.tags:
             by_code[text.tags[vote.pattern[0]]] = vote.bits
     total = np.concatenate(([0.0], np.cumsum(by_code[text.tag_codes])))
     return np.diff(total[text.offsets]) / np.maximum(text.lengths, 1)
-
-
-def _item(item: str, text: Text) -> int:
-    """An item of an itemset: `word=the`, `pos=NN`, `domain=book`."""
-    for prefix, layer in ((WORD, "words"), (TAG, "tags")):
-        if item.startswith(prefix):
-            return text.code(item.removeprefix(prefix), layer)
-    return text.code(item, "metadata")
 
 
 def labels_of(text: Text, layer: str) -> dict[str, int]:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from neuronsig.config import Config
+from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError, TooLittleTextError
 
 SENTENCES_AT_LEAST = 100
 LARGEST_FRACTION = 0.5
 
 
-def held_out_share(config: Config, mining: Mapping[str, Any], sentences: int) -> float:
+def held_out_share(config: Config, mining: MiningConfig, sentences: int) -> float:
     """Share of the collected `sentences` that are scored: those held out, at most evaluation.max_sentences of them.
 
     Raises TooLittleTextError when mining has held out none, or too few.
     """
-    held = float(mining.get("holdout", 0.0))
+    held = mining.holdout
     if not held:
         raise TooLittleTextError(
             f"mine/{config.model.name} in run={config.run} was made from all sentences, and none is left to judge its "

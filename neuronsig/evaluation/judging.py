@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
-from neuronsig.evaluation.classifier import LENGTH, WORDS, Matches, Vote, bits_by_kind, length_bits
+from neuronsig.evaluation.classifier import LENGTH, Matches, Vote, bits_by_kind, length_bits
 from neuronsig.evaluation.ranking import judge, spearman
 from neuronsig.evaluation.weighing import weighed
 from neuronsig.neuron import Neuron
 
 
 @dataclass(frozen=True)
-class Signature:
+class Voter:
     """What a neuron's signature votes with: its patterns, strongest first, and the lengths of its sentences."""
 
     votes: tuple[Vote, ...]
@@ -28,10 +29,10 @@ class Signature:
 
 def judge_block(
     neurons: Sequence[Neuron],
-    signatures: Mapping[Neuron, Signature],
+    signatures: Mapping[Neuron, Voter],
     scores: NDArray[np.float32],
     text: Text,
-    mining: Mapping[str, Any],
+    mining: MiningConfig,
     positives: int,
     seed: int,
 ) -> list[dict[str, Any]]:
@@ -75,7 +76,7 @@ def judge_neuron(
     whole = judge(score, positive)
     kinds = {kind: judge(found, positive) for kind, found in by_kind.items()}
     nothing = judge(np.zeros(n), positive)
-    words, length = kinds.get(WORDS, nothing), kinds[LENGTH]
+    words, length = kinds.get("words", nothing), kinds[LENGTH]
     ap_low, ap_high = whole.ap.limits()
     auroc_low, auroc_high = whole.auroc.limits()
     over_words, over_words_low = whole.ap.over(words.ap)
@@ -119,7 +120,7 @@ def partners(neurons: Sequence[Neuron], seed: int) -> list[int | None]:
     return [int(place) for place in (np.arange(len(neurons)) + steps) % len(neurons)]
 
 
-def _bits(signature: Signature, matches: Matches) -> dict[str, NDArray[np.float64]]:
+def _bits(signature: Voter, matches: Matches) -> dict[str, NDArray[np.float64]]:
     """Bits (sentences,) that each kind of pattern, and the length, give each sentence."""
     bits = bits_by_kind(signature.votes, matches)
     return bits | {LENGTH: length_bits(matches.text, signature.length_mean, signature.length_sd)}

@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from neuronsig.errors import InputError, reason
 from neuronsig.find.query import items_of
+from neuronsig.kinds import SUBTREE, kind_of
 from neuronsig.miners.brackets import brackets, nodes_of
 from neuronsig.storage.parquet import check_table, parquet_file, table_files
 from neuronsig.tables import SIGNATURES
@@ -113,7 +114,7 @@ class _Reading:
         for key, kind, pattern, *values in zip(keys, columns["kind"], columns["pattern"], *numbers, strict=True):
             neuron = self.neurons.setdefault(key, len(self.neurons))
             self.kinds.setdefault(kind, set()).add(neuron)
-            if kind == "pos":
+            if kind_of(kind).per_token:
                 self.tags.add(pattern[0])
             if values[5] > 0:
                 rows.append((kind, SEPARATOR.join(pattern), neuron, *values))
@@ -153,7 +154,7 @@ class _Reading:
         number = first = 0
         for (kind, text), group in groupby(_many(ordered), key=lambda row: row[:2]):
             rows = [row[2:] for row in group]
-            tree = brackets(nodes_of(text)) if kind == "subtree" else None
+            tree = brackets(nodes_of(text)) if kind_of(kind).shape == SUBTREE else None
             names = items_of(kind, text.split(SEPARATOR), self.tags)
             codes = sorted({items.setdefault(name, len(items)) for name in names})
             held[0].append((number, kind, SEPARATOR.join(names), tree, first, len(rows)))

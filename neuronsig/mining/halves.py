@@ -21,6 +21,7 @@ from neuronsig.config import MiningConfig, StabilityConfig
 from neuronsig.encoding.strata import Strata
 from neuronsig.encoding.words import WordText, word_codes
 from neuronsig.errors import InputError
+from neuronsig.kinds import kind_of
 from neuronsig.miners.counting import count_sequences
 from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.sequences import frequent_sequences
@@ -102,11 +103,11 @@ class Settings:
     @property
     def limits(self) -> Limits:
         """Of the word sequences mined."""
-        return limits_of("word_sequence", self.mining)
+        return limits_of(kind_of("word_sequence"), self.mining)
 
     def least(self, k: int) -> int:
         """Sentences of k that a word sequence must be in."""
-        return least_support("word_sequence", k, self.mining)
+        return least_support(kind_of("word_sequence"), k, self.mining)
 
 
 def half_of(sentence_ids: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from neuronsig.config import MiningConfig
-from neuronsig.config.mining import KINDS
 from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.kinds import SUBTREE, kind_of, pattern_kinds
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.kinds import pattern_names, shortest
 from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
@@ -32,10 +32,10 @@ def gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         kinds = rows["kind"].to_numpy(zero_copy_only=False)
         every = rows.filter(pa.array(kinds == EVERY)).to_pylist()
         n1 = {bool(row["items"]): row["strata"] for row in every}  # True: of those with a tree
-        for kind in KINDS:
-            part = rows.filter(pa.array(kinds == kind)).combine_chunks()
+        for kind in pattern_kinds():
+            part = rows.filter(pa.array(kinds == kind.name)).combine_chunks()
             if part.num_rows:
-                cells = {"neuron": code, "kind": kind, **_in_order(part), "n1": n1[kind == "subtree"]}
+                cells = {"neuron": code, "kind": kind.name, **_in_order(part), "n1": n1[kind.shape == SUBTREE]}
                 yield pa.RecordBatch.from_pylist([cells], schema=GATHERED)
 
 
@@ -63,7 +63,7 @@ def count_p_values(
     found: dict[str, PValueCounts] = {}
     for batch in batches:
         for _, kind, patterns in unpack(batch, dictionary, mining):
-            found.setdefault(kind, PValueCounts()).add(p_values(patterns, shortest(kind, dictionary)))
+            found.setdefault(kind, PValueCounts()).add(p_values(patterns, shortest(kind_of(kind), dictionary)))
     return found
 
 
@@ -71,7 +71,7 @@ def judge_rules(tests: Mapping[str, int], dictionary: Dictionary, mining: Mining
     """How each kind is judged; `tests` is its number of hypotheses: neurons x distinct patterns."""
     return {
         kind: JudgeRules(
-            *(number, mining.alpha, mining.patterns_kept, mining.frequent_kept, shortest(kind, dictionary)),
+            *(number, mining.alpha, mining.patterns_kept, mining.frequent_kept, shortest(kind_of(kind), dictionary)),
             frequent_shortest=2,
         )
         for kind, number in tests.items()
@@ -103,7 +103,7 @@ def signature_rows(
 
     def names(number: int) -> list[str]:
         items = patterns.items[patterns.offsets[number] : patterns.offsets[number + 1]]
-        return pattern_names(kind, items.tolist(), dictionary, mining.subtree_labels)
+        return pattern_names(kind_of(kind), items.tolist(), dictionary, mining.subtree_labels)
 
     neuron, n = neuron_of(code), len(rows["pattern"])
     columns: dict[str, Any] = {
@@ -125,6 +125,7 @@ def unpack(
     """Neuron, kind and patterns of each row of GATHERED."""
     strata = dictionary.strata.size
     for row in batch.to_pylist():
+        of_trees = kind_of(row["kind"]).shape == SUBTREE
         cells = {name: np.frombuffer(row[name], np.int32) for name in _CELLS}
         yield (
             row["neuron"],
@@ -135,8 +136,8 @@ def unpack(
                 f1=cells["f1"].reshape(-1, strata),
                 corpus=cells["corpus"].reshape(-1, strata),
                 n1=cells["n1"],
-                total=dictionary.stratum_trees if row["kind"] == "subtree" else dictionary.stratum_sentences,
+                total=dictionary.stratum_trees if of_trees else dictionary.stratum_sentences,
                 bins=dictionary.strata.bins,
-                labels=dictionary.n_labels(mining.subtree_labels) if row["kind"] == "subtree" else 0,
+                labels=dictionary.n_labels(mining.subtree_labels) if of_trees else 0,
             ),
         )

@@ -1,13 +1,7 @@
-"""The kinds of patterns: what of a sentence each is made of, how it is mined from a neuron's sentences, and counted.
+"""How every kind of pattern (neuronsig.kinds) is mined from a neuron's sentences, and counted.
 
-    word_sequence    lower-cased words in order                                 P1 3.2
-    pos_sequence     POS tags in order                                          P1 3.2
-    mixed_sequence   words and tags in order, one of each at least: `not ... JJ`
-    itemset          words, metadata values and tags, in whatever order
-    subtree          parts of syntax trees                                      P2 step 3
-
-Items are the codes of `neuronsig.encoding.vocabulary.Vocabulary`: words, metadata values, tags. In POS sequences and in
-subtrees tags have their own codes from 0, and a subtree's node is `depth * labels + label`
+Items are the codes of `neuronsig.encoding.vocabulary.Vocabulary`: words, metadata values, tags. In sequences of tags
+alone and in subtrees tags have their own codes from 0, and a subtree's node is `depth * labels + label`
 (neuronsig.miners.subtrees). Trees are labels and heads of nodes: those of dependency trees are the words, labelled
 with tags or words; those of bracketed trees that a user brings have labels of their own.
 """
@@ -21,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.config import MiningConfig
-from neuronsig.config.mining import KINDS
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.vocabulary import OTHER
+from neuronsig.kinds import METADATA, SEQUENCE, SET, SUBTREE, TAGS, WORDS, Kind
 from neuronsig.miners.brackets import brackets
 from neuronsig.miners.counting import count_sequences, count_subtrees
 from neuronsig.miners.itemsets import frequent_itemsets
@@ -34,57 +28,67 @@ from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trie import CountingTrie
 from neuronsig.ragged import offsets_of, rows_of
 
-__all__ = ["KINDS", "KindCounter", "itemset_items", "limits_of", "mine_kind", "pattern_names", "shortest"]
+MAX_SHARE = 0.9
+"""Items in more than this share of the corpus's sentences, as a full stop, form no itemsets: they would double them."""
 
 
-def shortest(kind: str, dictionary: Dictionary) -> int:
+def shortest(kind: Kind, dictionary: Dictionary) -> int:
     """Items of a pattern that makes a row: profiles list single words, tags and values, but no constituents."""
-    return 1 if kind == "subtree" and dictionary.labels is not None else 2
+    return 1 if kind.shape == SUBTREE and dictionary.labels is not None else 2
 
 
-def limits_of(kind: str, mining: MiningConfig) -> Limits:
-    """What is mined of a kind."""
-    part = kind.split("_")[0]
-    longest = {"itemset": "itemset_max_size", "subtree": "subtree_max_nodes"}.get(kind, f"{part}_max_length")
-    gap, window = -1, 0
-    if kind.endswith("_sequence"):
-        gap, window = getattr(mining, f"{part}_max_gap"), getattr(mining, f"{part}_max_window")
+def limits_of(kind: Kind, mining: MiningConfig) -> Limits:
+    """What is mined of a kind: the values of its keys, and the limits that it has no key for."""
+    given = {**kind.limits, **{limit: getattr(mining, key) for limit, key in kind.keys.items()}}
+    gap, window = given.get("max_gap", -1), given.get("max_window", 0)
     return Limits(
-        max_length=getattr(mining, longest),
-        max_gap=None if gap < 0 else gap,
-        max_window=window or None,
+        max_length=int(given["max_length"]),
+        max_gap=None if gap < 0 else int(gap),
+        max_window=int(window) or None,
         target=mining.target,
         max_patterns=mining.pattern_limit,
     )
 
 
-def least_support(kind: str, sentences: int, mining: MiningConfig) -> int:
-    """Sentences in which a pattern of a kind must occur."""
-    key = f"{kind.split('_')[0]}_min_support"
+def least_support(kind: Kind, sentences: int, mining: MiningConfig) -> int:
+    """Of so many sentences of a neuron, those in which a pattern of a kind must occur."""
+    key = kind.keys.get("min_support")
+    share = getattr(mining, key) if key else kind.limits["min_support"]
     least = max(mining.pattern_min_count, mining.min_count)
-    return support_count(getattr(mining, key), sentences, least, f"mining.{key}")
+    return support_count(share, sentences, least, f"mining.{key}" if key else f"min_support of {kind.name}")
 
 
-def mine_kind(kind: str, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig) -> Patterns:
+def mine_kind(kind: Kind, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig) -> Patterns:
     """The frequent patterns in one neuron's sentences, single items included: judging folds longer ones by them."""
     least = least_support(kind, len(sentences), mining)
     limits = limits_of(kind, mining)
-    if kind == "subtree":
-        found = frequent_subtrees(sentences.forest(dictionary, mining.subtree_labels), least, limits)
-    elif kind == "itemset":
+    if kind.shape == SUBTREE:
+        return frequent_subtrees(sentences.forest(dictionary, mining.subtree_labels), least, limits)
+    if kind.shape == SET:
         items, offsets = sentences.transactions(dictionary)
-        allowed = itemset_items(np.bincount(items, minlength=dictionary.n_items), len(sentences), dictionary, mining)
-        found = frequent_itemsets(np.where(allowed[items], items, -1), offsets, least, limits)
-    elif kind == "mixed_sequence":
-        items, offsets, positions = sentences.stacked(dictionary)
-        found = frequent_sequences(items, offsets, least, limits, positions)
+        allowed = itemset_items(np.bincount(items, minlength=dictionary.n_items), len(sentences), dictionary)
+        allowed &= of_layers(kind.layers, dictionary)
+        return frequent_itemsets(np.where(allowed[items], items, -1), offsets, least, limits)
+    items, offsets, positions = _sequences(kind, sentences, dictionary)
+    found = frequent_sequences(items, offsets, least, limits, positions)
+    if len(kind.layers) > 1:
         words = np.add.reduceat(found.items < dictionary.n_items, found.offsets[:-1]) if len(found) else np.zeros(0)
         lengths = np.diff(found.offsets)
         found = subset(found, (lengths == 1) | ((words > 0) & (words < lengths)))
-    else:
-        flat = sentences.words if kind == "word_sequence" else sentences.tags
-        found = frequent_sequences(flat, sentences.offsets, least, limits)
     return found
+
+
+def _sequences(kind: Kind, sentences: Sentences, dictionary: Dictionary) -> tuple[Any, Codes, Codes | None]:
+    """Items, offsets and positions, as `frequent_sequences` takes them; without positions each item has its own."""
+    if len(kind.layers) > 1:
+        return sentences.stacked(dictionary)
+    return (sentences.words if kind.layers == (WORDS,) else sentences.tags), sentences.offsets, None
+
+
+def of_layers(layers: Sequence[str], dictionary: Dictionary) -> NDArray[np.bool_]:
+    """Which items are of these layers, by item code: bool (items,)."""
+    sizes = {WORDS: len(dictionary.words), METADATA: len(dictionary.metadata), TAGS: len(dictionary.tags)}
+    return np.concatenate([np.full(size, layer in layers) for layer, size in sizes.items()])
 
 
 def subset(patterns: Patterns, keep: NDArray[np.bool_]) -> Patterns:
@@ -102,16 +106,16 @@ def subset(patterns: Patterns, keep: NDArray[np.bool_]) -> Patterns:
     )
 
 
-def itemset_items(f1: Codes, n1: int, dictionary: Dictionary, mining: MiningConfig) -> NDArray[np.bool_]:
+def itemset_items(f1: Codes, n1: int, dictionary: Dictionary) -> NDArray[np.bool_]:
     """Which items a neuron's itemsets may have, by item code: bool (items,); f1 (items,) of its n1 sentences hold each.
 
-    Left out are those in nearly all sentences of the corpus (`itemset_max_share`), the value OTHER, and those no more
+    Left out are those in nearly all sentences of the corpus (MAX_SHARE), the value OTHER, and those no more
     frequent than in the rest of the corpus: what a neuron does not prefer multiplies its itemsets and describes none.
     """
     corpus = dictionary.item_sentences()
     f1 = np.concatenate((f1, np.zeros(len(corpus) - len(f1), np.int64)))
     n = dictionary.n_sentences
-    allowed = corpus <= mining.itemset_max_share * n
+    allowed = corpus <= MAX_SHARE * n
     if n > n1:
         allowed &= f1 * (n - n1) > (corpus - f1) * n1
     other = [value == OTHER for _, value in dictionary.metadata]
@@ -124,7 +128,7 @@ class KindCounter:
 
     def __init__(
         self,
-        kind: str,
+        kind: Kind,
         items: NDArray[np.integer],
         offsets: Codes,
         dictionary: Dictionary,
@@ -135,7 +139,7 @@ class KindCounter:
         self.limits, self.n_strata = limits_of(kind, mining), n_strata
         self.rank = np.zeros(0, np.int64)
         items, offsets = np.asarray(items, np.int64), np.asarray(offsets, np.int64)
-        if kind == "itemset":
+        if kind.shape == SET:
             # From the rarest item on: fewer sentences get past the first level.
             corpus = dictionary.item_sentences()
             used = np.unique(items)
@@ -148,15 +152,12 @@ class KindCounter:
     def count(self, sentences: Sentences) -> Codes:
         """int64 (patterns, n_strata): sentences of each stratum that hold the pattern."""
         strata: dict[str, Any] = {"strata": sentences.strata, "n_strata": self.n_strata}
-        if self.kind == "subtree":
+        if self.kind.shape == SUBTREE:
             return count_subtrees(self.trie, sentences.forest(self.dictionary, self.labels), **strata)
-        if self.kind == "itemset":
+        if self.kind.shape == SET:
             return count_sequences(self.trie, *self._ranked(sentences), **strata)
-        if self.kind == "mixed_sequence":
-            items, offsets, positions = sentences.stacked(self.dictionary)
-            return count_sequences(self.trie, items, offsets, self.limits, positions, **strata)
-        flat = sentences.words if self.kind == "word_sequence" else sentences.tags
-        return count_sequences(self.trie, flat, sentences.offsets, self.limits, **strata)
+        items, offsets, positions = _sequences(self.kind, sentences, self.dictionary)
+        return count_sequences(self.trie, items, offsets, self.limits, positions, **strata)
 
     def _ranked(self, sentences: Sentences) -> tuple[Codes, Codes]:
         """Transactions of the items that occur in patterns, by rank."""
@@ -169,16 +170,11 @@ class KindCounter:
         return keys % width, np.searchsorted(keys, np.arange(len(sentences) + 1) * width)
 
 
-def pattern_names(kind: str, items: Sequence[int], dictionary: Dictionary, labels: str = "pos") -> list[str]:
-    """A pattern as readers see it: words or tags; in mixed sequences words and `pos=JJ`; in itemsets `word=...`,
+def pattern_names(kind: Kind, items: Sequence[int], dictionary: Dictionary, labels: str = "pos") -> list[str]:
+    """A pattern as signatures write it: words or tags; in mixed sequences words and `pos=JJ`; in itemsets `word=...`,
     `pos=...` and `field=value`; a subtree as one bracketed string."""
-    if kind == "word_sequence":
-        return [dictionary.words[item] for item in items]
-    if kind == "pos_sequence":
-        return [dictionary.tags[item] for item in items]
-    if kind == "mixed_sequence":
-        return [dictionary.words[i] if i < len(dictionary.words) else dictionary.item_name(i) for i in items]
-    if kind == "subtree":
+    if kind.shape == SUBTREE:
         names = dictionary.node_names(labels)
         return [brackets((node // len(names), names[node % len(names)]) for node in items)]
-    return [dictionary.item_name(item) for item in items]
+    first = dictionary.n_items if kind.shape == SEQUENCE and kind.layers == (TAGS,) else 0
+    return [kind.write(*dictionary.item(item + first)) for item in items]

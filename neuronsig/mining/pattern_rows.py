@@ -12,6 +12,7 @@ import pyarrow as pa
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
+from neuronsig.kinds import Kind
 from neuronsig.miners.mined_patterns import Patterns
 from neuronsig.mining.kinds import KindCounter, mine_kind
 from neuronsig.ragged import binary_column
@@ -53,23 +54,23 @@ def mined_rows(
     """The rows of PATTERNS of one neuron, one batch for each kind."""
     n_strata = dictionary.strata.size
     every = [sentences.by_stratum(n_strata)]
-    if "subtree" in mining.kinds:
+    if mining.with_subtrees:
         every.append(sentences.trees_by_stratum(n_strata))
     yield pattern_rows(code, EVERY, np.zeros(len(every) - 1), [0, *range(len(every))], np.stack(every), raised=False)
-    for kind in mining.kinds:
+    for kind in mining.patterns:
         found = mine_kind(kind, sentences, dictionary, mining)
         yield counted_rows(code, kind, found, sentences, dictionary, mining)
 
 
 def counted_rows(
-    code: int, kind: str, found: Patterns, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig
+    code: int, kind: Kind, found: Patterns, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig
 ) -> pa.RecordBatch:
     """The rows of one neuron and kind, with the sentences of each stratum."""
     counter = KindCounter(kind, found.items, found.offsets, dictionary, mining, dictionary.strata.size)
     counts = counter.count(sentences)
     if not np.array_equal(counts.sum(axis=1), found.supports):
-        raise AssertionError(f"neuron {code}, {kind}: patterns mined and counted in the same sentences differ")
-    return pattern_rows(code, kind, found.items, found.offsets, counts, found.raised)
+        raise AssertionError(f"neuron {code}, {kind.name}: patterns mined and counted in the same sentences differ")
+    return pattern_rows(code, kind.name, found.items, found.offsets, counts, found.raised)
 
 
 def pattern_rows(code: int, kind: str, items: Any, offsets: Any, counts: Any, raised: bool) -> pa.RecordBatch:

@@ -31,6 +31,9 @@ Floats = NDArray[np.float64]
 SHOWN = 0.01
 """Share of the sentences that a metadata value must have to get a row though others are stronger."""
 
+WORDS_KEPT = 40
+"""Word rows of a neuron that are kept at least, for a reader to see what is next; all beyond chance are kept too."""
+
 PROFILE_KINDS = ("words", "pos", "metadata")
 UNWRITTEN = ("code", "size", "own_size")
 """Columns of a comparison that rows of SIGNATURES have not."""

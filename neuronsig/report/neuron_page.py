@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from neuronsig.kinds import shown_kinds
 from neuronsig.neuron import Neuron
 from neuronsig.report.site_data import group_slug, group_title
 from neuronsig.signature.folded import Entry, folded
@@ -23,13 +24,6 @@ from neuronsig.signature.wording import (
 )
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 30, 18, 16, 8, 8
-PATTERN_KINDS = (
-    ("word_sequence", "Word patterns", "words in this order, with gaps"),
-    ("mixed_sequence", "Mixed patterns", "words and tags in this order, with gaps"),
-    ("pos_sequence", "POS patterns", "tags in this order, with gaps"),
-    ("itemset", "Itemsets", "words, tags and metadata together in a sentence"),
-    ("subtree", "Subtrees", "parts of the syntax tree"),
-)
 
 
 def neuron_context(
@@ -51,7 +45,9 @@ def neuron_context(
         "opposite": opposite if opposite in reader.profiles else None,
         "words": folded(view.of("words"), WORDS),
         "patterns": [
-            (title, note, folded(view.of(kind), PATTERNS)) for kind, title, note in PATTERN_KINDS if view.of(kind)
+            (kind.title, kind.note, folded(view.of(kind.name), PATTERNS))
+            for kind in shown_kinds()
+            if view.of(kind.name)
         ],
         "tags": unfolded(view.of("pos")[:TAGS]),
         "fields": [_values(view, name) for name, _ in fields[:FIELDS]],

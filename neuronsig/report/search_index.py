@@ -11,14 +11,17 @@ import re
 import unicodedata
 from pathlib import Path
 
+from neuronsig.kinds import KINDS, METADATA
 from neuronsig.report.site_data import write_script
 from neuronsig.signature.summary import Description
 from neuronsig.signature.view import Evidence, NeuronView
 
-CODES = ("words", "word_sequence", "mixed_sequence", "pos", "pos_sequence", "itemset", "subtree", "metadata", "label")
+CODES = {name: place for place, name in enumerate(KINDS)}
+DESCRIPTION = len(CODES)
+"""In place of a kind: the term is but in the description of the neuron."""
 COMMON = 0.25
 _SPLIT = re.compile(r"[\s=]+")
-Posting = tuple[int, int, int, int]  # kind's place in CODES, share and reference in tenths of a percent, weight
+Posting = tuple[int, int, int, int]  # code of the kind, share and reference in tenths of a percent, weight
 
 
 class SearchIndex:
@@ -29,16 +32,16 @@ class SearchIndex:
 
     def add(self, ordinal: int, view: NeuronView, description: Description) -> None:
         """Index one neuron; `ordinal` is its place among the site's labels."""
-        for kind in CODES[:7]:
-            for row in view.of(kind):
+        for kind in KINDS.values():
+            for row in view.of(kind.name) if kind.layers != (METADATA,) else ():
                 if row.stands_out:
-                    self._add_row(ordinal, kind, row)
+                    self._add_row(ordinal, row)
         for rows in view.metadata.values():
             for row in rows:
                 if row.stands_out or row.share >= COMMON:
-                    self._add_row(ordinal, "metadata", row)
+                    self._add_row(ordinal, row)
         for term in terms(re.sub(r"[“”,·]", " ", description.label)):
-            self._add(term, ordinal, (CODES.index("label"), 0, -1, 0))  # any evidence says more, so it wins
+            self._add(term, ordinal, (DESCRIPTION, 0, -1, 0))  # any evidence says more, so it wins
 
     def write(self, directory: Path) -> int:
         """Write `index/<bucket>.js`, each {term: [neuron, kind, share, reference, weight, ...]}; returns their number.
@@ -50,15 +53,20 @@ class SearchIndex:
             postings = sorted(self.terms[term].items(), key=lambda item: (-item[1][3], item[0]))
             flat = [number for ordinal, posting in postings for number in (ordinal, *posting)]
             buckets.setdefault(bucket(term), {})[term] = flat
-        for name, content in buckets.items():
-            write_script(directory / "index" / f"{name}.js", "index", name, content)
-        write_script(directory / "buckets.js", "buckets", 0, sorted(buckets))
+        for name, postings_of in buckets.items():
+            write_script(directory / "index" / f"{name}.js", "index", name, postings_of)
+        write_script(
+            directory / "buckets.js",
+            "buckets",
+            0,
+            {"names": sorted(buckets), "kinds": [kind.singular for kind in KINDS.values()]},
+        )
         return len(buckets)
 
-    def _add_row(self, ordinal: int, kind: str, row: Evidence) -> None:
+    def _add_row(self, ordinal: int, row: Evidence) -> None:
         reference = -1 if row.reference is None else round(1000 * row.reference)
         weight = round(100 * row.share * max(0.1, row.lrc))
-        posting = (CODES.index(kind), round(1000 * row.share), reference, weight)
+        posting = (CODES[row.kind], round(1000 * row.share), reference, weight)
         whole = normalise(row.text)
         for term in terms(whole):
             self._add(term, ordinal, posting)

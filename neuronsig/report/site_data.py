@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.neuron import Neuron
-from neuronsig.signature.summary import KINDS, Description
+from neuronsig.signature.summary import ASPECTS, Description
 from neuronsig.signature.view import DominanceView, NeuronView
 
 LABEL_CHUNK = 256
@@ -76,7 +76,7 @@ def write_labels(directory: Path, lines: Sequence[Line]) -> None:
     (directory / "labels").mkdir(parents=True, exist_ok=True)
     for number, first in enumerate(range(0, len(lines), LABEL_CHUNK)):
         rows = [
-            [str(line.neuron), line.neuron.slug, line.description.label, KINDS.index(line.description.kind)]
+            [str(line.neuron), line.neuron.slug, line.description.label, ASPECTS.index(line.description.kind)]
             for line in lines[first : first + LABEL_CHUNK]
         ]
         write_script(directory / "labels" / f"{number}.js", "labels", number, rows)
@@ -100,7 +100,7 @@ def write_map(directory: Path, lines: Sequence[Line]) -> None:
             "".join(_letter(value(line), *bounds) for line in members)
             for (_, value, _), bounds in zip(METRICS, ranges, strict=True)
         ]
-        kinds = "".join(str(KINDS.index(line.description.kind)) for line in members)
+        kinds = "".join(str(ASPECTS.index(line.description.kind)) for line in members)
         units = [line.neuron.unit for line in members]
         layers.append(
             {
@@ -130,7 +130,7 @@ def kinds_by_layer(lines: Sequence[Line]) -> list[dict[str, Any]]:
     rows = []
     for slug, group in groupby(lines, key=lambda line: line.group_slug):
         members = list(group)
-        counts = {kind: sum(line.description.kind == kind for line in members) for kind in KINDS}
+        counts = {kind: sum(line.description.kind == kind for line in members) for kind in ASPECTS}
         rows.append({"slug": slug, "title": members[0].group_title, "total": len(members), "counts": counts})
     return rows
 

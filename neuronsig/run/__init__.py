@@ -3,6 +3,7 @@
 directory   where every table lives, and run.json, which says how each was made
 plan        what a stage's output is determined by: fingerprints, versions, differences
 stages      the registry of jobs and their stages: inputs, tables, config sections, order
+mined_with  what the signatures of a finished run were mined with
 growth      a stage's plan after text was appended
 appending   which stages may grow, and what must be the same
 exclusive   one process at a time

@@ -14,6 +14,7 @@ from neuronsig.errors import ConfigError, InputError
 from neuronsig.mining.profiles import most_selective
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.mined_with import mined_with
 from neuronsig.signature.findings import Findings
 from neuronsig.signature.freshness import by_results, freshness
 from neuronsig.signature.highlight import Signature
@@ -57,8 +58,7 @@ class SignatureReader:
         self.made = frozenset(stage.split("/")[0] for stage in self.current)
         self.findings = Findings(run, model, self.made)
         self.clustered = "cluster" in self.made
-        mining = (run.stage_record(f"mine/{model}") or {}).get("plan", {}).get("mining", {})
-        self.match: str = mining.get("match", "")
+        self.match = mined_with(run, model).match
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (SITES.index(n.site), n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from neuronsig.kinds import ITEM, SEQUENCE, SET, SUBTREE, WORDS, shown_kinds
+from neuronsig.kinds import TAGS as TAG_LAYER
 from neuronsig.signature.names import MARKS, ONE, TAGS
 from neuronsig.signature.view import Effect, Evidence, FacetView, NeuronView, Share
 
@@ -68,26 +70,33 @@ def telling_phrase(view: NeuronView, words: Sequence[Evidence]) -> Evidence | No
     """The word or mixed pattern that tells most and that nothing explains, if it tells as much as the words do."""
     rows = [
         row
-        for kind in ("word_sequence", "mixed_sequence")
-        for row in view.of(kind)
+        for kind in shown_kinds()
+        if kind.shape == SEQUENCE and WORDS in kind.layers
+        for row in view.of(kind.name)
         if len(row.pattern) > 1 and not row.explained_by and row.lrc >= PHRASE_LRC and row.share >= PHRASE_SHARE
     ]
-    rows = [row for row in rows if all(map(_worded, row.pattern))]
+    rows = [row for row in rows if all(_worded(*item) for item in row.of_kind.read(row.pattern))]
     best = max(rows, key=lambda row: (bits(row), row.pattern), default=None)
     return best if best and bits(best) >= 0.5 * max(map(bits, words), default=0.0) else None
 
 
-def _worded(item: str) -> bool:
+def _worded(layer: str, item: str) -> bool:
     """Whether an item of a pattern is a word or a tag of words: with a full stop or a bracket a word is no phrase."""
-    return item[4:] in ONE if item.startswith("pos=") else any(map(str.isalnum, item))
+    return item in ONE if layer == TAG_LAYER else any(map(str.isalnum, item))
 
 
 def phrase_text(row: Evidence) -> str:
     """A pattern with its tags named: `had [participle]`; the items of an itemset are joined by +."""
-    is_tag = [row.kind == "pos_sequence" or item.startswith("pos=") for item in row.pattern]
-    tags = [item.removeprefix("pos=").removeprefix("word=") for item in row.pattern]
-    named = (f"[{ONE.get(tag, tag)}]" if known else tag for tag, known in zip(tags, is_tag, strict=True))
-    return (" + " if row.kind == "itemset" else " ").join(named)
+    kind = row.of_kind
+    if kind.shape in (ITEM, SUBTREE):
+        return row.text
+    items = kind.read(row.pattern)
+    return kind.joint.join(f"[{ONE.get(name, name)}]" if layer == TAG_LAYER else name for layer, name in items)
+
+
+def named(row: Evidence) -> str:
+    """A pattern in a sentence: `the pattern “had [participle]”`."""
+    return row.of_kind.named.format(phrase_text(row))
 
 
 def telling_length(view: NeuronView) -> str:
@@ -110,7 +119,9 @@ def telling_order(view: NeuronView, phrase: Evidence | None) -> Evidence | None:
     """The tags in order or the subtree that tells most, unless a phrase, easier to read, tells about as much."""
     rows = [
         row
-        for row in (*view.of("pos_sequence"), *view.of("subtree"))
+        for kind in shown_kinds()
+        if kind.layers == (TAG_LAYER,)
+        for row in view.of(kind.name)
         if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE
     ]
     best = max(rows, key=bits, default=None)
@@ -121,7 +132,9 @@ def telling_set(view: NeuronView) -> Evidence | None:
     """The itemset that tells most, for a neuron of which nothing simpler is told."""
     rows = [
         row
-        for row in view.of("itemset")
+        for kind in shown_kinds()
+        if kind.shape == SET
+        for row in view.of(kind.name)
         if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE
     ]
     return max(rows, key=lambda row: (bits(row), row.pattern), default=None)
@@ -148,9 +161,9 @@ def telling_tag(view: NeuronView, order: Evidence | None, marks: Sequence[Eviden
             text = f"many {name} ({percent(row.share)} of {per}{reference}"
             found.append(Told(name, text, bits(row) * (2 if per == "words" else 0.5)))
     if order:
-        what, said = ("subtree", order.text) if order.kind == "subtree" else ("pattern", f"“{phrase_text(order)}”")
-        text = f"the {what} {said} in {against(order.share, order.reference)}"
-        found.append(Told(said, text, 0.5 * bits(order)))
+        text = f"{named(order)} in {against(order.share, order.reference)}"
+        label = named(order).removeprefix("the pattern ").removeprefix("the subtree ")
+        found.append(Told(label, text, 0.5 * bits(order)))
     return max(found, key=lambda told: told.strength, default=None)
 
 

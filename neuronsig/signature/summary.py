@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from neuronsig.kinds import METADATA, WORDS
 from neuronsig.signature.names import MARKS, TAGS
 from neuronsig.signature.salience import (
     FACET_SHARE,
     Told,
     against,
     bits,
+    named,
     percent,
     phrase_text,
     telling_ending,
@@ -35,7 +37,7 @@ from neuronsig.signature.salience import (
 from neuronsig.signature.view import Evidence, NeuronView
 
 __all__ = [
-    "KINDS",
+    "ASPECTS",
     "LITTLE",
     "NOTHING",
     "Description",
@@ -47,14 +49,14 @@ __all__ = [
 ]
 
 FEW = 10  # sentences below which nothing is said
-KINDS = ("metadata", "words", "tags", "length", "none")
+ASPECTS = ("metadata", "words", "tags", "length", "none")
 NOTHING, LITTLE = "nothing stands out", "little stands out"
 NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 
 
 @dataclass(frozen=True)
 class Description:
-    """`label`: two or three words; `text`: one sentence; `kind`: what is strongest, one of KINDS.
+    """`label`: two or three words; `text`: one sentence; `kind`: what is strongest, one of ASPECTS.
 
     `strength` is in bits: share times log2 of share over corpus share for words, marks and metadata, the same per word
     for tags (doubled), half of |log2| of the mean length's ratio. It orders neurons of one kind and picks the kind.
@@ -180,7 +182,7 @@ def _rows(names: Sequence[str], rows: Sequence[Evidence]) -> list[str]:
 
 def _trace(row: Evidence) -> str:
     """One row with its shares."""
-    if row.kind == "pos":
+    if row.of_kind.per_token:
         return f"{_named(row)}, {percent(row.share)} of words" + (
             "" if row.reference is None else f" (corpus {percent(row.reference)})"
         )
@@ -189,13 +191,10 @@ def _trace(row: Evidence) -> str:
 
 def _named(row: Evidence) -> str:
     """What a row is, of any kind."""
-    if row.kind == "words":
-        return MARKS.get(row.text, f"“{row.text}”")
-    if row.kind == "metadata":
+    if row.of_kind.layers == (METADATA,):
         return row.text if row.pattern[0] == "domain" else f"{row.pattern[0]} {row.text}"
-    named = {"pos": f"the tag {row.text}", "subtree": f"the subtree {row.text}"}
-    named["itemset"] = f"“{phrase_text(row)}” together"
-    return named.get(row.kind, f"the pattern “{phrase_text(row)}”")
+    mark = MARKS.get(row.text) if row.of_kind.layers == (WORDS,) else None
+    return mark or named(row)
 
 
 def _carrier(view: NeuronView) -> list[str]:

@@ -11,6 +11,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from neuronsig.kinds import shown_kinds
 from neuronsig.signature.folded import Entry, folded
 from neuronsig.signature.highlight import PATTERN, WORD, cut_segments
 from neuronsig.signature.summary import describe, percent
@@ -29,13 +30,6 @@ CHARACTERS = 220
 NAME, BAR = 36, 12
 STYLES = {WORD: "bold green", PATTERN: "underline"}
 SHADES = ("", "", "on grey19", "on grey27", "on grey35")
-PATTERN_KINDS = (
-    ("word_sequence", "Word patterns"),
-    ("mixed_sequence", "Mixed patterns"),
-    ("pos_sequence", "POS patterns"),
-    ("itemset", "Itemsets"),
-    ("subtree", "Subtrees"),
-)
 
 
 def render_terminal(view: NeuronView, console: Console) -> None:
@@ -67,9 +61,9 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         for facet in view.facets:
             show(_facet(facet))
     show(_evidence("Words, of all sentences", folded(view.of("words"), WORDS)))
-    for kind, title in PATTERN_KINDS:
-        if rows := view.of(kind):
-            show(_evidence(title, folded(rows, PATTERNS)))
+    for kind in shown_kinds():
+        if rows := view.of(kind.name):
+            show(_evidence(kind.title, folded(rows, PATTERNS)))
     if not view.mined:
         show(_section("Patterns", "not mined; this mines them, and keeps those of the others:"))
         # As it is, however long: a command that was broken into lines cannot be copied.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from neuronsig.kinds import Kind, kind_of
 from neuronsig.neuron import Neuron
 from neuronsig.signature.frequency import reference, share
 
@@ -55,12 +56,12 @@ class Evidence(NamedTuple):
     @property
     def text(self) -> str:
         """The pattern as a reader writes it: words in order, items joined by +, a metadata value alone."""
-        if self.kind == "metadata":
-            return self.pattern[-1]
-        if self.kind in ("itemset", "mixed_sequence"):
-            joint = " + " if self.kind == "itemset" else " "
-            return joint.join(item.removeprefix("word=").removeprefix("pos=") for item in self.pattern)
-        return " ".join(self.pattern)
+        return self.of_kind.text(self.pattern)
+
+    @property
+    def of_kind(self) -> Kind:
+        """What is known of patterns of this kind."""
+        return kind_of(self.kind)
 
 
 def _is_all(rows: tuple[Evidence, ...]) -> bool:

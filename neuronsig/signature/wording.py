@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
+from neuronsig.kinds import kind_of
 from neuronsig.signature.summary import percent, strongest_token
 from neuronsig.signature.view import DominanceView, Effect, FacetView, NeuronView, ScoreView, StabilityView, TriggerView
 
-KINDS = {
-    "words": "words",
-    "word_sequence": "word patterns",
-    "pos_sequence": "POS patterns",
-    "mixed_sequence": "mixed patterns",
-    "itemset": "itemsets",
-    "subtree": "subtrees",
-}
 DOMINATING = {
     "token": "one token",
     "word": "one rare word",
@@ -69,7 +62,7 @@ def score_text(score: ScoreView) -> str:
 def stability_text(stability: StabilityView) -> str:
     """How far two halves of the corpus agree."""
     halves = f"two halves of the corpus, of {stability.k:,} sentences each"
-    known = {KINDS.get(kind, kind): value for kind, value in sorted(stability.overlap.items())}
+    known = {kind_of(kind).plural: value for kind, value in sorted(stability.overlap.items())}
     parts = [f"{kind} {value:.2f}" for kind, value in known.items() if value is not None]
     none = [kind for kind, value in known.items() if value is None]
     without = f"no {' and no '.join(none)} beyond chance in either of them" if none else ""

@@ -10,27 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsig import kinds
+from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Codes, Text
-from neuronsig.evaluation.classifier import (
-    METADATA,
-    SEQUENCES,
-    SUBTREE,
-    TAGS,
-    WORDS,
-    Vote,
-    codes_of,
-    labels_of,
-    limits_of,
-)
+from neuronsig.evaluation.classifier import Vote, codes_of, labels_of
+from neuronsig.kinds import ITEM, KINDS, METADATA, SUBTREE, kind_of
 from neuronsig.miners.brackets import Node, nodes_of
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.growth import FAR
 from neuronsig.miners.marking import MAX_NODES, Nodes, Words, mark_items, mark_sequence, mark_subtree
+from neuronsig.mining.kinds import limits_of
 from neuronsig.ragged import offsets_of
 
 SEQUENCE, SET, TREE = 0, 1, 2
@@ -45,9 +39,11 @@ class Cover:
     words: NDArray[np.float64]  # (pairs,) share of the sentence's words that some vote holds: of any, by chance
 
 
-def placeless_kinds(mining: Mapping[str, Any]) -> tuple[str, ...]:
+def placeless_kinds(mining: MiningConfig) -> tuple[str, ...]:
     """The kinds of patterns, of those mined with these settings, that stand on no words of a sentence."""
-    return (METADATA, SUBTREE) if mining.get("trees") else (METADATA,)
+    return tuple(
+        kind.name for kind in KINDS.values() if kind.layers == (METADATA,) or (kind.shape == SUBTREE and mining.trees)
+    )
 
 
 class Wanted(NamedTuple):
@@ -71,9 +67,9 @@ class Pairs(NamedTuple):
 class CodedVotes:
     """The votes of some neurons in codes of a text; votes without a place in a sentence, and unknown items, are out."""
 
-    def __init__(self, votes: Sequence[Sequence[Vote]], text: Text, mining: Mapping[str, Any]) -> None:
+    def __init__(self, votes: Sequence[Sequence[Vote]], text: Text, mining: MiningConfig) -> None:
         placeless = placeless_kinds(mining)
-        labels = labels_of(text, str(mining.get("subtree_labels", "pos")))
+        labels = labels_of(text, mining.subtree_labels)
         self.kept = []  # for each neuron the places of its votes that are not out
         coded: list[tuple[list[int], list[int], tuple[int, int, int]]] = []
         for of in votes:
@@ -93,18 +89,19 @@ class CodedVotes:
 
 
 def _coded(
-    vote: Vote, text: Text, labels: Mapping[str, int], mining: Mapping[str, Any]
+    vote: Vote, text: Text, labels: Mapping[str, int], mining: MiningConfig
 ) -> tuple[list[int], list[int], tuple[int, int, int]] | None:
     """Codes, parents, and form, gap and window of a vote; None where an item is unknown or nodes are too many."""
-    if vote.kind == SUBTREE:
+    kind = kind_of(vote.kind)
+    if kind.shape == SUBTREE:
         nodes = nodes_of(vote.pattern[0])
         codes, parents = [labels.get(label, -1) for _, label in nodes], parents_of(nodes)
         return None if min(codes) < 0 or len(codes) > MAX_NODES else (codes, parents, (TREE, 0, 0))
-    codes = codes_of(vote.kind, vote.pattern, text)
-    form, gap, window = SEQUENCE if vote.kind in (WORDS, TAGS) else SET, int(FAR), int(FAR)
-    if vote.kind in SEQUENCES:
-        form = SEQUENCE
-        gap, window = (int(FAR) if limit is None else limit for limit in limits_of(vote.kind, mining))
+    codes = codes_of(kind, vote.pattern, text)
+    form, gap, window = SEQUENCE if kind.shape == ITEM else SET, int(FAR), int(FAR)
+    if kind.shape == kinds.SEQUENCE:
+        form, limits = SEQUENCE, limits_of(kind, mining)
+        gap, window = (int(FAR) if limit is None else limit for limit in (limits.max_gap, limits.max_window))
     return None if min(codes) < 0 else (codes, [-1] * len(codes), (form, gap, window))
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from neuronsig.config import Config
+from neuronsig.config import Config, MiningConfig
 from neuronsig.progress import polled, task
 from neuronsig.run.commits import all_committed, committed, sweep
 from neuronsig.run.directory import RunDirectory
@@ -24,7 +23,7 @@ from neuronsig_ray.session import Pool, resources
 def evaluate(
     config: Config,
     collection: str,
-    mining: Mapping[str, Any],
+    mining: MiningConfig,
     here: tuple[Job, Pool],
     fingerprint: str,
     work: Path,
@@ -42,7 +41,7 @@ def evaluate(
     job = _score(*here, work, f"{collection} {share!r}", share)
     with task("reading held-out sentences", None, "files") as bar:
         table = held_out_table(run.sentences, share, bar.advance)
-        if mining.get("trees"):
+        if mining.trees:
             table = with_trees(table, mining, share, bar.advance)
     shards = [committed(job.marker(shard.index), job.fingerprint) for shard in job.shards]
     files = tuple(absolute(location(job.commits) / shard["file"]) for shard in shards if shard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import ray
 
+from neuronsig.config import MiningConfig
 from neuronsig.corpora.files import Unit
 from neuronsig.encoding.counting import NODES, SOURCE
 from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import votes_of
-from neuronsig.evaluation.judging import Signature, judge_block
+from neuronsig.evaluation.judging import Voter, judge_block
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units, trees_fingerprint
 from neuronsig.neuron import Neuron
@@ -43,7 +44,7 @@ class Evaluation:
     evaluation: str
     markers: str
     fingerprint: str
-    mining: Mapping[str, Any]
+    mining: MiningConfig
     positives: int
     seed: int
 
@@ -72,13 +73,13 @@ def _read_held_out(file: str, share: float) -> pa.Table:
     return table.select(SOURCE).cast(schema).filter(pa.array(held)).combine_chunks()
 
 
-def with_trees(table: pa.Table, mining: Mapping[str, Any], share: float, done: Callable[[int], None]) -> pa.Table:
+def with_trees(table: pa.Table, mining: MiningConfig, share: float, done: Callable[[int], None]) -> pa.Table:
     """Held-out sentences with the bracketed trees that their signatures were mined with, in place of `heads`.
 
     Read by Ray tasks; `done` counts pieces of the table. Raises InputError when it is not what was mined.
     """
-    read, words = ray.remote(num_cpus=1)(_read_trees), mining.get("subtree_labels") == "words"
-    units, found = tree_units(mining["trees"]), []
+    read, words = ray.remote(num_cpus=1)(_read_trees), mining.subtree_labels == "words"
+    units, found = tree_units(mining.trees), []
     for start in range(0, len(units), _FILES_AT_ONCE):
         for reference in [read.remote(unit, words, share) for unit in units[start : start + _FILES_AT_ONCE]]:
             found.append(ask(reference))
@@ -89,11 +90,11 @@ def with_trees(table: pa.Table, mining: Mapping[str, Any], share: float, done: C
     return parsed.append_column(NODES, trees["nodes"].take(place))
 
 
-def require_same_trees(mining: Mapping[str, Any]) -> None:
-    """Raise InputError when the bracketed trees that were mined are gone, or others now."""
-    if trees_fingerprint(mining["trees"]) != mining["trees_fingerprint"]:
+def require_same_trees(trees: str, fingerprint: str) -> None:
+    """Raise InputError when the bracketed trees that were mined, of this fingerprint, are gone, or others now."""
+    if trees_fingerprint(trees) != fingerprint:
         raise InputError(
-            f"mining.trees={mining['trees']} is not the table that was mined: it has changed since; put the old one "
+            f"mining.trees={trees} is not the table that was mined: it has changed since; put the old one "
             "back, or run neuronsig mine with it and overwrite=true first"
         )
 
@@ -155,7 +156,7 @@ def _judge(evaluation: Evaluation, block: Block, text: Text) -> None:
     commit(data, evaluation.marker(block), evaluation.fingerprint, write)
 
 
-def read_signatures(signatures: str, profiles: str, neurons: Sequence[Neuron]) -> dict[Neuron, Signature]:
+def read_signatures(signatures: str, profiles: str, neurons: Sequence[Neuron]) -> dict[Neuron, Voter]:
     """Signatures of neurons of one site, layer and sign, from the folders of both tables.
 
     Raises InputError where a neuron has no profile.
@@ -173,7 +174,7 @@ def read_signatures(signatures: str, profiles: str, neurons: Sequence[Neuron]) -
     if absent:
         raise InputError(f"{profiles} has no row of {absent[0]}; run neuronsig mine again")
     return {
-        neuron: Signature(
+        neuron: Voter(
             tuple(votes_of(rows[neuron.unit])),
             lengths[neuron.unit]["length_mean"],
             lengths[neuron.unit]["length_sd"],

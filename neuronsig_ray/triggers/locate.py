@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
-from neuronsig.config import TriggersConfig
+from neuronsig.config import MiningConfig, TriggersConfig
 from neuronsig.run.commits import all_committed, commit, committed, sweep, unique_name
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
@@ -35,7 +35,7 @@ class Plan:
     run: str
     model: str
     fingerprint: str
-    mining: Mapping[str, Any]
+    mining: MiningConfig
     rules: TriggersConfig
 
     def marker(self, block: Block, table: str) -> Path:

@@ -27,9 +27,9 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
-from neuronsig.config.mining import MLLIB_KINDS
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import ALL, Sentences, read_sentences
+from neuronsig.kinds import SET, WORDS, Kind, kind_of, pattern_kinds
 from neuronsig.miners.mined_patterns import (
     Patterns,
     PrefixTree,
@@ -52,7 +52,7 @@ FOUND = "neuron bigint, kind string, items array<int>, f1 bigint, least bigint"
 """What MLlib found, of all lengths; `least` is the support it was asked for."""
 
 INPUT = "n bigint, words array<int>, tags array<int>, items array<int>, " + ", ".join(
-    f"{k}_least bigint" for k in MLLIB_KINDS
+    f"{kind.name}_least bigint" for kind in pattern_kinds() if kind.in_mllib
 )
 
 ITEMSET_BOUND = 100_000_000
@@ -99,8 +99,8 @@ def mine_mllib(
         n_strata = dictionary.strata.size
         empty = np.zeros(0, np.int32), np.array([0, 0])
         batches = [pattern_rows(key[0], EVERY, *empty, sentences.by_stratum(n_strata)[None, :], raised=False)]
-        for kind in mining.kinds:
-            patterns = select_found(kind, found[found["kind"] == kind], len(sentences), mining)
+        for kind in mining.patterns:
+            patterns = select_found(kind, found[found["kind"] == kind.name], len(sentences), mining)
             batches.append(counted_rows(key[0], kind, patterns, sentences, dictionary, mining))
         # pandas' own strings may be Arrow's in chunks, which Spark does not take.
         return pa.Table.from_batches(batches).to_pandas().astype({"kind": object})
@@ -134,28 +134,28 @@ def mine_rows(rows: DataFrame, first: Row, mining: MiningConfig) -> DataFrame:
     """(kind, items, f1, least) of the frequent patterns in one neuron's prepared rows; lazy. Itemsets ascend."""
     n = first["n"]
     found = rows.sparkSession.createDataFrame([], "kind string, items array<int>, f1 bigint, least bigint").coalesce(1)
-    for kind in mining.kinds:
-        least = first[f"{kind}_least"]
+    for kind in mining.patterns:
+        least = first[f"{kind.name}_least"]
         if not least:
             continue
         # MLlib rounds minSupport * n up: half a sentence less makes the count exact.
         share = (least - 0.5) / n
         longest = limits_of(kind, mining).max_length or 0
-        if kind == "itemset":
+        if kind.shape == SET:
             sets = FPGrowth(itemsCol="items", minSupport=share, numPartitions=1).fit(rows).freqItemsets
             patterns = sets.where(F.size("items") <= longest).select(F.sort_array("items").alias("items"), "freq")
         else:
-            column = "words" if kind == "word_sequence" else "tags"
+            column = "words" if kind.layers == (WORDS,) else "tags"
             sequences = rows.select(F.transform(column, lambda item: F.array(item)).alias("sequence"))
             miner = PrefixSpan(minSupport=share, maxPatternLength=longest)
             patterns = miner.findFrequentSequentialPatterns(sequences)
             patterns = patterns.select(F.flatten("sequence").alias("items"), "freq")
-        named = F.lit(kind).alias("kind"), "items", F.col("freq").alias("f1"), F.lit(least).alias("least")
+        named = F.lit(kind.name).alias("kind"), "items", F.col("freq").alias("f1"), F.lit(least).alias("least")
         found = found.unionByName(patterns.select(*named))
     return found
 
 
-def select_found(kind: str, found: pd.DataFrame, sentences: int, mining: MiningConfig) -> Patterns:
+def select_found(kind: Kind, found: pd.DataFrame, sentences: int, mining: MiningConfig) -> Patterns:
     """What the limits ask for of what MLlib found, as the miners do it."""
     asked = least_support(kind, sentences, mining)
     limits = limits_of(kind, mining)
@@ -176,7 +176,7 @@ def prepare_columns(sentences: Sentences, dictionary: Dictionary, mining: Mining
     """
     n = len(sentences)
     items, item_offsets = sentences.transactions(dictionary)
-    allowed = itemset_items(np.bincount(items, minlength=dictionary.n_items), n, dictionary, mining)
+    allowed = itemset_items(np.bincount(items, minlength=dictionary.n_items), n, dictionary)
     sources = {
         "word_sequence": (sentences.words, sentences.offsets),
         "pos_sequence": (sentences.tags, sentences.offsets),
@@ -185,7 +185,7 @@ def prepare_columns(sentences: Sentences, dictionary: Dictionary, mining: Mining
     columns: dict[str, Any] = {"n": n}
     for column, (kind, source) in zip(("words", "tags", "items"), sources.items(), strict=True):
         wanted = kind in mining.kinds
-        least = least_support(kind, n, mining) if wanted else n + 1
+        least = least_support(kind_of(kind), n, mining) if wanted else n + 1
         flat, lengths, least = _cut(*source, least, ITEMSET_BOUND if kind == "itemset" and wanted else None)
         columns[column] = np.split(flat.astype(np.int32), np.cumsum(lengths)[:-1])
         columns[f"{kind}_least"] = least if len(flat) else 0

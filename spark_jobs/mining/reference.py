@@ -24,8 +24,9 @@ from pyspark.sql import functions as F
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import read_sentences
+from neuronsig.kinds import SUBTREE, kind_of, pattern_kinds
 from neuronsig.miners.mined_patterns import Codes
-from neuronsig.mining.kinds import KINDS, KindCounter, shortest
+from neuronsig.mining.kinds import KindCounter, shortest
 from neuronsig.mining.pattern_rows import EVERY
 from neuronsig.progress import task
 from neuronsig.ragged import binary_column, read_binary
@@ -46,13 +47,6 @@ BLOCK_WORDS = 1 << 20
 COUNTED = "kind string, items binary, corpus binary"
 """`corpus`: int32 sentences of the corpus that hold the pattern, in each stratum."""
 
-NEEDED = {
-    "word_sequence": ("words",),
-    "pos_sequence": ("tags",),
-    "mixed_sequence": ("words", "tags"),
-    "itemset": ("items", "tags"),
-    "subtree": ("words", "tags", "heads"),
-}
 USERS_TREES = ("nodes", "heads")
 """What subtrees need where trees are a user's."""
 
@@ -100,20 +94,20 @@ def count_reference(
     counted = session.read.schema(COUNTED).parquet(*[uri(folder / "counted" / chunk.name) for chunk in chunks])
     tested = counted.where(may_make_rows(dictionary)).groupBy("kind").count().collect()
     numbers = {row["kind"]: row["count"] for row in tested}
-    return counted, {kind: numbers[kind] for kind in KINDS if kind in numbers}
+    return counted, {kind.name: numbers[kind.name] for kind in pattern_kinds() if kind.name in numbers}
 
 
 def may_make_rows(dictionary: Dictionary) -> Column:
     """Whether a pattern has as many items as neuronsig.mining.kinds.shortest asks for."""
     least = F.lit(0)
-    for kind in KINDS:
-        least = F.when(F.col("kind") == kind, shortest(kind, dictionary)).otherwise(least)
+    for kind in pattern_kinds():
+        least = F.when(F.col("kind") == kind.name, shortest(kind, dictionary)).otherwise(least)
     return F.length("items") >= 4 * least
 
 
 def chunks_of(listed: Path, most: int) -> Iterator[Chunk]:
     """The files of candidates in chunks of `most` patterns or fewer, in the order of their names."""
-    for kind in KINDS:
+    for kind in [kind.name for kind in pattern_kinds()]:
         below = listed / f"kind={kind}"
         if not below.is_dir():
             continue
@@ -135,13 +129,13 @@ def count_chunk(chunk: Chunk, encoded: DataFrame, dictionary: Dictionary, mining
     session: SparkSession = encoded.sparkSession
     context = session.sparkContext
     shared = context.broadcast((dictionary, mining))
-    users = chunk.kind == "subtree" and dictionary.labels is not None
-    strata, columns = dictionary.strata.size, USERS_TREES if users else NEEDED[chunk.kind]
+    kind, strata = kind_of(chunk.kind), dictionary.strata.size
+    columns = USERS_TREES if kind.shape == SUBTREE and dictionary.labels is not None else kind.columns
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         dictionary, mining = shared.value
         _, items, offsets = chunk.read()
-        counter = KindCounter(chunk.kind, items, offsets, dictionary, mining, strata)
+        counter = KindCounter(kind, items, offsets, dictionary, mining, strata)
         total = np.zeros((chunk.patterns, strata), np.int32)
         for rows in blocks(batches):
             total += counter.count(read_sentences(rows, columns)).astype(np.int32)

@@ -16,7 +16,7 @@ from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.mining.chosen import choose_neurons, require_neurons, require_trees
 from neuronsig.mining.pattern_rows import EVERY
 from neuronsig.mining.profiles import neuron_code
-from neuronsig.mining.profiling import ProfileRules
+from neuronsig.mining.profiling import WORDS_KEPT, ProfileRules
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import remove
@@ -36,6 +36,9 @@ from spark_jobs.paths import uri, write_once
 
 FILE_NEURONS = 1000
 """Neurons in one file of the output tables, about."""
+
+BATCH_NEURONS = 256
+"""Neurons mined and committed together, at most: what a killed job mines again."""
 
 BATCH_ROWS = 4_000_000
 """Rows of the lists of a batch of neurons, at most: some 50 bytes each in the driver and in every executor."""
@@ -79,7 +82,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
         "words in the dictionary": len(dictionary.words),
         "metadata values": len(dictionary.metadata),
     }
-    if "subtree" in mining.kinds:
+    if mining.with_subtrees:
         counts["sentences without a tree"] = dictionary.n_sentences - dictionary.n_trees
     patterns, pattern_counts = _patterns(encoded, dictionary, mined, mining, paths, clock)
     counts |= pattern_counts
@@ -113,7 +116,7 @@ def _encoded(session: SparkSession, topk: DataFrame, mining: MiningConfig, paths
     trees = None
     if mining.trees and paths.trees is not None:
         trees = parse_trees(session, mining.trees, paths.sentences, paths.trees, mining.subtree_labels == "words")
-    elif "subtree" in mining.kinds:
+    elif mining.with_subtrees:
         require_trees(paths.sentences)
     if not (paths.work / "profiles" / "_SUCCESS").exists():
         require_sentences(topk, paths.sentences, paths.topk)
@@ -149,7 +152,7 @@ def _profiles(
 
 
 def _rules(mining: MiningConfig, neurons: Mapping[int, int]) -> ProfileRules:
-    return ProfileRules(mining.words_kept, mining.min_count, mining.alpha, len(neurons))
+    return ProfileRules(WORDS_KEPT, mining.min_count, mining.alpha, len(neurons))
 
 
 def _patterns(
@@ -174,7 +177,7 @@ def _patterns(
             found = mine_grouped(lists, encoded, dictionary, mining, rows)
             found.write.mode("overwrite").parquet(uri(folder))
 
-    size = max(min(mining.batch_neurons, BATCH_ROWS // max(mined.values())), 1)
+    size = max(min(BATCH_NEURONS, BATCH_ROWS // max(mined.values())), 1)
     mine_batches(batches, list(mined), size, mine)
     clock.lap("mining")
     raw = read_patterns(session, batches, list(mined))

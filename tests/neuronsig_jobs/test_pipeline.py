@@ -19,8 +19,8 @@ import pytest
 
 from neuronsig.checkpoint import resolve_model_path
 from neuronsig.config.compose import compose
-from neuronsig.config.mining import KINDS
 from neuronsig.errors import MachineError, NeuronsigError, TooLittleTextError
+from neuronsig.kinds import pattern_kinds
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.stages import pipeline_jobs
 from neuronsig.storage.parquet import check_table, read_table
@@ -139,7 +139,7 @@ def test_every_table_keeps_its_contract(finished: tuple[RunDirectory, str]):
     assert check_table(run.topk("minilm"), TOPK) == 2 * 384 * K
     assert check_table(run.neurons("minilm"), NEURONS) == 2 * 384
     kinds = set(read_table(run.signatures("minilm"), SIGNATURES, ["kind"])["kind"].to_pylist())
-    assert {"words", "pos", *KINDS} <= kinds
+    assert {"words", "pos", *(kind.name for kind in pattern_kinds())} <= kinds
 
 
 def test_the_topk_is_what_the_model_itself_says(finished: tuple[RunDirectory, str]):

@@ -1,11 +1,11 @@
 // Search: terms are looked up in small index scripts named by their first letters; nothing is fetched.
 (function () {
   "use strict";
-  var KINDS = ["word", "word pattern", "mixed pattern", "tag", "POS pattern", "itemset", "subtree", "metadata", "description"];
+  var KINDS = NS.store.buckets[0].kinds;
   var SHOWN = 60;
   var box = document.getElementById("q"), top = document.getElementById("q-top");
   var results = document.getElementById("results"), status = document.getElementById("status");
-  var buckets = new Set(NS.store.buckets[0]), turn = 0;
+  var buckets = new Set(NS.store.buckets[0].names), turn = 0;
 
   function normalise(text) { return text.normalize("NFKC").toLowerCase().trim().replace(/\s+/g, " "); }
   function terms(text) { return text.split(/[\s=]+/).filter(function (word) { return word && word !== "+"; }); }
@@ -82,7 +82,7 @@
         label.className = "kind-" + NS.kinds[row[3]];
         label.dir = "auto";
         var why = document.createElement("small");
-        why.textContent = shown[i].matches.filter(function (hit) { return hit.kind !== 7; }).map(function (hit) {
+        why.textContent = shown[i].matches.filter(function (hit) { return hit.kind < KINDS.length; }).map(function (hit) {
           return KINDS[hit.kind] + " “" + hit.term + "” " + percent(hit.share) + (hit.reference < 0 ? "" : " (corpus " + percent(hit.reference) + ")");
         }).join(" · ");
         item.append(link, " ", label, why);

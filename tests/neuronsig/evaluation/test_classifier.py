@@ -1,10 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import Matches, Vote, bits_by_kind, length_bits, votes_of
+from neuronsig.kinds import KINDS, kind_of
 from neuronsig.miners.brackets import parse_tree
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 
@@ -16,10 +20,10 @@ def row(kind, pattern, lrc, explained_by=None):
     return {"kind": kind, "pattern": list(pattern), "lrc": lrc, "explained_by": explained_by}
 
 
-def bits(*votes, mining=None):
+def bits(*votes, **mining):
     votes = [Vote(kind, tuple(pattern), value) for kind, pattern, value in votes]
     votes.sort(key=lambda vote: -vote.bits)
-    found = bits_by_kind(votes, Matches(votes, TEXT, mining or {}))
+    found = bits_by_kind(votes, Matches(votes, TEXT, MiningConfig(**mining)))
     return {kind: values.tolist() for kind, values in found.items()}
 
 
@@ -57,19 +61,19 @@ def test_tags_give_their_mean_over_the_tokens():
     assert found["pos"] == pytest.approx([4 / 7, 1 / 4, 3 / 6, 2 / 3])
 
 
-def test_every_kind_is_matched_as_it_was_mined():
+def test_every_kind_is_matched_as_it_was_mined(monkeypatch):
     assert bits(("metadata", ["topic", "a=b"], 2.0), ("metadata", ["topic", "pets"], 1.0))["metadata"] == [1, 2, 0, 0]
     assert bits(("itemset", ["word=ran", "pos=VBD", "domain=news"], 1.0))["itemset"] == [0, 0, 1, 1]
     assert bits(("pos_sequence", ["DT", "NN"], 1.0))["pos_sequence"] == [1, 1, 1, 0]
-    assert bits(("pos_sequence", ["DT", "NN"], 1.0), mining={"pos_max_gap": 0})["pos_sequence"] == [1, 1, 0, 0]
-    wide = {"word_max_gap": -1, "word_max_window": 4}
-    assert bits(("word_sequence", ["the", "cat"], 1.0), mining=wide)["word_sequence"] == [1, 0, 1, 0]
-    assert bits(("word_sequence", ["the", "ran"], 1.0), mining=wide)["word_sequence"] == [0, 0, 0, 0]
+    assert bits(("pos_sequence", ["DT", "NN"], 1.0), pos_max_gap=0)["pos_sequence"] == [1, 1, 0, 0]
+    within_four = replace(kind_of("word_sequence"), limits={"max_window": 4})
+    monkeypatch.setitem(KINDS, "word_sequence", within_four)
+    assert bits(("word_sequence", ["the", "cat"], 1.0))["word_sequence"] == [1, 0, 1, 0]
+    assert bits(("word_sequence", ["the", "ran"], 1.0))["word_sequence"] == [0, 0, 0, 0]
     assert bits(("mixed_sequence", ["not", "pos=DT"], 1.0))["mixed_sequence"] == [0, 1, 0, 0]
     assert bits(("mixed_sequence", ["not", "DT"], 1.0))["mixed_sequence"] == [0, 0, 0, 0]  # DT is no word there
     assert bits(("subtree", ["(NN (DT) (JJ))"], 1.0))["subtree"] == [0, 0, 1, 0]
-    words = {"subtree_labels": "words"}
-    assert bits(("subtree", ["(cat (black))"], 1.0), mining=words)["subtree"] == [0, 0, 1, 0]
+    assert bits(("subtree", ["(cat (black))"], 1.0), subtree_labels="words")["subtree"] == [0, 0, 1, 0]
     assert bits(("subtree", ["(NN (zebra))"], 1.0))["subtree"] == [0, 0, 0, 0]
 
 
@@ -88,7 +92,7 @@ def test_subtrees_of_trees_brought_are_looked_for_in_those():
 
     def sentences(pattern):
         vote = Vote("subtree", (pattern,), 1.0)
-        return Matches([vote], text, {}).sentences(vote).tolist()
+        return Matches([vote], text, MiningConfig()).sentences(vote).tolist()
 
     assert sentences("(S (NP) (VP))") == [0, 2]
     assert sentences("(NP (DT) (NN (cat)))") == [0]

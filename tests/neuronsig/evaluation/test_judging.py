@@ -2,10 +2,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import Vote
-from neuronsig.evaluation.judging import Signature, judge_block, partners
+from neuronsig.evaluation.judging import Voter, judge_block, partners
 from neuronsig.evaluation.layers import COLUMNS, by_layer, shown
 from neuronsig.evaluation.ranking import judge
 from neuronsig.figures.evaluation import evaluation_by_layer
@@ -30,9 +31,9 @@ def text() -> Text:
 
 NEURONS = [Neuron("hidden", 2, unit) for unit in range(3)]
 SIGNATURES = {
-    NEURONS[0]: Signature((Vote("words", ("cat",), 3.0),), 6.9, 0.4),
-    NEURONS[1]: Signature((Vote("word_sequence", ("dog", "ran"), 2.0), Vote("words", ("dog",), 0.1)), 6.9, 0.4),
-    NEURONS[2]: Signature((), 6.9, 0.4),
+    NEURONS[0]: Voter((Vote("words", ("cat",), 3.0),), 6.9, 0.4),
+    NEURONS[1]: Voter((Vote("word_sequence", ("dog", "ran"), 2.0), Vote("words", ("dog",), 0.1)), 6.9, 0.4),
+    NEURONS[2]: Voter((), 6.9, 0.4),
 }
 TEXT = text()
 
@@ -42,7 +43,7 @@ def judged(positives=20, seed=0, neurons=NEURONS):
     scores = random.random((N, 3)).astype(np.float32)
     scores[:20, 0] += 5
     scores[::2, 1] += 5
-    return judge_block(neurons, SIGNATURES, scores[:, : len(neurons)], TEXT, {}, positives, seed)
+    return judge_block(neurons, SIGNATURES, scores[:, : len(neurons)], TEXT, MiningConfig(), positives, seed)
 
 
 def test_a_planted_signature_finds_its_sentences_and_another_s_does_not():
@@ -72,8 +73,8 @@ def test_columns_are_those_of_the_table_and_agree_with_each_other():
 def test_positives_are_the_best_and_of_equal_ones_the_first():
     scores = np.array([[1], [2], [2], [2], [0], [0]], np.float32)
     small = Text.of(table_of(["a/X/0", "a/X/0", "b/X/0", "b/X/0", "a/X/0", "b/X/0"]))
-    votes = Signature((Vote("words", ("b",), 1.0),), 1.0, 1.0)
-    (row,) = judge_block(NEURONS[:1], {NEURONS[0]: votes}, scores, small, {}, 2, 0)
+    votes = Voter((Vote("words", ("b",), 1.0),), 1.0, 1.0)
+    (row,) = judge_block(NEURONS[:1], {NEURONS[0]: votes}, scores, small, MiningConfig(), 2, 0)
     assert row["threshold"] == 2
     expected = judge([0, 0, 1, 1, 0, 1], [False, True, True, False, False, False])
     assert row["words_ap"] == pytest.approx(expected.ap.value)

@@ -1,10 +1,14 @@
 """Which sentences of a text hold the patterns of a signature, of every kind."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
+from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
 from neuronsig.evaluation.classifier import Matches, Vote
+from neuronsig.kinds import KINDS, kind_of
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 
 TEXT = Text.of(table_of(ANIMALS))
@@ -12,7 +16,8 @@ TEXT = Text.of(table_of(ANIMALS))
 
 def held(kind, pattern, text=TEXT, **mining):
     vote = Vote(kind, (pattern,) if kind == "subtree" else tuple(pattern.split()), 1.0)
-    return Matches([vote], text, mining).sentences(vote).tolist()
+    settings = MiningConfig(**{"mixed_max_gap": -1, **mining})
+    return Matches([vote], text, settings).sentences(vote).tolist()
 
 
 @pytest.mark.parametrize(
@@ -27,10 +32,11 @@ def test_a_word_and_its_own_tag_are_no_sequence():
     assert held("mixed_sequence", "cat pos=NN") == [0]  # cat ... mat; not sentence 2, where cat is the only NN
 
 
-def test_gap_and_window_limit_what_a_sequence_may_skip():
+def test_gap_and_window_limit_what_a_sequence_may_skip(monkeypatch):
     for gap, window, sentences in ((1, 0, []), (4, 0, [0, 2]), (3, 0, [2]), (-1, 6, [2]), (2, 6, [2])):
-        mining = {"word_max_gap": gap, "word_max_window": window}
-        assert held("word_sequence", "the cat .", **mining) == sentences, mining
+        limited = replace(kind_of("word_sequence"), limits={"max_window": window})
+        monkeypatch.setitem(KINDS, "word_sequence", limited)
+        assert held("word_sequence", "the cat .", word_max_gap=gap) == sentences, (gap, window)
 
 
 def test_sets_are_in_any_order_and_hold_metadata():
@@ -62,11 +68,11 @@ def test_subtrees_of_words_are_found_where_their_labels_are_words():
 
 def test_different_patterns_of_the_same_items_are_found_alike():
     votes = [Vote("words", (word,), 1.0) for word in ("cat", "Cat", "zebra")]
-    assert [Matches(votes, TEXT, {}).sentences(vote).tolist() for vote in votes] == [[0, 2], [0, 2], []]
+    assert [Matches(votes, TEXT, MiningConfig()).sentences(vote).tolist() for vote in votes] == [[0, 2], [0, 2], []]
 
 
 def test_no_patterns_and_no_sentences_are_no_error():
-    Matches([], TEXT, {})
+    Matches([], TEXT, MiningConfig())
     empty = Text.of(table_of(ANIMALS).slice(0, 0))
     assert held("word_sequence", "the cat", empty) == held("subtree", "(NN (DT))", empty) == []
 

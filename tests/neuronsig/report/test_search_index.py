@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from neuronsig.config import ReportConfig
-from neuronsig.report import build, search_index
-from neuronsig.report.search_index import CODES, bucket, normalise, terms
+from neuronsig.kinds import KINDS
+from neuronsig.report import build
+from neuronsig.report.search_index import bucket, normalise, terms
 from tests.run_factory import MODEL, FactoryRun, make_run
 
 
@@ -23,7 +24,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
     return made
 
 
-def script(path: Path) -> dict[str, list[int]]:
+def script(path: Path) -> dict[str, Any]:
     text = path.read_text(encoding="ascii")
     return dict(json.loads("[" + text[text.index("(") + 1 : text.rindex(")")] + "]")[1])
 
@@ -33,7 +34,7 @@ def found(made: FactoryRun, term: str) -> dict[tuple[int, int], str]:
     site = made.run.report / MODEL / "data"
     flat = script(site / "index" / f"{bucket(term)}.js")[term]
     neurons = sorted(made.top)
-    return {neurons[flat[i]]: CODES[flat[i + 1]] for i in range(0, len(flat), 5)}
+    return {neurons[flat[i]]: [*KINDS, "label"][flat[i + 1]] for i in range(0, len(flat), 5)}
 
 
 @pytest.mark.parametrize(
@@ -101,9 +102,15 @@ def test_the_page_finds_it_in_a_browser(made: FactoryRun, tmp_path: Path, query:
     assert "<img" not in results
 
 
-def test_the_page_has_a_name_for_every_kind_of_the_index() -> None:
-    script = (Path(search_index.__file__).parent / "assets" / "search.js").read_text()
-    names = json.loads(re.findall(r"var KINDS = (\[.*?\]);", script)[0])
-    assert len(names) == len(search_index.CODES)
-    assert names[search_index.CODES.index("mixed_sequence")] == "mixed pattern"
-    assert names[search_index.CODES.index("metadata")] == "metadata"
+def test_the_page_has_a_name_for_every_kind_of_the_index(made: FactoryRun) -> None:
+    names = script(made.run.report / MODEL / "data" / "buckets.js")["kinds"]
+    assert dict(zip(KINDS, names, strict=True)) == {
+        "words": "word",
+        "pos": "tag",
+        "metadata": "metadata",
+        "word_sequence": "word pattern",
+        "pos_sequence": "POS pattern",
+        "mixed_sequence": "mixed pattern",
+        "itemset": "itemset",
+        "subtree": "subtree",
+    }

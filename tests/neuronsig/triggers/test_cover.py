@@ -1,10 +1,13 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
 from neuronsig.evaluation.classifier import Vote
+from neuronsig.kinds import KINDS, kind_of
 from neuronsig.triggers.cover import CodedVotes, cover
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 
@@ -16,7 +19,7 @@ def covered(votes, sentence, trigger, mining=None, text=TEXT):
     votes = [
         Vote(kind, tuple(pattern.split()) if kind != "subtree" else (pattern,), bits) for kind, pattern, bits in votes
     ]
-    patterns = CodedVotes([votes], text, mining or {})
+    patterns = CodedVotes([votes], text, MiningConfig(**mining or {}))
     found = cover(patterns, text, np.array([0]), np.array([sentence]), np.array([trigger]))
     (vote,), (offset,) = found.vote.tolist(), found.offset.tolist()
     return (" ".join(votes[vote].pattern) if vote >= 0 else None), offset
@@ -74,13 +77,14 @@ def test_subtrees_of_trees_brought_hold_no_word():
 
 
 @pytest.mark.parametrize(("gap", "window"), [(-1, 0), (0, 0), (1, 0), (-1, 3), (1, 4)])
-def test_words_of_a_sequence_are_those_of_all_its_occurrences(gap, window):
+def test_words_of_a_sequence_are_those_of_all_its_occurrences(monkeypatch, gap, window):
     random = np.random.default_rng(7)
     sentences = [" ".join(f"{random.choice(list('abc'))}/X/0" for _ in range(n)) for n in random.integers(1, 9, 30)]
     text = Text.of(table_of(sentences))
-    mining = {"word_max_gap": gap, "word_max_window": window}
+    limited = replace(kind_of("word_sequence"), limits={"max_window": window})
+    monkeypatch.setitem(KINDS, "word_sequence", limited)
     for pattern in itertools.chain(itertools.product("abc", repeat=2), itertools.product("abc", repeat=3)):
-        patterns = CodedVotes([[Vote("word_sequence", pattern, 1.0)]], text, mining)
+        patterns = CodedVotes([[Vote("word_sequence", pattern, 1.0)]], text, MiningConfig(word_max_gap=gap))
         for number, sentence in enumerate(sentences):
             words = [token[0] for token in sentence.split()]
             held = set()
@@ -98,14 +102,16 @@ def test_words_of_a_sequence_are_those_of_all_its_occurrences(gap, window):
 
 def test_neurons_have_their_own_votes():
     votes = [[Vote("words", ("cat",), 2.0)], [Vote("words", ("zebra",), 3.0), Vote("pos", ("VBD",), 1.0)]]
-    found = cover(CodedVotes(votes, TEXT, {}), TEXT, np.array([1, 0, 1]), np.array([0, 0, 2]), np.array([2, 1, 3]))
+    found = cover(
+        CodedVotes(votes, TEXT, MiningConfig()), TEXT, np.array([1, 0, 1]), np.array([0, 0, 2]), np.array([2, 1, 3])
+    )
     assert found.vote.tolist() == [1, 0, 1]
     assert found.offset.tolist() == [0, 0, 1]
 
 
 def test_the_share_of_words_that_any_vote_holds_is_what_chance_would_cover():
     votes = [[Vote("word_sequence", ("the", "cat"), 2.0), Vote("words", (".",), 1.0)], [Vote("words", ("zebra",), 1.0)]]
-    patterns = CodedVotes(votes, TEXT, {})
+    patterns = CodedVotes(votes, TEXT, MiningConfig())
     found = cover(patterns, TEXT, np.array([0, 0, 1]), np.array([2, 3, 2]), np.array([1, -1, 0]))
     assert found.words.tolist() == [3 / 6, 1 / 3, 0]
     assert found.vote.tolist() == [0, -1, -1]

@@ -9,7 +9,7 @@ import pytest
 
 from neuronsig.annotation.treebank import read_conllu
 from neuronsig.config import MiningConfig
-from neuronsig.config.mining import MLLIB_KINDS
+from neuronsig.kinds import kind_of, pattern_kinds
 from neuronsig.mining.kinds import limits_of
 from neuronsig.mining.pattern_rows import EVERY
 from spark_jobs.mining.batches import finished, mine_batches, read_patterns
@@ -21,7 +21,8 @@ from spark_jobs.paths import uri
 from tests.neuronsig.miners.encoded import dictionary_of, random_rows, sentences_of
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write_run
 
-FREE = {"kinds": list(MLLIB_KINDS), "pos_max_gap": -1, "pos_max_length": 3, "min_count": 2, "pattern_min_count": 3}
+MLLIB_KINDS = [kind.name for kind in pattern_kinds() if kind.in_mllib]
+FREE = {"kinds": MLLIB_KINDS, "pos_max_gap": -1, "pos_max_length": 3, "min_count": 2, "pattern_min_count": 3}
 CODES = [(1 << 24 | unit) << 1 for unit in range(3)]
 
 
@@ -197,4 +198,4 @@ def test_a_neuron_without_frequent_items_has_no_patterns(spark, tmp_path):
         zip(CODES, (50, 40, 60), strict=True)
     )
     assert found == mined.rows(mined.mine("mllib"))
-    assert limits_of("word_sequence", mining).max_length == 3
+    assert limits_of(kind_of("word_sequence"), mining).max_length == 3

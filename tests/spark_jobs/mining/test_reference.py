@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neuronsig.config import MiningConfig
-from neuronsig.config.mining import KINDS
+from neuronsig.kinds import kind_of, pattern_kinds
 from neuronsig.mining.kinds import limits_of
 from neuronsig.mining.pattern_rows import EVERY
 from spark_jobs.mining import reference
@@ -13,6 +13,7 @@ from spark_jobs.mining.judged import gather
 from spark_jobs.mining.reference import chunks_of, count_reference
 from tests.neuronsig.miners.encoded import STRATA, dictionary_of, held_by, items_of, random_rows
 
+KINDS = [kind.name for kind in pattern_kinds()]
 MINING = MiningConfig(subtree_max_nodes=3, pos_max_length=3)
 ENCODED = "sentence_id bigint, words binary, items binary, tags binary, heads binary, stratum smallint"
 
@@ -46,7 +47,7 @@ def corpus(spark):
     rng = np.random.default_rng(0)
     wanted = {}
     for kind in KINDS:
-        every = sorted({p for row in rows[:40] for p in held_by(kind, row, limits_of(kind, MINING))})
+        every = sorted({p for row in rows[:40] for p in held_by(kind, row, limits_of(kind_of(kind), MINING))})
         wanted[kind] = [every[i] for i in sorted(rng.choice(len(every), min(50, len(every)), replace=False))]
     return rows, encoded_table(spark, rows).cache(), wanted
 
@@ -54,7 +55,7 @@ def corpus(spark):
 def counts_in(rows, kind, pattern):
     counts = [0] * STRATA
     for row in rows:
-        counts[row["stratum"]] += pattern in held_by(kind, row, limits_of(kind, MINING))
+        counts[row["stratum"]] += pattern in held_by(kind, row, limits_of(kind_of(kind), MINING))
     return counts
 
 

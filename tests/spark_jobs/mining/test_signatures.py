@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.config import MiningConfig
-from neuronsig.config.mining import KINDS
 from neuronsig.errors import ConfigError, InputError
+from neuronsig.kinds import pattern_kinds
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import PROFILES, SIGNATURES, TOPK
@@ -110,17 +110,22 @@ def test_counts_say_what_was_done(planted):
     _, counts = planted
     assert (counts["neurons profiled"], counts["neurons mined"]) == (5, 5)
     assert counts["patterns mined"]["word_sequence"] > 0
-    assert counts["distinct patterns counted in the corpus"].keys() == counts["patterns mined"].keys() == set(KINDS)
+    assert (
+        counts["distinct patterns counted in the corpus"].keys()
+        == counts["patterns mined"].keys()
+        == {kind.name for kind in pattern_kinds()}
+    )
     assert counts["sentences without a tree"] == 0
     assert set(counts["seconds"]) >= {"encoding", "mining", "counting in the corpus"}
 
 
-def test_profiles_equal_brute_force(spark, tmp_path):
+def test_profiles_equal_brute_force(spark, tmp_path, monkeypatch):
     rows = random_sentences(120, seed=3)
     rng = random.Random(1)
     top = {(layer, unit): rng.sample(range(120), 30) for layer in (1, 2) for unit in range(6)}
     run = write_run(tmp_path, rows, top)
-    mine_model(spark, paths_of(run), MiningConfig(kinds=[], min_count=3, words_kept=100, holdout=0.0))
+    monkeypatch.setattr("spark_jobs.mining.signatures.WORDS_KEPT", 100)
+    mine_model(spark, paths_of(run), MiningConfig(kinds=[], min_count=3, holdout=0.0))
     profiles = read_table(run.profiles(MODEL), PROFILES).to_pylist()
     signatures = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
     keys = [(r["site"], r["layer"], r["unit"], r["sign"], r["kind"], r["rank"]) for r in signatures]
