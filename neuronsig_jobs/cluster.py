@@ -25,7 +25,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.analysis.clusters import Agreement, agreement, contingency, ordered_by_layer
+from neuronsig.analysis.clusters import Agreement, agreement, check_clusters, contingency, ordered_by_layer
+from neuronsig.analysis.word_vectors import TRAIN, check_vectors
 from neuronsig.config import AnalysisConfig, Config
 from neuronsig.errors import InputError
 from neuronsig.figures.gallery import draw_all
@@ -40,9 +41,9 @@ from neuronsig.storage.whole_files import atomic_write, is_whole, written_folder
 from neuronsig.tables import FACETS, NEURONS, PROFILES, SENTENCES, TOPK
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter, inputs_of
-from neuronsig_ray.cluster.embeddings import TRAIN, check_vectors, read_vectors, save_vectors, train
+from neuronsig_ray.cluster.embeddings import read_vectors, save_vectors, train
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets
-from neuronsig_ray.cluster.kmeans import check_clusters, kmeans, tsne
+from neuronsig_ray.cluster.kmeans import kmeans, tsne
 from neuronsig_ray.cluster.vectors import TopLists, WordSource, neuron_vectors, read_top_lists, typical_sentences
 from neuronsig_ray.session import ray_session
 

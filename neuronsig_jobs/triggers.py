@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from neuronsig.collection.job import Job
 from neuronsig.collection.listed import top_sentences
 from neuronsig.config import Config, as_plan
+from neuronsig.evaluation.blocks import blocks_of
 from neuronsig.neuron import SITES
 from neuronsig.progress import show_table, task
 from neuronsig.run.commits import all_committed, committed, sweep
@@ -36,9 +38,7 @@ from neuronsig.triggers.cover import placeless_kinds
 from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter_on_ray, inputs_of, mining_of
-from neuronsig_ray.evaluate.heldout import blocks_of
 from neuronsig_ray.finished_run import FinishedRun, on_any_device, same_model_run
-from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool, resources
 from neuronsig_ray.triggers.listed import chunks_of, listed_table, tokenized
 from neuronsig_ray.triggers.locate import Plan, forward, locate_blocks

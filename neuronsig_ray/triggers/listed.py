@@ -13,6 +13,7 @@ import ray
 from tokenizers import Tokenizer
 
 from neuronsig.checkpoint import TokenizerSpec
+from neuronsig.collection.job import Job
 from neuronsig.encoding.counting import SOURCE
 from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
@@ -21,7 +22,6 @@ from neuronsig.storage.parquet import check_table, read_parquet, table_files
 from neuronsig.tables import SENTENCES
 from neuronsig.triggers.locate import Tokens
 from neuronsig.triggers.words import word_of_tokens, word_spans
-from neuronsig_ray.job import Job
 from neuronsig_ray.triggers.token_activations import Pairs
 from neuronsig_ray.verify.rescore import ask
 

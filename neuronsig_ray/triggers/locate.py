@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
+from neuronsig.collection.job import Job
 from neuronsig.config import TriggersConfig
+from neuronsig.evaluation.blocks import Block
 from neuronsig.neuron import Neuron
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage.location import location
@@ -22,9 +24,7 @@ from neuronsig.tables import DETECTORS, TRIGGERS
 from neuronsig.triggers.cover import CodedVotes, cover
 from neuronsig.triggers.detectors import detector_row
 from neuronsig.triggers.locate import locate
-from neuronsig_ray.evaluate.heldout import Block
 from neuronsig_ray.evaluate.judge import read_signatures
-from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool
 from neuronsig_ray.triggers.listed import Listed
 from neuronsig_ray.triggers.token_activations import Pairs, TokenReplica

@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from neuronsig.collection.job import Job
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file
 from neuronsig_ray.collect.process_memory import keep_few_kernels
-from neuronsig_ray.job import Job
 from neuronsig_ray.model.inference import InspectedModel
 
 SCHEMA = pa.schema([("row", pa.int32()), ("sentence_id", pa.int64()), ("activations", pa.list_(pa.float32()))])

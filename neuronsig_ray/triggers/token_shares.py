@@ -11,8 +11,8 @@ import ray
 import torch
 
 from neuronsig.collection.dominance import Strongest, strongest_tokens
+from neuronsig.collection.job import Job
 from neuronsig.neuron import Neuron
-from neuronsig_ray.job import Job
 from neuronsig_ray.verify.rescore import PlainScorer, ask
 
 _TOKENS_AT_ONCE = 4096

@@ -34,9 +34,13 @@ def _fail(error: Exception | None) -> str:
 
 
 def _until_it_is_gone(actor: Any) -> None:
-    with pytest.raises(RayActorError):  # ray.kill does not wait
-        while True:
-            ray.get(actor.add.remote(0))
+    with pytest.raises(RayActorError):
+        _ask_for_ever(actor)
+
+
+def _ask_for_ever(actor: Any) -> None:
+    while True:  # ray.kill does not wait
+        ray.get(actor.add.remote(0))
 
 
 class Counter:
