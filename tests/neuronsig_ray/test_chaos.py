@@ -58,7 +58,7 @@ from neuronsig_ray.collect.convergence import write_convergence
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray import faults
-from tests.neuronsig_ray.collect.test_collection import run_here
+from tests.neuronsig_ray.collect.test_collection import one_by_one, run_here
 from tests.neuronsig_ray.here import score_here, scored_here
 from tests.neuronsig_ray.models import make_job, random_inputs, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
@@ -95,7 +95,7 @@ def undisturbed(job: Job, folder: Path) -> dict[str, bytes]:
     replica = Replica(alone)
     for shard in alone.shards:
         replica.shard(shard.index)
-    collect.reduce_shards(alone, folder / "topk", 8)
+    collect.reduce_shards(alone, folder / "topk", 8, run=one_by_one)
     return contents(folder / "topk")
 
 
@@ -150,7 +150,7 @@ def test_thresholds_that_are_not_what_their_marker_says_are_not_believed(tiny_mo
     other = Replica(job)
     for shard in job.shards[1:]:
         other.shard(shard.index)
-    collect.reduce_shards(job, tmp_path / "topk", 8)
+    collect.reduce_shards(job, tmp_path / "topk", 8, run=one_by_one)
     assert_same_table(tmp_path / "topk", brute_force(job))
 
 
