@@ -6,7 +6,7 @@ A shard of 131,072 sentences of the real length histogram is cut into rectangles
 tokens are divided into --bins equal parts by length; the rectangle of each part's middle length, as large as the shard
 has it, stands for the part. Tokens a second are those of all parts together; weights and words do not matter. The
 budgets take turns --repeats times, the best of each rectangle counts. "Of best" compares with the best budget of the
-dtype: neuronsig.collection.shards.BATCH_TOKENS is the smallest budget beyond which nothing is gained.
+dtype: the default of neuronsig.collection.shards.batch_tokens is the smallest budget beyond which nothing is gained.
 """
 
 from __future__ import annotations

@@ -31,10 +31,10 @@ from benchmarks.collection import collect, forward_flops, make_job, write_tokeni
 from benchmarks.common import alone, machine, matmul_peak, options, peak_mib, table
 from benchmarks.texts import MINILM, sentences, token_ids
 from neuronsig.checkpoint import model_config
+from neuronsig.collection.job import Job
 from neuronsig.config import ModelConfig
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import TOPK
-from neuronsig_ray.job import Job
 
 BATCH = 32
 

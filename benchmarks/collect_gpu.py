@@ -35,13 +35,14 @@ import torch
 from benchmarks.collection import commits, forward_flops, hidden_states, make_job, write_tokenized
 from benchmarks.common import machine, matmul_peak, options, peak_mib, table
 from benchmarks.lengths import draw_inputs
+from neuronsig.collection.job import Job
 from neuronsig.collection.memory import SHARDS_AT_ONCE
+from neuronsig.collection.shard_text import read_shard
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.topk import Keys, dense, merge, unpack
 from neuronsig.storage.location import location
-from neuronsig_ray.collect.scorer import Replica, read_shard
+from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.collect.selection import ShardTopK
-from neuronsig_ray.job import Job
 
 TINY: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
 

@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.common import peak_mib
+from neuronsig.collection.job import Group, Job
 from neuronsig.collection.memory import SHARDS_AT_ONCE
 from neuronsig.collection.shards import Shard, ShardPlan, shard_of, shard_sizes
 from neuronsig.run.commits import all_committed, file_digest
 from neuronsig.tables import TOKENIZED
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model.sites import skeleton
 
 
@@ -97,7 +97,7 @@ def collect(job: Job, table: str = "") -> dict[str, float]:
         rows = list(pool.map(replica.shard, [shard.index for shard in job.shards]))
     scored = time.monotonic()
     if table:
-        from neuronsig_ray.collect.reduce import write_final
+        from neuronsig.collection.tree_reduce import write_final
 
         files = commits(job)
         with ThreadPoolExecutor(job.threads or 1) as pool:

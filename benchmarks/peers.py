@@ -49,7 +49,7 @@ from benchmarks.collection import collect, hidden_states, make_job, write_tokeni
 from benchmarks.common import alone, machine, options, peak_mib, table
 from benchmarks.texts import MINILM, sentences, token_ids
 from neuronsig.checkpoint import model_config
-from neuronsig.collection.shards import BATCH_TOKENS, rectangles
+from neuronsig.collection.shards import batch_tokens, rectangles
 from neuronsig.collection.topk import reference, unpack
 from neuronsig.config import ModelConfig
 from neuronsig_ray.collect.selection import ShardTopK
@@ -203,7 +203,7 @@ def model_stream(folder: str, model: str, inputs: list[list[int]], rows: int, k:
     order = np.argsort(lengths, kind="stable")
     blocks, starts = [], [0]
     ids: list[npt.NDArray[np.int64]] = []
-    for start, stop, _ in rectangles(lengths[order], BATCH_TOKENS["cpu"]):
+    for start, stop, _ in rectangles(lengths[order], batch_tokens(0, "cpu")):
         chosen = order[start:stop]
         starts.append(starts[-1] + len(chosen))
         ids.append(chosen)

@@ -38,14 +38,14 @@ from ray.data import DataContext
 from benchmarks.collection import Watched, make_job, write_tokenized
 from benchmarks.common import alone, machine, options, table
 from benchmarks.lengths import draw_inputs
-from neuronsig.collection.score_quantiles import Ladder, rungs
+from neuronsig.collection.job import Group, Job
+from neuronsig.collection.score_quantiles import ScoreQuantiles, scores_at_ranks
+from neuronsig.collection.shard_lists import keys_table, keys_writer
 from neuronsig.collection.shards import ShardPlan, committed_keys, in_flight, shard_sizes
 from neuronsig.collection.topk import pack
+from neuronsig.collection.tree_reduce import merged_group, write_final
 from neuronsig.config import RayConfig
 from neuronsig_ray.collect.collection import reduce_shards, score_shards
-from neuronsig_ray.collect.reduce import merged_group, write_final
-from neuronsig_ray.collect.scorer import keys_table, keys_writer
-from neuronsig_ray.job import Group, Job
 from neuronsig_ray.session import Pool, ray_session
 
 VOCABULARY = 1000
@@ -78,7 +78,7 @@ def run(job: Job, replicas: int) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     score_shards(job, [shard.index for shard in job.shards], Pool(replicas, 1, 0), rows.append, Watched)
     clock = time.monotonic()
-    reduce_shards(job, Path(job.commits).parent / "topk", 8, lambda: None)
+    reduce_shards(job, Path(job.commits).parent / "topk", 8)
     return {
         "shards": len(rows),
         "replicas": len({row["process"] for row in rows}),
@@ -107,8 +107,8 @@ def constants(folder: str, units: int, k: int, shards: int) -> dict[str, float]:
         k, 0, 0, 1, 1, shards * 131_072, (),
     )  # fmt: skip
     random = np.random.default_rng(0)
-    spent = {"commit": 0.0, "ladder": 0.0}
-    ladder, files = Ladder(units, k), []
+    spent = {"commit": 0.0, "quantiles": 0.0}
+    quantiles, files = ScoreQuantiles(units, k), []
     for index in range(shards):
         scores = random.standard_normal((units, k), dtype=np.float32) + np.float32(2)
         ids = np.sort(random.choice(2**27, k, replace=False))
@@ -120,9 +120,9 @@ def constants(folder: str, units: int, k: int, shards: int) -> dict[str, float]:
             writer.write_table(keys_table(group, keys, offsets), row_group_size=units)
         spent["commit"] += time.perf_counter() - clock
         clock = time.perf_counter()
-        ladder.add(rungs(keys, offsets, k))
-        ladder.floor()
-        spent["ladder"] += time.perf_counter() - clock
+        quantiles.add(scores_at_ranks(keys, offsets, k))
+        quantiles.floor()
+        spent["quantiles"] += time.perf_counter() - clock
     clock = time.perf_counter()
     merged_group(job, files, 0)
     merge = time.perf_counter() - clock
@@ -132,7 +132,7 @@ def constants(folder: str, units: int, k: int, shards: int) -> dict[str, float]:
     held = units * k * 8
     return {
         "commit": spent["commit"] / shards / held,  # seconds for each byte of keys
-        "ladder": spent["ladder"] / shards / units,  # seconds for each neuron and shard
+        "quantiles": spent["quantiles"] / shards / units,  # seconds for each neuron and shard
         "merge": merge / (shards * held),  # seconds for each byte of keys, reading included
         "final": final / held,
         "disk": sum(Path(file).stat().st_size for file in files) / (shards * held),
@@ -213,7 +213,7 @@ def _calculated(found: dict[str, float], chosen: argparse.Namespace) -> None:
     rows = [
         ["commit, GB of keys a second", 1 / found["commit"] / 1e9],
         ["bytes on disk for each of keys", found["disk"]],
-        ["thresholds, ms for 9,216 neurons and a shard", found["ladder"] * PAPER["units"] * 1e3],
+        ["thresholds, ms for 9,216 neurons and a shard", found["quantiles"] * PAPER["units"] * 1e3],
         ["merge, seconds a GB of keys, reading included", found["merge"] * 1e9],
         ["final table, seconds a GB of keys", found["final"] * 1e9],
     ]
@@ -228,7 +228,7 @@ def _calculated(found: dict[str, float], chosen: argparse.Namespace) -> None:
         ["keys committed, GB", keys / 1e9],
         ["on disk until the reduce, GB", keys * found["disk"] / 1e9],
         ["committing, seconds (overlaps the model)", keys * found["commit"] / gpus],
-        ["thresholds, seconds (every replica reads all)", len(sizes) * PAPER["units"] * found["ladder"]],
+        ["thresholds, seconds (every replica reads all)", len(sizes) * PAPER["units"] * found["quantiles"]],
         ["keys read by the reduce, GB", read / 1e9],
         ["reduce, seconds", (read * found["merge"] + table_bytes * found["final"]) / gpus],
     ]

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuronsig.collection.memory import device_bytes, forward_bytes, list_bytes, replica_bytes
-from neuronsig.collection.shards import BATCH_TOKENS, SHORTEST, committed_keys, in_flight, node_keys, shard_sizes
+from neuronsig.collection.memory import Largest, MemoryBound, forward_bytes, replica_bound
+from neuronsig.collection.shards import batch_tokens, committed_keys, in_flight, node_keys, shard_sizes
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError
 from neuronsig.run.stages import JOBS
@@ -87,7 +87,7 @@ class ModelShape:
 class Estimate:
     """The cost of one run: sizes in sentences, tokens and bytes, work in FLOP, time in hours by stage.
 
-    `replica_memory` and `replica_gpu_memory` are what jobs.collect asks for each replica, in bytes.
+    `replica` is what neuronsig collect asks for each replica.
     """
 
     sentences: int
@@ -97,8 +97,7 @@ class Estimate:
     flops: float
     bytes_by_stage: dict[str, float]
     hours_by_stage: dict[str, float]
-    replica_memory: int
-    replica_gpu_memory: int
+    replica: MemoryBound
 
 
 def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sentence: float) -> Estimate:
@@ -145,7 +144,7 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     hours["evaluate"] += forward * held_out / max(sentences, 1)
     widest = len(collect.signs) * max(units[site] for site in collect.sites)
     most = max(sizes, default=0)
-    memory, gpu_memory = replica_memory(config, shape, neurons, widest, most, tokens_per_sentence)
+    memory = replica_memory(config, shape, neurons, widest, most, tokens_per_sentence)
     return Estimate(
         sentences=sentences,
         tokens=tokens,
@@ -165,28 +164,32 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
             "report": neurons * PAGE_BYTES,
         },
         hours_by_stage=dict(sorted(hours.items(), key=lambda item: order.index(item[0].split(":")[0]))),
-        replica_memory=memory,
-        replica_gpu_memory=gpu_memory,
+        replica=memory,
     )
 
 
 def replica_memory(
     config: Config, shape: ModelShape, rows: int, widest: int, most: int, tokens_per_sentence: float
-) -> tuple[int, int]:
-    """(host, GPU) bytes that jobs.collect asks for a replica.
+) -> MemoryBound:
+    """What jobs.collect asks for a replica.
 
     `rows` are neurons in all signs, `widest` those of the widest site in one layer; the largest shard has `most`
     sentences.
     """
     collect, hardware = config.collect, config.hardware
-    threads = config.ray.replica_cpus or max(1, hardware.spark_cores // hardware.replicas)
-    longest = config.model.max_tokens or LONGEST_INPUT
-    tokens = max(collect.batch_tokens or BATCH_TOKENS["cuda" if hardware.gpu else "cpu"], longest)
-    lists = list_bytes(rows, widest, collect.k, most, round(most * tokens_per_sentence), threads)
-    pooled = (len(collect.signs) + 1) * (rows // len(collect.signs)) * -(-tokens // SHORTEST)
-    batch = forward_bytes(tokens, longest, shape.width, max(shape.width, shape.feed_forward), pooled)
-    device = device_bytes(rows, collect.k, most, threads, hardware.gpu)
-    return replica_bytes(lists, device, shape.weight_bytes, batch, hardware.gpu)
+    longest, signs = config.model.max_tokens or LONGEST_INPUT, len(collect.signs)
+    tokens = batch_tokens(collect.batch_tokens, "cuda" if hardware.gpu else "cpu")
+    inner = max(shape.width, shape.feed_forward)
+    return replica_bound(
+        rows=rows,
+        widest=widest,
+        k=collect.k,
+        largest=Largest(most, round(most * tokens_per_sentence), longest),
+        threads=config.ray.replica_cpus or max(1, hardware.spark_cores // hardware.replicas),
+        gpu=hardware.gpu,
+        weights=shape.weight_bytes,
+        batch=forward_bytes(tokens, longest, shape.width, inner, rows // signs, signs),
+    )
 
 
 def neurons_mined(mining: MiningConfig, in_layer: int, signs: int, neurons: int) -> int:

@@ -20,7 +20,8 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.analysis.clusters import Agreement, layers_by_cluster
+from neuronsig.analysis.clusters import Agreement, check_clusters, layers_by_cluster
+from neuronsig.analysis.word_vectors import check_vectors
 from neuronsig.config import Config
 from neuronsig.figures.gallery import draw_all
 from neuronsig.progress import show_table, task
@@ -31,8 +32,6 @@ from neuronsig.storage.whole_files import atomic_write, written_folder
 from neuronsig.tables import PROFILES, SENTENCES, TOPK
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter, inputs_of
-from neuronsig_ray.cluster.embeddings import check_vectors
-from neuronsig_ray.cluster.kmeans import check_clusters
 from neuronsig_ray.cluster.neurons import cluster_neurons, profiles_of, word_source, words_plan
 from neuronsig_ray.cluster.vectors import read_top_lists
 from neuronsig_ray.session import ray_session

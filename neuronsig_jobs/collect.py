@@ -4,8 +4,8 @@ Reads RUN/tokenized/<tokenizer> (jobs.tokenize) and the model's weights; writes 
 replicas over shards, a GPU each where there are any; each shard's own top-K is committed as a file, and the files are
 reduced to the global top-K. The same command again does only what is missing. What each shard added to the lists is
 written to RUN/analysis/<model>/convergence.parquet, .csv and .png (P1 Figure 1). With collect.stop_fraction and
-collect.stop_sentences the scoring ends when the lists have settled: the result is then that of the first shards, and
-counted as inexact.
+collect.stop_sentences the scoring ends when enough lists do not change any more: the result is then that of the first
+shards, and counted as inexact.
 
 Example:  neuronsig collect run=runs/demo model=minilm collect.k=1000 collect.signs=[1,-1]
 """
@@ -21,7 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.checkpoint import load_tokenizer, model_config, weights_fingerprint
+from neuronsig.collection.early_stop import EarlyStop, Stopped, left_out, only_first, stop_rule
+from neuronsig.collection.job import Group, Job
 from neuronsig.collection.shards import ShardPlan
+from neuronsig.collection.thresholds import write_base
+from neuronsig.collection.tree_reduce import base_quantiles, final_marker, node_count, require_base
 from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.progress import polled, say, task
@@ -36,11 +40,8 @@ from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter
 from neuronsig_ray.collect.collection import Row, clean, reduce_shards, score_shards, valid_commits
 from neuronsig_ray.collect.convergence import write_convergence
-from neuronsig_ray.collect.early_stop import EarlyStop, Stopped, left_out, only_first, stop_rule
-from neuronsig_ray.collect.prepare import check_vocabulary, groups_of, machine_of, make_job, make_plan, require_room
-from neuronsig_ray.collect.reduce import base_ladder, final_marker, node_count, require_base
-from neuronsig_ray.collect.thresholds import write_base
-from neuronsig_ray.job import Group, Job
+from neuronsig_ray.collect.memory_check import machine_of, require_resources
+from neuronsig_ray.collect.prepare import check_vocabulary, groups_of, make_job, make_plan
 from neuronsig_ray.model.inference import DeviceClass
 from neuronsig_ray.session import Pool, address_of, ray_session, replica_pool, resources
 
@@ -78,7 +79,7 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
                 if additions(stage.plan):
                     job = job.adding(earlier(stage.plan)[-1], additions(stage.plan)[-1]["shards_before"])
                 require_base(job, topk)
-                bound = require_room(config, run, job, pool, machine, folder)
+                bound = require_resources(config, run, job, pool, machine, folder)
                 session.enter_context(ray_session(config.ray))
                 stage.begin()
                 stage.counts["memory bound of a replica, MiB"] = (bound.host + bound.device) >> 20
@@ -149,7 +150,7 @@ def _collect(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stage,
     markers = clean(job)
     pending = [shard.index for shard in job.shards if shard.index not in markers]
     if pending and job.base and not any(finished):
-        write_base(job, base_ladder(job, topk))
+        write_base(job, base_quantiles(job, topk))
     rule = stop_rule(config.collect)
     early = EarlyStop(job, rule) if rule else None
     if early and early.look():
@@ -178,7 +179,7 @@ def _collect(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stage,
 
 
 def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) -> tuple[dict[str, Any], float]:
-    """Score pending shards with progress, all or until enough lists have settled.
+    """Score pending shards with progress, all or until enough lists do not change any more.
 
     Returns rates and survivors, and the seconds that all replicas together spent in the model.
     """

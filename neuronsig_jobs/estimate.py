@@ -45,8 +45,8 @@ def run(config: Config) -> Summary:
     return {
         "disk in all": _size(sum(cost.bytes_by_stage.values())),
         "time in all": _hours(sum(cost.hours_by_stage.values())),
-        "memory of a replica": _size(cost.replica_memory),
-        **({"GPU memory of a replica": _size(cost.replica_gpu_memory)} if config.hardware.gpu else {}),
+        "memory of a replica": _size(cost.replica.host),
+        **({"GPU memory of a replica": _size(cost.replica.device)} if config.hardware.gpu else {}),
     }
 
 

@@ -25,6 +25,7 @@ from tokenizers import Tokenizer
 from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance_rows, flags_by_layer
 from neuronsig.collection.listed import read_listed, top_sentences
 from neuronsig.config import Config, as_plan
+from neuronsig.evaluation.blocks import blocks_of
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
 from neuronsig.run.directory import RunDirectory
@@ -34,7 +35,6 @@ from neuronsig.storage.parquet import parquet_file
 from neuronsig.storage.whole_files import written
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter, inputs_of
-from neuronsig_ray.evaluate.heldout import blocks_of
 from neuronsig_ray.finished_run import on_any_device, same_model_run
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.triggers.token_pass import token_pass

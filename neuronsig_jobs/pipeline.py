@@ -37,13 +37,13 @@ def check(config: Config) -> None:
     """Find, in seconds and before any engine starts, what would stop a job an hour from now."""
     import pyspark
 
+    from neuronsig.analysis.clusters import check_clusters
+    from neuronsig.analysis.word_vectors import check_vectors
     from neuronsig.annotation.paragraphs import wordpiece_json
     from neuronsig.checkpoint import load_tokenizer, model_config
     from neuronsig.corpora import check_sources
     from neuronsig.mining.user_trees import tree_units
     from neuronsig_jobs.collect import groups_of
-    from neuronsig_ray.cluster.embeddings import check_vectors
-    from neuronsig_ray.cluster.kmeans import check_clusters
     from neuronsig_ray.collect.memory_check import require_memory
     from neuronsig_ray.session import address_of, replica_pool, resources
     from spark_jobs.session import choose_java

@@ -15,7 +15,9 @@ Example:  neuronsig triggers run=runs/demo model=minilm triggers.sentences=50
 
 from __future__ import annotations
 
+from neuronsig.collection.job import Job
 from neuronsig.config import Config, MiningConfig, as_plan
+from neuronsig.evaluation.blocks import blocks_of
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.mined_with import mined_with
@@ -27,9 +29,7 @@ from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig.triggers.detectors import detector_counts, detectors_by_layer
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
-from neuronsig_ray.evaluate.heldout import blocks_of
 from neuronsig_ray.finished_run import FinishedRun, on_any_device, same_model_run
-from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool
 from neuronsig_ray.triggers.locate import Plan, locate_blocks
 from neuronsig_ray.triggers.token_pass import token_pass

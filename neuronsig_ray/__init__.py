@@ -1,13 +1,12 @@
 """Carries the core over Ray; each wing is the Ray side of a job.
 
-session     the cluster, and what it has
-tasks       functions as tasks, objects as actors: how many at once, results, errors
-job         what a collection is: units, shards, the order of rows
-finished_run   the finished collection that a job looks at again
-model/      the inspected model in inference, and where its activations are read
-collect/    the collection of every neuron's top-K sentences
-evaluate/   signatures judged on sentences that mining never saw, and their stability
-triggers/   the strongest tokens of top sentences
-verify/     a finished collection checked and scored again
-cluster/    sentence and neuron vectors, clusters and facets
+session       the cluster, and what it has
+tasks         functions as tasks, objects as actors: how many at once, results, errors
+finished_run  the finished collection that a job looks at again
+model/        the inspected model in inference, and where its activations are read
+collect/      the collection of every neuron's top-K sentences
+evaluate/     signatures judged on sentences that mining never saw, and their stability
+triggers/     the strongest tokens of top sentences
+verify/       a finished collection checked and scored again
+cluster/      sentence and neuron vectors, clusters and facets
 """

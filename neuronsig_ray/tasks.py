@@ -53,8 +53,8 @@ def ended_tasks(
     `gpus` and `memory` bytes, of which no more than a node has. Errors are those of `plain_errors`.
     """
     # More than any node has would wait for ever.
-    reserved = min(memory, largest_memory()) if memory else None
-    task = ray.remote(num_cpus=cpus, num_gpus=gpus, memory=reserved or None)(function)
+    reserved = min(memory, largest_memory()) if memory else 0
+    task = ray.remote(num_cpus=cpus, num_gpus=gpus, memory=reserved)(function)
     most = max(2, _TASKS_PER_CORE * int(ray.cluster_resources().get("CPU", 1)))
     under_way: dict[Any, int] = {}
     for place, arguments in enumerate(calls):
@@ -79,7 +79,7 @@ def actors(kind: type, *arguments: Any, number: int = 1, cpus: int = 1, gpus: in
     """
     started: list[Any] = []
     try:
-        made = ray.remote(num_cpus=cpus, num_gpus=gpus)(kind)
+        made: Any = ray.remote(num_cpus=cpus, num_gpus=gpus)(kind)
         started += [made.remote(*arguments) for _ in range(number)]
         with plain_errors():
             yield started

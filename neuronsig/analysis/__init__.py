@@ -1,7 +1,8 @@
 """Neurons compared, from the vectors of their sentences and from their profiles (P1 4.1, 4.3).
 
-vectors    of sentences and of neurons, and typical sentences
-clusters   of neurons, against their layers
-facets     the things that one neuron answers to
-rankings   neurons by how selectively they respond
+vectors       of sentences and of neurons, and typical sentences
+word_vectors  fastText files, and sentences to train on
+clusters      of neurons, against their layers
+facets        the things that one neuron answers to
+rankings      neurons by how selectively they respond
 """

@@ -12,6 +12,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from neuronsig.errors import ConfigError
+
+
+def check_clusters(k: int, neurons: int) -> None:
+    """Raises ConfigError when there are fewer neurons than clusters."""
+    if k > neurons:
+        raise ConfigError(f"analysis.clusters={k}: must be at most the {neurons} neurons of a site; lower it")
+
+
+def bounded_perplexity(perplexity: float, n: int) -> float:
+    """The perplexity that `n` rows allow: at most a third of the others, at least 1."""
+    return max(1.0, min(perplexity, (n - 1) / 3))
+
 
 @dataclass(frozen=True)
 class Agreement:

@@ -13,12 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from neuronsig.collection.job import Job
+from neuronsig.collection.shard_lists import read_keys
 from neuronsig.collection.topk import EMPTY, Keys, merge
+from neuronsig.collection.tree_reduce import base_group
+from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.storage.location import join, location
+from neuronsig.storage.parquet import parquet_file, read_parquet
 
 # P1 counts updates of the first thousand of the ten thousand entries.
 TOP = 1000
@@ -39,6 +49,10 @@ CONVERGENCE = pa.schema(
         ("expected_per_100k", pa.float64()),
     ]
 )
+
+_UPDATES = pa.schema([("shard", pa.int32()), ("new_entries", pa.int64()), ("changed_lists", pa.int64())])
+# The key of the files' metadata under which the fingerprint of the stage collect/<model> stands.
+MADE_BY = b"neuronsig.collect"
 
 Counts = npt.NDArray[np.int64]
 
@@ -109,3 +123,57 @@ def table(
             )
             seen += size
     return pa.Table.from_pylist(rows, schema=CONVERGENCE)
+
+
+def count_group(job: Job, files: Sequence[tuple[int, str]], folder: str, position: int, top: int) -> list[ShardUpdates]:
+    """Updates of one group's lists by the shards of `files` (index, path), unless they are counted already."""
+    group = job.groups[position]
+    marker = location(job.commits) / "convergence" / f"{group.name}-top{top}-{len(files)}.json"
+    found = committed(marker, job.fingerprint)
+    if found is None:
+        lists = np.zeros((len(job.signs) * group.units, 0), np.uint64)
+        if job.base:
+            lists = np.ascontiguousarray(base_group(job, location(folder), position)[:, :top])
+        updates = []
+        for index, file in files:
+            lists, new = add_shard(lists, read_keys(file, position), top)
+            updates.append(ShardUpdates(index, int(new.sum()), int((new > 0).sum())))
+
+        def write(path: Path) -> dict[str, Any]:
+            rows = [{name: getattr(update, name) for name in _UPDATES.names} for update in updates]
+            pq.write_table(pa.Table.from_pylist(rows, schema=_UPDATES), path)
+            return {}
+
+        found = commit(marker.parent / unique_name(group.name, ".parquet"), marker, job.fingerprint, write)
+    return [ShardUpdates(**row) for row in read_parquet(join(marker.parent, found["file"])).to_pylist()]
+
+
+def after_earlier(job: Job, file: Path, made: pa.Table) -> pa.Table:
+    """CONVERGENCE rows that were made, after those of the finished table that the job adds to, by group.
+
+    The shards are numbered on. `file` holds the earlier rows; what it holds of anything else does not count.
+    """
+    earlier = _earlier(job, file)
+    if earlier is None:
+        return made
+    gap = pc.max(earlier["shard"]).as_py() + 1 - pc.min(made["shard"]).as_py()
+    shard = pc.add(made["shard"], pa.scalar(gap, pa.int32()))
+    together = pa.concat_tables([earlier, made.set_column(1, CONVERGENCE.field("shard"), shard)])
+    order = {name: place for place, name in enumerate(made["group"].unique().to_pylist())}
+    place = pa.array([order[name] for name in together["group"].to_pylist()])
+    by = [("place", "ascending"), ("shard", "ascending")]
+    return together.append_column("place", place).sort_by(by).drop_columns("place")
+
+
+def _earlier(job: Job, file: Path) -> pa.Table | None:
+    """The rows of the finished table that the job adds to, if they are still there."""
+    if not job.base or not file.exists():
+        return None
+    rows = parquet_file(file).read()
+    told = rows.schema.metadata or {}
+    if told.get(MADE_BY) == job.fingerprint.encode():
+        # Written before the job was interrupted: what was there before it is known by its sentences.
+        rows = rows.filter(pc.less_equal(rows["sentences"], job.base_sentences))
+    elif told.get(MADE_BY) != job.base.encode():
+        return None
+    return rows.cast(CONVERGENCE) if rows.num_rows else None

@@ -1,9 +1,15 @@
-"""What a replica of the collection holds at most, in bytes, from sizes alone; none of them is the corpus's.
+"""What a collection holds at most, in bytes, from sizes alone: each replica, and each task of the reduce.
 
-`rows` are neurons in all their signs, `most` the sentences of the largest shard.
+None of the sizes is the corpus's. `rows` are neurons in all their signs, `widest` those of the widest group of units,
+`most` the sentences of the largest shard.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from neuronsig.collection.shards import SHORTEST, Shard
 
 # Python, torch, Ray and transformers with nothing loaded, and the kernels that oneDNN keeps: measured 0.7 to 0.9 GiB.
 PROCESS = 1 << 30
@@ -16,6 +22,66 @@ ROWS_CUT_AT_ONCE = 256
 # A shard that is scored out of turn takes the newest floor that knows lower indices only.
 FLOORS_KEPT = 16
 _SCORES_AT_ONCE = 1 << 23
+# Lists of a whole group that a task of the reduce holds at most, with what reading, merging and writing them copies.
+# Measured, of 6 and of 14 files: 9 for a group of the table, 12 for an inner node.
+_LISTS_OF_A_TASK = 12
+
+
+@dataclass(frozen=True)
+class Largest:
+    """The most sentences, tokens, and tokens of one sentence, that a shard has."""
+
+    sentences: int
+    tokens: int
+    sentence_tokens: int
+
+    @classmethod
+    def of(cls, shards: Sequence[Shard]) -> Largest:
+        """Each of the three from the shard that has most of it."""
+        return cls(
+            max(shard.sentences for shard in shards),
+            max(shard.tokens for shard in shards),
+            max(shard.longest for shard in shards),
+        )
+
+
+@dataclass(frozen=True)
+class MemoryBound:
+    """Bytes of the host's memory and of the GPU's that a replica holds at most, the model included."""
+
+    host: int
+    device: int
+
+
+def replica_bound(
+    *,
+    rows: int,
+    widest: int,
+    k: int,
+    largest: Largest,
+    threads: int,
+    gpu: bool,
+    weights: int,
+    batch: int,
+) -> MemoryBound:
+    """What a replica holds at most; without a GPU all is the host's.
+
+    Its checkpoint of `weights` bytes is read on the host and may be cast there; `batch` is a batch's `forward_bytes`.
+    """
+    kept = min(k, largest.sentences)
+    lists = rows * kept * 8
+    # A shard's lists are made while those before it are written; and what sorting and writing a group copies.
+    held = SHARDS_AT_ONCE * lists + 4 * widest * kept * 8
+    text = SHARDS_AT_ONCE * (largest.tokens * 4 + largest.sentences * 24)
+    sorting = max(1, threads) * sorting_bytes(rows, k, largest.sentences)
+    host = held + text + sorting + _thresholds_bytes(rows) + PROCESS + 2 * weights
+    device = buffer_bytes(rows, k, largest.sentences) + weights * gpu + batch
+    return MemoryBound(host, device + sorting) if gpu else MemoryBound(host + device, 0)
+
+
+def reduce_task_bytes(widest: int, kept: int) -> int:
+    """What the process of one node of the tree, or of one group's convergence, takes; lists are `kept` keys long."""
+    return PROCESS + _LISTS_OF_A_TASK * widest * kept * 8
 
 
 def buffer_shape(rows: int, k: int, most: int) -> tuple[int, int]:
@@ -37,47 +103,23 @@ def sorting_bytes(rows: int, k: int, most: int, at_once: int = ROWS_SORTED_AT_ON
     return at_once * (capacity + 2 * min(k, most)) * 8
 
 
-def device_bytes(rows: int, k: int, most: int, threads: int, gpu: bool) -> int:
-    """The device's part of the top-K: the running one, and what `threads` take on a GPU to sort its lists."""
-    return buffer_bytes(rows, k, most) + (max(1, threads) * sorting_bytes(rows, k, most) if gpu else 0)
-
-
-def thresholds_bytes(rows: int) -> int:
-    """The ladder with its copies while it grows, one shard's scores, and floors."""
-    return rows * (6 * 256 * 12 + 64 * 4 + FLOORS_KEPT * 4)
-
-
-def list_bytes(rows: int, widest: int, k: int, most: int, tokens: int, threads: int) -> int:
-    """The host's part of a replica's lists and text, beside the running top-K.
-
-    `widest` are the rows of the widest group of units, `tokens` those of the shard that has most.
-    """
-    lists = rows * min(k, most) * 8
-    # A shard's lists are made while those before it are written; and what sorting and writing a group copies.
-    held = SHARDS_AT_ONCE * lists + 4 * widest * min(k, most) * 8
-    text = SHARDS_AT_ONCE * (tokens * 4 + most * 24)
-    return held + text + max(1, threads) * sorting_bytes(rows, k, most) + thresholds_bytes(rows)
-
-
 def forward_bytes(
-    tokens: int, longest: int, width: int, widest: int, pooled: int, heads: int = 0, kept: int = 0
+    batch_tokens: int, longest: int, width: int, widest: int, units: int, signs: int, heads: int = 0, kept: int = 0
 ) -> int:
-    """The forward pass of a batch of `tokens`, none of its inputs longer than `longest`, beside the weights.
+    """The forward pass of a batch of up to `batch_tokens` tokens, or of one input of `longest`, beside the weights.
 
     Counted with 4 bytes a value, for bfloat16 too, whose kernels keep float32 copies: 8 hidden states of `width` and 4
     of the `widest` map's outputs of one block (measured: 6 to 14 hidden states of a BERT in all), the scores of
-    attention of `heads` where it is not fused (0: it is), hidden states that are `kept` to the end, and `pooled`
-    activations twice.
+    attention of `heads` where it is not fused (0: it is), hidden states that are `kept` to the end, and the pooled
+    activations of all `units`, with their copies for the `signs`, twice.
     """
+    tokens = max(batch_tokens, longest)
     values = tokens * (8 * width + 4 * widest + kept * width)
     values += (6 * heads or 1) * tokens * longest  # fused: a mask, where the model makes one
+    pooled = (signs + 1) * units * -(-tokens // SHORTEST)
     return 4 * (values + 2 * pooled)
 
 
-def replica_bytes(host: int, device: int, weights: int, batch: int, gpu: bool) -> tuple[int, int]:
-    """(host, GPU) bytes of a replica with all that it holds; without a GPU all is the host's.
-
-    The checkpoint of `weights` bytes is read on the host and may be cast there.
-    """
-    host += PROCESS + 2 * weights
-    return (host, device + weights + batch) if gpu else (host + device + batch, 0)
+def _thresholds_bytes(rows: int) -> int:
+    """The score quantiles with their copies while they grow, one shard's scores, and floors."""
+    return rows * (6 * 256 * 12 + 64 * 4 + FLOORS_KEPT * 4)

@@ -25,7 +25,7 @@ PLAN_FILE = "plan.json"
 BATCH_PLAN = 1
 
 # Tokens of a batch: beyond these a device is no faster (CPU: benchmarks/batch_tokens.py; GPU: not yet measured).
-BATCH_TOKENS = {"cpu": 8192, "cuda": 131_072}
+_BATCH_TOKENS = {"cpu": 8192, "cuda": 131_072}
 # Tokens of the shortest inputs that come in full batches.
 SHORTEST = 3
 
@@ -107,6 +107,11 @@ def shard_of(ids: npt.NDArray[np.int64], n: int, shard_sentences: int, seed: int
     """The shard of every sentence id from 0 to n - 1; shards are a random partition."""
     ends = np.cumsum(shard_sizes(n, shard_sentences))
     return np.searchsorted(ends, permute(ids, n, seed), side="right").astype(np.int32)
+
+
+def batch_tokens(asked: int, device: str) -> int:
+    """Tokens of a batch on `cpu` or `cuda`: those of collect.batch_tokens, or, where it is 0, the device's own."""
+    return asked or _BATCH_TOKENS[device]
 
 
 def rectangles(lengths: npt.NDArray[np.int64], batch_tokens: int) -> list[tuple[int, int, int]]:

@@ -25,7 +25,8 @@ from neuronsig.splitmix import uniform
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import parquet_file
-from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES, TopLists, WordSource, first_of, opened_words
+from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES, TopLists, WordSource, opened_words
+from neuronsig_ray.tasks import ended_tasks, map_tasks
 
 CORPUS_SENTENCES = 200_000
 """Sentences of the corpus whose words and mean vector the facets are compared with."""
@@ -93,30 +94,23 @@ def neuron_facets(
     order = np.argsort(sample.neurons, kind="stable")
     bounds = np.searchsorted(sample.neurons[order], np.arange(sample.n_neurons + 1))
     ids = sample.sentence_ids[order]
-    by_chance = ray.get(_chance.remote(absolute(folder), drawn, mean, settings))
+    (by_chance,) = map_tasks(_chance, [(absolute(folder), drawn, mean, settings)])
     floor = settings.margin + (0.0 if np.isnan(by_chance) else by_chance)
     shared = ray.put((corpus, mean, settings, floor))
     blocks = range(0, len(lists.neurons), BLOCK_NEURONS)
-    found: dict[int, list[tuple[list[dict[str, Any]], float | None]]] = {}
-    pending: list[Any] = []
-    limit = max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
-    for first in blocks:
+
+    def call(first: int) -> tuple[Any, ...]:
         neurons = lists.neurons[first : first + BLOCK_NEURONS]
         own = [ids[bounds[row] : bounds[row + 1]] for row in range(first, first + len(neurons))]
-        pending.append(_block.remote(absolute(folder), first, neurons, own, shared))
-        while len(pending) >= limit:
-            _take(pending, found, done)
-    while pending:
-        _take(pending, found, done)
-    rows = [row for first in blocks for row in found[first]]
-    return FacetColumns([facets for facets, _ in rows], [value for _, value in rows], by_chance)
+        return absolute(folder), neurons, own, shared
 
-
-def _take(pending: list[Any], found: dict[int, Any], done: Callable[[int], None] | None) -> None:
-    first, rows = first_of(pending)
-    found[first] = rows
-    if done:
-        done(len(rows))
+    found: dict[int, list[tuple[list[dict[str, Any]], float | None]]] = {}
+    for place, rows in ended_tasks(_block, map(call, blocks)):
+        found[place] = rows
+        if done:
+            done(len(rows))
+    every = [row for place in range(len(blocks)) for row in found[place]]
+    return FacetColumns([facets for facets, _ in every], [value for _, value in every], by_chance)
 
 
 @dataclass(frozen=True)
@@ -147,18 +141,14 @@ def _prepare(
     """Write the folder; returns the words and the mean vector of the corpus's sample, and the random sets."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = ray.put(np.unique(sample.sentence_ids))
-    limit = max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
-    parts: dict[int, Any] = {}
-    pending: list[Any] = []
-    for number, file in enumerate(files):
-        target = folder / f"part-{number:05d}.arrow"
-        pending.append(_read_file.remote(number, absolute(file), absolute(target), wanted, draw, words))
-        while len(pending) >= limit or (number + 1 == len(files) and pending):
-            key, *part = first_of(pending)
-            parts[key] = part
-            if read:
-                read(1)
-    ordered = [parts[number] for number in range(len(files))]
+    ordered = map_tasks(
+        _read_file,
+        (
+            (absolute(file), absolute(folder / f"part-{number:05d}.arrow"), wanted, draw, words)
+            for number, file in enumerate(files)
+        ),
+        read,
+    )
     counts = pa.concat_tables([part[0] for part in ordered]).group_by("word").aggregate([("n", "sum")])
     counts = counts.sort_by("word")
     n, known = (sum(part[at] for part in ordered) for at in (1, 3))
@@ -169,10 +159,9 @@ def _prepare(
     return CorpusWords(counts["word"].combine_chunks(), counts["n_sum"].to_numpy().astype(np.int64), n), mean, drawn
 
 
-@ray.remote(num_cpus=1)
 def _read_file(
-    number: int, file: str, target: str, wanted: Ints, draw: _Draw, words: WordSource
-) -> tuple[int, pa.Table, int, Doubles, int, Ints]:
+    file: str, target: str, wanted: Ints, draw: _Draw, words: WordSource
+) -> tuple[pa.Table, int, Doubles, int, Ints]:
     """Write vectors and words of the sentences wanted and of the random sets.
 
     Returns the words, size, summed vectors and sentences with a vector of the corpus's sample, and the sets' ids.
@@ -205,7 +194,7 @@ def _read_file(
                 column = pa.Array.from_buffers(schema.field("vector").type, len(means), [None, raw])
                 writer.write_batch(pa.record_batch([pa.array(ids[own]), column, lowered_lists(kept)], schema=schema))
     counted = pa.concat_tables(counts).group_by("word").aggregate([("n", "sum")]).rename_columns(["word", "n"])
-    return number, counted, n, sums, known, np.concatenate(random)
+    return counted, n, sums, known, np.concatenate(random)
 
 
 def _corpus_part(tokens: pa.Array, vectors: Any) -> tuple[pa.Table, Doubles, int]:
@@ -242,7 +231,6 @@ def _sentences(folder: str) -> _Sentences:
     return _Sentences(folder)
 
 
-@ray.remote(num_cpus=1)
 def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, settings: Settings) -> float:
     """The highest silhouette of a split of random sentences."""
     found = []
@@ -253,14 +241,12 @@ def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, settings: Setting
     return max((value for value in found if not np.isnan(value)), default=float("nan"))
 
 
-@ray.remote(num_cpus=1)
 def _block(
     folder: str,
-    first: int,
     neurons: Sequence[Neuron],
     ids: Sequence[Ints],
     shared: tuple[CorpusWords, Doubles, Settings, float],
-) -> tuple[int, list[tuple[list[dict[str, Any]], float | None]]]:
+) -> list[tuple[list[dict[str, Any]], float | None]]:
     corpus, mean, settings, floor = shared
     found = []
     for neuron, own in zip(neurons, ids, strict=True):
@@ -279,4 +265,4 @@ def _block(
             for facet, said in zip(facets.facets, key_words(words, facets, corpus), strict=True)
         ]
         found.append((rows, None if np.isnan(facets.silhouette) else facets.silhouette))
-    return first, found
+    return found

@@ -12,16 +12,10 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from neuronsig.analysis.clusters import bounded_perplexity, check_clusters
 from neuronsig.analysis.vectors import Floats
-from neuronsig.errors import ConfigError
 
 ITERATIONS = 100
-
-
-def check_clusters(k: int, neurons: int) -> None:
-    """Raises ConfigError when there are fewer neurons than clusters."""
-    if k > neurons:
-        raise ConfigError(f"analysis.clusters={k}: must be at most the {neurons} neurons of a site; lower it")
 
 
 def kmeans(vectors: Floats, k: int, restarts: int, seed: int) -> NDArray[np.int32]:
@@ -56,8 +50,3 @@ def tsne(vectors: Floats, perplexity: float, seed: int) -> Floats:
     model = TSNE(perplexity=bounded_perplexity(perplexity, n), init="pca", random_state=seed)
     with threadpool_limits(1):
         return model.fit_transform(np.asarray(vectors, dtype=np.float32)).astype(np.float32)
-
-
-def bounded_perplexity(perplexity: float, n: int) -> float:
-    """The perplexity that `n` rows allow: at most a third of the others, at least 1."""
-    return max(1.0, min(perplexity, (n - 1) / 3))

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from neuronsig.analysis.clusters import Agreement, agreement, ordered_by_layer
+from neuronsig.analysis.word_vectors import TRAIN
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import InputError
 from neuronsig.neuron import SITES, Neuron
@@ -22,7 +23,7 @@ from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table, table_files
 from neuronsig.storage.whole_files import is_whole, written_folder
 from neuronsig.tables import FACETS, NEURONS, SENTENCES
-from neuronsig_ray.cluster.embeddings import TRAIN, read_vectors, save_vectors, train
+from neuronsig_ray.cluster.embeddings import read_vectors, save_vectors, train
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets
 from neuronsig_ray.cluster.kmeans import kmeans, tsne
 from neuronsig_ray.cluster.vectors import TopLists, WordSource, neuron_vectors, typical_sentences

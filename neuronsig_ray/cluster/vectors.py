@@ -25,6 +25,7 @@ from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import iter_tables, parquet_file, read_parquet
 from neuronsig.tables import TOPK
 from neuronsig_ray.cluster.embeddings import GensimVectors, open_vectors
+from neuronsig_ray.tasks import ended_tasks
 
 BLOCK_SENTENCES = 16_384
 
@@ -92,36 +93,28 @@ def typical_sentences(
 
 
 def _over_files(
-    work: Any, files: Sequence[Path], lists: TopLists, fixed: tuple[Any, ...], done: Callable[[int], None] | None
+    work: Callable[..., Any],
+    files: Sequence[Path],
+    lists: TopLists,
+    fixed: tuple[Any, ...],
+    done: Callable[[int], None] | None,
 ) -> Iterator[Any]:
-    """Results of one task a file, as they end; at most two tasks a core are under way."""
-    limit = max(2, 2 * int(ray.cluster_resources().get("CPU", 1)))
-    pending: list[Any] = []
-    for file in files:
-        lowest, highest = _id_range(file)
-        piece = lists.membership.between(lowest, highest)
-        if not len(piece.neurons):
-            if done:
+    """Results of one task for each file with listed sentences, as they end; `done` counts all files."""
+
+    def calls() -> Iterator[tuple[Any, ...]]:
+        for file in files:
+            piece = lists.membership.between(*_id_range(file))
+            if len(piece.neurons):
+                yield (absolute(file), piece, *fixed)
+            elif done:
                 done(1)
-            continue
-        pending.append(work.remote(absolute(file), piece, *fixed))
-        while len(pending) >= limit:
-            yield first_of(pending, done)
-    while pending:
-        yield first_of(pending, done)
+
+    for _, result in ended_tasks(work, calls()):
+        if done:
+            done(1)
+        yield result
 
 
-def first_of(pending: list[Any], done: Callable[[int], None] | None = None) -> Any:
-    """The result of the first task that ends, which is taken off the list."""
-    ready, rest = ray.wait(pending, num_returns=1)
-    pending[:] = rest
-    result = ray.get(ready[0])
-    if done:
-        done(1)
-    return result
-
-
-@ray.remote(num_cpus=1)
 def _sum_file(file: str, membership: Membership, words: WordSource, k: int) -> NeuronSums:
     vectors = opened_words(words)
     sums = NeuronSums(membership.n_neurons, vectors.dimension, k, vectors.largest)
@@ -130,7 +123,6 @@ def _sum_file(file: str, membership: Membership, words: WordSource, k: int) -> N
     return sums
 
 
-@ray.remote(num_cpus=1)
 def _nearest_in_file(file: str, membership: Membership, words: WordSource, directions: Doubles) -> TypicalSentences:
     nearest = TypicalSentences(membership.n_neurons)
     for block in _blocks(file, membership, opened_words(words)):

@@ -18,15 +18,16 @@ from ray.data import ActorPoolStrategy, DataContext
 from ray.util.metrics import Counter, Gauge
 
 from neuronsig import errors
+from neuronsig.collection.job import Job
 from neuronsig.collection.memory import SHARDS_AT_ONCE
+from neuronsig.collection.tree_reduce import Runner, tree_reduce
 from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.run.commits import Marker, all_committed, sweep
 from neuronsig.storage.location import location
 from neuronsig_ray.collect.prepare import require_same_machine
-from neuronsig_ray.collect.reduce import storage_error, tree_reduce
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool
+from neuronsig_ray.tasks import map_tasks, storage_error
 
 # A replica that dies while it starts (node lost, memory) is tried again this often before the job fails.
 _START_ATTEMPTS = 4
@@ -127,11 +128,17 @@ class Metrics:
 
 
 def reduce_shards(
-    job: Job, folder: Path, fan_in: int, on_node: Callable[[], None], left_out: Mapping[str, Any] | None = None
+    job: Job,
+    folder: Path,
+    fan_in: int,
+    done: Callable[[int], None] | None = None,
+    left_out: Mapping[str, Any] | None = None,
+    run: Runner = map_tasks,
 ) -> list[Marker]:
     """Check that every shard of the plan is committed, rows adding up, then reduce; return the groups' markers.
 
-    `left_out` says in the markers what an early stop has left out.
+    `done` counts the nodes of the tree, which `run` runs; `left_out` says in the markers what an early stop has left
+    out.
     """
     markers = valid_commits(job)
     missing = [shard.index for shard in job.shards if shard.index not in markers]
@@ -142,7 +149,7 @@ def reduce_shards(
             f"{job.sentences} sentences are scored; run the same command again"
         )
     files = [location(job.commits) / markers[shard.index]["file"] for shard in job.shards]
-    finals = tree_reduce(job, files, folder, fan_in, on_node, left_out)
+    finals = tree_reduce(job, files, folder, fan_in, run, done, left_out)
     for group, final in zip(job.groups, finals, strict=True):
         expected = len(job.signs) * group.units * job.kept
         if final["rows"] != expected:

@@ -1,66 +1,23 @@
-"""From a config to a collection that can start: its units, its machine, its plan, and whether it has room."""
+"""From a config to a collection that can start: its units, its plan and its job."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import ray
-
 from neuronsig.checkpoint import TokenizerSpec, weights_fingerprint
-from neuronsig.collection.memory import replica_bytes
-from neuronsig.collection.shards import (
-    BATCH_PLAN,
-    BATCH_TOKENS,
-    SHORTEST,
-    ShardPlan,
-    committed_keys,
-    in_flight,
-    node_keys,
-)
+from neuronsig.collection.early_stop import in_plan
+from neuronsig.collection.job import Group, Job
+from neuronsig.collection.shards import BATCH_PLAN, ShardPlan, batch_tokens
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.location import absolute
-from neuronsig_ray.collect.early_stop import in_plan
-from neuronsig_ray.collect.reduce import task_bound
-from neuronsig_ray.collect.scorer import MemoryBound, memory_bound
-from neuronsig_ray.job import Group, Job
 from neuronsig_ray.model.attention import attention_in_use
 from neuronsig_ray.model.inference import DeviceClass, device_class
-from neuronsig_ray.model.sites import activation_bound, attention_kernel, groups_in, skeleton
-from neuronsig_ray.session import Pool, available_memory, most_on_a_node
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What a replica finds where it runs: the device's class, and the free bytes of host and device."""
-
-    device: DeviceClass
-    host_bytes: int
-    device_bytes: int
-
-
-def look(gpu: bool, dtype: str, threads: int) -> Machine:
-    """Describe the machine of this process."""
-    device = device_class(gpu, dtype, threads)
-    free = 0
-    if gpu:
-        import torch
-
-        free = int(torch.cuda.mem_get_info()[0])
-    return Machine(device, available_memory(), free)
-
-
-def machine_of(config: Config, pool: Pool) -> Machine:
-    """The machine of a replica: asked on the cluster, or of this one before a local Ray is started."""
-    if not ray.is_initialized():
-        return look(pool.gpus > 0, config.collect.dtype, pool.cpus)
-    probe = ray.remote(num_cpus=pool.cpus, num_gpus=pool.gpus)(look)
-    found = ray.get(probe.remote(pool.gpus > 0, config.collect.dtype, pool.cpus))
-    return Machine(DeviceClass(**asdict(found.device)), found.host_bytes, found.device_bytes)
+from neuronsig_ray.model.sites import attention_kernel, groups_in, skeleton
 
 
 def groups_of(config: Config, folder: Path) -> tuple[Group, ...]:
@@ -92,14 +49,10 @@ def make_plan(
         "attention": attention_in_use(attention_kernel(skeleton(str(folder))), device.device, device.dtype),
         "signs": sorted(collect.signs),
         "k": collect.k,
-        "batch_tokens": batch_tokens(config, device),
+        "batch_tokens": batch_tokens(collect.batch_tokens, device.device),
         "batch_plan": BATCH_PLAN,
         **in_plan(collect),
     }
-
-
-def batch_tokens(config: Config, device: DeviceClass) -> int:
-    return config.collect.batch_tokens or BATCH_TOKENS[device.device]
 
 
 def make_job(
@@ -127,7 +80,7 @@ def make_job(
         k=config.collect.k,
         skip_prefix=0 if special else shards.prefix_tokens,
         skip_suffix=0 if special else shards.suffix_tokens,
-        batch_tokens=batch_tokens(config, device),
+        batch_tokens=batch_tokens(config.collect.batch_tokens, device.device),
         threads=threads,
         sentences=shards.sentences,
         shards=tuple(shards.shards),
@@ -160,55 +113,3 @@ def check_vocabulary(config: Config, values: dict[str, Any], shards: ShardPlan) 
             f"model.tokenizer={config.model.tokenizer}: token {shards.max_token_id} is beyond the {size} tokens of "
             f"{config.model.path}; set the tokenizer that the model was trained with"
         )
-
-
-def replica_bound(job: Job, folder: Path) -> MemoryBound:
-    """Bytes that a replica holds at most, model and activations of a batch included; independent of the corpus."""
-    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    longest = max(shard.longest for shard in job.shards)
-    batch = activation_bound(str(folder), job.groups, job.signs, job.batch_tokens, longest, SHORTEST)
-    bound = memory_bound(job)
-    return MemoryBound(*replica_bytes(bound.host, bound.device, weights, batch, job.device != "cpu"))
-
-
-def require_room(
-    config: Config, run: RunDirectory, job: Job, pool: Pool, machine: Machine, folder: Path
-) -> MemoryBound:
-    """Disk for commits, the reduce's nodes and the table, memory for the replicas; MachineError has both figures.
-
-    Returns what a replica may hold at most.
-    """
-    committed = committed_keys(job.k, [shard.sentences for shard in job.shards], in_flight(pool.most))
-    nodes = node_keys(job.k, committed, len(job.shards), config.collect.reduce_fan_in)
-    ladders = 64 * 4 * len(job.shards)
-    name = config.model.name
-    # Commits of an earlier attempt are used or deleted, and so is its table, unless this one is made from it.
-    there = [run.shards(name)] if job.base else [run.shards(name), run.topk(name)]
-    run.require_space(int(job.rows * (8 * (job.kept + committed + nodes) + ladders)), there)
-    bound, together = replica_bound(job, folder), most_on_a_node(config.ray, pool)
-    for needed, free, what in (
-        (bound.host * together, machine.host_bytes, f"memory for {together} replica{'s' if together > 1 else ''}"),
-        (bound.device, machine.device_bytes, "GPU memory for a replica"),
-        (task_bound(job), machine.host_bytes, "memory for a task of the reduce"),
-    ):
-        if needed > free:
-            raise MachineError(
-                f"collect.k={job.k} for {job.rows:,} neurons needs up to {needed / 2**20:,.0f} MiB of {what}, "
-                f"{free / 2**20:,.0f} MiB are free; {_remedy(config, run, job, pool, together)}"
-            )
-    return bound
-
-
-def _remedy(config: Config, run: RunDirectory, job: Job, pool: Pool, together: int) -> str:
-    """What may be set otherwise: in a collection that was begun, only what is not in its plan."""
-    smaller = "a smaller collect.k or collect.batch_tokens, or fewer collect.layers"
-    fewer = ""
-    if together > 1:
-        # With other threads the plan would be another one.
-        most = " ray.max_replicas=1" if config.ray.max_replicas > 1 else ""
-        fewer = f"ray.replicas=1 ray.replica_cpus={pool.cpus}{most}"
-    if job.base:
-        return f"set {fewer}" if fewer else "append on a machine with more memory"
-    begun = (run.stage_record(f"collect/{config.model.name}") or {}).get("fingerprint") == job.fingerprint
-    smaller += " with overwrite=true" if begun else ""
-    return f"set {smaller}" + (f", or {fewer}" if fewer else "")

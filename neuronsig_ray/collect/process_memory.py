@@ -7,8 +7,6 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from neuronsig.collection.memory import PROCESS as PROCESS
-
 # Every rectangle is another shape and comes once a shard: beyond those of one batch, kernels kept are of no use.
 # (MiniLM in bfloat16, 99 shapes: 630 MiB kept with the default of 1024, 380 MiB with 32, at the same speed.)
 _KERNELS_KEPT = "32"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,51 +12,24 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
-from neuronsig.collection.memory import ROWS_SORTED_AT_ONCE, device_bytes, list_bytes
-from neuronsig.collection.score_quantiles import rungs
-from neuronsig.collection.shards import Shard, rectangles
+from neuronsig.collection.job import Job
+from neuronsig.collection.memory import ROWS_SORTED_AT_ONCE
+from neuronsig.collection.score_quantiles import scores_at_ranks
+from neuronsig.collection.shard_lists import keys_table, keys_writer
+from neuronsig.collection.shard_text import ShardText, read_shard
+from neuronsig.collection.shards import rectangles
+from neuronsig.collection.thresholds import SharedThresholds, in_job_order, write_quantiles
 from neuronsig.collection.topk import Keys, ragged
 from neuronsig.errors import InputError
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.heartbeat import Heartbeat
-from neuronsig.storage.files import read_bytes
 from neuronsig.storage.location import location
 from neuronsig_ray.collect.process_memory import give_back, keep_few_kernels, peak_bytes, reuse_blocks
 from neuronsig_ray.collect.selection import ShardTopK
-from neuronsig_ray.collect.thresholds import SharedThresholds, in_job_order, write_ladder
-from neuronsig_ray.job import SHARD_TOPK, Group, Job
 from neuronsig_ray.model.inference import InspectedModel
-
-
-@dataclass(frozen=True)
-class ShardText:
-    """A shard in memory: ids (n,), offsets (n + 1,) and token ids end to end, sorted by length."""
-
-    sentence_ids: npt.NDArray[np.int64]
-    offsets: npt.NDArray[np.int64]
-    tokens: npt.NDArray[np.int32]
-
-
-def read_shard(folder: Path, shard: Shard) -> ShardText:
-    """Read a tokenized shard; raises InputError when the file is not the one that plan.json names."""
-    file = folder / shard.file
-    remedy = "delete that file and run neuronsig tokenize again"
-    try:
-        content = read_bytes(file)
-        if hashlib.sha256(content).hexdigest() != shard.sha256:
-            raise InputError(f"{file} is not the file that plan.json names (its checksum differs); {remedy}")
-        table = pq.read_table(pa.BufferReader(content)).combine_chunks()
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{file} cannot be read ({error}); {remedy}") from None
-    lists = table["input_ids"].chunk(0) if table.num_rows else pa.array([], pa.list_(pa.int32()))
-    offsets = lists.offsets.to_numpy().astype(np.int64)
-    return ShardText(table["sentence_id"].to_numpy(), offsets, lists.values.to_numpy())
-
 
 Lists = tuple[Keys, npt.NDArray[np.int64]]
 Watch = Callable[[Counter[str]], None]
@@ -68,7 +40,7 @@ class ScoredShard:
     """A shard's lists, (keys end to end, offsets) for each group, their thresholds, and the seconds spent."""
 
     lists: list[Lists]
-    ladder: npt.NDArray[np.float32]
+    quantiles: npt.NDArray[np.float32]
     seconds: float
     forward_seconds: float
 
@@ -139,9 +111,9 @@ class Replica:
             if heartbeat:
                 heartbeat.beat(done)
         lists = [self._lists(position) for position in range(len(job.groups))]
-        ladder = in_job_order(job, [rungs(keys, offsets, job.k) for keys, offsets in lists])
-        self.thresholds.add(index, ladder)
-        return ScoredShard(lists, ladder, time.monotonic() - started, forward)
+        quantiles = in_job_order(job, [scores_at_ranks(keys, offsets, job.k) for keys, offsets in lists])
+        self.thresholds.add(index, quantiles)
+        return ScoredShard(lists, quantiles, time.monotonic() - started, forward)
 
     def scores(self, text: ShardText) -> Iterator[tuple[Tensor, Tensor, int, float]]:
         """(sentence ids (batch,), scores (rows, batch), tokens, seconds in the model) of every rectangle of a shard."""
@@ -166,7 +138,7 @@ class Replica:
             "sentences": shard.sentences,
             "tokens": shard.tokens,
             "survivors": sum(keys.size for keys, _ in scored.lists),
-            **write_ladder(job, index, scored.ladder),
+            **write_quantiles(job, index, scored.quantiles),
         }
 
         def write(path: Path) -> dict[str, Any]:
@@ -205,34 +177,3 @@ class Replica:
                 )
             scores[:, column] = alone
         return scores
-
-
-def keys_writer(path: Path) -> pq.ParquetWriter:
-    """A writer of SHARD_TOPK files. Split by bytes, sorted keys take two thirds of the room, a quarter of the time."""
-    split = {"keys.list.element": "BYTE_STREAM_SPLIT"}
-    return pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False, column_encoding=split)
-
-
-def keys_table(group: Group, keys: Keys, offsets: npt.NDArray[np.int64]) -> pa.Table:
-    """The SHARD_TOPK rows of one group, from its neurons' keys end to end."""
-    lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(keys))
-    return pa.table([pa.array(np.full(len(offsets) - 1, group.layer, np.int16)), lists], schema=SHARD_TOPK)
-
-
-@dataclass(frozen=True)
-class MemoryBound:
-    """Bytes that a replica holds at most, besides the model's weights."""
-
-    host: int
-    device: int
-
-
-def memory_bound(job: Job) -> MemoryBound:
-    """What a replica holds at most, whatever the size of the corpus; on a CPU all of it is the host's."""
-    most = max(shard.sentences for shard in job.shards)
-    longest = max(shard.tokens for shard in job.shards)
-    widest = len(job.signs) * max(group.units for group in job.groups)
-    host = list_bytes(job.rows, widest, job.k, most, longest, job.threads)
-    gpu = job.device != "cpu"
-    device = device_bytes(job.rows, job.k, most, job.threads, gpu)
-    return MemoryBound(host, device) if gpu else MemoryBound(host + device, 0)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from neuronsig.collection.job import Job
 from neuronsig.config import Config, MiningConfig
+from neuronsig.evaluation.blocks import HeldOutJob, blocks_of
 from neuronsig.progress import polled, task
 from neuronsig.run.commits import all_committed, committed, sweep
 from neuronsig.run.directory import RunDirectory
@@ -14,10 +16,9 @@ from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import EVALUATION
 from neuronsig_ray.collect.collection import score_shards
-from neuronsig_ray.evaluate.heldout import HeldOutJob, HeldOutReplica, blocks_of
+from neuronsig_ray.evaluate.heldout import HeldOutReplica
 from neuronsig_ray.evaluate.judge import Evaluation, held_out_table, judge_blocks, scored_text, with_trees
-from neuronsig_ray.job import Job
-from neuronsig_ray.session import Pool, resources
+from neuronsig_ray.session import Pool
 
 
 def evaluate(
@@ -59,7 +60,7 @@ def evaluate(
     )
     blocks = blocks_of(job)
     with task("judging signatures", job.rows, "neurons") as bar:
-        judge_blocks(evaluation, blocks, text, resources(config.ray).cpus, bar.advance)
+        judge_blocks(evaluation, blocks, text, bar.advance)
     markers = [marker for marker in all_committed(map(evaluation.marker, blocks), fingerprint) if marker]
     sweep(run.evaluation(name), [marker["file"].split("/")[-1] for marker in markers])
     found = read_table(run.evaluation(name), EVALUATION)

@@ -19,6 +19,7 @@ from neuronsig.corpora.files import Unit
 from neuronsig.encoding.counting import NODES, SOURCE
 from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
+from neuronsig.evaluation.blocks import Block, read_block
 from neuronsig.evaluation.classifier import votes_of
 from neuronsig.evaluation.judging import Voter, judge_block
 from neuronsig.mining.holdout import is_held_out
@@ -28,10 +29,7 @@ from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import check_table, parquet_file, parquet_source, read_parquet, table_files
 from neuronsig.tables import EVALUATION, PROFILES, SENTENCES, SIGNATURES
-from neuronsig_ray.evaluate.heldout import Block, read_block
-from neuronsig_ray.verify.rescore import ask
-
-_FILES_AT_ONCE = 64
+from neuronsig_ray.tasks import ended_tasks, map_tasks
 
 
 @dataclass(frozen=True)
@@ -55,15 +53,7 @@ class Evaluation:
 def held_out_table(sentences: Path, share: float, done: Callable[[int], None]) -> pa.Table:
     """The held-out sentences, of all files by Ray tasks; `done` counts files. Memory: the held-out sentences."""
     check_table(sentences, SENTENCES)
-    read = ray.remote(num_cpus=1)(_read_held_out)
-    files = [str(path) for path in table_files(sentences)]
-    found = []
-    for start in range(0, len(files), _FILES_AT_ONCE):
-        waiting = [read.remote(file, share) for file in files[start : start + _FILES_AT_ONCE]]
-        for reference in waiting:
-            found.append(ask(reference))
-            done(1)
-    return pa.concat_tables(found)
+    return pa.concat_tables(map_tasks(_read_held_out, [(str(file), share) for file in table_files(sentences)], done))
 
 
 def _read_held_out(file: str, share: float) -> pa.Table:
@@ -78,13 +68,9 @@ def with_trees(table: pa.Table, mining: MiningConfig, share: float, done: Callab
 
     Read by Ray tasks; `done` counts pieces of the table. Raises InputError when it is not what was mined.
     """
-    read, words = ray.remote(num_cpus=1)(_read_trees), mining.subtree_labels == "words"
-    units, found = tree_units(mining.trees), []
-    for start in range(0, len(units), _FILES_AT_ONCE):
-        for reference in [read.remote(unit, words, share) for unit in units[start : start + _FILES_AT_ONCE]]:
-            found.append(ask(reference))
-            done(1)
-    trees = pa.concat_tables(found).combine_chunks()
+    words = mining.subtree_labels == "words"
+    read = map_tasks(_read_trees, [(unit, words, share) for unit in tree_units(mining.trees)], done)
+    trees = pa.concat_tables(read).combine_chunks()
     place = pc.index_in(table["sentence_id"], value_set=trees["sentence_id"])
     parsed = table.drop_columns(["heads"]).append_column("heads", trees["heads"].take(place))
     return parsed.append_column(NODES, trees["nodes"].take(place))
@@ -119,23 +105,13 @@ def scored_text(table: pa.Table, scores: Sequence[str]) -> Text:
     return text
 
 
-def judge_blocks(
-    evaluation: Evaluation, blocks: Sequence[Block], text: Text, at_once: int, done: Callable[[int], None]
-) -> None:
+def judge_blocks(evaluation: Evaluation, blocks: Sequence[Block], text: Text, done: Callable[[int], None]) -> None:
     """Judge and commit the blocks that are not yet; `done` counts neurons."""
     shared = ray.put(text)
-    task = ray.remote(num_cpus=1)(_judge)
-    waiting: dict[Any, Block] = {}
     todo = [block for block in blocks if committed(evaluation.marker(block), evaluation.fingerprint) is None]
     done(sum(len(block.neurons) for block in blocks) - sum(len(block.neurons) for block in todo))
-    while todo or waiting:
-        while todo and len(waiting) < at_once:
-            block = todo.pop(0)
-            waiting[task.remote(evaluation, block, shared)] = block
-        ready, _ = ray.wait(list(waiting), num_returns=1)
-        block = waiting.pop(ready[0])
-        ask(ready[0])
-        done(len(block.neurons))
+    for place, _ in ended_tasks(_judge, ((evaluation, block, shared) for block in todo)):
+        done(len(todo[place].neurons))
 
 
 def _judge(evaluation: Evaluation, block: Block, text: Text) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from neuronsig.collection.job import Group
 from neuronsig.errors import InputError, MachineError
-from neuronsig_ray.job import Group
 from neuronsig_ray.model.attention import attend_in_blocks
 from neuronsig_ray.model.packed import pack_linear_maps
 from neuronsig_ray.model.sites import blocks, depth, readers, trunk

@@ -13,10 +13,10 @@ from functools import lru_cache
 import torch
 from torch import nn
 
+from neuronsig.collection.job import Group
 from neuronsig.collection.memory import forward_bytes
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import SITES
-from neuronsig_ray.job import Group
 
 # {} is the block's number from 0. ALBERT's groups are fewer than its layers, which share them.
 BLOCKS = (
@@ -159,21 +159,14 @@ def blocks(model: nn.Module) -> list[str]:
     return next((names for pattern in BLOCKS if (names := _blocks(model, pattern))), [])
 
 
-def activation_bound(
-    folder: str, groups: Sequence[Group], signs: Sequence[int], batch_tokens: int, longest: int, shortest: int = 1
-) -> int:
-    """Bytes that the forward pass of one batch needs beside the weights, at most; independent of the corpus.
-
-    A batch holds up to `batch_tokens` tokens, or one input of `longest`; inputs have at least `shortest` tokens.
-    """
+def activation_bound(folder: str, units: int, signs: int, batch_tokens: int, longest: int) -> int:
+    """Bytes that the forward pass of one batch needs beside the weights, at most (collection.memory.forward_bytes)."""
     model = skeleton(folder)
-    tokens = max(batch_tokens, longest)
     widest = max(max(module.weight.shape) for module in model.modules() if type(module).__name__ in _LINEAR)  # type: ignore[union-attr,arg-type]
     eager = attention_kernel(model) == "eager"
     heads = int(getattr(_text_config(model), "num_attention_heads", 1)) if eager else 0
     kept = 0 if blocks(model) else depth(model) + 1
-    pooled = (len(signs) + 1) * sum(group.units for group in groups) * -(-tokens // shortest)
-    return forward_bytes(tokens, longest, width(model), widest, pooled, heads, kept)
+    return forward_bytes(batch_tokens, longest, width(model), widest, units, signs, heads, kept)
 
 
 def _blocks(model: nn.Module, pattern: str) -> list[str]:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import ray
 
 from neuronsig.config import MiningConfig, TriggersConfig
+from neuronsig.evaluation.blocks import Block
 from neuronsig.run.commits import all_committed, commit, committed, sweep, unique_name
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
@@ -20,7 +21,6 @@ from neuronsig.tables import DETECTORS, TRIGGERS
 from neuronsig.triggers.locate import Floats
 from neuronsig.triggers.model_tokens import ModelTokens
 from neuronsig.triggers.rows import LocatedPairs, block_rows
-from neuronsig_ray.evaluate.heldout import Block
 from neuronsig_ray.evaluate.judge import read_signatures
 from neuronsig_ray.tasks import ended_tasks
 from neuronsig_ray.triggers.token_pass import TokenPass

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from neuronsig.collection.job import Job
 from neuronsig.collection.shards import rectangles
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage.location import location
@@ -23,7 +24,6 @@ from neuronsig.storage.parquet import parquet_file
 from neuronsig.triggers.model_tokens import Chunk
 from neuronsig.triggers.rows import PAIRS
 from neuronsig_ray.collect.process_memory import keep_few_kernels
-from neuronsig_ray.job import Job
 from neuronsig_ray.model.inference import InspectedModel
 
 SUMS, TOKENS = b"sums", b"tokens"

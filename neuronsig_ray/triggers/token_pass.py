@@ -16,9 +16,11 @@ import ray
 from ray.util import ActorPool
 
 from neuronsig.collection.dominance import Strongest
+from neuronsig.collection.job import Job
 from neuronsig.collection.listed import top_sentences
 from neuronsig.encoding.counting import SOURCE
 from neuronsig.errors import InputError
+from neuronsig.evaluation.blocks import Block
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
 from neuronsig.run.commits import all_committed, committed, sweep
@@ -29,9 +31,7 @@ from neuronsig.tables import SENTENCES
 from neuronsig.triggers.locate import Floats
 from neuronsig.triggers.model_tokens import Chunk, Ids, ModelTokens, chunks_of
 from neuronsig.triggers.rows import LocatedPairs, strongest_tokens
-from neuronsig_ray.evaluate.heldout import Block
 from neuronsig_ray.finished_run import FinishedRun
-from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool
 from neuronsig_ray.tasks import actors, map_tasks
 from neuronsig_ray.triggers.token_activations import TokenReplica, chunk_marker, read_chunks

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import ray
 
+from neuronsig.collection.job import Job
 from neuronsig.collection.spot_check import StoredRow, missing_entries, tolerance
 from neuronsig.collection.topk import Keys, pack, unpack
 from neuronsig.collection.verify import Check, GroupFile, Ids
 from neuronsig.config import RayConfig
 from neuronsig.progress import task
-from neuronsig_ray.job import Job
 from neuronsig_ray.model.inference import DeviceClass, device_class
 from neuronsig_ray.session import resources
-from neuronsig_ray.verify.rescore import BatchScorer, PlainScorer, ask
+from neuronsig_ray.tasks import actors, map_tasks
+from neuronsig_ray.verify.rescore import BatchScorer, PlainScorer
 
 
 @dataclass(frozen=True)
@@ -76,9 +75,12 @@ def plain_checks(collection: Collection, stored: Sequence[StoredRow], inputs: Ma
     rows: list[Ids] = []
     keys: list[Keys] = []
     worst = 0.0
-    with _actor(PlainScorer, job, 0) as scorer, task("scoring plainly", len(inputs), "sentences") as bar:
+    with (
+        actors(PlainScorer, job, cpus=cores_of(job)) as (scorer,),
+        task("scoring plainly", len(inputs), "sentences") as bar,
+    ):
         for sentence, given in inputs.items():
-            found = ask(scorer.scores.remote(given.ids, given.first, given.stop))  # (rows,)
+            found = ray.get(scorer.scores.remote(given.ids, given.first, given.stop))  # (rows,)
             allowed = _tolerances(job, found)
             for row in by_sentence.get(sentence, ()):
                 place = collection.row_of[row.neuron]
@@ -107,10 +109,11 @@ def batch_checks(collection: Collection, stored: Sequence[StoredRow], shard_of: 
     keys: list[Keys] = []
     worst = 0.0
     last, gpus = ray.put(collection.last), int(job.device == "cuda")
-    with _actor(BatchScorer, job, gpus, last) as scorer, task("scoring in batches", len(shard_of), "sentences") as bar:
+    scoring = actors(BatchScorer, job, last, cpus=cores_of(job), gpus=gpus)
+    with scoring as (scorer,), task("scoring in batches", len(shard_of), "sentences") as bar:
         for shard in sorted(set(shard_of.values())):
             wanted = np.array(sorted(sentence for sentence, index in shard_of.items() if index == shard))
-            found = ask(scorer.shard.remote(shard, wanted))
+            found = ray.get(scorer.shard.remote(shard, wanted))
             for column, sentence in enumerate(found.sentence_ids.tolist()):
                 for row in by_sentence.get(sentence, ()):
                     # A list has 0.0 for -0.0.
@@ -141,23 +144,16 @@ def why_not_same_bits(config: RayConfig, job: Job, device: DeviceClass, versions
         return f"the plan's device is {device.name}, there is no GPU here"
     if job.threads > available.largest_node:
         return f"the plan's replicas had {job.threads} threads, there are {available.largest_node} cores here"
-    found = ask(
-        ray.remote(num_cpus=max(1, job.threads), num_gpus=int(gpu))(device_class).remote(gpu, job.dtype, job.threads)
-    )
+    asked = (gpu, job.dtype, job.threads)
+    (found,) = map_tasks(device_class, [asked], cpus=max(1, job.threads), gpus=int(gpu))
     if dataclasses.astuple(found) != dataclasses.astuple(device):
         return f"the device is {dataclasses.asdict(found)}, the plan's {dataclasses.asdict(device)}"
     return ""
 
 
-@contextmanager
-def _actor(scorer: type, job: Job, gpus: int, *arguments: Any) -> Iterator[Any]:
-    """One scorer with the job's cores, or all of a smaller machine."""
-    cpus = max(1, min(job.threads, int(ray.cluster_resources().get("CPU", 1))))
-    actor: Any = ray.remote(num_cpus=cpus, num_gpus=gpus)(scorer).remote(job, *arguments)
-    try:
-        yield actor
-    finally:
-        ray.kill(actor)
+def cores_of(job: Job) -> int:
+    """The cores of one scorer: the job's, or all of a smaller machine."""
+    return max(1, min(job.threads, int(ray.cluster_resources().get("CPU", 1))))
 
 
 def _by_sentence(stored: Sequence[StoredRow]) -> dict[int, list[StoredRow]]:

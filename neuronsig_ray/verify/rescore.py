@@ -16,12 +16,13 @@ import ray
 import torch
 from torch import Tensor
 
+from neuronsig.collection.job import Group, Job
+from neuronsig.collection.shard_text import ShardText, read_shard
 from neuronsig.collection.shards import rectangles
 from neuronsig.collection.topk import Keys, pack
 from neuronsig.errors import NeuronsigError
 from neuronsig.storage.location import location
-from neuronsig_ray.collect.scorer import Replica, ShardText, read_shard
-from neuronsig_ray.job import Group, Job
+from neuronsig_ray.collect.scorer import Replica
 
 # Entries of one shard that are looked for in the lists, at most; there are as many as sentences where K holds all.
 _MOST_ENTRIES = 65_536
@@ -132,13 +133,9 @@ class BatchScorer:
 def batches_with(text: ShardText, wanted: npt.NDArray[np.int64], batch_tokens: int) -> ShardText:
     """The part of a shard that its scorer cuts into just the same batches, those with a wanted sentence."""
     hit = np.isin(text.sentence_ids, wanted)
-    lengths = np.diff(text.offsets)
     # Of equal lengths only the last batch is not full, so whole batches in their order are cut as before.
-    spans = sorted((a, b) for a, b, _ in rectangles(lengths, batch_tokens) if hit[a:b].any())
-    kept = np.concatenate([np.arange(a, b) for a, b in spans])
-    offsets = np.concatenate([[0], np.cumsum(lengths[kept])]).astype(np.int64)
-    tokens = np.concatenate([text.tokens[text.offsets[a] : text.offsets[b]] for a, b in spans])
-    return ShardText(text.sentence_ids[kept], offsets, tokens)
+    spans = sorted((a, b) for a, b, _ in rectangles(text.lengths, batch_tokens) if hit[a:b].any())
+    return text.take(np.concatenate([np.arange(a, b) for a, b in spans]))
 
 
 def ask(reference: Any) -> Any:

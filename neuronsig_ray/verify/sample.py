@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from neuronsig.collection.job import Group, Job
 from neuronsig.collection.spot_check import find_tokens, read_texts, sample_rows
+from neuronsig.collection.tree_reduce import final_marker
 from neuronsig.collection.verify import Check, GroupFile, SentenceFile
 from neuronsig.config import Config
 from neuronsig.progress import say, task
 from neuronsig.run.commits import committed
 from neuronsig.storage.location import join
-from neuronsig_ray.collect.reduce import final_marker
 from neuronsig_ray.finished_run import FinishedRun
-from neuronsig_ray.job import Group, Job
 from neuronsig_ray.verify.checks import Collection, Input, batch_checks, plain_checks, why_not_same_bits
 
 TOKENS = "tokens of the text are the shard's"

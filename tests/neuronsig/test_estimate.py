@@ -20,8 +20,8 @@ def test_p1_has_9216_neurons_and_2_billion_tokens_in_629_shards():
     cost = estimate(compose(["preset=paper"]), BERT_BASE, 82_000_000, 25.0)
     assert (cost.neurons, cost.tokens, cost.shards) == (9216, 2.05e9, 629)
     lists = 9216 * 10_000 * 8
-    assert 3 * lists < cost.replica_memory < 8 * lists
-    assert cost.replica_gpu_memory > 1.5 * lists
+    assert 3 * lists < cost.replica.host < 8 * lists
+    assert cost.replica.device > 1.5 * lists
 
 
 def test_twice_the_replicas_halve_the_hours_of_collection_only():
@@ -43,7 +43,7 @@ def test_every_stage_has_its_hours_and_commits_are_bounded_by_their_thresholds()
 
 def test_a_replica_needs_no_longer_lists_than_there_are_sentences():
     few, many, more = (
-        estimate(compose(["collect.k=1000000"]), BERT_BASE, sentences, 25.0).replica_memory
+        estimate(compose(["collect.k=1000000"]), BERT_BASE, sentences, 25.0).replica.host
         for sentences in (1_000, 1_000_000, 2_000_000)
     )
     assert few < many / 10

@@ -14,8 +14,10 @@ import pytest
 pytest.importorskip("ray", reason="ray is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
 
+from neuronsig.collection.job import Group
 from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError, TooLittleTextError
+from neuronsig.evaluation.blocks import HeldOutJob, blocks_of, read_block
 from neuronsig.evaluation.held_out import positive_fraction
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
@@ -25,9 +27,8 @@ from neuronsig.storage.parquet import read_table
 from neuronsig.tables import EVALUATION, SENTENCES
 from neuronsig_jobs import evaluate
 from neuronsig_ray.evaluate import evaluation
-from neuronsig_ray.evaluate.heldout import HeldOutJob, HeldOutReplica, blocks_of, read_block
+from neuronsig_ray.evaluate.heldout import HeldOutReplica
 from neuronsig_ray.finished_run import same_model_run
-from neuronsig_ray.job import Group
 from neuronsig_ray.session import Pool
 from neuronsig_ray.verify.rescore import PlainScorer
 from tests.neuronsig_jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures, write_trees

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from itertools import cycle
 from unittest import mock
 
+from neuronsig.collection.job import Job
 from neuronsig_jobs import collect
 from neuronsig_ray.collect.collection import Row
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool
 
 

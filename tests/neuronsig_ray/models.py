@@ -12,8 +12,8 @@ import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from benchmarks import collection
+from neuronsig.collection.job import Group, Job
 from neuronsig.collection.shards import ShardPlan
-from neuronsig_ray.job import Group, Job
 
 WORDS = ["the", "a", "cat", "dog", "sat", "ran", "on", "under", "mat", "rug", "and", "not", "quickly", ".", ",", "!"]
 VOCABULARY = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}

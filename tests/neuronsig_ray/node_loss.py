@@ -16,8 +16,8 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 
+from neuronsig.collection.job import Job
 from neuronsig_ray.collect import collection as collect
-from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray import faults
 
@@ -45,7 +45,7 @@ def main(job_file: str, folder: str) -> None:
     pool = Pool(replicas=3, cpus=1, gpus=0)
     collect.score_shards(job, [s.index for s in job.shards], pool, lambda row: shards.append(row["shard"]), faults.Slow)
     thread.join()
-    collect.reduce_shards(job, Path(folder), 4, lambda: None)
+    collect.reduce_shards(job, Path(folder), 4)
     sys.stdout.write(f"{sorted(set(shards))}\n")
     ray.shutdown()
     cluster.shutdown()

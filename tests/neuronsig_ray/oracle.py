@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from neuronsig.collection.job import Job
+from neuronsig.collection.shard_text import read_shard
 from neuronsig.collection.topk import reference
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import TOPK
-from neuronsig_ray.collect.scorer import Replica, read_shard
-from neuronsig_ray.job import Job
+from neuronsig_ray.collect.scorer import Replica
 
 
 def all_scores(job: Job) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ What each fault's test was seen to miss when it was taken out:
     a full disk under a replica            OSError told as a row, then: temporary file   the one line; no *.tmp
                                            deleted
     torn and corrupt files                 size and checksum of a commit                 the table
-    thresholds of another content          the ladder's checksum                         the table
+    thresholds of another content          their file's checksum                         the table
     a driver killed while it scores        a stage is done only when its record and      the second run did nothing
                                            outputs say so
     a write that fails, nine places        data before marker; rename when whole         lists, updates, nodes, groups
@@ -46,19 +46,19 @@ import pytest
 import ray
 
 from neuronsig.checkpoint import load_tokenizer
-from neuronsig.collection.convergence import ShardUpdates
+from neuronsig.collection.convergence import ShardUpdates, count_group
+from neuronsig.collection.job import Job
+from neuronsig.collection.thresholds import read_quantiles
 from neuronsig.config.compose import compose
 from neuronsig.errors import MachineError
 from neuronsig.run.directory import RunDirectory
 from neuronsig_jobs import collect as collect_job
 from neuronsig_ray.collect import collection as collect
-from neuronsig_ray.collect.convergence import count_group, write_convergence
+from neuronsig_ray.collect.convergence import write_convergence
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.collect.thresholds import read_ladder
-from neuronsig_ray.job import Job
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray import faults
-from tests.neuronsig_ray.collect.test_collection import run_here
+from tests.neuronsig_ray.collect.test_collection import one_by_one, run_here
 from tests.neuronsig_ray.here import score_here, scored_here
 from tests.neuronsig_ray.models import make_job, random_inputs, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
@@ -81,7 +81,7 @@ def run_on_ray(
     scored: list[int] = []
     if pending:
         score(job, pending, ONE, lambda row: scored.append(row["shard"]), replica)
-    collect.reduce_shards(job, folder, 8, lambda: None)
+    collect.reduce_shards(job, folder, 8)
     return sorted(scored)
 
 
@@ -95,7 +95,7 @@ def undisturbed(job: Job, folder: Path) -> dict[str, bytes]:
     replica = Replica(alone)
     for shard in alone.shards:
         replica.shard(shard.index)
-    collect.reduce_shards(alone, folder / "topk", 8, lambda: None)
+    collect.reduce_shards(alone, folder / "topk", 8, run=one_by_one)
     return contents(folder / "topk")
 
 
@@ -141,27 +141,27 @@ def test_torn_and_corrupt_files_are_scored_again(local_ray, tiny_model, tmp_path
 def test_thresholds_that_are_not_what_their_marker_says_are_not_believed(tiny_model, tmp_path):
     job = make_job(tmp_path, tiny_model(), random_inputs(200), 20, 8)
     Replica(job).shard(0)
-    rungs = read_ladder(job, 0)
-    assert rungs is not None
+    scores = read_quantiles(job, 0)
+    assert scores is not None
     stream = io.BytesIO()
-    np.save(stream, rungs + np.float32(100))
+    np.save(stream, scores + np.float32(100))
     file = Path(job.commits) / json.loads(job.marker(0).read_text())["ladder"]
     file.write_bytes(stream.getvalue())
     other = Replica(job)
     for shard in job.shards[1:]:
         other.shard(shard.index)
-    collect.reduce_shards(job, tmp_path / "topk", 8, lambda: None)
+    collect.reduce_shards(job, tmp_path / "topk", 8, run=one_by_one)
     assert_same_table(tmp_path / "topk", brute_force(job))
 
 
 WRITES = {
     "a shard's lists": r"commits/shard-00002-",
-    "a shard's ladder": r"commits/ladder-00002-",
+    "a shard's score quantiles": r"commits/ladder-00002-",
     "a shard's marker": r"commits/shard-00002\.json",
     "the updates of a group": r"convergence/hidden-L02-\w+\.parquet",
     "the marker of a group's updates": r"convergence/hidden-L02-top",
-    "an inner node": r"reduce/1-1-\w+\.parquet",
-    "an inner node's marker": r"reduce/1-1\.json",
+    "an inner node": r"reduce/fan2-level1-00001-\w+\.parquet",
+    "an inner node's marker": r"reduce/fan2-level1-00001\.json",
     "a group of the table": r"topk/hidden-L02-",
     "the marker of a group": r"topk/_commits/hidden-L02\.json",
 }
@@ -209,27 +209,29 @@ def test_a_driver_that_dies_in_the_convergence_and_in_the_reduce_goes_on(local_r
     for shard in job.shards:
         replica.shard(shard.index)
 
-    def dies(after: int) -> Callable[[], None]:
-        nodes = iter(range(after))
+    def dies(after: int) -> Callable[[int], None]:
+        left = after
 
-        def on_node() -> None:
-            if next(nodes, None) is None:
+        def done(ended: int) -> None:
+            nonlocal left
+            left -= ended
+            if left < 0:
                 raise faults.Died
 
-        return on_node
+        return done
 
-    def updates(on_node: Callable[[], None]) -> pa.Table:
-        return write_convergence(job, collect.valid_commits(job), run, "tiny", on_node, 5)
+    def updates(done: Callable[[int], None] | None = None) -> pa.Table:
+        return write_convergence(job, collect.valid_commits(job), run, "tiny", done, 5)
 
     with pytest.raises(faults.Died):
         updates(dies(1))
-    found = updates(lambda: None).filter(pc.field("group") == job.groups[1].name)
+    found = updates().filter(pc.field("group") == job.groups[1].name)
     assert found["new_entries"].to_pylist() == [update.new_entries for update in small[1][1]]
     # Three and two nodes, two groups of the table.
     for after in (1, 4, 6):
         with pytest.raises(faults.Died):
             collect.reduce_shards(job, run.topk("tiny"), 2, dies(after))
-    collect.reduce_shards(job, run.topk("tiny"), 2, lambda: None)
+    collect.reduce_shards(job, run.topk("tiny"), 2)
     assert contents(run.topk("tiny")) == small[2]
 
 
@@ -239,7 +241,7 @@ def test_an_inner_node_that_is_not_whole_is_made_again(small, tmp_path, harm):
     with pytest.raises(faults.Died), faults.failing_write(WRITES["a group of the table"], dies=True):
         all_here(job, tmp_path / "topk")
     shutil.rmtree(tmp_path / "topk")
-    marker = Path(job.commits) / "reduce" / "1-0.json"
+    marker = Path(job.commits) / "reduce" / "fan2-level1-00000.json"
     node = marker.with_name(json.loads(marker.read_text())["file"])
     content = node.read_bytes()
     if harm == "missing":
@@ -247,13 +249,13 @@ def test_an_inner_node_that_is_not_whole_is_made_again(small, tmp_path, harm):
     elif harm == "torn marker":
         marker.write_text(marker.read_text()[:40])
     elif harm == "of another plan":
-        other = json.loads(marker.with_name("1-1.json").read_text())
+        other = json.loads(marker.with_name("fan2-level1-00001.json").read_text())
         marker.write_text(json.dumps({**other, "fingerprint": "plan-0"}))
     else:
         flipped = bytes(byte ^ 1 for byte in content[100:200])
         node.write_bytes(content[:-20] if harm == "torn" else content[:100] + flipped + content[200:])
     # The node above it was made of it while it was whole.
-    for above in Path(job.commits).glob("reduce/2-*"):
+    for above in Path(job.commits).glob("reduce/fan2-level2-*"):
         above.unlink()
     all_here(job, tmp_path / "topk")
     assert contents(tmp_path / "topk") == small[2]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuronsig.collection.early_stop import Settling, StopRule, reference
+from neuronsig.collection.early_stop import StopRule, UnchangedLists, reference
 from tests.neuronsig.collection.test_convergence import as_rows
 
 
 def stopped_after(rule: StopRule, shards: list[tuple[int, list[set[int]]]], cut: int = 2) -> int | None:
     """The shard after which the rule stops; the neurons in two groups."""
     neurons = len(shards[0][1])
-    settling = Settling(rule, [cut, neurons - cut])
+    lists = UnchangedLists(rule, [cut, neurons - cut])
     for index, (sentences, keys) in enumerate(shards):
-        if settling.add([as_rows(keys[:cut]), as_rows(keys[cut:])], sentences):
+        if lists.add([as_rows(keys[:cut]), as_rows(keys[cut:])], sentences):
             return index
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuronsig.collection.score_quantiles import Ladder, rungs
+from neuronsig.collection.score_quantiles import ScoreQuantiles, scores_at_ranks
 from neuronsig.collection.topk import merge, pack, ragged, select, thresholds
 
 ROWS = 5
@@ -22,52 +22,52 @@ def shard_keys(random, first_id, size, k, ties=False):
 @pytest.mark.parametrize("ties", [False, True], ids=["distinct", "ties"])
 def test_a_floor_is_never_above_the_k_th_best_of_what_was_added(k, ties):
     random = np.random.default_rng(k)
-    ladder, known = Ladder(ROWS, k), np.zeros((ROWS, 0), np.uint64)
+    quantiles, known = ScoreQuantiles(ROWS, k), np.zeros((ROWS, 0), np.uint64)
     first = 0
     for size in (3, 40, 100, 700, 900, 50, 2000):
         keys = shard_keys(random, first, size, k, ties)
         first += size
-        ladder.add(rungs(*ragged(keys), k))
+        quantiles.add(scores_at_ranks(*ragged(keys), k))
         known = merge(known, keys, k)
-        assert (ladder.floor() <= thresholds(known, k)).all()
+        assert (quantiles.floor() <= thresholds(known, k)).all()
 
 
 def test_it_is_close_to_the_k_th_best_after_many_shards():
     random = np.random.default_rng(1)
     k, size, shards = 1000, 2000, 60
-    ladder, known = Ladder(ROWS, k), np.zeros((ROWS, 0), np.uint64)
+    quantiles, known = ScoreQuantiles(ROWS, k), np.zeros((ROWS, 0), np.uint64)
     for i in range(shards):
         keys = shard_keys(random, i * size, size, k)
-        ladder.add(rungs(*ragged(keys), k))
+        quantiles.add(scores_at_ranks(*ragged(keys), k))
         known = merge(known, keys, k)
     expected = thresholds(known, k)
     # How many of a fresh million each threshold lets through: the price of a coarse one.
     fresh = random.normal(size=1_000_000)
-    let_through = (fresh >= ladder.floor()[:, None]).sum() / (fresh >= expected[:, None]).sum()
+    let_through = (fresh >= quantiles.floor()[:, None]).sum() / (fresh >= expected[:, None]).sum()
     assert 1 <= let_through < 1.15
 
 
 def test_shards_shorter_than_k_add_up_to_a_floor():
     k = 100
     random = np.random.default_rng(2)
-    ladder = Ladder(ROWS, k)
+    quantiles = ScoreQuantiles(ROWS, k)
     for i in range(12):
-        ladder.add(rungs(*ragged(shard_keys(random, i * 10, 10, k)), k))
-        assert np.isneginf(ladder.floor()).all() == (i < 9)
+        quantiles.add(scores_at_ranks(*ragged(shard_keys(random, i * 10, 10, k)), k))
+        assert np.isneginf(quantiles.floor()).all() == (i < 9)
 
 
 def test_memory_does_not_grow_with_the_number_of_shards():
     random = np.random.default_rng(3)
-    ladder, widths = Ladder(ROWS, 500), []
+    quantiles, widths = ScoreQuantiles(ROWS, 500), []
     for i in range(80):
-        ladder.add(rungs(*ragged(shard_keys(random, i * 600, 600, 500)), 500))
-        widths.append(ladder.scores.shape[1])
+        quantiles.add(scores_at_ranks(*ragged(shard_keys(random, i * 600, 600, 500)), 500))
+        widths.append(quantiles.scores.shape[1])
     assert max(widths[-40:]) <= max(widths[:40]) <= 200
 
 
 def test_an_empty_row_stays_open():
-    ladder = Ladder(2, 3)
+    quantiles = ScoreQuantiles(2, 3)
     keys = np.zeros((2, 4), np.uint64)
     keys[0] = select(pack(np.array([[4, 3, 2, 1]], np.float32), np.arange(4)), 4)
-    ladder.add(rungs(*ragged(keys), 3))
-    assert ladder.floor().tolist() == [2.0, -np.inf]
+    quantiles.add(scores_at_ranks(*ragged(keys), 3))
+    assert quantiles.floor().tolist() == [2.0, -np.inf]

@@ -8,12 +8,11 @@ pytest.importorskip("gensim", reason="gensim is not installed")
 from gensim.models import FastText
 from gensim.models.fasttext import save_facebook_model
 
+from neuronsig.analysis.word_vectors import LowerCased, check_vectors
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import ConfigError, InputError
 from neuronsig_ray.cluster.embeddings import (
     GensimVectors,
-    LowerCased,
-    check_vectors,
     open_vectors,
     read_vectors,
     save_vectors,

@@ -14,6 +14,7 @@ from gensim.models.keyedvectors import KeyedVectors
 pytest.importorskip("ray", reason="ray is not installed")
 
 from neuronsig.analysis.vectors import Membership
+from neuronsig.errors import MachineError
 from neuronsig.neuron import Neuron
 from neuronsig_ray.cluster import facet_tasks as carrier
 from neuronsig_ray.cluster.embeddings import save_vectors
@@ -93,6 +94,16 @@ def test_cuts_and_blocks_change_nothing(world: tuple[Path, pa.Table, np.ndarray]
     whole = found(world, tmp_path / "whole", [])
     assert found(world, tmp_path / "cut", [100, 101, 1650], block=1) == whole
     assert found(world, tmp_path / "again", []) == whole
+
+
+def test_sentences_that_a_task_cannot_read_are_told_in_one_line(
+    world: tuple[Path, pa.Table, np.ndarray], tmp_path: Path
+) -> None:
+    folder, _, of = world
+    words, gone = WordSource(str(folder / "words"), True), [tmp_path / "gone.parquet"]
+    with pytest.raises(MachineError, match="a file of the run cannot be read or written") as caught:
+        neuron_facets(gone, 3000, lists_of(of), words, tmp_path / "facets", Settings(4, 200, 0.02, 0))
+    assert "\n" not in str(caught.value)
 
 
 def test_the_sample_is_the_same_for_all_lists_and_spread_over_the_ids() -> None:

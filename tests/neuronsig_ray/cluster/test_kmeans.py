@@ -3,9 +3,9 @@ import pytest
 
 pytest.importorskip("faiss", reason="faiss is not installed")
 
-from neuronsig.analysis.clusters import agreement
+from neuronsig.analysis.clusters import agreement, bounded_perplexity
 from neuronsig.errors import ConfigError
-from neuronsig_ray.cluster.kmeans import bounded_perplexity, kmeans, tsne
+from neuronsig_ray.cluster.kmeans import kmeans, tsne
 
 
 def planted(k=4, each=50, dimension=20):

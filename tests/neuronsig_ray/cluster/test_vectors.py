@@ -9,6 +9,7 @@ import pytest
 from gensim.models.keyedvectors import KeyedVectors
 
 from neuronsig.analysis.vectors import NeuronSums, TypicalSentences, sentence_block, unit_vectors
+from neuronsig.errors import MachineError
 from neuronsig.neuron import Neuron
 from neuronsig.tables import TOPK
 from neuronsig_ray.cluster.embeddings import open_vectors, save_vectors
@@ -85,3 +86,12 @@ def test_tasks_over_files_equal_one_block_to_the_bit(world, local_ray, tmp_path,
     assert found.seen.tolist() == [30] * 12
     assert typical.sentence_ids() == nearest.sentence_ids()
     assert sum(counted) == len(files)
+
+
+def test_words_that_a_task_cannot_read_are_told_in_one_line(world, local_ray, tmp_path):
+    folder, table = world
+    lists = read_top_lists(folder / "topk")
+    files, means = write(table, tmp_path / "sentences", []), np.ones((len(lists.neurons), 6))
+    with pytest.raises(MachineError, match="a file of the run cannot be read or written") as caught:
+        typical_sentences(files, lists, means, WordSource(str(tmp_path / "gone"), lower=False))
+    assert "\n" not in str(caught.value)

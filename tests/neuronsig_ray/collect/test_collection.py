@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,12 +15,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from neuronsig.collection.job import Job
+from neuronsig.collection.memory import PROCESS
+from neuronsig.collection.shard_text import read_shard
+from neuronsig.collection.tree_reduce import final_marker, node_count, write_final
 from neuronsig.errors import InputError
 from neuronsig_ray.collect import collection as collect
-from neuronsig_ray.collect.reduce import final_marker, node_count, write_final, write_inner
-from neuronsig_ray.collect.scorer import Replica, memory_bound, read_shard
-from neuronsig_ray.job import Job
+from neuronsig_ray.collect.memory_check import job_bound
+from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.session import Pool
+from neuronsig_ray.tasks import Call
 from tests.neuronsig_ray.models import KINDS, UNITS, hidden, make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
@@ -35,7 +40,7 @@ def run_on_ray(
     scored: list[int] = []
     if pending:
         collect.score_shards(job, pending, pool, lambda row: scored.append(row["shard"]), replica)
-    collect.reduce_shards(job, folder, fan_in, lambda: None)
+    collect.reduce_shards(job, folder, fan_in)
     return sorted(scored)
 
 
@@ -44,15 +49,14 @@ def run_here(job: Job, folder: Path, order: Sequence[int] | None = None, fan_in:
     replica = Replica(job)
     for index in order if order is not None else range(len(job.shards)):
         replica.shard(index)
-    files = [str(Path(job.commits) / collect.valid_commits(job)[shard.index]["file"]) for shard in job.shards]
-    level = 0
-    while len(files) > fan_in:
-        level += 1
-        groups = [files[i : i + fan_in] for i in range(0, len(files), fan_in)]
-        nodes = [write_inner(job, group, f"{job.commits}/reduce", f"{level}-{i}") for i, group in enumerate(groups)]
-        files = [f"{job.commits}/reduce/{node['file']}" for node in nodes]
-    for position in range(len(job.groups)):
-        write_final(job, files, str(folder), position)
+    collect.reduce_shards(job, folder, fan_in, run=one_by_one)
+
+
+def one_by_one(
+    function: Callable[..., Any], calls: Iterable[Call], done: Callable[[int], None] | None, *, memory: int
+) -> list[Any]:
+    """Tasks in this process."""
+    return [function(*arguments) for arguments in calls]
 
 
 SHAPES = [
@@ -152,7 +156,7 @@ def test_nothing_is_reduced_while_a_shard_is_missing(tiny_model, tmp_path):
     job = make_job(tmp_path, tiny_model(), random_inputs(60), 20, 5)
     Replica(job).shard(0)
     with pytest.raises(InputError, match="2 of 3 shards have no valid commit, 20 of 60 sentences are scored"):
-        collect.reduce_shards(job, tmp_path / "topk", 8, lambda: None)
+        collect.reduce_shards(job, tmp_path / "topk", 8)
 
 
 def test_a_finished_node_is_not_made_again(tiny_model, tmp_path):
@@ -223,8 +227,9 @@ def test_a_row_group_of_the_table_holds_whole_neurons(tiny_model, tmp_path):
 def test_the_memory_bound_does_not_grow_with_the_corpus(tiny_model, tmp_path):
     small = make_job(tmp_path / "a", tiny_model(), random_inputs(100), 20, 5)
     large = make_job(tmp_path / "b", tiny_model(), random_inputs(1000), 20, 5)
-    assert memory_bound(small).device == memory_bound(large).device == 0
-    assert memory_bound(large).host < 1.1 * memory_bound(small).host
+    few, many = (job_bound(job, tiny_model()) for job in (small, large))
+    assert few.device == many.device == 0
+    assert many.host - few.host < 0.1 * (few.host - PROCESS)
 
 
 @pytest.mark.parametrize(("shards", "nodes"), [(1, 2), (8, 2), (9, 2 + 2), (65, 2 + 9 + 2)])

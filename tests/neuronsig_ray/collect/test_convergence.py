@@ -9,13 +9,14 @@ import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from neuronsig.collection.convergence import CONVERGENCE
+from neuronsig.collection.convergence import CONVERGENCE, count_group
+from neuronsig.collection.shard_text import read_shard
 from neuronsig.collection.topk import pack
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.location import location
 from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect import convergence
-from neuronsig_ray.collect.scorer import Replica, read_shard
+from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray.here import score_here
 from tests.neuronsig_ray.models import UNITS, make_job, random_inputs
@@ -42,7 +43,7 @@ def test_two_replicas_leave_commits_with_all_that_brute_force_counts(local_ray, 
     run = RunDirectory.create(tmp_path / "run")
     done = Counter()
     markers = collect.valid_commits(job)
-    made = convergence.write_convergence(job, markers, run, "tiny", lambda: done.update(["groups"]), top=6)
+    made = convergence.write_convergence(job, markers, run, "tiny", lambda ended: done.update(groups=ended), top=6)
     everything = [row for row in made.to_pylist() if row["group"] == "all"]
     assert [row["new_entries"] for row in everything] == updates_of_all_scores(job, top=6)
     assert [row["sentences"] for row in everything] == np.cumsum([s.sentences for s in job.shards]).tolist()
@@ -61,10 +62,10 @@ def test_a_group_that_is_counted_is_not_counted_again(tiny_model, tmp_path):
     for shard in job.shards:
         replica.shard(shard.index)
         files.append((shard.index, str(location(job.commits) / collect.valid_commits(job)[shard.index]["file"])))
-    first = convergence.count_group(job, files, str(tmp_path / "topk"), 1, 5)
+    first = count_group(job, files, str(tmp_path / "topk"), 1, 5)
     for _, file in files:
         location(file).unlink()
-    assert convergence.count_group(job, files, str(tmp_path / "topk"), 1, 5) == first
+    assert count_group(job, files, str(tmp_path / "topk"), 1, 5) == first
     assert first[0].new_entries == UNITS * 5
 
 
@@ -81,7 +82,7 @@ def test_appended_shards_go_on_where_the_finished_table_ended(local_ray, tiny_mo
     first = dataclasses.replace(job, shards=job.shards[:2], sentences=60, fingerprint="plan-1")
     markers = collect.valid_commits(first)
     convergence.write_convergence(first, markers, run, "tiny")
-    collect.reduce_shards(first, run.topk("tiny"), 8, lambda: None)
+    collect.reduce_shards(first, run.topk("tiny"), 8)
     added = dataclasses.replace(
         job,
         shards=(dataclasses.replace(job.shards[2], index=0),),

@@ -7,12 +7,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from neuronsig.collection.early_stop import StopRule, reference
+from neuronsig.collection.early_stop import EarlyStop, Stopped, StopRule, left_out, only_first, reference, shards_kept
+from neuronsig.collection.shard_text import read_shard
 from neuronsig.collection.topk import pack
 from neuronsig.storage.location import location
 from neuronsig_ray.collect import collection as collect
-from neuronsig_ray.collect.early_stop import EarlyStop, Stopped, left_out, only_first, shards_kept
-from neuronsig_ray.collect.scorer import Replica, read_shard
+from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray.models import make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
@@ -73,7 +73,7 @@ def test_ray_stops_and_the_table_is_that_of_the_first_shards(local_ray, job, tmp
         collect.score_shards(job, [s.index for s in job.shards], Pool(replicas=1, cpus=1, gpus=0), on_row)
     assert early.last is not None
     first = only_first(job, early.last + 1)
-    collect.reduce_shards(first, tmp_path / "topk", 4, lambda: None)
+    collect.reduce_shards(first, tmp_path / "topk", 4)
     assert_same_table(tmp_path / "topk", brute_force(first))
     counts = left_out(job, early.last + 1)
     assert counts["sentences"] + counts["inexact, stopped early"]["sentences left out"] == job.sentences

@@ -9,8 +9,8 @@ from neuronsig.collection.shards import Shard, ShardPlan, shard_sizes
 from neuronsig.config.compose import compose
 from neuronsig.estimate import ModelShape, estimate
 from neuronsig.run.directory import RunDirectory
-from neuronsig_ray.collect.memory_check import least_memory
-from neuronsig_ray.collect.prepare import groups_of, make_job, replica_bound
+from neuronsig_ray.collect.memory_check import job_bound, least_bound
+from neuronsig_ray.collect.prepare import groups_of, make_job
 from neuronsig_ray.model.inference import DeviceClass
 from neuronsig_ray.session import Pool
 
@@ -29,9 +29,9 @@ def test_the_memory_told_beforehand_is_what_collection_asks_for(tmp_path, words)
     shards = [Shard(i, "", size, TOKENS * size, 512, "") for i, size in enumerate(sizes)]
     plan, device = ShardPlan("", 0, 0, 0, 0, {}, shards), DeviceClass("cuda" if gpu else "cpu", "", "", 0)
     job = make_job(config, RunDirectory(tmp_path), plan, "", folder, "", device, groups, threads=2)
-    asked = replica_bound(job, folder)
+    asked = job_bound(job, folder)
     cost = estimate(config, ModelShape.from_config(folder / "config.json"), 400_000, TOKENS)
-    assert cost.replica_memory == pytest.approx(asked.host, rel=0.01)
-    assert cost.replica_gpu_memory == pytest.approx(asked.device, rel=0.01)
-    floor = least_memory(config, Pool(1, 2, int(gpu)), folder, groups, 400_000)
+    assert cost.replica.host == pytest.approx(asked.host, rel=0.01)
+    assert cost.replica.device == pytest.approx(asked.device, rel=0.01)
+    floor = least_bound(config, Pool(1, 2, int(gpu)), folder, groups, 400_000).host
     assert 0.8 * asked.host < floor <= asked.host

@@ -12,17 +12,16 @@ import pytest
 import ray
 import torch
 
-from neuronsig.collection.memory import sorting_bytes
+from neuronsig.collection.job import Job
+from neuronsig.collection.memory import PROCESS, sorting_bytes
+from neuronsig.collection.shard_lists import keys_table, keys_writer
 from neuronsig.collection.topk import pack, ragged
+from neuronsig.collection.tree_reduce import task_bound, write_final, write_inner
 from neuronsig.config.compose import compose
 from neuronsig.errors import MachineError
 from neuronsig.run.directory import RunDirectory
-from neuronsig_ray.collect.prepare import Machine, replica_bound, require_room
-from neuronsig_ray.collect.process_memory import PROCESS
-from neuronsig_ray.collect.reduce import run_tasks, task_bound, write_final, write_inner
-from neuronsig_ray.collect.scorer import keys_table, keys_writer, memory_bound
+from neuronsig_ray.collect.memory_check import Machine, job_bound, require_resources
 from neuronsig_ray.collect.selection import ShardTopK
-from neuronsig_ray.job import Job
 from neuronsig_ray.model.inference import device_class
 from neuronsig_ray.session import Pool, fitting
 from tests.neuronsig_ray.models import UNITS, hidden, make_job, random_inputs
@@ -51,8 +50,9 @@ def run(tmp_path) -> RunDirectory:
 
 def refused(run: RunDirectory, job: Job, pool: Pool, host: int, *words: str) -> str:
     machine = Machine(device_class(False, "float32", 1), host_bytes=host, device_bytes=0)
+    config = compose([f"run={run.root}", "model.name=tiny", *words])
     with pytest.raises(MachineError) as caught:
-        require_room(compose([f"run={run.root}", "model.name=tiny", *words]), run, job, pool, machine, Path(job.model))
+        require_resources(config, run, job, pool, machine, Path(job.model))
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -63,7 +63,7 @@ def test_replicas_that_share_a_node_of_a_cluster_share_its_memory(local_ray, run
     pool = Pool(2, max(1, cores // 2), 0)
     if cores < 2:
         pytest.skip("one core holds one replica")
-    host = replica_bound(job, tiny_model()).host * 3 // 2
+    host = job_bound(job, tiny_model()).host * 3 // 2
     said = refused(run, job, pool, host, "ray.address='10.0.0.1:6379'", "ray.max_replicas=2")
     assert "MiB of memory for 2 replicas, " in said
     assert said.endswith(f"or ray.replicas=1 ray.replica_cpus={pool.cpus} ray.max_replicas=1")
@@ -84,7 +84,7 @@ def test_a_group_that_a_reduce_cannot_hold_is_refused_before_anything_is_scored(
     job = make_job(tmp_path, tiny_model(), random_inputs(60), 20, 10**6, groups=hidden(1))
     job = dataclasses.replace(job, sentences=10**6)
     assert task_bound(job) - PROCESS == 12 * UNITS * 10**6 * 8
-    host = replica_bound(job, tiny_model()).host + 1
+    host = job_bound(job, tiny_model()).host + 1
     assert "MiB of memory for a task of the reduce" in refused(run, job, Pool(1, 1, 0), host)
 
 
@@ -114,7 +114,8 @@ def test_every_thread_that_sorts_is_counted(tiny_model, tmp_path):
 
     job = make_job(tmp_path, tiny_model(), random_inputs(60), 20, 5)
     many = dataclasses.replace(job, threads=16)
-    assert memory_bound(many).host - memory_bound(job).host == 15 * sorting_bytes(job.rows, 5, 20, rows)
+    one, sixteen = (job_bound(of, tiny_model()).host for of in (job, many))
+    assert sixteen - one == 15 * sorting_bytes(job.rows, 5, 20, rows)
 
 
 @pytest.mark.parametrize("kind", ["inner", "final"])
@@ -144,10 +145,3 @@ def test_a_task_of_the_reduce_holds_no_more_than_its_bound(tiny_model, tmp_path,
         pa.set_memory_pool(default)
     bound = task_bound(job) - PROCESS
     assert bound / 2 < peak + pool.max_memory() <= bound
-
-
-def test_a_task_reserves_its_memory_and_never_more_than_a_node_has(local_ray):
-    reserved = ray.remote(num_cpus=1)(lambda: ray.get_runtime_context().get_assigned_resources().get("memory", 0))
-    assert run_tasks([(reserved, ())], lambda: None, 1 << 20) == [1 << 20]
-    (most,) = run_tasks([(reserved, ())], lambda: None, 1 << 60)
-    assert 0 < most < 1 << 60

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from neuronsig_ray.job import Group
+from neuronsig.collection.job import Group
 from neuronsig_ray.model import attention
 from neuronsig_ray.model.attention import attend_in_blocks, attention_in_use, in_blocks
 from neuronsig_ray.model.inference import InspectedModel

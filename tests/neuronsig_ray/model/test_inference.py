@@ -10,10 +10,10 @@ import torch
 import transformers as hf
 from safetensors.torch import load_file, save_file
 
+from neuronsig.collection.job import Group
 from neuronsig.config.collection import POOLINGS
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import SITES
-from neuronsig_ray.job import Group
 from neuronsig_ray.model.inference import InspectedModel
 from neuronsig_ray.model.sites import groups_in, skeleton
 from tests.neuronsig_ray.models import KINDS, UNITS, hidden, random_inputs

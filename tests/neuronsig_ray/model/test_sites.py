@@ -102,6 +102,6 @@ def test_a_config_of_no_transformer_is_named(tmp_path):
 def test_the_bound_of_activations_grows_with_the_longest_input_where_attention_is_not_fused(tmp_path):
     plain, fused = (save_config(tmp_path / name, name, BERT) for name in ("Deberta", "Bert"))
     for folder, growth in ((plain, 6 * 2), (fused, 1)):
-        groups = groups_in(skeleton(folder), SITES, [], {})
-        short, long = (activation_bound(folder, groups, (1,), 1000, longest, 3) for longest in (10, 110))
+        units = sum(group.units for group in groups_in(skeleton(folder), SITES, [], {}))
+        short, long = (activation_bound(folder, units, 1, 1000, longest) for longest in (10, 110))
         assert long - short == 4 * 1000 * 100 * growth

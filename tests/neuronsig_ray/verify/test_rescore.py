@@ -7,8 +7,9 @@ import pytest
 import torch
 import transformers as hf
 
+from neuronsig.collection.shard_text import ShardText
 from neuronsig.collection.shards import rectangles
-from neuronsig_ray.collect.scorer import Replica, ShardText
+from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.verify.rescore import PlainScorer, batches_with
 from tests.neuronsig_ray.models import VOCABULARY, make_job, save_tokenizer
 

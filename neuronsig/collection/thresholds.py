@@ -16,13 +16,13 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
+from neuronsig.collection.job import BASE, Job
 from neuronsig.collection.memory import FLOORS_KEPT
-from neuronsig.collection.score_quantiles import Ladder, Scores, ranks
+from neuronsig.collection.score_quantiles import ScoreQuantiles, Scores, ranks
 from neuronsig.run.commits import unique_name
 from neuronsig.storage.files import list_files, read_bytes
 from neuronsig.storage.location import location
 from neuronsig.storage.whole_files import atomic_write
-from neuronsig_ray.job import BASE, Job
 
 _MARKER = re.compile(r"shard-(\d+)\.json")
 # Late shards move a threshold little: reading them must not hold up the next shard.
@@ -36,7 +36,7 @@ class SharedThresholds:
     def __init__(self, job: Job) -> None:
         self.job = job
         # Lists longer than the corpus have no threshold, however many sentences are known.
-        self.ladder = Ladder(job.rows, job.k if job.prunes else 1)
+        self.quantiles = ScoreQuantiles(job.rows, job.k if job.prunes else 1)
         self.known: set[int] = set()
         self.floors: list[tuple[int, Scores]] = []
         self._lock = threading.Lock()
@@ -53,9 +53,9 @@ class SharedThresholds:
             new = sorted((i for i in found if i < index and i not in self.known), reverse=True)
             most = _READ_BETWEEN_SHARDS if self.known else _READ_AT_FIRST
         for other in new[:most]:
-            rungs = read_ladder(self.job, other)
-            if rungs is not None:
-                self.add(other, rungs)
+            scores = read_quantiles(self.job, other)
+            if scores is not None:
+                self.add(other, scores)
 
     def below(self, index: int) -> Scores | None:
         """(rows,) scores that K sentences of shards below `index` are known to reach; None while nothing is known."""
@@ -63,16 +63,16 @@ class SharedThresholds:
             usable = [floor for highest, floor in self.floors if highest < index]
         return usable[-1] if usable else None
 
-    def add(self, index: int, rungs: Scores) -> None:
+    def add(self, index: int, scores: Scores) -> None:
         """Take in a shard's scores, (rows, ranks): one that is committed, or that this replica has just scored.
 
         The latter is in the end among the committed ones too, scored again to the same bits if this replica dies.
         """
         with self._lock:
             if self.job.prunes and index not in self.known:
-                self.ladder.add(rungs)
+                self.quantiles.add(scores)
                 self.known.add(index)
-                self.floors = [*self.floors[1 - FLOORS_KEPT :], (max(self.known), self.ladder.floor())]
+                self.floors = [*self.floors[1 - FLOORS_KEPT :], (max(self.known), self.quantiles.floor())]
 
 
 def in_job_order(job: Job, groups: list[Scores]) -> Scores:
@@ -82,22 +82,23 @@ def in_job_order(job: Job, groups: list[Scores]) -> Scores:
     return np.concatenate([part[sign] for sign in range(signs) for part in split])
 
 
-def write_ladder(job: Job, index: int, rungs: Scores) -> dict[str, str]:
+def write_quantiles(job: Job, index: int, scores: Scores) -> dict[str, str]:
     """Write a shard's scores to a file of their own; return what its marker must say of it."""
     stream = io.BytesIO()
-    np.save(stream, rungs, allow_pickle=False)
+    np.save(stream, scores, allow_pickle=False)
+    # The name of the file, and in the marker, of collections that were begun before: these go on.
     name = unique_name(f"ladder-{index:05d}", ".npy")
     atomic_write(location(job.commits) / name, stream.getvalue())
     return {"ladder": name, "ladder_sha256": hashlib.sha256(stream.getvalue()).hexdigest()}
 
 
-def write_base(job: Job, rungs: Scores) -> None:
+def write_base(job: Job, scores: Scores) -> None:
     """Let replicas know the thresholds of the finished table that the job adds to."""
-    marker = {**write_ladder(job, BASE, rungs), "fingerprint": job.fingerprint}
+    marker = {**write_quantiles(job, BASE, scores), "fingerprint": job.fingerprint}
     atomic_write(job.marker(BASE), json.dumps(marker).encode())
 
 
-def read_ladder(job: Job, index: int) -> npt.NDArray[np.float32] | None:
+def read_quantiles(job: Job, index: int) -> npt.NDArray[np.float32] | None:
     """The scores that a committed shard left, (rows, ranks) float32; None unless they are what its marker says."""
     marker = job.marker(index)
     try:
@@ -105,7 +106,7 @@ def read_ladder(job: Job, index: int) -> npt.NDArray[np.float32] | None:
         data = read_bytes(marker.parent / content["ladder"])
         if content["fingerprint"] != job.fingerprint or hashlib.sha256(data).hexdigest() != content["ladder_sha256"]:
             return None
-        rungs: npt.NDArray[np.float32] = np.load(io.BytesIO(data), allow_pickle=False)
+        scores: npt.NDArray[np.float32] = np.load(io.BytesIO(data), allow_pickle=False)
     except (OSError, ValueError, KeyError):
         return None
-    return rungs if rungs.shape == (job.rows, len(ranks(job.k))) else None
+    return scores if scores.shape == (job.rows, len(ranks(job.k))) else None

@@ -1,4 +1,4 @@
-"""The tree reduce: committed shard files to the exact global top-K, as Ray tasks over files (design section 2).
+"""The tree reduce: committed shard files to the exact global top-K, as tasks over files (design section 2).
 
 Every inner node is a committed file like a shard's, every final file one group of the `topk/` table; a killed reduce
 goes on with the nodes that are missing. A task holds one group of `fan_in` files at a time.
@@ -6,37 +6,46 @@ goes on with the nodes that are missing. A task holds one group of `fan_in` file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
-from ray.exceptions import RayTaskError
 
-from neuronsig.collection.score_quantiles import rungs
-from neuronsig.collection.topk import EMPTY, Keys, dense, merge, pack, ragged, union, unpack
-from neuronsig.errors import InputError, MachineError, NeuronsigError
+from neuronsig.collection.job import Group, Job
+from neuronsig.collection.memory import reduce_task_bytes
+from neuronsig.collection.score_quantiles import scores_at_ranks
+from neuronsig.collection.shard_lists import keys_table, keys_writer, read_keys
+from neuronsig.collection.thresholds import in_job_order
+from neuronsig.collection.topk import EMPTY, Keys, merge, pack, ragged, union, unpack
+from neuronsig.errors import InputError
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage.location import absolute, join, location
 from neuronsig.storage.parquet import parquet_file
 from neuronsig.tables import TOPK
-from neuronsig_ray.collect.process_memory import PROCESS
-from neuronsig_ray.collect.scorer import keys_table, keys_writer
-from neuronsig_ray.collect.thresholds import in_job_order
-from neuronsig_ray.job import Group, Job
-from neuronsig_ray.session import largest_memory
 
 # A row group of the final table holds whole neurons, about this many rows, so that reading one neuron reads little.
 _GROUP_ROWS = 1 << 17
-# Lists of a whole group that a task holds at most, with what reading, merging and writing them copies. Measured, of 6
-# and of 14 files: 9 for a group of the table, 12 for an inner node.
-_LISTS_OF_A_TASK = 12
 # Lists of a neuron that are held before they are merged: one sort of several costs less than one for each.
 _LISTS_HELD = 4
+
+
+class Runner(Protocol):
+    """What runs a function for the arguments of each call: neuronsig_ray.tasks.map_tasks, or a loop."""
+
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        calls: Iterable[tuple[Any, ...]],
+        done: Callable[[int], None] | None,
+        *,
+        memory: int,
+    ) -> list[Any]:
+        """The results, in the order of the calls; `done` counts those that end."""
+        ...
 
 
 def tree_reduce(
@@ -44,30 +53,26 @@ def tree_reduce(
     files: Sequence[Path],
     folder: Path,
     fan_in: int,
-    on_node: Callable[[], None],
+    run: Runner,
+    done: Callable[[int], None] | None = None,
     left_out: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Reduce valid shard files to one file a group in `folder`; return the final markers, one a group."""
+    """Reduce valid shard files to one file a group in `folder`; return the final markers, one a group.
+
+    `done` counts nodes; `run` runs those of one level.
+    """
     nodes = [absolute(path) for path in files]
     level = 0
     work = location(job.commits) / "reduce"
     while len(nodes) > fan_in:
         level += 1
-        groups = [nodes[i : i + fan_in] for i in range(0, len(nodes), fan_in)]
-        markers = run_tasks(
-            [(_inner, (job, group, str(work), f"fan{fan_in}-level{level}-{i:05d}")) for i, group in enumerate(groups)],
-            on_node,
-            task_bound(job),
-        )
-        nodes = [str(work / marker["file"]) for marker in markers]
-    return run_tasks(
-        [
-            (_final, (job, nodes, absolute(folder), position, dict(left_out or {})))
-            for position in range(len(job.groups))
-        ],
-        on_node,
-        task_bound(job),
-    )
+        inner = [
+            (job, nodes[first : first + fan_in], str(work), f"fan{fan_in}-level{level}-{place:05d}")
+            for place, first in enumerate(range(0, len(nodes), fan_in))
+        ]
+        nodes = [str(work / marker["file"]) for marker in run(write_inner, inner, done, memory=task_bound(job))]
+    final = [(job, nodes, absolute(folder), position, dict(left_out or {})) for position in range(len(job.groups))]
+    return run(write_final, final, done, memory=task_bound(job))
 
 
 def node_count(shards: int, groups: int, fan_in: int) -> int:
@@ -81,8 +86,7 @@ def node_count(shards: int, groups: int, fan_in: int) -> int:
 
 def task_bound(job: Job) -> int:
     """Bytes of host memory that the process of one node of the tree, or of one group's convergence, takes at most."""
-    rows = len(job.signs) * max(group.units for group in job.groups)
-    return PROCESS + _LISTS_OF_A_TASK * rows * job.kept * 8
+    return reduce_task_bytes(len(job.signs) * max(group.units for group in job.groups), job.kept)
 
 
 def final_marker(folder: Path, group: Group) -> Path:
@@ -99,13 +103,6 @@ def merged_group(job: Job, files: Sequence[str], position: int) -> Keys:
         if sum(part.shape[1] for part in parts) > _LISTS_HELD * job.k:
             parts = [union(parts, job.k)]
     return union(parts, job.k)
-
-
-def read_keys(file: str, position: int) -> Keys:
-    """One group's lists of a shard or node file: (rows, longest list), rows ending in EMPTY."""
-    column = parquet_file(location(file)).read_row_group(position, ["keys"], use_threads=False)["keys"]
-    lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-    return dense(lists.values.to_numpy(), lists.offsets.to_numpy())
 
 
 def require_base(job: Job, folder: Path) -> None:
@@ -149,9 +146,9 @@ _ENCODING: dict[str, Any] = {
 }
 
 
-def base_ladder(job: Job, folder: Path) -> npt.NDArray[np.float32]:
+def base_quantiles(job: Job, folder: Path) -> npt.NDArray[np.float32]:
     """What the lists of the finished table say of thresholds (collection.score_quantiles), (rows, ranks) float32."""
-    groups = [rungs(*ragged(base_group(job, folder, position)), job.k) for position in range(len(job.groups))]
+    groups = [scores_at_ranks(*ragged(base_group(job, folder, position)), job.k) for position in range(len(job.groups))]
     return in_job_order(job, groups)
 
 
@@ -236,43 +233,3 @@ def _table_order(job: Job, group: Group) -> npt.NDArray[np.int64]:
     units = np.tile(np.arange(group.units), len(job.signs))
     signs = np.repeat(np.array(job.signs), group.units)
     return np.lexsort((signs, units))
-
-
-_inner = ray.remote(num_cpus=1)(write_inner)
-_final = ray.remote(num_cpus=1)(write_final)
-
-
-def run_tasks(calls: list[tuple[Any, tuple[Any, ...]]], on_node: Callable[[], None], memory: int) -> list[Any]:
-    """Run (task, arguments) and return what they return, in order; a failure is one plain error.
-
-    A node runs as many at once as it has cores, and times `memory` bytes.
-    """
-    # More than any node has would wait for ever.
-    reserved = min(memory, largest_memory())
-    references = [task.options(memory=reserved or None).remote(*arguments) for task, arguments in calls]
-    waiting = list(references)
-    while waiting:
-        ready, waiting = ray.wait(waiting, num_returns=1)
-        for reference in ready:
-            try:
-                ray.get(reference)
-            except RayTaskError as error:
-                raise _plain(error) from error
-            on_node()
-    return list(ray.get(references))
-
-
-def storage_error(error: OSError) -> str:
-    """What a user can do about a file that could not be read or written."""
-    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
-    return (
-        f"a file of the run cannot be read or written ({reason}); mend that and run the same command again: "
-        "what is committed stays"
-    )
-
-
-def _plain(error: RayTaskError) -> BaseException:
-    """The error of a task without Ray's wrapper, which loses its kind and adds a page to its message."""
-    if isinstance(error.cause, OSError):
-        return MachineError(storage_error(error.cause))
-    return error.cause if isinstance(error.cause, NeuronsigError) else error

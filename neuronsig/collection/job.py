@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from neuronsig.collection.shards import Shard
 from neuronsig.neuron import Neuron
 from neuronsig.storage.location import location
-
-# One row a neuron; one row group for each group of units, so that a reducer reads one group of many files.
-SHARD_TOPK = pa.schema([("layer", pa.int16()), ("keys", pa.large_list(pa.uint64()))])
 
 # The index under which a finished table's lists count as a shard before all new ones.
 BASE = -1
