@@ -12,7 +12,7 @@ from neuronsig.analysis.vectors import NeuronSums, TypicalSentences, sentence_bl
 from neuronsig.neuron import Neuron
 from neuronsig.tables import TOPK
 from neuronsig_ray.cluster.embeddings import open_vectors, save_vectors
-from neuronsig_ray.cluster.vectors import WordSource, neuron_vectors, read_top_lists, typical_sentences
+from neuronsig_ray.cluster.vectors import WordSource, neuron_lists, neuron_vectors, typical_sentences
 
 NEURONS = [Neuron("hidden", layer, unit, sign) for layer in (1, 2) for unit in (0, 1, 2) for sign in (1, -1)]
 
@@ -56,7 +56,7 @@ def write(table, folder, cuts):
 
 def test_top_lists_hold_every_neuron_in_order_with_its_sentences(world):
     folder, _ = world
-    lists = read_top_lists(folder / "topk")
+    lists = neuron_lists(folder / "topk")
     assert lists.neurons == sorted(NEURONS)
     assert lists.k == 30
     rows = pq.read_table(folder / "topk" / "layer-2.parquet").to_pylist()
@@ -68,7 +68,7 @@ def test_top_lists_hold_every_neuron_in_order_with_its_sentences(world):
 @pytest.mark.parametrize("cuts", [[], [13, 200, 399]], ids=["one file", "four files"])
 def test_tasks_over_files_equal_one_block_to_the_bit(world, local_ray, tmp_path, cuts):
     folder, table = world
-    lists = read_top_lists(folder / "topk")
+    lists = neuron_lists(folder / "topk")
     words = open_vectors(folder / "words", lower=False)
     block = sentence_block(np.arange(400), table["tokens"].combine_chunks(), lists.membership, words)
     sums = NeuronSums(len(lists.neurons), 6, lists.k, words.largest)
