@@ -121,7 +121,7 @@ def whole_counts(table: Path) -> dict[str, Any] | None:
     if whole is None:
         return None
     if whole.missing(table):
-        # jobs.append needs to know the parts of such a table, even to say what it has lost.
+        # neuronsig append needs to know the parts of such a table, even to say what it has lost.
         if not whole.appended:
             whole_file(table).unlink()
         return None

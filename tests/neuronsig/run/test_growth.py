@@ -103,7 +103,7 @@ def test_later_stages_say_that_text_was_appended_to_their_input(run: RunDirector
     append(run, "annotate", {"corpus": "b"})
     with pytest.raises(
         InputError,
-        match=r"tokenize/t .*was made before text was appended to annotate; run the jobs\.append of that text for this",
+        match=r"tokenize/t .*was made before text was appended to annotate; run neuronsig append of that text for this",
     ):
         run.fingerprint("tokenize/t", "jobs.collect")
     append(run, "tokenize/t", {}, "annotate")
