@@ -250,7 +250,7 @@ def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended,
     stage = at if at == "annotate" else next(n for n in RunDirectory(run).record()["stages"] if at in n)
     with pytest.raises(InputError, match=r"is not finished .*run neuronsig append first"):
         RunDirectory(run).fingerprint(stage, "jobs.mine")
-    with pytest.raises(InputError, match=r"an append to .* is not finished; run the same jobs\.append again"):
+    with pytest.raises(InputError, match=r"an append to .* is not finished; run the same neuronsig append again"):
         append.run(compose(words(home, run, "third")))
     append.run(command)
     assert data(run) == data(appended[0])

@@ -68,7 +68,7 @@ def test_readers_refuse_a_stage_while_text_is_appended_and_the_same_plan_goes_on
         run.fingerprint("annotate", "jobs.mine")
     assert json.loads(run.record_file.read_text())["stages"]["annotate"]["counts"] == {"sentences": 5}
     with (
-        pytest.raises(PlanMismatchError, match=r"annotate once, and it is not finished; run the same jobs\.append"),
+        pytest.raises(PlanMismatchError, match=r"annotate once, and it is not finished; run the same neuronsig append"),
         run.stage("annotate", {"corpus": "a"}, [], {}),
     ):
         pass
