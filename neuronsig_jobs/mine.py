@@ -35,7 +35,7 @@ from neuronsig.mining.kinds import MAX_SHARE
 from neuronsig.mining.profiles import neuron_code
 from neuronsig.mining.profiling import WORDS_KEPT
 from neuronsig.mining.user_trees import tree_units, trees_fingerprint
-from neuronsig.neuron import Neuron
+from neuronsig.neuron import NEURON_COLUMNS, Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.location import absolute, location
@@ -104,10 +104,9 @@ def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, s
     if record is None or record["status"] != "complete":
         return
     rows: list[dict[str, Any]] = []
-    key = ("site", "layer", "unit", "sign")
     if record["plan"].get("inputs") == inputs:
         with suppress(InputError):  # a table that is lost or broken is a reason to make it again
-            rows = read_table(directory.profiles(model), PROFILES, key).to_pylist()
+            rows = read_table(directory.profiles(model), PROFILES, NEURON_COLUMNS).to_pylist()
     if rows:
         codes = [neuron_code(Neuron.of_row(row)) for row in rows]
         require_neurons(config.mining, codes, directory.topk(model))

@@ -23,11 +23,12 @@ import pyarrow.parquet as pq
 from tokenizers import Tokenizer
 
 from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance_rows, flags_by_layer
-from neuronsig.collection.listed import read_listed, top_sentences
+from neuronsig.collection.listed import read_listed
 from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.blocks import blocks_of
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
+from neuronsig.readers.top_lists import read_top_lists
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.findings import OUTLIERS_FILE, dominance_view
 from neuronsig.signature.wording import dominance_text
@@ -67,7 +68,7 @@ def run(config: Config) -> Summary:
 
 def _make(config: Config, run: RunDirectory) -> pa.Table:
     chosen = config.outliers
-    lists = top_sentences(run.topk(config.model.name), chosen.sentences)
+    lists = read_top_lists(run.topk(config.model.name), first=chosen.sentences).by_neuron()
     ids = np.unique(np.concatenate(list(lists.values())))
     with task("reading listed sentences", len(ids), "sentences") as bar:
         listed = read_listed(run.sentences, ids)

@@ -25,8 +25,9 @@ from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter, inputs_of
+from spark_jobs.sentence_table import read_texts
 from spark_jobs.session import spark_session
-from spark_jobs.tokenize import count_dense, read_texts, write_shards
+from spark_jobs.tokenize import count_dense, write_shards
 
 
 def run(config: Config) -> Summary:

@@ -25,13 +25,20 @@ from neuronsig.annotation.paragraphs import judge_sentences, split_paragraphs, w
 from neuronsig.config import AnnotatorConfig
 from neuronsig.tables import SENTENCES
 from spark_jobs.paths import uri
+from spark_jobs.schemas import spark_schema
 
-METADATA_TYPE = "map<string,array<string>>"
-
+_METADATA = spark_schema([SENTENCES.field("metadata")])["metadata"].dataType.simpleString()
 # Metadata travels as JSON text between the steps: Arrow and Python never have to unfold the map.
-_PARAGRAPHS_SCHEMA = "corpus_order int, domain string, doc_id string, paragraph int, text string, metadata string"
-_CLEANED_SCHEMA = (
-    "corpus_order int, domain string, doc_id string, position int, text string, reason string, metadata string"
+_DOCUMENT = [("corpus_order", pa.int32()), ("domain", pa.string()), ("doc_id", pa.string())]
+_PARAGRAPHS = spark_schema([*_DOCUMENT, ("paragraph", pa.int32()), ("text", pa.string()), ("metadata", pa.string())])
+CLEANED = spark_schema(
+    [
+        *_DOCUMENT,
+        ("position", pa.int32()),
+        ("text", pa.string()),
+        ("reason", pa.string()),
+        ("metadata", pa.string()),
+    ]
 )
 _ORDER = ("corpus_order", "doc_id", "position", "text")
 
@@ -47,7 +54,7 @@ def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
 
     tokenizer = wordpiece_json(config.wordpieces)
     plain = documents.select("corpus_order", "domain", "doc_id", "text", F.to_json("metadata").alias("metadata"))
-    split = plain.mapInArrow(split_paragraphs, _PARAGRAPHS_SCHEMA)
+    split = plain.mapInArrow(split_paragraphs, _PARAGRAPHS)
     assembled = DocumentAssembler().setInputCol("text").setOutputCol("document").transform(split)
     detected = SentenceDetector().setInputCols("document").setOutputCol("sentence").transform(assembled)
     found = detected.select(
@@ -57,7 +64,7 @@ def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
     def judged(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield from judge_sentences(parts, tokenizer, config.min_pieces, config.max_characters)
 
-    return found.mapInArrow(judged, _CLEANED_SCHEMA)
+    return found.mapInArrow(judged, CLEANED)
 
 
 def number(cleaned: DataFrame, partitions: int, known: DataFrame | None = None) -> DataFrame:
@@ -162,7 +169,7 @@ def annotate(batch: DataFrame, pipeline: PipelineModel, partitions: int) -> Data
         "tokens": F.col("token.result"),
         "pos": F.col("pos.result"),
         "heads": one_root(heads),
-        "metadata": F.from_json("metadata", METADATA_TYPE),
+        "metadata": F.from_json("metadata", _METADATA),
     }
     return pipeline.transform(ordered).select(*[columns[name].alias(name) for name in SENTENCES.names])
 

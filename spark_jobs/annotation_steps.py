@@ -27,7 +27,7 @@ from spark_jobs.annotators import load_parser, load_tagger
 from spark_jobs.near_duplicates import without_near_duplicates
 from spark_jobs.paths import uri
 from spark_jobs.readers import read_documents
-from spark_jobs.sentence_table import commit_batch, marker_folder, missing_batches
+from spark_jobs.sentence_table import commit_batch, marker_folder, missing_batches, read_texts
 from spark_jobs.watch import watched
 
 SENTENCES_PER_TASK = 2_500
@@ -175,7 +175,7 @@ def _number(spark: SparkSession, config: AnnotatorConfig, part: Part, candidates
         record = {"distinct": spark.read.parquet(uri(part.work / "distinct")).count()}
     if part.first_id:
         # The table may hold batches of this very part.
-        texts = spark.read.schema("sentence_id long, text string").parquet(uri(part.table))
+        texts = read_texts(spark, part.table)
         known = texts.where(F.col("sentence_id") < part.first_id).select("text")
         distinct = cleaned.where("reason is null").agg(F.count_distinct("text").alias("n")).first()
         record = {"distinct": distinct["n"] if distinct else 0}

@@ -14,9 +14,20 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from neuronsig.annotation.near_duplicates import buckets, jaccard, signatures
+from spark_jobs.schemas import spark_schema
 
 _ORDER = ("corpus_order", "doc_id", "position", "key")
 _BATCH = 1024
+_BUCKETED = spark_schema(
+    [
+        ("corpus_order", pa.int32()),
+        ("doc_id", pa.string()),
+        ("position", pa.int32()),
+        ("key", pa.string()),
+        ("bucket", pa.int64()),
+    ]
+)
+_ALIKE = spark_schema([("key", pa.string())])
 
 
 def without_near_duplicates(distinct: DataFrame, threshold: float) -> DataFrame:
@@ -24,7 +35,7 @@ def without_near_duplicates(distinct: DataFrame, threshold: float) -> DataFrame:
     keyed = distinct.withColumn("key", F.md5("text"))
     in_buckets = keyed.select(*_ORDER, "text").mapInArrow(
         lambda parts: _bucketed(parts, threshold),
-        "corpus_order int, doc_id string, position int, key string, bucket long",
+        _BUCKETED,
     )
     placed = in_buckets.select("bucket", "key", F.struct(*_ORDER).alias("place"))
     firsts = placed.groupBy("bucket").agg(F.min("place")["key"].alias("first"))
@@ -33,9 +44,7 @@ def without_near_duplicates(distinct: DataFrame, threshold: float) -> DataFrame:
     earlier = texts.select(F.col("key").alias("first"), F.col("text").alias("earlier"))
     likely = pairs.join(texts, "key", how="inner").join(earlier, "first", how="inner")
     dropped = (
-        likely.select("key", "text", "earlier")
-        .mapInArrow(lambda parts: _alike(parts, threshold), "key string")
-        .distinct()
+        likely.select("key", "text", "earlier").mapInArrow(lambda parts: _alike(parts, threshold), _ALIKE).distinct()
     )
     return keyed.join(dropped, "key", how="left_anti").drop("key")
 

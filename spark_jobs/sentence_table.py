@@ -13,14 +13,25 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import DataFrame, SparkSession
+
 from neuronsig.annotation.sentences import batches
 from neuronsig.storage.files import delete_files, list_files, move, read_bytes, remove
 from neuronsig.storage.whole_files import atomic_write
+from neuronsig.tables import SENTENCES
+from spark_jobs.paths import uri
+from spark_jobs.schemas import spark_schema
 
 
 def whole_file(table: Path) -> Path:
     """The record that every batch is there, with the counts of the job."""
     return table / "_whole.json"
+
+
+def read_texts(spark: SparkSession, table: Path) -> DataFrame:
+    """`sentence_id, text` of the sentences table."""
+    schema = spark_schema([SENTENCES.field("sentence_id"), SENTENCES.field("text")])
+    return spark.read.schema(schema).option("recursiveFileLookup", "true").parquet(uri(table))
 
 
 def marker_folder(table: Path) -> Path:
@@ -110,7 +121,7 @@ def whole_counts(table: Path) -> dict[str, Any] | None:
     if whole is None:
         return None
     if whole.missing(table):
-        # jobs.append needs to know the parts of such a table, even to say what it has lost.
+        # neuronsig append needs to know the parts of such a table, even to say what it has lost.
         if not whole.appended:
             whole_file(table).unlink()
         return None

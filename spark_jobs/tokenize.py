@@ -7,22 +7,19 @@ tokenizes, sorts and commits it: a killed run goes on with the shards that have 
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.collection.shards import ShardPlan
-from neuronsig.collection.tokenizing import ShardTask, finish, make_shards, place
+from neuronsig.collection.tokenizing import PLACED, SHARD_FACTS, ShardTask, finish, make_shards, place
 from neuronsig.collection.topk import MAX_ID
 from neuronsig.errors import InputError
 from neuronsig.run.commits import all_committed
-from spark_jobs.paths import uri
+from spark_jobs.schemas import spark_schema
 
-
-def read_texts(spark: SparkSession, table: Path) -> DataFrame:
-    """`sentence_id, text` of the sentences table."""
-    return spark.read.schema("sentence_id long, text string").option("recursiveFileLookup", "true").parquet(uri(table))
+_SALTS = spark_schema([("shard", pa.int32()), ("salt", pa.int32())])
 
 
 def count_dense(texts: DataFrame) -> int:
@@ -58,15 +55,15 @@ def write_shards(spark: SparkSession, texts: DataFrame, *tasks: ShardTask) -> Sh
 
 
 def _run(spark: SparkSession, texts: DataFrame, task: ShardTask, pending: list[int]) -> None:
-    placed = texts.mapInArrow(functools.partial(place, task), "shard int, sentence_id long, text string")
+    placed = texts.mapInArrow(functools.partial(place, task), spark_schema(PLACED))
     salts = _partition_salts(spark, len(pending))
-    salt = spark.createDataFrame(list(zip(pending, salts, strict=True)), "shard int, salt int")
+    salt = spark.createDataFrame(list(zip(pending, salts, strict=True)), _SALTS)
     alone = (
         placed.join(F.broadcast(salt), "shard", how="inner")
         .repartition(len(pending), "salt")
         .select("shard", "sentence_id", "text")
     )
-    facts = alone.mapInArrow(functools.partial(make_shards, task), "shard int, facts string")
+    facts = alone.mapInArrow(functools.partial(make_shards, task), spark_schema(SHARD_FACTS))
     facts.select("shard").collect()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,7 @@ def dominance(
     told = shares if in_all <= LARGE * in_document / len(rows) else {**shares, DOCUMENT: 0.0}
     flags = [name for name in FLAGS if (told[name] or 0.0) >= flagged_from]
     return {
-        **asdict(neuron),
+        **neuron.as_row(),
         "sentences": len(rows),
         "document_share": shares[DOCUMENT],
         "document": listed.names[code],

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from neuronsig.collection.shards import Shard
 from neuronsig.collection.topk import Keys, pack, unpack
 from neuronsig.collection.verify import GroupFile, Ids, SentenceFile, places
 from neuronsig.neuron import Neuron
-from neuronsig.storage.parquet import parquet_file, parquet_source, read_parquet
+from neuronsig.readers.sentences import sentences_by_id
+from neuronsig.storage.parquet import parquet_file, read_parquet
 from neuronsig.tables import TOPK
 
 # Share of the typical size of a group's activations. Seen at most (MiniLM, hidden states and mlp): 6e-6 in float32,
@@ -29,9 +29,7 @@ def read_texts(files: Sequence[SentenceFile], sentence_ids: Ids) -> dict[int, st
     for file in files:
         inside = sentence_ids[(sentence_ids >= file.first) & (sentence_ids <= file.last)]
         if inside.size:
-            wanted = [("sentence_id", "in", inside.tolist())]
-            columns = ["sentence_id", "text"]
-            table = pq.read_table(**parquet_source([file.path]), columns=columns, filters=wanted, partitioning=None)
+            table = sentences_by_id(file.path, inside, ["sentence_id", "text"])
             texts |= dict(zip(table["sentence_id"].to_pylist(), table["text"].to_pylist(), strict=True))
     return texts
 

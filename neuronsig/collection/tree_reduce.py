@@ -22,6 +22,7 @@ from neuronsig.collection.shard_lists import keys_table, keys_writer, read_keys
 from neuronsig.collection.thresholds import in_job_order
 from neuronsig.collection.topk import EMPTY, Keys, merge, pack, ragged, union, unpack
 from neuronsig.errors import InputError
+from neuronsig.neuron import NEURON_COLUMNS
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage.location import absolute, join, location
 from neuronsig.storage.parquet import parquet_file
@@ -140,7 +141,7 @@ def _lost(folder: Path, group: Group) -> str:
 
 # Ids in the order of scores are random: packed to the bits they need they are small, and nothing compresses them.
 _ENCODING: dict[str, Any] = {
-    "use_dictionary": ["site", "layer", "unit", "sign"],
+    "use_dictionary": list(NEURON_COLUMNS),
     "column_encoding": {"rank": "DELTA_BINARY_PACKED", "sentence_id": "DELTA_BINARY_PACKED"},
     "compression": {name: "none" if name == "sentence_id" else "zstd" for name in TOPK.names},
 }

@@ -35,7 +35,7 @@ class Block:
     @property
     def name(self) -> str:
         first = self.neurons[0]
-        return f"{first.site}-L{first.layer:02d}{'n' if first.sign < 0 else 'p'}-U{first.unit:05d}"
+        return f"{first.layer_slug}-U{first.unit:05d}"
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def judge_block(
         random = None if other is None else _bits(signatures[neurons[other]], matches)
         compared = judge_neuron(scores[:, row], _bits(signatures[neuron], matches), random, positives)
         unit = None if other is None else neurons[other].unit
-        key = {"site": neuron.site, "layer": neuron.layer, "unit": neuron.unit, "sign": neuron.sign}
+        key = neuron.as_row()
         rows.append({**key, "patterns": len(signatures[neuron].votes), "random_unit": unit, **compared})
     return rows
 

@@ -8,6 +8,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from neuronsig.figures.style import INK, dress, layer_colours, styled
 from neuronsig.kinds import KINDS
+from neuronsig.neuron import NEURON_COLUMNS
 
 
 @styled
@@ -42,7 +43,7 @@ def stability_figure(rows: pd.DataFrame, enough: dict[str, int | None], share: f
         axis.set_xlabel("Sentences of each half")
     panels[0].set_ylabel("Rank-biased overlap of the signatures")
     panels[0].legend(loc="upper left", fontsize=7, ncols=2)
-    neurons = len(rows[["site", "layer", "unit", "sign"]].drop_duplicates())
+    neurons = len(rows[list(NEURON_COLUMNS)].drop_duplicates())
     subtitle = (
         f"Mean over {neurons:,} neurons; thin lines: layers, dark to light. Dashed: the fewest sentences with\n"
         f"{share:.0%} of the agreement of the most"

@@ -28,6 +28,7 @@ from neuronsig.errors import InputError, reason
 from neuronsig.find.query import items_of
 from neuronsig.kinds import SUBTREE, kind_of
 from neuronsig.miners.brackets import brackets, nodes_of
+from neuronsig.neuron import NEURON_COLUMNS
 from neuronsig.storage.parquet import check_table, parquet_file, table_files
 from neuronsig.tables import SIGNATURES
 
@@ -108,7 +109,7 @@ class _Reading:
 
     def add(self, batch: pa.RecordBatch) -> None:
         columns = batch.to_pydict()
-        keys = zip(*(columns[name] for name in ("site", "layer", "unit", "sign")), strict=True)
+        keys = zip(*(columns[name] for name in NEURON_COLUMNS), strict=True)
         rows: list[tuple[Any, ...]] = []
         numbers = [columns.get(name) or [None] * batch.num_rows for name in NUMBERS]
         for key, kind, pattern, *values in zip(keys, columns["kind"], columns["pattern"], *numbers, strict=True):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.mining.profiles import most_selective, neuron_code, neuron_of
-from neuronsig.neuron import Neuron
+from neuronsig.neuron import NEURON_COLUMNS, Neuron
 from neuronsig.storage.parquet import parquet_file, read_parquet, table_files
 
 
@@ -65,9 +65,7 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
 
 def choose_neurons(profiles: Path, mining: MiningConfig) -> list[Neuron]:
     """The neurons of the profiles that are to be mined."""
-    return choose(
-        read_parquet(profiles, ["site", "layer", "unit", "sign", "lead_bits", "lead_item"]).to_pylist(), mining
-    )
+    return choose(read_parquet(profiles, [*NEURON_COLUMNS, "lead_bits", "lead_item"]).to_pylist(), mining)
 
 
 def choose(rows: Sequence[Mapping[str, Any]], mining: MiningConfig) -> list[Neuron]:

@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from neuronsig.collection.listed import ALL, top_sentences
 from neuronsig.config import MiningConfig, StabilityConfig
 from neuronsig.encoding.strata import Strata
 from neuronsig.encoding.words import WordText, word_codes
@@ -32,6 +31,7 @@ from neuronsig.mining.kinds import least_support, limits_of
 from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import Codes, list_lengths, offsets_of
+from neuronsig.readers.top_lists import listed_neurons, read_top_lists
 from neuronsig.splitmix import uniform
 
 Pattern = tuple[int, ...]
@@ -66,10 +66,9 @@ def read_halves(topk: Path, rules: StabilityConfig, holdout: float) -> tuple[Lis
 
     Raises InputError when a half has too few sentences.
     """
-    every = list(top_sentences(topk, 1))
-    chosen = choose(every, rules.neurons, rules.seed)
-    of = top_sentences(topk, ALL, frozenset(chosen))
-    lists = Lists(chosen, [half_lists(of[neuron], holdout) for neuron in chosen])
+    every = listed_neurons(topk)
+    of = read_top_lists(topk, choose(every, rules.neurons, rules.seed)).by_neuron()
+    lists = Lists(list(of), [half_lists(ids, holdout) for ids in of.values()])
     if lists.shortest < SHORTEST:
         raise InputError(
             f"{topk}: a neuron's list has {lists.shortest} sentences in one half of the corpus, at least {SHORTEST} "

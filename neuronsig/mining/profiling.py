@@ -104,10 +104,7 @@ def profile_neuron(
     rest = corpus.moments.less(moments)
     length = mean_effect(n1, tokens, int(moments.yy.sum()), *(int(x.sum()) for x in (rest.sentences, rest.y, rest.yy)))
     row = {
-        "site": neuron.site,
-        "layer": neuron.layer,
-        "unit": neuron.unit,
-        "sign": neuron.sign,
+        **neuron.as_row(),
         "n_sentences": n1,
         "n_tokens": tokens,
         "length_sd": float(np.sqrt(max(moments.yy.sum() / n1 - (tokens / n1) ** 2, 0.0))),

@@ -131,7 +131,7 @@ class _Builder:
         layers: dict[str, list[Line]] = {}
         clusters: dict[str, list[Line]] = {}
         for line in self.lines:
-            layers.setdefault(line.group_slug, []).append(line)
+            layers.setdefault(line.neuron.layer_slug, []).append(line)
             if line.cluster is not None:
                 clusters.setdefault(f"cluster-{line.cluster}", []).append(line)
         for slug, lines in layers.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 from neuronsig.kinds import shown_kinds
 from neuronsig.neuron import Neuron
-from neuronsig.report.site_data import group_slug, group_title
+from neuronsig.report.site_data import group_title
 from neuronsig.signature.folded import Entry, folded
 from neuronsig.signature.freshness import by_results
 from neuronsig.signature.reader import SignatureReader
@@ -37,7 +37,7 @@ def neuron_context(
         "view": view,
         "description": described[neuron],
         "described": described,
-        "group_slug": group_slug(neuron),
+        "group_slug": neuron.layer_slug,
         "group_title": group_title(neuron),
         "previous": reader.neighbour(neuron, -1),
         "next": reader.neighbour(neuron, 1),

@@ -41,17 +41,8 @@ class Line:
         self.dominance = view.dominance if view.dominance and view.dominance.flags else None
 
     @property
-    def group_slug(self) -> str:
-        return group_slug(self.neuron)
-
-    @property
     def group_title(self) -> str:
         return group_title(self.neuron)
-
-
-def group_slug(neuron: Neuron) -> str:
-    """A file's name for the neurons of one site, layer and sign."""
-    return f"{neuron.site}-L{neuron.layer:02d}{'n' if neuron.sign < 0 else 'p'}"
 
 
 def group_title(neuron: Neuron) -> str:
@@ -94,7 +85,7 @@ def write_map(directory: Path, lines: Sequence[Line]) -> None:
         ranges.append((values[len(values) // 100], values[len(values) - 1 - len(values) // 100]))
     layers: list[dict[str, Any]] = []
     first = 0
-    for slug, group in groupby(lines, key=lambda line: line.group_slug):
+    for slug, group in groupby(lines, key=lambda line: line.neuron.layer_slug):
         members = list(group)
         metrics = [
             "".join(_letter(value(line), *bounds) for line in members)
@@ -128,7 +119,7 @@ def write_map(directory: Path, lines: Sequence[Line]) -> None:
 def kinds_by_layer(lines: Sequence[Line]) -> list[dict[str, Any]]:
     """For each layer how many neurons have which kind of signature, for the front page's bars."""
     rows = []
-    for slug, group in groupby(lines, key=lambda line: line.group_slug):
+    for slug, group in groupby(lines, key=lambda line: line.neuron.layer_slug):
         members = list(group)
         counts = {kind: sum(line.description.kind == kind for line in members) for kind in ASPECTS}
         rows.append({"slug": slug, "title": members[0].group_title, "total": len(members), "counts": counts})

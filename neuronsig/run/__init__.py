@@ -1,6 +1,7 @@
 """A run directory, and how work on it is done once, resumed, extended and watched.
 
-directory   where every table lives, and run.json, which says how each was made
+layout      where everything of a run lies
+directory   a run and its run.json, which says how each of its tables was made
 plan        what a stage's output is determined by: fingerprints, versions, differences
 stages      the registry of jobs and their stages: inputs, tables, config sections, order
 mined_with  what the signatures of a finished run were mined with

@@ -1,4 +1,4 @@
-"""What `jobs.append` may do to the stages of a run: grow, go on where it was killed, nothing, or refuse in one line."""
+"""What `neuronsig append` may do to the stages of a run: grow, go on after a kill, nothing, or refuse in one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neuronsig.run.growth import APPENDED, additions, earlier, grown, without_ad
 from neuronsig.run.plan import plan_difference
 from neuronsig.run.stages import in_order
 
-JOB = "jobs.append"
+JOB = "neuronsig append"
 
 # What identifies a corpus in the plan of `annotate` and in each addition to it.
 _CORPUS = ("corpus", "corpus_files")

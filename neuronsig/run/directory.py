@@ -1,10 +1,11 @@
-"""A run directory: where every table lives, and `run.json`, which says how each was made.
+"""A run directory: its tables, and `run.json`, which says how each was made.
 
 A *stage* is one job's output. Its *plan* is all that determines the output: the config values it reads, the
 fingerprints of the tables and weights it reads, the versions that matter. The same command again finds the
 same plan and does only what is missing; another plan is refused with the difference (design section 4.3, 4.4).
 
-The folder is a local path or a URI (neuronsig.storage); the paths that a RunDirectory gives have pathlib's interface.
+The folder is a local path or a URI (neuronsig.storage.location); the paths that a RunDirectory gives have pathlib's
+interface.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from neuronsig import __version__
 from neuronsig.errors import InputError, MachineError, PlanMismatchError, reason
 from neuronsig.run import growth
 from neuronsig.run.exclusive import HeldError, exclusive
+from neuronsig.run.layout import Layout
 from neuronsig.run.plan import fingerprint_of, library_versions, plan_difference
 from neuronsig.storage.files import free_space, read_bytes, remove, size_below
-from neuronsig.storage.location import is_local, location
+from neuronsig.storage.location import is_local
 from neuronsig.storage.whole_files import atomic_write
 
 MINIMUM_SPACE = 64 * 2**20
@@ -51,11 +53,8 @@ class Stage:
     begin: Callable[[], None] = lambda: None
 
 
-class RunDirectory:
-    """The folder of one run. Tables are model-independent at the top and in a folder named for the model below."""
-
-    def __init__(self, root: Path | str) -> None:
-        self.root = location(root)
+class RunDirectory(Layout):
+    """The folder of one run: where its tables are, and what run.json says of the stages that made them."""
 
     @classmethod
     def create(cls, root: Path | str, free_bytes: int = MINIMUM_SPACE) -> RunDirectory:
@@ -104,53 +103,6 @@ class RunDirectory:
                 "free some space or choose another run=..."
             )
 
-    @property
-    def record_file(self) -> Path:
-        return self.root / "run.json"
-
-    @property
-    def sentences(self) -> Path:
-        return self.root / "sentences"
-
-    def tokenized(self, tokenizer: str) -> Path:
-        return self.root / "tokenized" / tokenizer
-
-    def topk(self, model: str) -> Path:
-        return self.root / "topk" / model
-
-    def shards(self, model: str) -> Path:
-        """Per-shard top-K files and their markers; input of the tree reduce, not part of the topk table."""
-        return self.root / "work" / "shards" / model
-
-    def signatures(self, model: str) -> Path:
-        return self.root / "signatures" / model
-
-    def profiles(self, model: str) -> Path:
-        return self.root / "profiles" / model
-
-    def neurons(self, model: str) -> Path:
-        return self.root / "neurons" / model
-
-    def evaluation(self, model: str) -> Path:
-        return self.root / "evaluation" / model
-
-    def triggers(self, model: str) -> Path:
-        return self.root / "triggers" / model
-
-    def detectors(self, model: str) -> Path:
-        return self.root / "detectors" / model
-
-    def analysis(self, *parts: str) -> Path:
-        return self.root.joinpath("analysis", *parts)
-
-    def work(self, *parts: str) -> Path:
-        """Intermediate files of a stage; safe to delete once the stage is done."""
-        return self.root.joinpath("work", *parts)
-
-    @property
-    def report(self) -> Path:
-        return self.root / "report"
-
     def record(self) -> dict[str, Any]:
         """The content of run.json; an empty record when there is none. Raises InputError when it is broken."""
         try:
@@ -192,7 +144,7 @@ class RunDirectory:
         if made_from not in growth.earlier(self.record()["stages"][source]["plan"]):
             return f"{stage} in run={self.root} was made from another {source} than is there now; {again}"
         if job in ("tokenize", "collect"):
-            again = "run the jobs.append of that text for this model first, or that job with overwrite=true"
+            again = "run neuronsig append of that text for this model first, or that job with overwrite=true"
         return f"{stage} in run={self.root} was made before text was appended to {source}; {again}"
 
     @contextmanager

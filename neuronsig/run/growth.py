@@ -35,7 +35,7 @@ def times(plan: Mapping[str, Any]) -> str:
 
 def note(plan: Mapping[str, Any]) -> dict[str, str]:
     """What the summary of a job says of a stage that has grown."""
-    return {"text was appended by jobs.append": times(plan)} if additions(plan) else {}
+    return {"text was appended by neuronsig append": times(plan)} if additions(plan) else {}
 
 
 def earlier(plan: Mapping[str, Any]) -> list[str]:
@@ -70,7 +70,7 @@ def refusal(name: str, entry: Mapping[str, Any]) -> str:
         return f"{appended}, and it is not whole; run {whole}"
     if not complete or entry["plan"].get("inputs"):
         state = "is not whole" if complete else "is not finished"
-        return f"{appended}, and it {state}; run the same jobs.append again, or {whole}"
+        return f"{appended}, and it {state}; run the same neuronsig append again, or {whole}"
     return (
         f"{appended} since it was made from this corpus; go on with the jobs that read it, choose another run=..., or "
         "overwrite=true to make it again without that text"

@@ -20,11 +20,11 @@ import pyarrow.dataset as ds
 
 from neuronsig.collection.dominance import DOCUMENT, NEAR_DUPLICATES, OUTLIERS, TOKEN, WORD
 from neuronsig.errors import InputError, reason
-from neuronsig.neuron import Neuron
+from neuronsig.neuron import NEURON_COLUMNS, Neuron
+from neuronsig.readers.neurons import rows_of
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.scans import rows_of, scan
 from neuronsig.signature.view import DominanceView, ScoreView, StabilityView, TriggerView
-from neuronsig.storage.parquet import check_table, read_parquet
+from neuronsig.storage.parquet import check_table, read_parquet, read_rows
 from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS
 
 STEPS = (0.3, 0.5, 0.7, 0.85)
@@ -60,11 +60,10 @@ class Findings:
         """By neuron and sentence_id, for `neurons`, which `condition` holds of."""
         if "triggers" not in self.made:
             return {}
-        key = ("site", "layer", "unit", "sign", "sentence_id")
-        names = (*key, "activations", "trigger", "on_special", "covered", "pattern", "offset")
+        names = (*NEURON_COLUMNS, "sentence_id", "activations", "trigger", "on_special", "covered", "pattern", "offset")
         found: dict[Neuron, list[dict[str, Any]]] = {}
         wanted = set(neurons)
-        for row in scan(self.run.triggers(self.model), names, condition).to_pylist():
+        for row in read_rows(self.run.triggers(self.model), TRIGGERS, names, condition).to_pylist():
             if (neuron := Neuron.of_row(row)) in wanted:
                 found.setdefault(neuron, []).append(row)
         return {neuron: self._shaded(neuron, rows) for neuron, rows in found.items()}

@@ -12,7 +12,8 @@ import pyarrow.dataset as ds
 
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.mining.profiles import most_selective
-from neuronsig.neuron import SITES, Neuron
+from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
+from neuronsig.readers.neurons import neuron_filter, rows_of
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.mined_with import mined_with
 from neuronsig.signature.findings import Findings
@@ -20,10 +21,9 @@ from neuronsig.signature.freshness import by_results, freshness
 from neuronsig.signature.highlight import Signature
 from neuronsig.signature.measures import TOTAL, effects_of, metadata_distribution
 from neuronsig.signature.mining_command import mining_command
-from neuronsig.signature.scans import neuron_filter, rows_of, scan
 from neuronsig.signature.top_sentences import TopSentences
 from neuronsig.signature.view import Evidence, FacetView, Link, NeuronView, Share
-from neuronsig.storage.parquet import check_table, read_parquet
+from neuronsig.storage.parquet import check_table, read_parquet, read_rows
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
 
 CORPORA_COLUMNS = ("domain", "sentences", "words", "length_mean", "noun_share", "verb_share", "adj_share", "metadata")
@@ -173,19 +173,19 @@ class SignatureReader:
         """Profiles as mining wrote them, with what clustering added where it is of the same signatures."""
         profiles = rows_of(self.run.profiles(self.model), PROFILES)
         if self.clustered:
-            key = ("site", "layer", "unit", "sign")
-            added = rows_of(self.run.neurons(self.model), NEURONS, (*key, "typical_sentence_id", "cluster", "facets"))
+            columns = (*NEURON_COLUMNS, "typical_sentence_id", "cluster", "facets")
+            added = rows_of(self.run.neurons(self.model), NEURONS, columns)
             for neuron, row in profiles.items():
                 row.update(added.get(neuron, {}))
         return profiles
 
     def _evidence(self, neurons: Sequence[Neuron]) -> dict[Neuron, dict[str, tuple[Evidence, ...]]]:
-        table = scan(self.run.signatures(self.model), SIGNATURES.names, neuron_filter(neurons)).sort_by("rank")
-        key = ("site", "layer", "unit", "sign")
         cells = ("kind", "pattern", "f1", "n1", "f2", "n2", "log_ratio", "lrc", "g2", "matched", "q", "explained_by")
-        wanted = {(n.site, n.layer, n.unit, n.sign): n for n in neurons}
+        columns = (*NEURON_COLUMNS, *cells, "rank")
+        table = read_rows(self.run.signatures(self.model), SIGNATURES, columns, neuron_filter(neurons)).sort_by("rank")
+        wanted = {tuple(n.as_row().values()): n for n in neurons}
         found: dict[Neuron, dict[str, list[Evidence]]] = {}
-        for row in zip(*(table[name].to_pylist() for name in key + cells), strict=True):
+        for row in zip(*(table[name].to_pylist() for name in NEURON_COLUMNS + cells), strict=True):
             if (neuron := wanted.get(row[:4])) is not None:
                 evidence = Evidence(*row[4:])._replace(pattern=tuple(row[5]), explained_by=tuple(row[-1] or ()))
                 found.setdefault(neuron, {}).setdefault(evidence.kind, []).append(evidence)
@@ -196,12 +196,11 @@ class SignatureReader:
         if not self.clustered:
             return {}
         wanted = {self.profiles[neuron].get("cluster") for neuron in neurons} - {None}
-        columns = ("site", "layer", "unit", "sign", "cluster", "vector")
+        columns = (*NEURON_COLUMNS, "cluster", "vector")
         found: dict[Neuron, tuple[Link, ...]] = {}
         for cluster in wanted:
-            table = scan(self.run.neurons(self.model), columns, ds.field("cluster") == cluster)
-            keys = zip(*(table[name].to_pylist() for name in columns[:4]), strict=True)
-            members = [Neuron(*key) for key in keys]
+            table = read_rows(self.run.neurons(self.model), NEURONS, columns, ds.field("cluster") == cluster)
+            members = list(map(Neuron.of_row, table.select(NEURON_COLUMNS).to_pylist()))
             vectors = np.stack(table["vector"].combine_chunks().to_numpy(zero_copy_only=False)).astype(np.float32)
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)  # (members, dimension)
             asked = set(neurons)

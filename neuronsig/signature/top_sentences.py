@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.dataset as ds
+from numpy.typing import NDArray
 
-from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
+from neuronsig.readers.neurons import neuron_filter
+from neuronsig.readers.sentences import in_order, sentences_by_id
+from neuronsig.readers.top_lists import read_top_lists
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.findings import Activations, Findings
 from neuronsig.signature.highlight import Signature
-from neuronsig.signature.scans import neuron_filter, scan
 from neuronsig.signature.view import SentenceView
-from neuronsig.tables import TOPK
 
 SENTENCE_COLUMNS = ("sentence_id", "domain", "doc_id", "text", "tokens", "metadata")
 
@@ -34,42 +33,34 @@ class TopSentences:
         sentences: int,
     ) -> None:
         """At most `sentences` of each neuron, and those that `profiles` name as typical."""
-        wanted, of_neurons = set(neurons), neuron_filter(neurons)
-        top = scan(run.topk(model), TOPK.names, of_neurons & (ds.field("rank") < sentences))
-        self._ranked: dict[Neuron, list[tuple[int, float, int]]] = {}
-        for r in top.to_pylist():
-            neuron = Neuron.of_row(r)
-            if neuron in wanted:
-                self._ranked.setdefault(neuron, []).append((r["rank"], r["score"], r["sentence_id"]))
-        self._activations = findings.activations(neurons, of_neurons)
-        rows = [profiles[neuron] for neuron in wanted]
+        self._lists = read_top_lists(run.topk(model), neurons, sentences, scores=True)
+        self._place = {neuron: place for place, neuron in enumerate(self._lists.neurons)}
+        self._activations = findings.activations(neurons, neuron_filter(neurons))
+        rows = [profiles[neuron] for neuron in set(neurons)]
         named = [row.get("typical_sentence_id") for row in rows]
         named += [facet["typical_sentence_id"] for row in rows for facet in row.get("facets") or []]
-        ids = {i for ranked in self._ranked.values() for _, _, i in ranked} | {i for i in named if i is not None}
-        value_set = pa.array(sorted(ids), pa.int64())
-        table = scan(run.sentences, SENTENCE_COLUMNS, ds.field("sentence_id").isin(value_set))
-        self._table = table.sort_by("sentence_id").combine_chunks()
+        ids = np.union1d(self._lists.sentence_ids, np.array([i for i in named if i is not None], np.int64))
+        found = sentences_by_id(run.sentences, ids, SENTENCE_COLUMNS)
+        self._table = in_order([found], ids, run.sentences, "topk")
         self._ids = self._table["sentence_id"].to_numpy()
-        if len(self._ids) < len(ids):
-            absent = min(ids - set(self._ids.tolist()))
-            raise InputError(
-                f"{run.sentences} has no sentence_id {absent}, which topk/{model} names: one of the "
-                f"tables lost files; delete both and run neuronsig annotate and jobs.collect again"
-            )
 
     def of(self, neuron: Neuron, signature: Signature) -> list[SentenceView]:
-        ranked = sorted(self._ranked.get(neuron, ()))
-        rows = self._rows([sentence_id for _, _, sentence_id in ranked])
+        if neuron not in self._place:
+            return []
+        place = self._place[neuron]
+        own = slice(*self._lists.offsets[place : place + 2])
         known = self._activations.get(neuron, {})
         return [
-            _sentence(row, signature, rank, score, known.get(sentence_id))
-            for row, (rank, score, sentence_id) in zip(rows, ranked, strict=True)
+            _sentence(row, signature, rank, score, known.get(row["sentence_id"]))
+            for rank, (row, score) in enumerate(
+                zip(self._rows(self._lists.sentence_ids[own]), self._lists.scores[own].tolist(), strict=True)
+            )
         ]
 
     def sentence(self, sentence_id: int, signature: Signature) -> SentenceView:
         return _sentence(self._rows([sentence_id])[0], signature)
 
-    def _rows(self, ids: Sequence[int]) -> list[dict[str, Any]]:
+    def _rows(self, ids: Sequence[int] | NDArray[np.int64]) -> list[dict[str, Any]]:
         return list(self._table.take(np.searchsorted(self._ids, ids)).to_pylist())
 
 

@@ -5,11 +5,13 @@ A *table* is a directory of Parquet files. Files and folders whose name begins w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from neuronsig.errors import InputError, reason
@@ -81,25 +83,38 @@ def check_table(directory: Path | str, schema: pa.Schema) -> int:
     return rows
 
 
-def read_table(
-    directory: Path | str,
-    schema: pa.Schema,
-    columns: Sequence[str] | None = None,
-    filters: object | None = None,
-) -> pa.Table:
-    """Read a whole (small) table, or selected columns and rows, cast to `schema`; for driver-sized data only."""
+def read_table(directory: Path | str, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Check and read a table, or some columns of it, as `schema` has them; for what a driver can hold."""
     check_table(directory, schema)
-    wanted = pa.schema([schema.field(name) for name in columns]) if columns is not None else schema
-    files = parquet_source(table_files(directory))
-    table = pq.read_table(**files, columns=wanted.names, filters=filters, partitioning=None)  # type: ignore[arg-type]
-    return table.select(wanted.names).cast(wanted)
+    return read_rows(directory, schema, schema.names if columns is None else columns)
 
 
-def iter_tables(directory: Path | str, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Yield one Arrow table per file, in file order, so that memory does not grow with the corpus."""
+def read_rows(
+    place: Path | str, schema: pa.Schema, columns: Sequence[str], condition: ds.Expression | None = None
+) -> pa.Table:
+    """Rows of a table, or of one of its files, that fulfil a condition; nothing else is held. Errors as `scan`."""
     wanted = pa.schema([schema.field(name) for name in columns])
-    for path in table_files(directory):
-        yield read_parquet(path, wanted.names).select(wanted.names).cast(wanted)
+    return pa.Table.from_batches(scan(place, schema, columns, condition), wanted)
+
+
+def scan(
+    place: Path | str, schema: pa.Schema, columns: Sequence[str], condition: ds.Expression | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Rows of a table, or of one of its files, in its order, as `schema` has them, batch by batch.
+
+    Row groups that cannot fulfil the condition are not read. Raises InputError for what cannot be read; that columns
+    are there and of their types is for `check_table` to say.
+    """
+    place = location(place)
+    files = table_files(place) if place.is_dir() else [place]
+    try:
+        dataset = ds.dataset(**parquet_source(files), schema=schema, format="parquet")
+        yield from dataset.to_batches(
+            columns=list(columns), filter=condition, batch_readahead=2, fragment_readahead=1, use_threads=True
+        )
+    except (pa.ArrowException, OSError) as error:
+        line = re.sub(r"\s+", " ", str(error))[:200]
+        raise InputError(f"{place} cannot be read ({line}); delete it and run the job that makes it again") from error
 
 
 def _same_type(found: pa.DataType, expected: pa.DataType) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def block_rows(
         named = votes[number][vote] if vote >= 0 else None
         rows.append(
             {
-                **asdict(neurons[number]),
+                **neurons[number].as_row(),
                 "rank": int(pairs.rank[i]),
                 "sentence_id": int(pairs.sentence_ids[i]),
                 "activations": found.words[i],
@@ -86,7 +86,7 @@ def block_rows(
         words, tags = zip(*named, strict=True)
         measured = detector_row(rows[start:stop], words, tags, rules)
         chance = float(covered.words[start:stop].mean())
-        detectors.append({**asdict(neuron), "baseline": float(baselines[number]), "words_covered": chance, **measured})
+        detectors.append({**neuron.as_row(), "baseline": float(baselines[number]), "words_covered": chance, **measured})
     return rows, detectors
 
 

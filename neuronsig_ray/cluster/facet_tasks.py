@@ -25,7 +25,7 @@ from neuronsig.splitmix import uniform
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import parquet_file
-from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES, TopLists, WordSource, opened_words
+from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES, NeuronLists, WordSource, opened_words
 from neuronsig_ray.tasks import ended_tasks, map_tasks
 
 CORPUS_SENTENCES = 200_000
@@ -62,7 +62,7 @@ class FacetColumns:
     by_chance: float
 
 
-def sampled(lists: TopLists, most: int) -> Membership:
+def sampled(lists: NeuronLists, most: int) -> Membership:
     """The lists cut to `most` sentences a neuron: those first by a hash of the id, in all lists the same order.
 
     So the sample is spread over the whole list, whatever its ranks, and neurons share sentences.
@@ -78,7 +78,7 @@ def sampled(lists: TopLists, most: int) -> Membership:
 def neuron_facets(
     files: Sequence[Path],
     total: int,
-    lists: TopLists,
+    lists: NeuronLists,
     words: WordSource,
     folder: Path,
     settings: Settings,

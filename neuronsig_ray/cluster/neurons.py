@@ -14,7 +14,7 @@ from neuronsig.analysis.clusters import Agreement, agreement, ordered_by_layer
 from neuronsig.analysis.word_vectors import TRAIN
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import InputError
-from neuronsig.neuron import SITES, Neuron
+from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
 from neuronsig.progress import task
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
@@ -26,7 +26,7 @@ from neuronsig.tables import FACETS, NEURONS, SENTENCES
 from neuronsig_ray.cluster.embeddings import read_vectors, save_vectors, train
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets
 from neuronsig_ray.cluster.kmeans import kmeans, tsne
-from neuronsig_ray.cluster.vectors import TopLists, WordSource, neuron_vectors, typical_sentences
+from neuronsig_ray.cluster.vectors import NeuronLists, WordSource, neuron_vectors, typical_sentences
 
 
 def words_plan(config: AnalysisConfig, sentences: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def word_source(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any],
 
 
 def cluster_neurons(
-    run: RunDirectory, model: str, analysis: AnalysisConfig, words: WordSource, lists: TopLists, profiles: pa.Table
+    run: RunDirectory, model: str, analysis: AnalysisConfig, words: WordSource, lists: NeuronLists, profiles: pa.Table
 ) -> tuple[pa.Table, dict[str, Agreement], dict[str, Any]]:
     """The table of NEURONS, how far each site's clusters agree with its layers, and what was counted; on Ray.
 
@@ -111,7 +111,7 @@ def cluster_neurons(
 
 
 def _clusters_by_site(
-    analysis: AnalysisConfig, lists: TopLists, vectors: np.ndarray
+    analysis: AnalysisConfig, lists: NeuronLists, vectors: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Agreement], int]:
     """Cluster (neurons,) int32 and place (neurons, 2) float32 of every neuron, agreement with the layers, clusters.
 
@@ -137,7 +137,7 @@ def _clusters_by_site(
 
 
 def _facets(
-    run: RunDirectory, model: str, analysis: AnalysisConfig, words: WordSource, lists: TopLists
+    run: RunDirectory, model: str, analysis: AnalysisConfig, words: WordSource, lists: NeuronLists
 ) -> FacetColumns:
     """What each neuron's sentences fall into; the sentences' vectors are kept on the disk meanwhile."""
     files = table_files(run.sentences)
@@ -151,10 +151,9 @@ def _facets(
     return found
 
 
-def profiles_of(profiles: pa.Table, lists: TopLists, directory: Path) -> pa.Table:
+def profiles_of(profiles: pa.Table, lists: NeuronLists, directory: Path) -> pa.Table:
     """The profiles in the order of the lists' neurons; raises InputError for a neuron without one."""
-    key = [profiles[column].to_pylist() for column in ("site", "layer", "unit", "sign")]
-    place = {Neuron(*values): row for row, values in enumerate(zip(*key, strict=True))}
+    place = {Neuron.of_row(key): row for row, key in enumerate(profiles.select(NEURON_COLUMNS).to_pylist())}
     missing = [neuron for neuron in lists.neurons if neuron not in place]
     if missing:
         raise InputError(
@@ -164,7 +163,7 @@ def profiles_of(profiles: pa.Table, lists: TopLists, directory: Path) -> pa.Tabl
     return profiles.take([place[neuron] for neuron in lists.neurons])
 
 
-def _require_all_sentences(seen: np.ndarray, lists: TopLists, run: RunDirectory) -> None:
+def _require_all_sentences(seen: np.ndarray, lists: NeuronLists, run: RunDirectory) -> None:
     expected = np.bincount(lists.membership.neurons, minlength=len(lists.neurons))
     lacking = np.flatnonzero(seen < expected)
     if len(lacking):

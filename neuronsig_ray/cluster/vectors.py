@@ -21,9 +21,9 @@ from neuronsig.analysis.vectors import (
     unit_vectors,
 )
 from neuronsig.neuron import Neuron
+from neuronsig.readers.top_lists import read_top_lists
 from neuronsig.storage.location import absolute, location
-from neuronsig.storage.parquet import iter_tables, parquet_file, read_parquet
-from neuronsig.tables import TOPK
+from neuronsig.storage.parquet import parquet_file, read_parquet
 from neuronsig_ray.cluster.embeddings import GensimVectors, open_vectors
 from neuronsig_ray.tasks import ended_tasks
 
@@ -39,7 +39,7 @@ class WordSource:
 
 
 @dataclass(frozen=True)
-class TopLists:
+class NeuronLists:
     """All neurons of a model and their top-K lists, as (sentence, neuron) pairs: 12 bytes a pair."""
 
     neurons: list[Neuron]  # sorted
@@ -47,27 +47,16 @@ class TopLists:
     k: int  # length of the longest list
 
 
-def read_top_lists(directory: Path) -> TopLists:
-    """Read a topk/ table file by file. Its size is neurons x K, whatever the corpus."""
-    names: dict[Neuron, int] = {}
-    ids, rows = [], []
-    for table in iter_tables(directory, TOPK, ["site", "layer", "unit", "sign", "sentence_id"]):
-        frame = table.select(["site", "layer", "unit", "sign"]).to_pandas()
-        codes, groups = frame.groupby(list(frame.columns), sort=False).ngroup(), frame.drop_duplicates()
-        code_of = np.array([names.setdefault(Neuron(*key), len(names)) for key in groups.itertuples(index=False)])
-        rows.append(code_of[codes.to_numpy()].astype(np.int32))
-        ids.append(table["sentence_id"].to_numpy())
-    neurons = sorted(names)
-    place = np.empty(len(names), dtype=np.int32)
-    for new, neuron in enumerate(neurons):
-        place[names[neuron]] = new
-    pairs = place[np.concatenate(rows)]
-    membership = Membership.of(np.concatenate(ids), pairs, len(neurons))
-    return TopLists(neurons, membership, int(np.bincount(pairs).max()))
+def neuron_lists(topk: Path) -> NeuronLists:
+    """The lists of a topk/ table. Their size is neurons x K, whatever the corpus."""
+    lists = read_top_lists(topk)
+    sizes = np.diff(lists.offsets)
+    rows = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    return NeuronLists(lists.neurons, Membership.of(lists.sentence_ids, rows, len(sizes)), int(sizes.max(initial=0)))
 
 
 def neuron_vectors(
-    files: Sequence[Path], lists: TopLists, words: WordSource, done: Callable[[int], None] | None = None
+    files: Sequence[Path], lists: NeuronLists, words: WordSource, done: Callable[[int], None] | None = None
 ) -> NeuronSums:
     """First pass: the sums whose `means()` are the neuron vectors. `done` counts files."""
     vectors = opened_words(words)
@@ -79,7 +68,7 @@ def neuron_vectors(
 
 def typical_sentences(
     files: Sequence[Path],
-    lists: TopLists,
+    lists: NeuronLists,
     means: Doubles,
     words: WordSource,
     done: Callable[[int], None] | None = None,
@@ -95,7 +84,7 @@ def typical_sentences(
 def _over_files(
     work: Callable[..., Any],
     files: Sequence[Path],
-    lists: TopLists,
+    lists: NeuronLists,
     fixed: tuple[Any, ...],
     done: Callable[[int], None] | None,
 ) -> Iterator[Any]:

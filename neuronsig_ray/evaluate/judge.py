@@ -25,9 +25,10 @@ from neuronsig.evaluation.judging import Voter, judge_block
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units, trees_fingerprint
 from neuronsig.neuron import Neuron
+from neuronsig.readers.sentences import picked_sentences, require_sentences
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage.location import location
-from neuronsig.storage.parquet import check_table, parquet_file, parquet_source, read_parquet, table_files
+from neuronsig.storage.parquet import check_table, parquet_file, read_rows, table_files
 from neuronsig.tables import EVALUATION, PROFILES, SENTENCES, SIGNATURES
 from neuronsig_ray.tasks import ended_tasks, map_tasks
 
@@ -57,10 +58,7 @@ def held_out_table(sentences: Path, share: float, done: Callable[[int], None]) -
 
 
 def _read_held_out(file: str, share: float) -> pa.Table:
-    table = read_parquet(location(file), list(SOURCE))
-    schema = pa.schema([SENTENCES.field(name) for name in SOURCE])
-    held = is_held_out(table["sentence_id"].to_numpy(), share)
-    return table.select(SOURCE).cast(schema).filter(pa.array(held)).combine_chunks()
+    return picked_sentences(file, lambda ids: is_held_out(ids, share), SOURCE)
 
 
 def with_trees(table: pa.Table, mining: MiningConfig, share: float, done: Callable[[int], None]) -> pa.Table:
@@ -97,11 +95,7 @@ def scored_text(table: pa.Table, scores: Sequence[str]) -> Text:
     ids = [parquet_file(location(file)).read(columns=["sentence_id"])["sentence_id"].to_numpy() for file in scores]
     scored = np.concatenate(ids)
     text = Text.of(table.filter(pa.array(np.isin(table["sentence_id"].to_numpy(), scored))))
-    if (absent := np.setdiff1d(scored, text.ids)).size:
-        raise InputError(
-            f"sentences/ has no sentence_id {absent[0]}, which tokenized/ holds: one of the tables lost files; delete "
-            "both and run neuronsig annotate and jobs.tokenize again"
-        )
+    require_sentences(scored, text.ids, "sentences/", "tokenized")
     return text
 
 
@@ -143,9 +137,11 @@ def read_signatures(signatures: str, profiles: str, neurons: Sequence[Neuron]) -
     wanted &= (ds.field("unit") >= min(units)) & (ds.field("unit") <= max(units))
     rows: dict[int, list[dict[str, Any]]] = {unit: [] for unit in units}
     kept = wanted & (ds.field("lrc") > 0)
-    for row in _scan(signatures, ["unit", "kind", "pattern", "lrc", "explained_by"], kept, SIGNATURES):
+    columns = ["unit", "kind", "pattern", "lrc", "explained_by"]
+    for row in read_rows(signatures, SIGNATURES, columns, kept).to_pylist():
         rows[row["unit"]].append(row)
-    lengths = {row["unit"]: row for row in _scan(profiles, ["unit", "length_mean", "length_sd"], wanted, PROFILES)}
+    measured = read_rows(profiles, PROFILES, ["unit", "length_mean", "length_sd"], wanted)
+    lengths = {row["unit"]: row for row in measured.to_pylist()}
     absent = [neuron for neuron in neurons if neuron.unit not in lengths]
     if absent:
         raise InputError(f"{profiles} has no row of {absent[0]}; run neuronsig mine again")
@@ -157,9 +153,3 @@ def read_signatures(signatures: str, profiles: str, neurons: Sequence[Neuron]) -
         )
         for neuron in neurons
     }
-
-
-def _scan(folder: str, columns: list[str], condition: Any, schema: pa.Schema) -> list[dict[str, Any]]:
-    source = parquet_source(table_files(location(folder)))
-    table = ds.dataset(source["source"], schema=schema, filesystem=source["filesystem"], format="parquet")
-    return list(table.to_table(columns=columns, filter=condition).to_pylist())

@@ -18,7 +18,6 @@ import ray
 
 from neuronsig.encoding.strata import Strata
 from neuronsig.encoding.words import WordText
-from neuronsig.errors import InputError
 from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining.halves import (
     HALVES,
@@ -36,15 +35,15 @@ from neuronsig.mining.halves import (
 from neuronsig.mining.stability import AGREEMENT, compare
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import Codes
+from neuronsig.readers.sentences import in_order, sentences_by_id
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import parquet_file
 from neuronsig.storage.whole_files import written
-from neuronsig.tables import SENTENCES
 from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES
 from neuronsig_ray.tasks import ended_tasks, map_tasks
 
 BATCH_NEURONS = 50
-_SCHEMA = pa.schema([SENTENCES.field(name) for name in ("sentence_id", "tokens")])
+_COLUMNS = ["sentence_id", "tokens"]
 
 
 def measure(
@@ -103,27 +102,13 @@ def _batch(
 def _gather(files: Sequence[Path], batch: Lists) -> WordText:
     wanted = np.unique(np.concatenate([half for pair in batch.halves for half in pair]))
     shared = ray.put(wanted)
-    text = WordText.of(pa.concat_tables(map_tasks(_read_file, [(absolute(file), shared) for file in files])))
-    if len(text.ids) < len(wanted):
-        absent = int(np.setdiff1d(wanted, text.ids)[0])
-        raise InputError(
-            f"{files[0].parent} has no sentence_id {absent}, which a top list names: one of the tables lost files; "
-            "delete both and run neuronsig annotate and jobs.collect again"
-        )
-    return text
+    calls = [(absolute(file), shared, _COLUMNS) for file in files]
+    return WordText.of(in_order(map_tasks(sentences_by_id, calls), wanted, files[0].parent, "topk"))
 
 
 def _batches(files: Sequence[str]) -> Iterator[pa.RecordBatch]:
     for file in files:
-        yield from parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=_SCHEMA.names)
-
-
-def _read_file(file: str, wanted: Codes) -> pa.Table:
-    parts = []
-    for batch in _batches([file]):
-        own = np.isin(batch.column("sentence_id").to_numpy(), wanted)
-        parts.append(batch.filter(pa.array(own)).cast(_SCHEMA))
-    return pa.Table.from_batches(parts, _SCHEMA)
+        yield from parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=_COLUMNS)
 
 
 def _count_lengths(file: str, holdout: float) -> Codes:

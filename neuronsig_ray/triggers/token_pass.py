@@ -17,16 +17,16 @@ from ray.util import ActorPool
 
 from neuronsig.collection.dominance import Strongest
 from neuronsig.collection.job import Job
-from neuronsig.collection.listed import top_sentences
 from neuronsig.encoding.counting import SOURCE
-from neuronsig.errors import InputError
 from neuronsig.evaluation.blocks import Block
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
+from neuronsig.readers.sentences import in_order, sentences_by_id
+from neuronsig.readers.top_lists import read_top_lists
 from neuronsig.run.commits import all_committed, committed, sweep
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.storage.location import absolute, location
-from neuronsig.storage.parquet import check_table, read_parquet, table_files
+from neuronsig.storage.location import absolute
+from neuronsig.storage.parquet import check_table, table_files
 from neuronsig.tables import SENTENCES
 from neuronsig.triggers.locate import Floats
 from neuronsig.triggers.model_tokens import Chunk, Ids, ModelTokens, chunks_of
@@ -70,7 +70,7 @@ def token_pass(finished: FinishedRun, model: str, job: Job, pool: Pool, top: int
     """
     run = finished.run
     with task("reading lists", 1, "tables") as bar:
-        lists = top_sentences(run.topk(model), top)
+        lists = read_top_lists(run.topk(model), first=top).by_neuron()
         bar.advance()
     row_of = {job.neuron(row): row for row in range(job.rows)}
     rows = np.concatenate([np.full(len(ids), row_of[neuron]) for neuron, ids in lists.items()])
@@ -119,19 +119,6 @@ def _listed_table(sentences: Path, ids: Ids, done: Callable[[int], None]) -> pa.
     Raises InputError when one is not there.
     """
     check_table(sentences, SENTENCES)
-    shared = ray.put(ids)
-    found = map_tasks(_read_listed, [(str(path), shared) for path in table_files(sentences)], done)
-    table = pa.concat_tables(found).sort_by("sentence_id").combine_chunks()
-    if (absent := np.setdiff1d(ids, table["sentence_id"].to_numpy())).size:
-        raise InputError(
-            f"{sentences} has no sentence_id {absent[0]}, which topk/ lists: one of the tables lost files; delete both "
-            "and run neuronsig annotate and neuronsig collect again"
-        )
-    return table
-
-
-def _read_listed(file: str, ids: Ids) -> pa.Table:
-    columns = [*SOURCE, "text"]
-    table = read_parquet(location(file), columns)
-    table = table.select(columns).cast(pa.schema([SENTENCES.field(name) for name in columns]))
-    return table.filter(pa.array(np.isin(table["sentence_id"].to_numpy(), ids))).combine_chunks()
+    shared, columns = ray.put(ids), [*SOURCE, "text"]
+    calls = [(str(path), shared, columns) for path in table_files(sentences)]
+    return in_order(map_tasks(sentences_by_id, calls, done), ids, sentences, "topk")

@@ -11,18 +11,20 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from neuronsig.mining.pattern_rows import PATTERNS
 from neuronsig.mining.profiles import neuron_of
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import read_bytes, remove
 from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.paths import uri
+from spark_jobs.schemas import spark_schema
 
-PATTERNS = "neuron bigint, kind string, items binary, f1 bigint, strata binary, raised boolean"
-"""neuronsig.mining.pattern_rows.PATTERNS."""
+CODES = pa.schema([("neuron", pa.int64())])
 
 
 def mine_batches(
@@ -55,9 +57,9 @@ def read_patterns(session: SparkSession, folder: Path, neurons: Sequence[int]) -
     """The rows of PATTERNS of these neurons, all of which are mined."""
     done = finished(folder)
     tables = {done[code] for code in neurons}
-    rows = session.read.schema(PATTERNS).parquet(*[uri(table) for table in sorted(tables, key=str)])
+    rows = session.read.schema(spark_schema(PATTERNS)).parquet(*[uri(table) for table in sorted(tables, key=str)])
     others = any(table in tables for code, table in done.items() if code not in set(neurons))
     if not others:
         return rows
-    wanted = session.createDataFrame([(code,) for code in neurons], "neuron bigint")
+    wanted = session.createDataFrame([(code,) for code in neurons], spark_schema(CODES))
     return rows.join(F.broadcast(wanted), "neuron", how="left_semi")

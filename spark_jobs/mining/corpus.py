@@ -21,8 +21,9 @@ from neuronsig.mining.moments import RELATIVE, Places
 from neuronsig.storage.parquet import read_parquet
 from spark_jobs.mining.lists import BROADCAST_SENTENCES
 from spark_jobs.paths import uri, write_once
+from spark_jobs.schemas import spark_schema
 
-PLACES = "sentence_id bigint, position bigint, relative bigint"
+PLACES = spark_schema([("sentence_id", pa.int64()), ("position", pa.int64()), ("relative", pa.int64())])
 
 
 def count_corpus(encoded: DataFrame, places: DataFrame, dictionary: Dictionary, folder: Path) -> CorpusCounts:
@@ -48,7 +49,7 @@ def count_cells(encoded: DataFrame, dictionary: Dictionary) -> DataFrame:
         cell = np.flatnonzero(total)
         yield pa.RecordBatch.from_arrays([pa.array(cell), pa.array(total[cell])], ["cell", "n"])
 
-    partial = encoded.select(*PROFILED).mapInArrow(count, "cell bigint, n bigint")
+    partial = encoded.select(*PROFILED).mapInArrow(count, spark_schema([("cell", pa.int64()), ("n", pa.int64())]))
     return partial.groupBy("cell").agg(F.sum("n").alias("n"))
 
 

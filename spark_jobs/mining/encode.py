@@ -13,18 +13,16 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from neuronsig.encoding.counting import NODES, SOURCE, count_batch
+from neuronsig.encoding.counting import COUNTS, NODES, SOURCE, count_batch
 from neuronsig.encoding.dictionary import Dictionary, read_dictionary, write_dictionary
 from neuronsig.encoding.encoder import Encoder
-from neuronsig.encoding.sentences import encoded_rows
+from neuronsig.encoding.sentences import ENCODED, ENCODED_NODES, encoded_rows
 from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.mining.holdout import without_held_out
 from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import read_parquet
 from spark_jobs.paths import uri, write_once
-
-COUNTS = "kind string, field string, item string, sentences bigint, tokens bigint"
-ENCODED = "sentence_id bigint, words binary, items binary, tags binary, heads binary, stratum smallint"
+from spark_jobs.schemas import spark_schema
 
 
 def encode_sentences(
@@ -68,7 +66,7 @@ def count_items(source: DataFrame, skip: list[str], holdout: float) -> DataFrame
         for batch in batches:
             yield count_batch(without_held_out(batch, holdout), skip)
 
-    return _added(source.mapInArrow(count, COUNTS))
+    return _added(source.mapInArrow(count, spark_schema(COUNTS)))
 
 
 def kept_items(counts: DataFrame, min_count: int, max_values: int) -> DataFrame:
@@ -99,4 +97,4 @@ def encode(source: DataFrame, dictionary: Dictionary, skip: list[str], holdout: 
             used = without_held_out(batch, holdout)
             yield encoded_rows(used.column("sentence_id"), encoder.encode(used), nodes)
 
-    return source.mapInArrow(encoded, f"{ENCODED}, {NODES} binary" if nodes else ENCODED)
+    return source.mapInArrow(encoded, spark_schema(ENCODED_NODES if nodes else ENCODED))

@@ -15,9 +15,9 @@ from pyspark.sql import DataFrame
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import ALL, ALL_NODES, read_sentences
-from neuronsig.mining.pattern_rows import by_neuron, mined_rows
-from spark_jobs.mining.batches import PATTERNS
+from neuronsig.mining.pattern_rows import PATTERNS, by_neuron, mined_rows
 from spark_jobs.mining.lists import join_lists
+from spark_jobs.schemas import spark_schema
 
 PARTITION_ROWS = 200_000
 """Sentences, of all its neurons, that a task holds, about."""
@@ -38,4 +38,4 @@ def mine_grouped(
 
     partitions = max(context.defaultParallelism, -(-rows // PARTITION_ROWS))
     joined = join_lists(lists, encoded, *columns).repartition(partitions, "neuron")
-    return joined.mapInArrow(mine, PATTERNS)
+    return joined.mapInArrow(mine, spark_schema(PATTERNS))

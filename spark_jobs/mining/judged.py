@@ -15,15 +15,11 @@ from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.dictionary import Dictionary
-from neuronsig.mining.judged_patterns import count_p_values, gathered, judge_rules, judged
+from neuronsig.mining.judged_patterns import GATHERED, count_p_values, gathered, judge_rules, judged
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.pattern_rows import EVERY
-from spark_jobs.mining.profiles import NEURON_DDL, SIGNATURE_DDL
-
-SIGNATURES_DDL = f"{NEURON_DDL}, {SIGNATURE_DDL.replace(':', '')}"
-
-GATHERED = "neuron bigint, kind string, items binary, lengths binary, f1 binary, corpus binary, n1 binary"
-"""neuronsig.mining.judged_patterns.GATHERED."""
+from neuronsig.tables import SIGNATURES
+from spark_jobs.schemas import spark_schema
 
 PARTITION_NEURONS = 64
 """Neurons whose patterns, some 1 MB each, a task gathers."""
@@ -36,7 +32,7 @@ def gather(patterns: DataFrame, counted: DataFrame, neurons: int) -> DataFrame:
     columns = ["neuron", "kind", "items", "strata", "corpus"]
     rows = every.select(*columns).unionByName(found.select(*columns))
     partitions = max(patterns.sparkSession.sparkContext.defaultParallelism, -(-neurons // PARTITION_NEURONS))
-    return rows.repartition(partitions, "neuron").mapInArrow(gathered, GATHERED)
+    return rows.repartition(partitions, "neuron").mapInArrow(gathered, spark_schema(GATHERED))
 
 
 def judge_patterns(
@@ -55,7 +51,7 @@ def judge_patterns(
             arrays = [pa.array([kind]), pa.array([counts.bins.astype(np.int64).tobytes()], pa.binary())]
             yield pa.RecordBatch.from_arrays(arrays, ["kind", "bins"])
 
-    for row in patterns.mapInArrow(count, "kind string, bins binary").collect():
+    for row in patterns.mapInArrow(count, spark_schema([("kind", pa.string()), ("bins", pa.binary())])).collect():
         counts = PValueCounts()
         counts.bins += np.frombuffer(row["bins"], np.int64)
         seen.setdefault(row["kind"], PValueCounts()).merge(counts)
@@ -65,4 +61,4 @@ def judge_patterns(
         for batch in batches:
             yield from judged(batch, rules, seen, *shared.value)
 
-    return patterns.mapInArrow(make, SIGNATURES_DDL)
+    return patterns.mapInArrow(make, spark_schema(SIGNATURES))

@@ -40,19 +40,26 @@ from neuronsig.miners.mined_patterns import (
 )
 from neuronsig.miners.output import NO_TASKS, raise_support
 from neuronsig.mining.kinds import itemset_items, least_support, limits_of
-from neuronsig.mining.pattern_rows import EVERY, counted_rows, pattern_rows
+from neuronsig.mining.pattern_rows import EVERY, PATTERNS, counted_rows, pattern_rows
 from neuronsig.mining.profiles import neuron_of
 from neuronsig.ragged import rows_of
 from neuronsig.storage.files import remove
-from spark_jobs.mining.batches import PATTERNS
 from spark_jobs.mining.lists import join_lists
 from spark_jobs.paths import uri
+from spark_jobs.schemas import spark_schema
 
-FOUND = "neuron bigint, kind string, items array<int>, f1 bigint, least bigint"
+_CODES = pa.list_(pa.int32())
+FOUND = pa.schema(
+    [("neuron", pa.int64()), ("kind", pa.string()), ("items", _CODES), ("f1", pa.int64()), ("least", pa.int64())]
+)
 """What MLlib found, of all lengths; `least` is the support it was asked for."""
 
-INPUT = "n bigint, words array<int>, tags array<int>, items array<int>, " + ", ".join(
-    f"{kind.name}_least bigint" for kind in pattern_kinds() if kind.in_mllib
+INPUT = pa.schema(
+    [
+        ("n", pa.int64()),
+        *((name, _CODES) for name in ("words", "tags", "items")),
+        *((f"{kind.name}_least", pa.int64()) for kind in pattern_kinds() if kind.in_mllib),
+    ]
 )
 
 ITEMSET_BOUND = 100_000_000
@@ -79,7 +86,7 @@ def mine_mllib(
         dictionary, mining = shared.value
         return pd.DataFrame({"neuron": key[0]} | prepare_columns(_sentences(rows), dictionary, mining))
 
-    prepared = joined.groupBy("neuron").applyInPandas(prepare, f"neuron bigint, {INPUT}")
+    prepared = joined.groupBy("neuron").applyInPandas(prepare, spark_schema([("neuron", pa.int64()), *INPUT]))
     prepared.repartition(min(len(codes), 4 * threads), "neuron").write.mode("overwrite").partitionBy("neuron").parquet(
         uri(work / "inputs")
     )
@@ -105,9 +112,9 @@ def mine_mllib(
         # pandas' own strings may be Arrow's in chunks, which Spark does not take.
         return pa.Table.from_batches(batches).to_pandas().astype({"kind": object})
 
-    found = session.read.schema(FOUND).parquet(*[uri(found_folder(work, code)) for code in codes])
+    found = session.read.schema(spark_schema(FOUND)).parquet(*[uri(found_folder(work, code)) for code in codes])
     both = found.groupBy("neuron").cogroup(joined.groupBy("neuron"))
-    both.applyInPandas(finish, PATTERNS).write.mode("overwrite").parquet(uri(folder))
+    both.applyInPandas(finish, spark_schema(PATTERNS)).write.mode("overwrite").parquet(uri(folder))
     remove(work)
     shared.unpersist()
 
@@ -123,7 +130,7 @@ def _sentences(rows: pd.DataFrame) -> Sentences:
 
 def _mine_in_pool(session: SparkSession, work: Path, code: int, mining: MiningConfig) -> None:
     session.sparkContext.setLocalProperty("spark.scheduler.pool", neuron_of(code).slug)
-    rows = session.read.schema(INPUT).parquet(uri(work / "inputs" / f"neuron={code}")).coalesce(1)
+    rows = session.read.schema(spark_schema(INPUT)).parquet(uri(work / "inputs" / f"neuron={code}")).coalesce(1)
     first = rows.drop("words", "tags", "items").first()
     assert first is not None
     patterns = mine_rows(rows, first, mining).withColumn("neuron", F.lit(code).cast("bigint"))
@@ -133,7 +140,7 @@ def _mine_in_pool(session: SparkSession, work: Path, code: int, mining: MiningCo
 def mine_rows(rows: DataFrame, first: Row, mining: MiningConfig) -> DataFrame:
     """(kind, items, f1, least) of the frequent patterns in one neuron's prepared rows; lazy. Itemsets ascend."""
     n = first["n"]
-    found = rows.sparkSession.createDataFrame([], "kind string, items array<int>, f1 bigint, least bigint").coalesce(1)
+    found = rows.sparkSession.createDataFrame([], spark_schema(list(FOUND)[1:])).coalesce(1)
     for kind in mining.patterns:
         least = first[f"{kind.name}_least"]
         if not least:

@@ -18,34 +18,16 @@ from neuronsig.mining.moments import Places
 from neuronsig.mining.pattern_rows import by_neuron
 from neuronsig.mining.profiles import neuron_of
 from neuronsig.mining.profiling import ProfileRules, profile_neuron
-from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
+from neuronsig.neuron import NEURON_COLUMNS
+from neuronsig.tables import PROFILES, SIGNATURES
 from spark_jobs.mining.grouped import PARTITION_ROWS
 from spark_jobs.mining.lists import BROADCAST_SENTENCES
+from spark_jobs.schemas import spark_schema
 
-_KEY = {name for name, _ in NEURON_KEY}
 _PROFILE = [field for field in PROFILES if field.name != "mined"]
-_SIGNATURE = [field for field in SIGNATURES if field.name not in _KEY]
+_SIGNATURE = [field for field in SIGNATURES if field.name not in NEURON_COLUMNS]
 _TESTED = pa.list_(pa.struct([("kind", pa.string()), ("bin", pa.int32()), ("n", pa.int64())]))
 FINISHED = pa.schema([*_PROFILE, ("signatures", pa.list_(pa.struct(_SIGNATURE))), ("tested", _TESTED)])
-
-NEURON_DDL = "site string, layer smallint, unit int, sign tinyint"
-SIGNATURE_DDL = (
-    "kind: string, pattern: array<string>, f1: bigint, n1: bigint, f2: bigint, n2: bigint, "
-    "matched: double, log_ratio: double, lrc: double, g2: double, q: double, rank: int, explained_by: array<string>"
-)
-SIGNATURES_DDL = f"{NEURON_DDL}, {SIGNATURE_DDL.replace(':', '')}"
-
-
-def _ddl(field: pa.Field) -> str:
-    names = {pa.int64(): "bigint", pa.float64(): "double", pa.string(): "string"}
-    return f"{field.name} {names[field.type]}"
-
-
-_PLAIN = [field for field in _PROFILE if field.name not in _KEY | {"metadata_profile"}]
-FINISHED_DDL = (
-    f"{NEURON_DDL}, {', '.join(map(_ddl, _PLAIN))}, metadata_profile map<string, map<string, bigint>>, "
-    f"signatures array<struct<{SIGNATURE_DDL}>>, tested array<struct<kind: string, bin: int, n: bigint>>"
-)
 
 
 def join_sentences(topk: DataFrame, encoded: DataFrame, n_sentences: int, *columns: str) -> DataFrame:
@@ -83,7 +65,9 @@ def profile_neurons(
             yield pa.RecordBatch.from_pylist([row], schema=FINISHED)
 
     joined = join_sentences(topk, encoded, corpus.dictionary.n_sentences, *PROFILED)
-    return joined.repartition(min(partitions, max(len(neurons), 1)), "neuron").mapInArrow(profile, FINISHED_DDL)
+    return joined.repartition(min(partitions, max(len(neurons), 1)), "neuron").mapInArrow(
+        profile, spark_schema(FINISHED)
+    )
 
 
 def profile_signatures(profiles: DataFrame, dictionary: Dictionary, rules: ProfileRules) -> DataFrame:
@@ -104,6 +88,5 @@ def profile_signatures(profiles: DataFrame, dictionary: Dictionary, rules: Profi
             table = table.set_column(table.schema.get_field_index("q"), "q", pa.array(q))
             yield from table.to_batches()
 
-    key = [name for name, _ in NEURON_KEY]
-    rows = profiles.select(*key, F.explode("signatures").alias("row")).select(*key, "row.*")
-    return rows.select(*SIGNATURES.names).mapInArrow(look_up, SIGNATURES_DDL)
+    rows = profiles.select(*NEURON_COLUMNS, F.explode("signatures").alias("row")).select(*NEURON_COLUMNS, "row.*")
+    return rows.select(*SIGNATURES.names).mapInArrow(look_up, spark_schema(SIGNATURES))

@@ -34,6 +34,7 @@ from neuronsig.storage.files import files_below
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file, read_parquet
 from spark_jobs.paths import uri
+from spark_jobs.schemas import spark_schema
 
 CHUNK_CELLS = 1 << 23
 """Patterns x strata that are counted together, at most: 32 MiB."""
@@ -44,7 +45,7 @@ BLOCK_PATTERNS = 512
 BLOCK_WORDS = 1 << 20
 """Words of the corpus that are taken through a trie at once, about."""
 
-COUNTED = "kind string, items binary, corpus binary"
+COUNTED = spark_schema([("kind", pa.string()), ("items", pa.binary()), ("corpus", pa.binary())])
 """`corpus`: int32 sentences of the corpus that hold the pattern, in each stratum."""
 
 USERS_TREES = ("nodes", "heads")
@@ -163,7 +164,7 @@ def count_chunk(chunk: Chunk, encoded: DataFrame, dictionary: Dictionary, mining
             yield pa.RecordBatch.from_arrays(arrays, ["kind", "items", "corpus"])
 
     needed = encoded.select(*columns, "stratum").coalesce(2 * context.defaultParallelism)
-    partial = needed.mapInArrow(count, "block bigint, counts binary")
+    partial = needed.mapInArrow(count, spark_schema([("block", pa.int64()), ("counts", pa.binary())]))
     summed = partial.repartition(context.defaultParallelism, "block").mapInArrow(add, COUNTED)
     summed.write.mode("overwrite").parquet(uri(folder))
     shared.unpersist()

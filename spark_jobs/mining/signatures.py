@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.mining.chosen import choose_neurons, require_neurons, require_trees
+from neuronsig.mining.judged_patterns import GATHERED
 from neuronsig.mining.pattern_rows import EVERY
 from neuronsig.mining.profiles import neuron_code
 from neuronsig.mining.profiling import WORDS_KEPT, ProfileRules
@@ -22,17 +23,18 @@ from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
-from spark_jobs.mining.batches import mine_batches, read_patterns
+from spark_jobs.mining.batches import CODES, mine_batches, read_patterns
 from spark_jobs.mining.corpus import count_corpus, places_of, read_places
 from spark_jobs.mining.encode import encode_sentences
 from spark_jobs.mining.grouped import mine_grouped
-from spark_jobs.mining.judged import GATHERED, gather, judge_patterns
+from spark_jobs.mining.judged import gather, judge_patterns
 from spark_jobs.mining.lists import count_neurons, lists_of, neuron_column, read_topk, require_sentences
 from spark_jobs.mining.mllib import mine_mllib
 from spark_jobs.mining.profiles import profile_neurons, profile_signatures
 from spark_jobs.mining.reference import count_reference, may_make_rows
 from spark_jobs.mining.trees import parse_trees
 from spark_jobs.paths import uri, write_once
+from spark_jobs.schemas import spark_schema
 
 FILE_NEURONS = 1000
 """Neurons in one file of the output tables, about."""
@@ -188,7 +190,7 @@ def _patterns(
         return None, {"patterns mined": {}}
     with task("gathering counts", len(mined), "neurons") as progress:
         made = write_once(folder / "gathered", lambda: gather(raw, counted, len(mined)))
-        gathered = session.read.schema(GATHERED).parquet(made)
+        gathered = session.read.schema(spark_schema(GATHERED)).parquet(made)
         progress.update(len(mined))
     counts = _pattern_counts(raw, distinct, dictionary, mining)
     clock.lap("gathering counts")
@@ -218,7 +220,7 @@ def _pattern_counts(
 
 def with_mined(profiles: DataFrame, codes: Sequence[int]) -> DataFrame:
     """The rows of PROFILES; `mined` says whether the neuron is one of these."""
-    mined = profiles.sparkSession.createDataFrame([(code,) for code in codes], "neuron bigint")
+    mined = profiles.sparkSession.createDataFrame([(code,) for code in codes], spark_schema(CODES))
     numbered = profiles.withColumn("neuron", neuron_column())
     marked = numbered.join(F.broadcast(mined.withColumn("found", F.lit(True))), "neuron", how="left")
     return marked.withColumn("mined", F.coalesce("found", F.lit(False))).select(*PROFILES.names)

@@ -11,13 +11,12 @@ from pyspark.sql import functions as F
 
 from neuronsig.corpora.plan import bundle
 from neuronsig.errors import InputError
-from neuronsig.mining.user_trees import KEY, parsed_trees, tree_units
+from neuronsig.mining.user_trees import KEY, PARSED, parsed_trees, tree_units
 from neuronsig.progress import task
 from neuronsig.storage.files import remove
 from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.paths import uri
-
-DDL = "sentence_id bigint, nodes array<string>, heads array<int>, error string"
+from spark_jobs.schemas import spark_schema
 
 
 def parse_trees(session: SparkSession, path: str, sentences: Path, folder: Path, words: bool) -> Path:
@@ -39,7 +38,7 @@ def parse_trees(session: SparkSession, path: str, sentences: Path, folder: Path,
                     yield from parsed_trees(unit, words)
 
     with task("reading trees", len(units), "pieces") as progress:
-        table = session.range(0, len(bundles), 1, max(len(bundles), 1)).mapInArrow(read, DDL)
+        table = session.range(0, len(bundles), 1, max(len(bundles), 1)).mapInArrow(read, spark_schema(PARSED))
         table.write.mode("overwrite").parquet(uri(rows))
         try:
             check_trees(session.read.parquet(uri(rows)), session.read.parquet(uri(sentences)), f"{KEY}={path}")

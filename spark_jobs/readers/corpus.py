@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora.check import check_sources
@@ -21,31 +20,21 @@ from neuronsig.corpora.plan import bundle, read_units, source_units
 from neuronsig.corpora.wikipedia_dump import PAGE_END, page_document
 from neuronsig.tables import METADATA
 from spark_jobs.paths import uri
+from spark_jobs.schemas import spark_schema
 
-RECORDS = T.StructType(
-    [
-        T.StructField("domain", T.StringType(), False),
-        T.StructField("source", T.StringType(), False),
-        T.StructField("corpus_order", T.IntegerType(), False),
-        T.StructField("doc_id", T.StringType(), False),
-        T.StructField("text", T.StringType()),
-        T.StructField("metadata", T.MapType(T.StringType(), T.ArrayType(T.StringType()))),
-        T.StructField("skipped", T.StringType()),
-        T.StructField("notes", T.MapType(T.StringType(), T.LongType())),
-    ]
-)
 _ARROW = pa.schema(
     [
-        ("domain", pa.string()),
-        ("source", pa.string()),
-        ("corpus_order", pa.int32()),
-        ("doc_id", pa.string()),
+        pa.field("domain", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("corpus_order", pa.int32(), nullable=False),
+        pa.field("doc_id", pa.string(), nullable=False),
         ("text", pa.string()),
         ("metadata", METADATA),
         ("skipped", pa.string()),
         ("notes", pa.map_(pa.string(), pa.int64())),
     ]
 )
+RECORDS = spark_schema(_ARROW)
 _BATCH_DOCUMENTS = 512
 _BATCH_CHARACTERS = 8 << 20
 
@@ -170,7 +159,9 @@ def _numbered(spark: SparkSession, units: Sequence[Unit], source: SourceConfig) 
             counts = [count_lines(pieces[index]) for index in ids]
             yield pa.RecordBatch.from_pydict({"id": ids, "lines": counts})
 
-    frame = spark.range(0, len(pieces), 1, len(pieces)).mapInArrow(lines, "id long, lines long")
+    frame = spark.range(0, len(pieces), 1, len(pieces)).mapInArrow(
+        lines, spark_schema([("id", pa.int64()), ("lines", pa.int64())])
+    )
     counts = {row["id"]: row["lines"] for row in frame.collect()}
     numbered: list[Unit] = []
     first = 0

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
@@ -24,7 +25,7 @@ from neuronsig.storage.files import (
     size_and_tag,
 )
 from neuronsig.storage.location import join, location, relative_to
-from neuronsig.storage.parquet import check_table, iter_tables, parquet_file, read_parquet, read_table, table_files
+from neuronsig.storage.parquet import check_table, parquet_file, read_parquet, read_rows, read_table, table_files
 from neuronsig.storage.whole_files import atomic_write, create_new, is_whole, put_folder, written, written_folder
 from neuronsig.tables import TOKENIZED
 
@@ -122,13 +123,17 @@ def test_tables_are_found_checked_and_read(folder):
     assert [path.name for path in table_files(str(folder))] == ["part-0.parquet", "part-1.parquet"]
     assert check_table(folder, TOKENIZED) == 4
     assert read_table(folder, TOKENIZED)["sentence_id"].to_pylist() == [1, 2, 3, 4]
-    assert [t.num_rows for t in iter_tables(folder, TOKENIZED, ["sentence_id"])] == [2, 2]
+    some = ds.field("sentence_id") > 1
+    assert read_rows(folder, TOKENIZED, ["sentence_id"], some)["sentence_id"].to_pylist() == [2, 3, 4]
+    assert read_rows(folder / "part-0.parquet", TOKENIZED, ["sentence_id"], some).num_rows == 1
     assert read_parquet(folder)["sentence_id"].to_pylist()[-1] == 4
     with pytest.raises(InputError, match="nothing does not exist"):
         table_files(folder / "nothing")
     atomic_write(folder / "part-2.parquet", b"torn")
     with pytest.raises(InputError, match=r"part-2\.parquet cannot be read as Parquet"):
         check_table(folder, TOKENIZED)
+    with pytest.raises(InputError, match=r"cannot be read \(.*; delete it and run the job that makes it again"):
+        read_rows(folder, TOKENIZED, ["sentence_id"])
 
 
 def test_what_another_process_writes_is_seen_at_once(bucket):

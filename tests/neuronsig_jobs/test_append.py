@@ -250,7 +250,7 @@ def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended,
     stage = at if at == "annotate" else next(n for n in RunDirectory(run).record()["stages"] if at in n)
     with pytest.raises(InputError, match=r"is not finished .*run neuronsig append first"):
         RunDirectory(run).fingerprint(stage, "jobs.mine")
-    with pytest.raises(InputError, match=r"an append to .* is not finished; run the same jobs\.append again"):
+    with pytest.raises(InputError, match=r"an append to .* is not finished; run the same neuronsig append again"):
         append.run(compose(words(home, run, "third")))
     append.run(command)
     assert data(run) == data(appended[0])
@@ -268,7 +268,7 @@ def test_the_jobs_run_again_say_that_the_run_was_appended_to(appended, home):
     for job, count, number in ((tokenize, "shards", 4), (collect, "sentences", 9)):
         summary = job.run(compose(words(home, run, "first")))
         assert summary[count] == number
-        assert summary["text was appended by jobs.append"] == "once"
+        assert summary["text was appended by neuronsig append"] == "once"
 
 
 def test_lists_that_are_lost_after_text_was_appended_are_made_in_one_piece(appended, home, tmp_path, monkeypatch):
@@ -290,7 +290,7 @@ def test_another_model_of_the_run_is_named_until_it_is_extended_too(first, home,
     collect.run(compose(words(home, run, "first", *other)))
     said = append.run(compose(words(home, run, "more")))
     assert said["made before the text was appended"] == "collect/other"
-    with pytest.raises(InputError, match=r"collect/other .*run the jobs\.append of that text for this model first"):
+    with pytest.raises(InputError, match=r"collect/other .*run neuronsig append of that text for this model first"):
         RunDirectory(run).fingerprint("collect/other", "jobs.mine")
     said = append.run(compose(words(home, run, "more", *other)))
     assert (said["sentences new"], said["shards new"], said["sentences scored"]) == (0, 0, 4)

@@ -179,7 +179,7 @@ def test_a_held_out_sentence_that_is_lost_is_named(run, model):
     for file in (run / "sentences").glob("*.parquet"):
         table = pq.read_table(file)
         pq.write_table(table.filter(pa.array(table["sentence_id"].to_numpy() != lost)).cast(SENTENCES), file)
-    assert f"sentences/ has no sentence_id {lost}, which tokenized/ holds" in refused(run, model)
+    assert f"sentences/ has no sentence_id {lost}, which tokenized/ names" in refused(run, model)
 
 
 def test_a_neuron_without_a_profile_is_named(run, model):

@@ -154,7 +154,7 @@ def test_a_listed_sentence_that_is_lost_is_named(run, model):
     for file in (run / "sentences").glob("*.parquet"):
         rows = pq.read_table(file)
         pq.write_table(rows.filter(pa.array(rows["sentence_id"].to_numpy() != lost)).cast(SENTENCES), file)
-    with pytest.raises(InputError, match=f"has no sentence_id {lost}, which topk/ lists"):
+    with pytest.raises(InputError, match=f"has no sentence_id {lost}, which topk/ names"):
         triggers.run(settings(run, model, "triggers.sentences=2"))
 
 

@@ -85,7 +85,7 @@ def test_ids_do_not_depend_on_how_the_work_is_cut(spark, cleaned, tmp_path):
 def test_the_copy_that_stays_does_not_depend_on_the_order_of_the_rows(spark):
     rows = [(0, "d", "twice", 0, "The same text.", None, f'{{"author":["{name}"]}}') for name in ("Bo", "Ann")]
     for given in (rows, rows[::-1]):
-        frame = spark.createDataFrame(given, annotate._CLEANED_SCHEMA).coalesce(1)
+        frame = spark.createDataFrame(given, annotate.CLEANED).coalesce(1)
         assert annotate.number(frame, 1).first()["metadata"] == '{"author":["Ann"]}'
 
 

@@ -19,7 +19,8 @@ from neuronsig.config import ModelConfig
 from neuronsig.errors import InputError
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES, TOKENIZED
-from spark_jobs.tokenize import count_dense, read_texts, write_shards
+from spark_jobs.sentence_table import read_texts
+from spark_jobs.tokenize import count_dense, write_shards
 from tests.neuronsig_ray.models import VOCABULARY, WORDS, save_tokenizer
 
 TEXTS = [" ".join(WORDS[(i + j) % 16] for j in range(1 + i % 9)) for i in range(100)]

@@ -18,8 +18,9 @@ from neuronsig.collection.dominance import (
     rare_word,
     word_counts,
 )
-from neuronsig.collection.listed import read_listed, top_sentences
+from neuronsig.collection.listed import read_listed
 from neuronsig.neuron import Neuron
+from neuronsig.readers.top_lists import read_top_lists
 from tests.run_factory import MODEL, make_run
 
 TEXTS = [
@@ -93,7 +94,7 @@ def test_each_sentence_is_compared_with_those_of_a_better_rank():
 
 def test_lists_and_sentences_are_read_from_the_tables(tmp_path):
     made = make_run(tmp_path / "run", sentences=300, k=30)
-    lists = top_sentences(made.run.topk(MODEL), 12)
+    lists = read_top_lists(made.run.topk(MODEL), first=12).by_neuron()
     assert {(n.layer, n.unit): ids.tolist() for n, ids in lists.items()} == {
         key: [sentence for _, sentence in ranked[:12]] for key, ranked in made.top.items()
     }

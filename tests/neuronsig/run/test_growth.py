@@ -68,7 +68,7 @@ def test_readers_refuse_a_stage_while_text_is_appended_and_the_same_plan_goes_on
         run.fingerprint("annotate", "jobs.mine")
     assert json.loads(run.record_file.read_text())["stages"]["annotate"]["counts"] == {"sentences": 5}
     with (
-        pytest.raises(PlanMismatchError, match=r"annotate once, and it is not finished; run the same jobs\.append"),
+        pytest.raises(PlanMismatchError, match=r"annotate once, and it is not finished; run the same neuronsig append"),
         run.stage("annotate", {"corpus": "a"}, [], {}),
     ):
         pass
@@ -103,7 +103,7 @@ def test_later_stages_say_that_text_was_appended_to_their_input(run: RunDirector
     append(run, "annotate", {"corpus": "b"})
     with pytest.raises(
         InputError,
-        match=r"tokenize/t .*was made before text was appended to annotate; run the jobs\.append of that text for this",
+        match=r"tokenize/t .*was made before text was appended to annotate; run neuronsig append of that text for this",
     ):
         run.fingerprint("tokenize/t", "jobs.collect")
     append(run, "tokenize/t", {}, "annotate")

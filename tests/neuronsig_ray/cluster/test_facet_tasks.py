@@ -19,7 +19,7 @@ from neuronsig.neuron import Neuron
 from neuronsig_ray.cluster import facet_tasks as carrier
 from neuronsig_ray.cluster.embeddings import save_vectors
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets, sampled
-from neuronsig_ray.cluster.vectors import TopLists, WordSource
+from neuronsig_ray.cluster.vectors import NeuronLists, WordSource
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 TOPICS = {"sea": ["ship", "wave", "harbour", "sail"], "food": ["bread", "soup", "oven", "spoon"], "all": ["the", "of"]}
@@ -45,12 +45,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table, np.
     return folder, pa.table({"sentence_id": np.arange(3000), "tokens": tokens}), of
 
 
-def lists_of(of: np.ndarray) -> TopLists:
+def lists_of(of: np.ndarray) -> NeuronLists:
     """Unit 0 answers to sea and food, unit 1 to food; unit 2 has two sentences."""
     own = [np.flatnonzero(of < 2), np.flatnonzero(of == 1), np.array([3, 4])]
     rows = np.repeat(np.arange(3, dtype=np.int32), [len(ids) for ids in own])
     neurons = [Neuron("hidden", 1, unit) for unit in range(3)]
-    return TopLists(neurons, Membership.of(np.concatenate(own), rows, 3), max(map(len, own)))
+    return NeuronLists(neurons, Membership.of(np.concatenate(own), rows, 3), max(map(len, own)))
 
 
 def found(world: tuple[Path, pa.Table, np.ndarray], place: Path, cuts: list[int], block: int = 24) -> FacetColumns:
@@ -108,7 +108,7 @@ def test_sentences_that_a_task_cannot_read_are_told_in_one_line(
 
 def test_the_sample_is_the_same_for_all_lists_and_spread_over_the_ids() -> None:
     ids = np.tile(np.arange(1000), 2)
-    lists = TopLists([], Membership.of(ids, np.repeat(np.array([0, 1], np.int32), 1000), 2), 1000)
+    lists = NeuronLists([], Membership.of(ids, np.repeat(np.array([0, 1], np.int32), 1000), 2), 1000)
     kept = sampled(lists, 100)
     first, second = (kept.sentence_ids[kept.neurons == neuron] for neuron in (0, 1))
     assert len(first) == 100

@@ -13,7 +13,7 @@ from neuronsig.errors import MachineError
 from neuronsig.neuron import Neuron
 from neuronsig.tables import TOPK
 from neuronsig_ray.cluster.embeddings import open_vectors, save_vectors
-from neuronsig_ray.cluster.vectors import WordSource, neuron_vectors, read_top_lists, typical_sentences
+from neuronsig_ray.cluster.vectors import WordSource, neuron_lists, neuron_vectors, typical_sentences
 
 NEURONS = [Neuron("hidden", layer, unit, sign) for layer in (1, 2) for unit in (0, 1, 2) for sign in (1, -1)]
 
@@ -57,7 +57,7 @@ def write(table, folder, cuts):
 
 def test_top_lists_hold_every_neuron_in_order_with_its_sentences(world):
     folder, _ = world
-    lists = read_top_lists(folder / "topk")
+    lists = neuron_lists(folder / "topk")
     assert lists.neurons == sorted(NEURONS)
     assert lists.k == 30
     rows = pq.read_table(folder / "topk" / "layer-2.parquet").to_pylist()
@@ -69,7 +69,7 @@ def test_top_lists_hold_every_neuron_in_order_with_its_sentences(world):
 @pytest.mark.parametrize("cuts", [[], [13, 200, 399]], ids=["one file", "four files"])
 def test_tasks_over_files_equal_one_block_to_the_bit(world, local_ray, tmp_path, cuts):
     folder, table = world
-    lists = read_top_lists(folder / "topk")
+    lists = neuron_lists(folder / "topk")
     words = open_vectors(folder / "words", lower=False)
     block = sentence_block(np.arange(400), table["tokens"].combine_chunks(), lists.membership, words)
     sums = NeuronSums(len(lists.neurons), 6, lists.k, words.largest)
@@ -90,7 +90,7 @@ def test_tasks_over_files_equal_one_block_to_the_bit(world, local_ray, tmp_path,
 
 def test_words_that_a_task_cannot_read_are_told_in_one_line(world, local_ray, tmp_path):
     folder, table = world
-    lists = read_top_lists(folder / "topk")
+    lists = neuron_lists(folder / "topk")
     files, means = write(table, tmp_path / "sentences", []), np.ones((len(lists.neurons), 6))
     with pytest.raises(MachineError, match="a file of the run cannot be read or written") as caught:
         typical_sentences(files, lists, means, WordSource(str(tmp_path / "gone"), lower=False))
