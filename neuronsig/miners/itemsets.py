@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.mined_patterns import Limits, Patterns, PrefixTree, one_item_less, select, sentence_support
+from neuronsig.miners.mined_patterns import Limits, MinedPatterns, PrefixTree, one_item_less, select, sentence_support
 from neuronsig.miners.output import ROOM, more_rows, push, raise_support, written
 
 
 def frequent_itemsets(
     items: NDArray[np.integer], offsets: NDArray[np.integer], min_count: int, limits: Limits | None = None
-) -> Patterns:
+) -> MinedPatterns:
     """All sets of items that `min_count` transactions or more hold, each ascending, in lexicographic order.
 
     `items` are codes of 0 or more, negative ones never match; transaction i is `items[offsets[i]:offsets[i + 1]]`, in

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.growth import FAR, NO_EDGES, Order, Places, mine
-from neuronsig.miners.mined_patterns import Limits, Patterns, PrefixTree, one_item_less, select, sentence_support
+from neuronsig.miners.mined_patterns import Limits, MinedPatterns, PrefixTree, one_item_less, select, sentence_support
 
 
 def frequent_sequences(
@@ -31,7 +31,7 @@ def frequent_sequences(
     min_count: int,
     limits: Limits | None = None,
     positions: NDArray[np.integer] | None = None,
-) -> Patterns:
+) -> MinedPatterns:
     """All sequences that `min_count` sentences or more hold, in lexicographic order.
 
     `items` are codes of 0 or more, a negative one never matches but takes its place; sentence i is
