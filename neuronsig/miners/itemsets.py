@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.mined_patterns import Limits, MinedPatterns, PrefixTree, one_item_less, select, sentence_support
+from neuronsig.miners.mined_patterns import Limits, MinedPatterns, PrefixTree, frequent_items, one_item_less, select
 from neuronsig.miners.output import ROOM, more_rows, push, raise_support, written
 
 
@@ -30,10 +30,7 @@ def frequent_itemsets(
     require(limits.max_gap is None, "max_gap", limits.max_gap, "None", "an itemset has no order")
     require(limits.max_window is None, "max_window", limits.max_window, "None", "an itemset has no order")
     items, offsets = np.array(items, np.int64), np.array(offsets if len(offsets) else [0], np.int64)
-    support = sentence_support(items, offsets, int(items.max(initial=-1)) + 1)
-    codes = np.flatnonzero(support >= min_count)
-    number = np.full(len(support), -1, np.int64)
-    number[codes] = np.arange(len(codes))
+    codes, number = frequent_items(items, offsets, min_count)
     rows, applied = mine_itemsets(
         *bit_sets(items, offsets, number, len(codes)),
         min_count,

@@ -217,6 +217,22 @@ class Children:
         return np.where(self.keys[place] == wanted, self.order[place], MISSING)
 
 
+def frequent_items(
+    items: NDArray[np.integer], offsets: NDArray[np.integer], min_count: int
+) -> tuple[Codes, NDArray[np.int32]]:
+    """The codes that `min_count` sentences or more hold, ascending, and of every code its place among them, or -1."""
+    support = sentence_support(items, offsets, int(items.max(initial=-1)) + 1)
+    codes = np.flatnonzero(support >= min_count)
+    return codes, numbers_of(codes, len(support))
+
+
+def numbers_of(codes: NDArray[np.integer], width: int) -> NDArray[np.int32]:
+    """Of each code below `width`, its place among `codes`, or -1."""
+    number = np.full(width, -1, np.int32)
+    number[codes] = np.arange(len(codes))
+    return number
+
+
 @compiled
 def sentence_support(items, offsets, width):  # type: ignore[no-untyped-def]
     """In how many sentences each code below `width` occurs: int64 (width,)."""

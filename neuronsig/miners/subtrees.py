@@ -22,9 +22,10 @@ from neuronsig.miners.mined_patterns import (
     Limits,
     MinedPatterns,
     PrefixTree,
+    frequent_items,
+    numbers_of,
     one_item_less,
     select,
-    sentence_support,
 )
 from neuronsig.miners.trees import Forest
 
@@ -39,13 +40,13 @@ def frequent_subtrees(forest: Forest, min_count: int, limits: Limits | None = No
     require(min_count >= 1, "min_count", min_count, "1 or more sentences")
     require(limits.max_gap is None, "max_gap", limits.max_gap, "None", "a subtree has no gaps")
     require(limits.max_window is None, "max_window", limits.max_window, "None", "a subtree has no window")
-    support = sentence_support(forest.labels, forest.bounds, forest.n_labels)
-    codes = np.flatnonzero(support >= min_count)
+    codes, _ = frequent_items(forest.labels, forest.bounds, min_count)
     # One label at least: without any a kernel would take the trees for sequences.
     labels, keys = max(len(codes), 1), (np.arange(forest.depth + 2)[:, None] * forest.n_labels + codes).reshape(-1)
     longest = int(FAR) if limits.max_length is None else limits.max_length
     bounds = len(keys), min_count, longest, limits.max_patterns or 0
-    rows, applied = mine(nodes_in(forest, codes), NO_ORDER, edges_of(forest, labels), *bounds)
+    edges = Edges(forest.parent, forest.first, forest.last, labels)
+    rows, applied = mine(nodes_in(forest, codes), NO_ORDER, edges, *bounds)
     tree = PrefixTree.of(rows, keys)
     return select(tree, partial(one_item_less, labels=forest.n_labels), limits, min_count, int(applied))
 
@@ -61,12 +62,6 @@ def subtree_items(text: str, code: Mapping[str, int], n_labels: int) -> tuple[in
 
 def nodes_in(forest: Forest, codes: Codes) -> Places:
     """The nodes of a forest as the kernels take them, their labels numbered by `codes`."""
-    number = np.full(forest.n_labels + 1, -1, np.int32)
-    number[codes] = np.arange(len(codes))
+    number = numbers_of(codes, forest.n_labels + 1)
     sentence = np.repeat(np.arange(len(forest), dtype=np.int32), np.diff(forest.bounds))
     return Places(number[np.where(forest.labels < 0, -1, forest.labels)], sentence, forest.bounds.astype(np.int32))
-
-
-def edges_of(forest: Forest, labels: int) -> Edges:
-    """The edges of a forest as the kernels take them, of nodes with so many labels."""
-    return Edges(forest.parent, forest.first, forest.last, labels)
