@@ -33,7 +33,7 @@ from benchmarks.drawn_neurons import Corpus, Neuron, draw, read_corpus, split
 from neuronsig.config import SparkConfig
 from neuronsig.miners.counting import count_sequences, count_subtrees
 from neuronsig.miners.itemsets import frequent_itemsets
-from neuronsig.miners.mined_patterns import Limits, Patterns, support_count
+from neuronsig.miners.mined_patterns import Limits, MinedPatterns, support_count
 from neuronsig.miners.sequences import frequent_sequences, stack
 from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trees import forest
@@ -55,7 +55,7 @@ def main() -> None:
     print(f"\n{len(neurons)} neurons of {n:,} of {len(corpus.words):,} sentences; seconds a neuron\n")
 
     longest = Limits(max_length=3, max_patterns=None)
-    kinds: dict[str, tuple[Callable[[Neuron], Patterns], Callable[[Any, Neuron], Any]]] = {
+    kinds: dict[str, tuple[Callable[[Neuron], MinedPatterns], Callable[[Any, Neuron], Any]]] = {
         "words, 1 %, length 3": (
             lambda neuron: frequent_sequences(neuron.words, neuron.offsets, support_count(WORDS, n), longest),
             lambda spark, neuron: prefix_span(spark, neuron.words, neuron.offsets, support_count(WORDS, n)),
@@ -89,7 +89,7 @@ def main() -> None:
     everything(neurons[0], corpus, options.all)
 
 
-def mine_all(ours: Callable[[Neuron], Patterns], neurons: list[Neuron]) -> None:
+def mine_all(ours: Callable[[Neuron], MinedPatterns], neurons: list[Neuron]) -> None:
     for neuron in neurons:
         ours(neuron)
 
@@ -103,16 +103,16 @@ def everything(neuron: Neuron, corpus: Corpus, neurons: int) -> None:
     word_trees = forest(neuron.words, neuron.heads, neuron.offsets, corpus.n_words)
     near = Limits(max_length=5, max_gap=2, max_window=6)
 
-    def mixed(limits: Limits) -> Patterns:
+    def mixed(limits: Limits) -> MinedPatterns:
         return frequent_sequences(stacked[0], stacked[1], support(WORDS), limits, stacked[2])
 
-    def words(limits: Limits) -> Patterns:
+    def words(limits: Limits) -> MinedPatterns:
         return frequent_sequences(neuron.words, neuron.offsets, support(WORDS), limits)
 
-    def tags(limits: Limits, share: float = TAGS) -> Patterns:
+    def tags(limits: Limits, share: float = TAGS) -> MinedPatterns:
         return frequent_sequences(neuron.tags, neuron.offsets, support(share), limits)
 
-    def itemsets(limits: Limits) -> Patterns:
+    def itemsets(limits: Limits) -> MinedPatterns:
         return frequent_itemsets(neuron.items, neuron.item_offsets, support(0.01), limits)
 
     def built() -> None:
@@ -137,7 +137,7 @@ def everything(neuron: Neuron, corpus: Corpus, neurons: int) -> None:
     shown: list[tuple[object, ...]] = []
     for name, run in rows.items():
         found = run()
-        facts = (len(found), found.asked, found.applied) if isinstance(found, Patterns) else (None, None, None)
+        facts = (len(found), found.asked, found.applied) if isinstance(found, MinedPatterns) else (None, None, None)
         shown.append((name, *facts, measured(run, 1)[0]))
     total = sum(float(str(row[-1])) for row in shown)
     print("\nOne neuron, one core\n")

@@ -29,8 +29,8 @@ HERE = Path(__file__).parent
 def compiled(function: Kernel) -> Kernel:
     """`function` as machine code, made at its first call and kept; it runs without Python's global lock.
 
-    In an inner loop, call no other function with arrays, compiled or inlined: counting the references to them costs
-    more than the loop (measured: 1.3 to three times).
+    In an inner loop, call no other function with arrays, compiled or inlined by numba: counting the references to them
+    costs more than the loop (measured: 1.3 to three times).
     """
     folder = code_folder()
     before, settings.CACHE_DIR = settings.CACHE_DIR, folder
@@ -38,15 +38,6 @@ def compiled(function: Kernel) -> Kernel:
         kernel: Kernel = numba.njit(cache=bool(folder), nogil=True, error_model="numpy")(function)
     finally:
         settings.CACHE_DIR = before
-    return kernel
-
-
-def inlined(function: Kernel) -> Kernel:
-    """`function` for use in the inner loops of compiled ones, which take it in as if it were written there.
-
-    It belongs into this folder, by whose sources the folder of the machine code is named.
-    """
-    kernel: Kernel = numba.njit(inline="always", error_model="numpy")(function)
     return kernel
 
 

@@ -27,10 +27,10 @@ from neuronsig.miners.growth import (
     rooms,
     what_follows,
 )
-from neuronsig.miners.mined_patterns import Codes, Limits
+from neuronsig.miners.mined_patterns import Codes, Limits, numbers_of
 from neuronsig.miners.output import ROOM, grow, more_rows
-from neuronsig.miners.sequences import keep_items, numbers_of, positions_of, reach_of
-from neuronsig.miners.subtrees import edges_of, nodes_in
+from neuronsig.miners.sequences import keep_items, positions_of, reach_of
+from neuronsig.miners.subtrees import nodes_in
 from neuronsig.miners.trees import Forest
 from neuronsig.miners.trie import CountingTrie, Trie
 
@@ -129,10 +129,11 @@ def _blocks_of_subtrees(trie: CountingTrie, forest: Forest) -> Iterator[_Block]:
     # Nodes of the trie by the forest's kept labels; what stands for the root is never looked at.
     keys = (depth * n_labels + np.searchsorted(labels, label))[trie.trie.key] if len(labels) else trie.trie.key
     nodes = Trie(np.array(trie.trie.first), keys, np.array(trie.trie.ends))
+    edges = Edges(forest.parent, forest.first, forest.last, n_labels)
     places, n_keys = nodes_in(forest, labels), (int(depth.max(initial=0)) + 2) * n_labels
     for start, stop in _blocks(forest.bounds):
         block = places._replace(bounds=places.bounds[start : stop + 1].copy())
-        yield _Block(block, NO_ORDER, edges_of(forest, n_labels), nodes, n_keys, 0)
+        yield _Block(block, NO_ORDER, edges, nodes, n_keys, 0)
 
 
 def _counts(

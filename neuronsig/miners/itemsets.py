@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.mined_patterns import Limits, Patterns, PrefixTree, one_item_less, select, sentence_support
+from neuronsig.miners.mined_patterns import Limits, MinedPatterns, PrefixTree, frequent_items, one_item_less, select
 from neuronsig.miners.output import ROOM, more_rows, push, raise_support, written
 
 
 def frequent_itemsets(
     items: NDArray[np.integer], offsets: NDArray[np.integer], min_count: int, limits: Limits | None = None
-) -> Patterns:
+) -> MinedPatterns:
     """All sets of items that `min_count` transactions or more hold, each ascending, in lexicographic order.
 
     `items` are codes of 0 or more, negative ones never match; transaction i is `items[offsets[i]:offsets[i + 1]]`, in
@@ -30,10 +30,7 @@ def frequent_itemsets(
     require(limits.max_gap is None, "max_gap", limits.max_gap, "None", "an itemset has no order")
     require(limits.max_window is None, "max_window", limits.max_window, "None", "an itemset has no order")
     items, offsets = np.array(items, np.int64), np.array(offsets if len(offsets) else [0], np.int64)
-    support = sentence_support(items, offsets, int(items.max(initial=-1)) + 1)
-    codes = np.flatnonzero(support >= min_count)
-    number = np.full(len(support), -1, np.int64)
-    number[codes] = np.arange(len(codes))
+    codes, number = frequent_items(items, offsets, min_count)
     rows, applied = mine_itemsets(
         *bit_sets(items, offsets, number, len(codes)),
         min_count,

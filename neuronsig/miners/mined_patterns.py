@@ -39,8 +39,8 @@ class Limits:
     """all; closed: those that no found pattern of one item more contains with the same support; maximal: those that
     no found pattern of one item more contains. Where a pattern is as long as `max_length` none is longer."""
     max_patterns: int | None = 200_000
-    """Bound of the patterns found, of all lengths and before `target` folds them. Where more are frequent, the
-    support is raised to the lowest that keeps the bound, and `Patterns` says so."""
+    """Bound of the patterns found, of all lengths and before `target` leaves some out. Where more are frequent, the
+    support is raised to the lowest that keeps the bound, and `MinedPatterns` says so."""
 
     def __post_init__(self) -> None:
         longest = "1 or more, and min_length or more" if self.min_length > 1 else "1 or more"
@@ -53,7 +53,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Patterns:
+class MinedPatterns:
     """Frequent patterns in lexicographic order of their items' codes.
 
     Pattern i is `items[offsets[i]:offsets[i + 1]]`, and `supports[i]` sentences hold it.
@@ -67,7 +67,7 @@ class Patterns:
     applied: int
     """The support that was applied: above `asked` where `max_patterns` would have been exceeded."""
     found: int
-    """Patterns of this support, of all lengths and before folding."""
+    """Patterns of this support, of all lengths and before `target` leaves some out."""
 
     @property
     def raised(self) -> bool:
@@ -148,7 +148,7 @@ def subsequence_bound(lengths: NDArray[np.integer], longest: int, min_count: int
 Parts = Callable[[PrefixTree, Codes], Iterator[tuple[Codes, Codes]]]
 
 
-def select(tree: PrefixTree, parts: Parts, limits: Limits, asked: int, applied: int) -> Patterns:
+def select(tree: PrefixTree, parts: Parts, limits: Limits, asked: int, applied: int) -> MinedPatterns:
     """The patterns of the prefix tree that the limits ask for.
 
     `parts(tree, depth)` gives pairs of arrays: patterns, and found patterns of one item less that occur wherever
@@ -162,16 +162,19 @@ def select(tree: PrefixTree, parts: Parts, limits: Limits, asked: int, applied: 
             keep[part[same] if limits.target == "closed" else part] = False
     chosen = np.flatnonzero(keep)
     items, offsets = tree.flat(chosen, depth[chosen])
-    return Patterns(items, offsets, tree.support[chosen].astype(np.int64), asked, applied, len(keep))
+    return MinedPatterns(items, offsets, tree.support[chosen].astype(np.int64), asked, applied, len(keep))
 
 
-def one_item_less(tree: PrefixTree, depth: Codes, ends_only: bool = False) -> Iterator[tuple[Codes, Codes]]:
+def one_item_less(
+    tree: PrefixTree, depth: Codes, ends_only: bool = False, labels: int = 0
+) -> Iterator[tuple[Codes, Codes]]:
     """Patterns and their parts of one item less; `ends_only` leaves out the first or the last item, no inner one.
 
-    With a gap limit a sentence that holds `a b c` need not hold `a c`, so only the ends may be left out there.
+    With a gap limit a sentence that holds `a b c` need not hold `a c`, so only the ends may be left out there. Where
+    there are `labels` patterns are subtrees: a leaf, or a root with one child, is left out.
     """
     children = Children(tree)
-    shorter: dict[int, Codes] = {}  # left-out place -> for every pattern of the level below, its part or -1
+    shorter: dict[int, Codes] = {}  # left-out place -> for every pattern of the level below, its part or MISSING
     row = np.zeros(len(depth), np.int64)  # a pattern's row in its level
     for length in range(2, int(depth.max(initial=0)) + 1):
         level = np.flatnonzero(depth == length)
@@ -179,8 +182,15 @@ def one_item_less(tree: PrefixTree, depth: Codes, ends_only: bool = False) -> It
         parent, item = tree.parent[level].astype(np.int64), tree.item[level].astype(np.int64)
         parts = {length - 1: parent}
         for place in (0,) if ends_only else range(length - 1):
-            above = shorter[place][row[parent]] if length > 2 and place < length - 2 else tree.parent[parent]
-            parts[place] = children.of(above.astype(np.int64), item)
+            above = shorter[place][row[parent]] if place < length - 2 else tree.parent[parent].astype(np.int64)
+            if labels and place == 0:
+                # Without the root all stand one higher; a second child would be a second root: never found.
+                parts[place] = children.of(above, item - labels)
+                continue
+            if labels and place == length - 2:
+                inner = item // labels > tree.item[parent] // labels  # the node before has this one as its child
+                above = np.where(inner, MISSING, above)
+            parts[place] = children.of(above, item)
         for part in parts.values():
             there = part >= 0
             yield level[there], part[there]
@@ -205,6 +215,22 @@ class Children:
         wanted = np.where((parent == MISSING) | (item < 0), -1, (parent + 1) * self.width + item)
         place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         return np.where(self.keys[place] == wanted, self.order[place], MISSING)
+
+
+def frequent_items(
+    items: NDArray[np.integer], offsets: NDArray[np.integer], min_count: int
+) -> tuple[Codes, NDArray[np.int32]]:
+    """The codes that `min_count` sentences or more hold, ascending, and of every code its place among them, or -1."""
+    support = sentence_support(items, offsets, int(items.max(initial=-1)) + 1)
+    codes = np.flatnonzero(support >= min_count)
+    return codes, numbers_of(codes, len(support))
+
+
+def numbers_of(codes: NDArray[np.integer], width: int) -> NDArray[np.int32]:
+    """Of each code below `width`, its place among `codes`, or -1."""
+    number = np.full(width, -1, np.int32)
+    number[codes] = np.arange(len(codes))
+    return number
 
 
 @compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuronsig.miners.compiled import compiled, inlined
+from neuronsig.miners.compiled import compiled
 
 ROOM = 4096
 """Patterns and tasks that fit before their arrays first grow."""
@@ -13,7 +13,7 @@ NO_TASKS = np.zeros((0, 6), np.int64), 0
 """Tasks, and their number, for `raise_support` where none wait."""
 
 
-@inlined
+@compiled
 def written(tree, n, parent, item, support):  # type: ignore[no-untyped-def]
     """The tree, rows of (parent, item, support), with a pattern in row `n`."""
     if n == len(tree):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
 from neuronsig.miners.growth import FAR, NO_EDGES, Order, Places, mine
-from neuronsig.miners.mined_patterns import Limits, Patterns, PrefixTree, one_item_less, select, sentence_support
+from neuronsig.miners.mined_patterns import Limits, MinedPatterns, PrefixTree, frequent_items, one_item_less, select
 
 
 def frequent_sequences(
@@ -31,7 +31,7 @@ def frequent_sequences(
     min_count: int,
     limits: Limits | None = None,
     positions: NDArray[np.integer] | None = None,
-) -> Patterns:
+) -> MinedPatterns:
     """All sequences that `min_count` sentences or more hold, in lexicographic order.
 
     `items` are codes of 0 or more, a negative one never matches but takes its place; sentence i is
@@ -42,9 +42,8 @@ def frequent_sequences(
     require(min_count >= 1, "min_count", min_count, "1 or more sentences")
     items = np.array(items, np.int64)
     offsets = np.array(offsets if len(offsets) else [0], np.int64)
-    support = sentence_support(items, offsets, int(items.max(initial=-1)) + 1)
-    codes = np.flatnonzero(support >= min_count)
-    places, at, after = keep_items(items, offsets, positions_of(items, positions), numbers_of(codes, len(support)))
+    codes, number = frequent_items(items, offsets, min_count)
+    places, at, after = keep_items(items, offsets, positions_of(items, positions), number)
     longest = int(FAR) if limits.max_length is None else limits.max_length
     order = Order(at, after, *reach_of(limits))
     rows, applied = mine(places, order, NO_EDGES, len(codes), min_count, longest, limits.max_patterns or 0)
@@ -76,13 +75,6 @@ def reach_of(limits: Limits) -> tuple[int, int]:
 def positions_of(items: NDArray[np.integer], positions: NDArray[np.integer] | None) -> NDArray[np.int64]:
     """The positions of items; without any given, each has its own."""
     return np.arange(len(items)) if positions is None else np.array(positions, np.int64)
-
-
-def numbers_of(codes: NDArray[np.integer], width: int) -> NDArray[np.int32]:
-    """Of each code below `width`, its place among `codes`, or -1."""
-    number = np.full(width, -1, np.int32)
-    number[codes] = np.arange(len(codes))
-    return number
 
 
 @compiled

@@ -9,54 +9,46 @@ once. Of an occurrence it is enough to know the node of the last one, because it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
 from neuronsig.config.fields import require
-from neuronsig.miners.brackets import brackets, nodes_of
+from neuronsig.miners.brackets import nodes_of
 from neuronsig.miners.growth import FAR, NO_ORDER, Edges, Places, mine
 from neuronsig.miners.mined_patterns import (
-    MISSING,
-    Children,
     Codes,
     Limits,
-    Patterns,
+    MinedPatterns,
     PrefixTree,
+    frequent_items,
+    numbers_of,
+    one_item_less,
     select,
-    sentence_support,
 )
 from neuronsig.miners.trees import Forest
 
 
-def frequent_subtrees(forest: Forest, min_count: int, limits: Limits | None = None) -> Patterns:
+def frequent_subtrees(forest: Forest, min_count: int, limits: Limits | None = None) -> MinedPatterns:
     """All subtrees that `min_count` sentences or more hold.
 
-    A pattern's items are its nodes in preorder, each `depth * forest.n_labels + label`; `subtree_strings` writes them
-    as brackets. Raises ConfigError when `min_count` is below 1 or a gap or window limit is set.
+    A pattern's items are its nodes in preorder, each `depth * forest.n_labels + label`; `brackets` writes them.
+    Raises ConfigError when `min_count` is below 1 or a gap or window limit is set.
     """
     limits = limits or Limits()
     require(min_count >= 1, "min_count", min_count, "1 or more sentences")
     require(limits.max_gap is None, "max_gap", limits.max_gap, "None", "a subtree has no gaps")
     require(limits.max_window is None, "max_window", limits.max_window, "None", "a subtree has no window")
-    support = sentence_support(forest.labels, forest.bounds, forest.n_labels)
-    codes = np.flatnonzero(support >= min_count)
+    codes, _ = frequent_items(forest.labels, forest.bounds, min_count)
     # One label at least: without any a kernel would take the trees for sequences.
     labels, keys = max(len(codes), 1), (np.arange(forest.depth + 2)[:, None] * forest.n_labels + codes).reshape(-1)
     longest = int(FAR) if limits.max_length is None else limits.max_length
     bounds = len(keys), min_count, longest, limits.max_patterns or 0
-    rows, applied = mine(nodes_in(forest, codes), NO_ORDER, edges_of(forest, labels), *bounds)
+    edges = Edges(forest.parent, forest.first, forest.last, labels)
+    rows, applied = mine(nodes_in(forest, codes), NO_ORDER, edges, *bounds)
     tree = PrefixTree.of(rows, keys)
-
-    def parts(tree: PrefixTree, length: Codes) -> Iterator[tuple[Codes, Codes]]:
-        return one_node_less(tree, length, forest.n_labels)
-
-    return select(tree, parts, limits, min_count, int(applied))
-
-
-def subtree_strings(patterns: Patterns, names: Sequence[str]) -> list[str]:
-    """The patterns as bracketed strings; `names` are the labels' names, all `n_labels` of them."""
-    return [brackets((node // len(names), names[node % len(names)]) for node in pattern) for pattern in patterns]
+    return select(tree, partial(one_item_less, labels=forest.n_labels), limits, min_count, int(applied))
 
 
 def subtree_items(text: str, code: Mapping[str, int], n_labels: int) -> tuple[int, ...]:
@@ -70,39 +62,6 @@ def subtree_items(text: str, code: Mapping[str, int], n_labels: int) -> tuple[in
 
 def nodes_in(forest: Forest, codes: Codes) -> Places:
     """The nodes of a forest as the kernels take them, their labels numbered by `codes`."""
-    number = np.full(forest.n_labels + 1, -1, np.int32)
-    number[codes] = np.arange(len(codes))
+    number = numbers_of(codes, forest.n_labels + 1)
     sentence = np.repeat(np.arange(len(forest), dtype=np.int32), np.diff(forest.bounds))
     return Places(number[np.where(forest.labels < 0, -1, forest.labels)], sentence, forest.bounds.astype(np.int32))
-
-
-def edges_of(forest: Forest, labels: int) -> Edges:
-    """The edges of a forest as the kernels take them, of nodes with so many labels."""
-    return Edges(forest.parent, forest.first, forest.last, labels)
-
-
-def one_node_less(tree: PrefixTree, length: Codes, n_labels: int) -> Iterator[tuple[Codes, Codes]]:
-    """Subtrees and their parts of one node less: a leaf, or a root with one child, left out."""
-    children = Children(tree)
-    row = np.zeros(len(length), np.int64)  # a pattern's row in its level
-    shorter: dict[int, Codes] = {}  # left-out place -> for every pattern of the level below, its part or MISSING
-    for size in range(2, int(length.max(initial=0)) + 1):
-        level = np.flatnonzero(length == size)
-        row[level] = np.arange(len(level))
-        parent, node = tree.parent[level].astype(np.int64), tree.item[level].astype(np.int64)
-        depth = node // n_labels
-        parts = {size - 1: parent}
-        # Without the root all stand one higher; a second child would be a second root: never found.
-        above = shorter[0][row[parent]] if size > 2 else tree.parent[parent].astype(np.int64)
-        parts[0] = children.of(above, node - n_labels)
-        for place in range(1, size - 1):
-            if place < size - 2:
-                above = shorter[place][row[parent]]
-            else:
-                inner = depth > tree.item[parent] // n_labels  # the node before has this one as its child
-                above = np.where(inner, MISSING, tree.parent[parent])
-            parts[place] = children.of(above, node)
-        for part in parts.values():
-            there = part >= 0
-            yield level[there], part[there]
-        shorter = {place: np.where(part < 0, MISSING, part) for place, part in parts.items()}

@@ -6,14 +6,12 @@ words as nodes (labels: words or tags); constituency trees come as brackets, for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.errors import InputError
-from neuronsig.miners.brackets import parse_tree
 from neuronsig.miners.compiled import compiled
 
 
@@ -59,28 +57,6 @@ def forest(
         raise InputError(f"label {labels.max()} is not below the number of labels, {n_labels}")
     label, parent, first, last, bounds, depth = breadth_first(labels, heads, offsets)
     return Forest(label, parent, first, last, bounds, int(depth), n_labels, len(labels) - len(label))
-
-
-def forest_of_brackets(
-    trees: Iterable[str], names: Sequence[str] | None = None, words: bool = False
-) -> tuple[Forest, list[str]]:
-    """The forest of bracketed trees, one a sentence, and the name of every label code.
-
-    `names` gives the codes; a label that is not among them matches nothing. Without it every label gets a code, in
-    alphabetic order. An empty line is a sentence without a tree. Raises InputError that names the tree, from 0.
-    """
-    parsed = []
-    for number, text in enumerate(trees):
-        try:
-            parsed.append(parse_tree(text, words) if text.strip() else ([], []))
-        except InputError as error:
-            raise InputError(f"tree {number}: {error}") from None
-    every = [label for labels, _ in parsed for label in labels]
-    names = sorted(set(every)) if names is None else list(names)
-    code = {name: i for i, name in enumerate(names)}
-    offsets = np.cumsum([0] + [len(labels) for labels, _ in parsed])
-    heads = np.array([head for _, heads in parsed for head in heads], np.int64)
-    return forest(np.array([code.get(label, -1) for label in every], np.int64), heads, offsets, len(names)), names
 
 
 @compiled

@@ -22,7 +22,7 @@ from neuronsig.kinds import METADATA, SEQUENCE, SET, SUBTREE, TAGS, WORDS, Kind
 from neuronsig.miners.brackets import brackets
 from neuronsig.miners.counting import count_sequences, count_subtrees
 from neuronsig.miners.itemsets import frequent_itemsets
-from neuronsig.miners.mined_patterns import Codes, Limits, Patterns, support_count
+from neuronsig.miners.mined_patterns import Codes, Limits, MinedPatterns, support_count
 from neuronsig.miners.sequences import frequent_sequences
 from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trie import CountingTrie
@@ -58,7 +58,7 @@ def least_support(kind: Kind, sentences: int, mining: MiningConfig) -> int:
     return support_count(share, sentences, least, f"mining.{key}" if key else f"min_support of {kind.name}")
 
 
-def mine_kind(kind: Kind, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig) -> Patterns:
+def mine_kind(kind: Kind, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig) -> MinedPatterns:
     """The frequent patterns in one neuron's sentences, single items included: judging folds longer ones by them."""
     least = least_support(kind, len(sentences), mining)
     limits = limits_of(kind, mining)
@@ -91,12 +91,12 @@ def of_layers(layers: Sequence[str], dictionary: Dictionary) -> NDArray[np.bool_
     return np.concatenate([np.full(size, layer in layers) for layer, size in sizes.items()])
 
 
-def subset(patterns: Patterns, keep: NDArray[np.bool_]) -> Patterns:
+def subset(patterns: MinedPatterns, keep: NDArray[np.bool_]) -> MinedPatterns:
     """Some of the patterns."""
     if keep.all():
         return patterns
     lengths = np.diff(patterns.offsets)
-    return Patterns(
+    return MinedPatterns(
         patterns.items[np.repeat(keep, lengths)],
         offsets_of(lengths[keep]),
         patterns.supports[keep],
@@ -124,7 +124,7 @@ def itemset_items(f1: Codes, n1: int, dictionary: Dictionary) -> NDArray[np.bool
 
 
 class KindCounter:
-    """Counts given patterns of one kind, flat as in Patterns, by stratum."""
+    """Counts given patterns of one kind, flat as in MinedPatterns, by stratum."""
 
     def __init__(
         self,

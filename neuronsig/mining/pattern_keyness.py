@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neuronsig.mining.keyness import PValueCounts, g2, keyness_order, log_ratio, lrc, p_value
 from neuronsig.mining.matched_reference import Matched, match_reference
 from neuronsig.mining.pattern_items import PatternItems
-from neuronsig.mining.redundancy import Counts, fold
+from neuronsig.mining.redundancy import Counts, explain
 
 Codes = NDArray[np.int64]
 
@@ -90,10 +90,10 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
     place[rows] = np.arange(len(rows))
     longer = rows[items.lengths[rows] >= rules.frequent_shortest]
     often = longer[np.argsort(-f1[longer], kind="stable")][: rules.frequent_kept]
-    folded = fold(order, limit > 0, items, counts, rules.patterns_kept, often, rules.shortest)
-    explained = np.flatnonzero(folded.explained_by >= 0)
+    found = explain(order, limit > 0, items, counts, rules.patterns_kept, often, rules.shortest)
+    explained = np.flatnonzero(found.explained_by >= 0)
     explained = explained[np.argsort(place[explained])][: rules.patterns_kept]
-    kept = np.union1d(np.union1d(folded.kept, often), explained)
+    kept = np.union1d(np.union1d(found.kept, often), explained)
     kept = kept[np.argsort(place[kept])]
     return {
         "pattern": kept,
@@ -107,5 +107,5 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
         "g2": evidence[kept],
         "q": discovered.q(p_value(*table)[kept], rules.tests),
         "rank": place[kept],
-        "explained_by": folded.explained_by[kept],
+        "explained_by": found.explained_by[kept],
     }

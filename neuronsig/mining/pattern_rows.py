@@ -13,7 +13,7 @@ from neuronsig.config import MiningConfig
 from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.kinds import Kind
-from neuronsig.miners.mined_patterns import Patterns
+from neuronsig.miners.mined_patterns import MinedPatterns
 from neuronsig.mining.kinds import KindCounter, mine_kind
 from neuronsig.ragged import binary_column
 
@@ -63,7 +63,7 @@ def mined_rows(
 
 
 def counted_rows(
-    code: int, kind: Kind, found: Patterns, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig
+    code: int, kind: Kind, found: MinedPatterns, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig
 ) -> pa.RecordBatch:
     """The rows of one neuron and kind, with the sentences of each stratum."""
     counter = KindCounter(kind, found.items, found.offsets, dictionary, mining, dictionary.strata.size)

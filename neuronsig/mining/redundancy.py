@@ -70,7 +70,7 @@ class Counts:
 
 
 @dataclass
-class Folded:
+class Explained:
     """`kept`: the unexplained patterns in order, as many as were wanted; `explained_by` (patterns,): another one or -1.
 
     Patterns after the last kept one are explained by it or those before it only where they are among `more`.
@@ -80,23 +80,23 @@ class Folded:
     explained_by: Codes
 
 
-def fold(
+def explain(
     order: Codes,
-    telling: NDArray[np.bool_],
+    selective: NDArray[np.bool_],
     items: PatternItems,
     counts: Counts,
     wanted: int,
     more: Codes,
     shortest: int = 1,
-) -> Folded:
+) -> Explained:
     """Go through the patterns from the strongest (`order`, all patterns) until `wanted` unexplained ones are found.
 
-    Only `telling` patterns, those beyond chance, explain or are explained; `more` are patterns whose explanation is
+    Only `selective` patterns, those beyond chance, explain or are explained; `more` are patterns whose explanation is
     wanted wherever they stand in the order. Patterns under `shortest` items explain longer ones but are neither kept
     nor explained: they are reported elsewhere.
     """
-    explained = explained_by_parts(order, telling, items, counts, shortest)
-    walk = order[telling[order] & (items.lengths[order] >= shortest) & (explained[order] < 0)]
+    explained = explained_by_parts(order, selective, items, counts, shortest)
+    walk = order[selective[order] & (items.lengths[order] >= shortest) & (explained[order] < 0)]
     kept: list[int] = []
 
     def mark(rows: Codes, by: int) -> None:
@@ -123,13 +123,13 @@ def fold(
     rest = more[np.isin(more, walk[looked:])]
     for by in kept:
         mark(rest, by)
-    return Folded(np.array(kept, np.int64), explained)
+    return Explained(np.array(kept, np.int64), explained)
 
 
 def explained_by_parts(
-    order: Codes, telling: NDArray[np.bool_], items: PatternItems, counts: Counts, shortest: int
+    order: Codes, selective: NDArray[np.bool_], items: PatternItems, counts: Counts, shortest: int
 ) -> Codes:
-    """(patterns,) for each telling pattern the part that explains it, of several the strongest; -1 for none.
+    """(patterns,) for each selective pattern the part that explains it, of several the strongest; -1 for none.
 
     A part that is itself explained by one of its parts explains nothing, so that small lifts cannot add up unseen.
     """
@@ -137,8 +137,8 @@ def explained_by_parts(
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     for length in range(max(shortest, 2), int(items.lengths.max(initial=0)) + 1):
-        whole, part = items.parts(np.flatnonzero(telling & (items.lengths == length)))
-        able = telling[part] & (explained[part] < 0)
+        whole, part = items.parts(np.flatnonzero(selective & (items.lengths == length)))
+        able = selective[part] & (explained[part] < 0)
         whole, part = whole[able], part[able]
         able = counts.part_explains(whole, part)
         whole, part = whole[able], part[able]

@@ -31,7 +31,7 @@ from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import ALL, Sentences, read_sentences
 from neuronsig.kinds import SET, WORDS, Kind, kind_of, pattern_kinds
 from neuronsig.miners.mined_patterns import (
-    Patterns,
+    MinedPatterns,
     PrefixTree,
     one_item_less,
     select,
@@ -162,7 +162,7 @@ def mine_rows(rows: DataFrame, first: Row, mining: MiningConfig) -> DataFrame:
     return found
 
 
-def select_found(kind: Kind, found: pd.DataFrame, sentences: int, mining: MiningConfig) -> Patterns:
+def select_found(kind: Kind, found: pd.DataFrame, sentences: int, mining: MiningConfig) -> MinedPatterns:
     """What the limits ask for of what MLlib found, as the miners do it."""
     asked = least_support(kind, sentences, mining)
     limits = limits_of(kind, mining)

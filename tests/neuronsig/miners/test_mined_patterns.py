@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neuronsig.errors import ConfigError
-from neuronsig.miners.mined_patterns import Limits, Patterns, subsequence_bound, support_count
+from neuronsig.miners.mined_patterns import Limits, MinedPatterns, subsequence_bound, support_count
 from neuronsig.miners.reference import sequences_of
 
 
@@ -41,7 +41,7 @@ def test_a_share_is_rounded_up_as_the_decimal_fraction_that_it_is():
 
 
 def test_patterns_are_flat_arrays_and_tuples():
-    found = Patterns(np.array([1, 1, 2], np.int32), np.array([0, 1, 3]), np.array([5, 4]), 2, 4, 2)
+    found = MinedPatterns(np.array([1, 1, 2], np.int32), np.array([0, 1, 3]), np.array([5, 4]), 2, 4, 2)
     assert list(found) == [(1,), (1, 2)]
     assert found.counts() == {(1,): 5, (1, 2): 4}
     assert found.raised

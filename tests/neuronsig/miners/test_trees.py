@@ -5,7 +5,8 @@ import pytest
 
 from neuronsig.errors import InputError
 from neuronsig.miners.brackets import brackets, nodes_of, parse_tree
-from neuronsig.miners.trees import forest, forest_of_brackets
+from neuronsig.miners.trees import forest
+from tests.neuronsig.miners.bracketed import forest_of_brackets
 
 
 def test_nodes_are_breadth_first_and_children_in_text_order():

@@ -12,7 +12,6 @@ from neuronsig.errors import ConfigError
 from neuronsig.kinds import KINDS, SET, TAGS, Kind, kind_of, pattern_kinds, shown_kinds
 from neuronsig.miners.brackets import brackets, parse_tree
 from neuronsig.miners.reference import subtrees_of
-from neuronsig.miners.trees import forest_of_brackets
 from neuronsig.mining.kinds import (
     KindCounter,
     itemset_items,
@@ -21,6 +20,7 @@ from neuronsig.mining.kinds import (
     pattern_names,
     shortest,
 )
+from tests.neuronsig.miners.bracketed import forest_of_brackets
 from tests.neuronsig.miners.encoded import STRATA, WORDS, dictionary_of, held_by, random_rows, sentences_of
 
 FEW = {f"{part}_min_support": 0.05 for part in ("word", "pos", "mixed", "itemset", "subtree")}

@@ -8,10 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from neuronsig.mining import redundancy as folding
+from neuronsig.mining import redundancy
 from neuronsig.mining.keyness import lift, log_ratio
 from neuronsig.mining.pattern_items import PatternItems
-from neuronsig.mining.redundancy import LEAST_LIFT, SAME, Counts, fold
+from neuronsig.mining.redundancy import LEAST_LIFT, SAME, Counts, explain
 
 NONE = np.zeros(0, int)
 
@@ -20,11 +20,11 @@ def slow_part(part, whole):
     return len(part) < len(whole) and any(c == part for c in itertools.combinations(whole, len(part)))
 
 
-def slow_fold(order, telling, patterns, f1, n1, f2, n2, alpha, wanted, shortest):
+def slow_explain(order, selective, patterns, f1, n1, f2, n2, alpha, wanted, shortest):
     """(kept, explained_by), one comparison at a time."""
     level, kept, explained = alpha / len(patterns), [], {}
     chance = lambda *table: lift(*table, level)[1][0] <= 0  # noqa: E731
-    ranked = [i for i in order if telling[i]]
+    ranked = [i for i in order if selective[i]]
     for i in sorted(ranked, key=lambda i: len(patterns[i])):
         if len(patterns[i]) < shortest:
             continue
@@ -56,28 +56,28 @@ def items_of(patterns):
     return PatternItems(flat, np.cumsum([0, *map(len, patterns)]))
 
 
-def explained(patterns, counts, order=None, telling=None, shortest=1, more=NONE, wanted=99):
+def explained(patterns, counts, order=None, selective=None, shortest=1, more=NONE, wanted=99):
     n = len(patterns)
     order = np.arange(n) if order is None else np.array(order)
-    telling = np.ones(n, bool) if telling is None else np.array(telling)
-    return fold(order, telling, items_of(patterns), counts, wanted, more, shortest).explained_by.tolist()
+    selective = np.ones(n, bool) if selective is None else np.array(selective)
+    return explain(order, selective, items_of(patterns), counts, wanted, more, shortest).explained_by.tolist()
 
 
 @pytest.mark.parametrize("shortest", [1, 2, 3])
 @pytest.mark.parametrize("block", [3, 512])
 def test_the_walk_equals_its_definition_on_random_patterns(monkeypatch, block, shortest):
-    monkeypatch.setattr(folding, "BLOCK", block)
+    monkeypatch.setattr(redundancy, "BLOCK", block)
     rng = np.random.default_rng(7)
     reasons = set()
     for _ in range(60):
         patterns = sorted({tuple(rng.integers(0, 4, rng.integers(1, 4)).tolist()) for _ in range(40)})
         f1 = np.array([rng.choice([40, 41, 90, 300]) // len(p) for p in patterns], float)
         f2 = np.array([rng.choice([3.5, 40.0, 300.0]) / len(p) for p in patterns])
-        order, telling = rng.permutation(len(patterns)), rng.random(len(patterns)) < 0.9
+        order, selective = rng.permutation(len(patterns)), rng.random(len(patterns)) < 0.9
         wanted = int(rng.choice([4, 100]))
         counts = Counts(f1, 1000, f2, 9000.0, 0.05)
-        found = fold(order, telling, items_of(patterns), counts, wanted, NONE, shortest)
-        kept, why = slow_fold(order, telling, patterns, f1, 1000, f2, 9000.0, 0.05, wanted, shortest)
+        found = explain(order, selective, items_of(patterns), counts, wanted, NONE, shortest)
+        kept, why = slow_explain(order, selective, patterns, f1, 1000, f2, 9000.0, 0.05, wanted, shortest)
         assert found.kept.tolist() == kept
         assert {i: j for i, j in enumerate(found.explained_by.tolist()) if j >= 0} == why
         reasons |= {np.sign(len(patterns[i]) - len(patterns[j])) for i, j in why.items()}
@@ -120,7 +120,7 @@ def test_small_lifts_do_not_add_up_to_an_explanation():
 def test_a_single_word_explains_its_sequences_and_takes_no_place():
     patterns = [(1,), (1, 2), (3, 1), (4, 5)]  # united, united states, the united, dear sir
     counts = Counts(np.array([900.0, 800, 600, 500]), 10_000, np.array([300.0, 30, 200, 50]), 300_000)
-    found = fold(np.arange(4), np.ones(4, bool), items_of(patterns), counts, 9, NONE, shortest=2)
+    found = explain(np.arange(4), np.ones(4, bool), items_of(patterns), counts, 9, NONE, shortest=2)
     assert (found.kept.tolist(), found.explained_by.tolist()) == ([1, 3], [-1, -1, 0, -1])
 
 
@@ -138,8 +138,8 @@ def test_patterns_after_the_last_kept_one_are_explained_only_where_asked_for():
 
 def test_what_is_within_chance_neither_explains_nor_is_explained():
     counts = Counts(np.array([90.0, 30]), 100, np.array([9.0, 3]), 1000)
-    for telling in ([False, True], [True, False]):
-        assert explained([(1,), (1, 2)], counts, telling=telling, more=np.arange(2)) == [-1, -1]
+    for selective in ([False, True], [True, False]):
+        assert explained([(1,), (1, 2)], counts, selective=selective, more=np.arange(2)) == [-1, -1]
 
 
 def test_lift_covers_the_truth_as_often_as_its_level_says():
