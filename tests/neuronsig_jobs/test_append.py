@@ -276,7 +276,7 @@ def test_lists_that_are_lost_after_text_was_appended_are_made_in_one_piece(appen
     shutil.copytree(appended[0], run)
     next((run / "topk" / "tiny").glob("hidden-L01-*.parquet")).unlink()
     before = contents(run)
-    monkeypatch.setattr(collect, "_collect", lambda *_: pytest.fail("something was scored"))
+    monkeypatch.setattr(collect, "make_table", lambda *_: pytest.fail("something was scored"))
     with pytest.raises(PlanMismatchError, match=r"is not whole; run neuronsig collect with overwrite=true"):
         collect.run(compose(words(home, run, "first")))
     with pytest.raises(InputError, match=r"lists of hidden-L01 are not .*run neuronsig collect with overwrite=true"):
