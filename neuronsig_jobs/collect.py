@@ -1,6 +1,6 @@
 """Collect every neuron's top-K sentences in one pass over the corpus (P1 3.1), exactly, whatever is killed.
 
-Reads RUN/tokenized/<tokenizer> (jobs.tokenize) and the model's weights; writes RUN/topk/<model>. Ray Data runs model
+Reads RUN/tokenized/<tokenizer> (from tokenize) and the model's weights; writes RUN/topk/<model>. Ray Data runs model
 replicas over shards, a GPU each where there are any; each shard's own top-K is committed as a file, and the files are
 reduced to the global top-K. The same command again does only what is missing. What each shard added to the lists is
 written to RUN/analysis/<model>/convergence.parquet, .csv and .png (P1 Figure 1). With collect.stop_fraction and
