@@ -1,6 +1,6 @@
 """Neuron vectors, typical sentences, clusters and figures of one model (P1 4.1, 4.3).
 
-Reads RUN/sentences (jobs.annotate), RUN/topk/<model> (jobs.collect) and RUN/profiles/<model> (jobs.mine). fastText
+Reads RUN/sentences (from annotate), RUN/topk/<model> (from collect) and RUN/profiles/<model> (from mine). fastText
 gives words vectors, sentences the mean of their words', neurons the mean of their top sentences'. Neurons are
 clustered by faiss k-means, each site by itself, with as many clusters as layers, compared with the layers by the
 Hungarian algorithm, and laid out by t-SNE. Each neuron's sentences (analysis.facet_sentences of them) are clustered

@@ -1,6 +1,6 @@
 """How good is each signature, without any language model as judge: does it tell which unseen sentences activate?
 
-Reads RUN/signatures/<model> and RUN/profiles/<model> (jobs.mine), the sentences that mining left out (mining.holdout)
+Reads RUN/signatures/<model> and RUN/profiles/<model> (from mine), the sentences that mining left out (mining.holdout)
 from RUN/sentences and RUN/tokenized, their trees where mining.trees was given to it, and the model. Scores those
 sentences for every neuron; its positives are the top fraction of them, as large as its list is in the corpus. The
 signature then ranks them as a classifier that has never seen them (neuronsig.evaluation.classifier says how; only the
@@ -13,7 +13,7 @@ missing.
 
 Example:  neuronsig evaluate run=runs/demo model=minilm
 
-The null: the same on a model whose blocks are random (P1 4.1); the commands are those of jobs.reinitialise. It keeps
+The null: the same on a model whose blocks are random (P1 4.1); the commands are those of reinitialise. It keeps
 its word embeddings, so that its neurons respond to words, and signatures tell of them as well: what training adds is
 what differs between both, not the distance to chance.
 """

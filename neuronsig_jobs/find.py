@@ -19,7 +19,7 @@ each by LRC; only what stands out beyond chance counts. A signature keeps the mi
 a kind (and as many that these explain, and the most frequent), so that a neuron that is not listed may respond to a
 pattern more weakly. Where no signature holds the whole, the neurons with every part of it beyond chance are named.
 
-The first search after jobs.mine makes an index of the signatures (RUN/work/find, or the user's cache folder for a run
+The first search after mine makes an index of the signatures (RUN/work/find, or the user's cache folder for a run
 on a store); every other one takes under a second. --json prints the answer as JSON, and nothing else.
 """
 

@@ -1,6 +1,6 @@
 """Neurons whose top list one thing dominates: a document, near-duplicates, a rare word, or a single token's activation.
 
-Reads RUN/topk/<model> (neuronsig collect), RUN/sentences and, for the tokens, the model; writes
+Reads RUN/topk/<model> (from collect), RUN/sentences and, for the tokens, the model; writes
 RUN/analysis/<model>/outliers.parquet and .csv, one row a neuron, which neuronsig report and neuronsig show tell of. A
 document counts where its share is at least twice that in the lists of all neurons. What is told of the strongest token
 is the concentration of neuronsig triggers, of the same triggers.sentences: whichever job comes first asks the model,

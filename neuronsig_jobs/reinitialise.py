@@ -14,7 +14,7 @@ The whole method on it, in the same run, with the same text and tokens, after th
     neuronsig evaluate $NULL      compare with neuronsig evaluate run=runs/demo model=minilm
     neuronsig triggers $NULL
 
-Give jobs.collect and jobs.mine the settings that the trained model had (collect.k, collect.signs, mining.*).
+Give neuronsig collect and neuronsig mine the settings that the trained model had (collect.k, collect.signs, mining.*).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Reads RUN/topk/<model>, RUN/sentences and how RUN/signatures/<model> was mined. Every sentence belongs to one of two
 halves by a hash of its id, so each neuron's list falls into the exact top lists of both. From the first stability.k
-sentences of each, words and word sequences are mined and judged as jobs.mine does it, and the strongest stability.top
+sentences of each, words and word sequences are mined and judged as mine does it, and the strongest stability.top
 compared by rank-biased overlap and Jaccard index, for stability.neurons neurons. Writes
 RUN/analysis/<model>/stability.parquet (one row a neuron, kind and k), stability.csv (by layer) and stability.png, and
 says how many sentences are enough: the fewest with stability.enough of the agreement of the most, or that it still

@@ -1,6 +1,6 @@
 """Tokenize the corpus for one model: its own fast tokenizer, one Parquet file a shard, sorted by length inside.
 
-Reads RUN/sentences (jobs.annotate), writes RUN/tokenized/<tokenizer> and its plan.json. Sentences are spread over the
+Reads RUN/sentences (from annotate), writes RUN/tokenized/<tokenizer> and its plan.json. Sentences are spread over the
 shards by a seeded permutation of their ids. Inputs beyond the model's limit are cut and counted.
 
 Example:  neuronsig tokenize run=runs/demo model=minilm

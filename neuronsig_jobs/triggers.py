@@ -1,6 +1,6 @@
 """Which token of a neuron's top sentences is the strongest, by how much, and does a pattern of its signature hold it?
 
-Reads RUN/topk/<model> (jobs.collect), RUN/signatures/<model> and RUN/profiles/<model> (jobs.mine), RUN/sentences and
+Reads RUN/topk/<model> (from collect), RUN/signatures/<model> and RUN/profiles/<model> (from mine), RUN/sentences and
 the model. The top triggers.sentences sentences of every neuron are forwarded again, each sentence once, and only the
 listing neurons' activations are kept, a number a token. What was collected is one number a sentence: with mean pooling
 the mean of its tokens' activations, so that a high one may come from one token, from all, or from a special one.

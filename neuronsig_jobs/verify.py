@@ -1,6 +1,6 @@
 """Check a finished collection: files, counts, order and uniqueness of every list, and a sample scored from the text.
 
-Reads RUN/topk/<model> (jobs.collect), RUN/tokenized and RUN/sentences, and the model; writes nothing. A random sample
+Reads RUN/topk/<model> (from collect), RUN/tokenized and RUN/sentences, and the model; writes nothing. A random sample
 of stored rows is tokenized and scored again: plainly in float32, sentence by sentence, by code the collection does not
 use, which must agree within a tolerance; and in the batches of the collection, which must give the same bits where
 device class and library versions are those of the plan. What was scored must be in every list it belongs in. Ends with

@@ -280,7 +280,7 @@ def main() -> int:
     try:
         spark_session(SparkConfig(master="local[1]", driver_memory="1g"), nlp=True).stop()
     except MachineError as error:
-        say(f"warning: Spark NLP is not fetched yet, jobs.annotate will try again: {error}")
+        say(f"warning: Spark NLP is not fetched yet, neuronsig annotate will try again: {error}")
     return 0
 
 

@@ -26,7 +26,7 @@ class ModelConfig:
         "linear map that reads the feed-forward activations, as encoder.layer.{}.output.dense; empty: by name",
     )
     attention_module: str = option("", "linear map that reads the attention heads' outputs; empty: by name")
-    shape: list[int] = option([], "[blocks, width, feed-forward width], for jobs.estimate where the model is not here")
+    shape: list[int] = option([], "[blocks, width, feed-forward width], for estimate where the model is not here")
 
     def check(self, key: str) -> None:
         ok = self.shape == [] or (len(self.shape) == 3 and min(self.shape) >= 1)
@@ -84,7 +84,7 @@ class CollectConfig:
 
 @dataclass
 class VerifyConfig:
-    """What `jobs.verify` scores again."""
+    """What `neuronsig verify` scores again."""
 
     sample: int = option(200, "rows of the topk table recomputed from the text; 0: only the table itself is checked")
     others: int = option(50, "further random sentences that are looked for in every list they belong in")
@@ -98,7 +98,7 @@ class VerifyConfig:
 
 @dataclass
 class OutliersConfig:
-    """When `jobs.outliers` calls a neuron's list dominated by one thing."""
+    """When `neuronsig outliers` calls a neuron's list dominated by one thing."""
 
     sentences: int = option(100, "top sentences of each list that are looked at")
     tokens: bool = option(True, "look at the strongest tokens of the first triggers.sentences, which asks the model")
@@ -114,7 +114,7 @@ class OutliersConfig:
 
 @dataclass
 class ReinitialiseConfig:
-    """The null model that `jobs.reinitialise` writes (P1 4.1)."""
+    """The null model that `neuronsig reinitialise` writes (P1 4.1)."""
 
     output: str = option("", "folder the model is written to; empty: RUN/models/<name>-reinitialised")
     seed: int = option(0, "seed of the random weights")

@@ -61,7 +61,7 @@ class RayConfig:
 
 @dataclass
 class HardwareConfig:
-    """The hardware that `jobs.estimate` calculates for."""
+    """The hardware that `neuronsig estimate` calculates for."""
 
     name: str = option("2 cores with AMX", "name printed with the estimate")
     replicas: int = option(1, "devices that run the model")
@@ -80,7 +80,7 @@ class HardwareConfig:
 
 @dataclass
 class EstimateConfig:
-    """The size of the job that `jobs.estimate` prices."""
+    """The size of the job that `neuronsig estimate` prices."""
 
     sentences: int = option(
         0, "sentences; 0: those of the run's sentences/ table, else told from the sizes of the corpus's files"

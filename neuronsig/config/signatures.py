@@ -9,7 +9,7 @@ from neuronsig.config.fields import option, require
 
 @dataclass
 class EvaluationConfig:
-    """How `jobs.evaluate` judges signatures on sentences that mining has not seen."""
+    """How `neuronsig evaluate` judges signatures on sentences that mining has not seen."""
 
     fraction: float = option(
         0.0, "share of the held-out sentences that count as the neuron's; 0: that of its list in the corpus, K / size"
@@ -28,7 +28,7 @@ class EvaluationConfig:
 
 @dataclass
 class TriggersConfig:
-    """Which tokens carry the activations of top sentences, by `jobs.triggers`, and when one thing is the trigger."""
+    """Which tokens carry the activations of top sentences, by `triggers`, and when one thing is the trigger."""
 
     sentences: int = option(20, "top sentences of each neuron that are looked at")
     same_word: float = option(0.5, "share of the sentences with the same trigger from which it is a token detector")
@@ -45,7 +45,7 @@ class TriggersConfig:
 
 @dataclass
 class StabilityConfig:
-    """Agreement of signatures between disjoint halves of the corpus, by `jobs.stability`."""
+    """Agreement of signatures between disjoint halves of the corpus, by `neuronsig stability`."""
 
     neurons: int = option(100, "neurons looked at, drawn by seed and spread over the layers; 0: all")
     k: list[int] = option([250, 500, 1000, 2500, 5000], "sentences of each half that a signature is made from")
@@ -98,7 +98,7 @@ class AnalysisConfig:
 
 @dataclass
 class FindConfig:
-    """What `jobs.find` looks for, and how much of the answer it prints."""
+    """What `neuronsig find` looks for, and how much of the answer it prints."""
 
     pattern: str = option("", "the pattern; the same as the words without a key")
     show: int = option(20, "neurons listed, the first by rank; 0: all that respond")
@@ -112,7 +112,7 @@ class ReportConfig:
     """What the report and `show` print of a neuron."""
 
     sentences: int = option(20, "top sentences on a neuron's page")
-    show_sentences: int = option(8, "top sentences that jobs.show prints")
+    show_sentences: int = option(8, "top sentences that neuronsig show prints")
     featured: int = option(12, "neurons featured on the first page")
 
     def check(self, key: str) -> None:

@@ -106,7 +106,7 @@ class TokenizeConfig:
 
 @dataclass
 class DownloadConfig:
-    """Corpora fetched from their official homes by `jobs.download`."""
+    """Corpora fetched from their official homes by `neuronsig download`."""
 
     corpora: list[str] = option(["reuters", "newsgroups", "imdb", "sentiment140"], "names of conf/download's homes")
     homes: dict[str, Any] = option(

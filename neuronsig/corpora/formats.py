@@ -49,7 +49,7 @@ HOMES = {
     "wikipedia_dump": "wikipedia",
     "gutenberg": "gutenberg",
 }
-"""Formats, and the home in conf/download that jobs.download gets them from."""
+"""Formats, and the home in conf/download that neuronsig download gets them from."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def how_to_get(source: SourceConfig, key: str) -> str:
         return f"check the path, get it with neuronsig download download.corpora=[{home}], or {left_out}"
     if source.format == "wikipedia_extracted":
         return (
-            f"check the path, make it of a dump with wikiextractor (jobs.download has only the dump, which "
+            f"check the path, make it of a dump with wikiextractor (neuronsig download has only the dump, which "
             f"corpus=wikipedia reads as it is), or {left_out}"
         )
     return "check the path"

@@ -126,7 +126,7 @@ def _opened(index: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(f"{index.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as base:
             yield base
     except sqlite3.DatabaseError as error:
-        raise InputError(f"{index} cannot be read ({error}); delete it: the next jobs.find makes it again") from None
+        raise InputError(f"{index} cannot be read ({error}); delete it: the next search makes it again") from None
 
 
 def _fields(base: sqlite3.Connection) -> list[str]:

@@ -1,4 +1,4 @@
-"""jobs.append on a few sentences: what comes out is what a run of all the text makes."""
+"""neuronsig append on a few sentences: what comes out is what a run of all the text makes."""
 
 from __future__ import annotations
 
@@ -254,8 +254,8 @@ def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended,
         append.run(compose(words(home, run, "third")))
     append.run(command)
     assert data(run) == data(appended[0])
-    assert RunDirectory(run).fingerprint(stage, "jobs.mine") == RunDirectory(appended[0]).fingerprint(
-        stage, "jobs.mine"
+    assert RunDirectory(run).fingerprint(stage, "neuronsig mine") == RunDirectory(appended[0]).fingerprint(
+        stage, "neuronsig mine"
     )
 
 
@@ -276,7 +276,7 @@ def test_lists_that_are_lost_after_text_was_appended_are_made_in_one_piece(appen
     shutil.copytree(appended[0], run)
     next((run / "topk" / "tiny").glob("hidden-L01-*.parquet")).unlink()
     before = contents(run)
-    monkeypatch.setattr(collect, "_collect", lambda *_: pytest.fail("something was scored"))
+    monkeypatch.setattr(collect, "make_table", lambda *_: pytest.fail("something was scored"))
     with pytest.raises(PlanMismatchError, match=r"is not whole; run neuronsig collect with overwrite=true"):
         collect.run(compose(words(home, run, "first")))
     with pytest.raises(InputError, match=r"lists of hidden-L01 are not .*run neuronsig collect with overwrite=true"):
@@ -316,7 +316,7 @@ def test_a_run_that_is_only_annotated_gets_the_text_annotated(home, run):
     [
         (["annotator.min_pieces=4"], r"must be made as annotate was: annotator.min_pieces was 3, now 4"),
         (["tokenize.shard_sentences=5"], r"made as tokenize/.* was: shard_sentences was 3, now 5"),
-        (["model.max_tokens=7"], r"model=tiny: .* has collected tiny; give jobs\.append the model"),
+        (["model.max_tokens=7"], r"model=tiny: .* has collected tiny; give neuronsig append the model"),
         (["model.name=other"], r"model=other: .* has collected tiny; give .*or first run neuronsig collect for"),
         (["model.path={home}/other"], r"made as collect/tiny was: weights was"),
         (["collect.k=5"], r"made as collect/tiny was: k was 4, now 5"),
@@ -369,7 +369,7 @@ def test_a_process_that_is_killed_goes_on_with_the_same_command(run, home, appen
             time.sleep(0.005)
         os.killpg(process.pid, signal.SIGKILL)
     with pytest.raises(InputError, match="is not finished"):
-        RunDirectory(run).fingerprint("annotate" if "sentences" in after else "collect/tiny", "jobs.mine")
+        RunDirectory(run).fingerprint("annotate" if "sentences" in after else "collect/tiny", "neuronsig mine")
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     # The rows: a JVM writes the encodings in a Parquet footer in an order of its own.

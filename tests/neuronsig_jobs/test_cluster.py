@@ -11,6 +11,7 @@ pytest.importorskip("ray", reason="ray is not installed")
 import neuronsig_jobs.cluster
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import NEURONS, PROFILES
+from neuronsig_ray.cluster import neurons
 from tests.run_factory import make_run
 
 SMALL = [
@@ -101,7 +102,7 @@ def test_a_second_run_does_nothing(made, monkeypatch):
 def test_other_clusters_are_refused_then_made_with_the_same_word_vectors(made, monkeypatch, capsys):
     assert command(made, "analysis.clusters=3") == 2
     assert "clusters was 0, now 3" in capsys.readouterr().err
-    monkeypatch.setattr(neuronsig_jobs.cluster, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(neurons, "train", lambda *_: pytest.fail("trained again"))
     vectors = read_table(made.run.neurons("minilm"), NEURONS)["vector"].to_pylist()
     assert command(made, "analysis.clusters=3", "overwrite=true") == 0
     again = read_table(made.run.neurons("minilm"), NEURONS)

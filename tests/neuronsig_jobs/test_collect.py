@@ -19,6 +19,7 @@ from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigErr
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
 from neuronsig_jobs import collect
+from neuronsig_ray.collect import make
 from neuronsig_ray.collect.memory_check import Machine
 from neuronsig_ray.collect.prepare import require_same_machine
 from neuronsig_ray.model.inference import device_class
@@ -102,11 +103,11 @@ def test_a_run_killed_while_its_commits_are_deleted_is_finished_and_nothing_is_s
         remove(place)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(collect, "remove", killed)
+    monkeypatch.setattr(make, "remove", killed)
     with pytest.raises(KeyboardInterrupt), scored_here():
         collect.run(settings(run, model))
-    monkeypatch.setattr(collect, "remove", remove)
-    monkeypatch.setattr(collect, "_score", None)
+    monkeypatch.setattr(make, "remove", remove)
+    monkeypatch.setattr(make, "_score", None)
     files = {path: path.stat().st_mtime_ns for path in (run / "topk").rglob("*")}
     assert collect.run(settings(run, model))["rows"] == 2 * UNITS * 7
     assert {path: path.stat().st_mtime_ns for path in (run / "topk").rglob("*")} == files

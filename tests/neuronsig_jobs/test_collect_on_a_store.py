@@ -17,6 +17,7 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import files_below, list_files, read_bytes, size_and_tag
 from neuronsig.storage.whole_files import atomic_write, put_folder
 from neuronsig_jobs import collect
+from neuronsig_ray.collect import make
 from tests.neuronsig_ray.models import hidden, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
@@ -48,7 +49,7 @@ def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brut
     config = settings(run, model)
 
     with monkeypatch.context() as patch:
-        patch.setattr(collect, "reduce_shards", stop)
+        patch.setattr(make, "reduce_shards", stop)
         with pytest.raises(StoppedError):
             collect.run(config)
     assert run.record()["stages"]["collect/tiny"]["status"] == "interrupted"

@@ -8,7 +8,7 @@ from itertools import cycle
 from unittest import mock
 
 from neuronsig.collection.job import Job
-from neuronsig_jobs import collect
+from neuronsig_ray.collect import make
 from neuronsig_ray.collect.collection import Row
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.session import Pool
@@ -26,5 +26,5 @@ def score_here(
 @contextmanager
 def scored_here() -> Iterator[None]:
     """While it lasts, the job `collect` scores in this process; its tree reduce runs on Ray."""
-    with mock.patch.object(collect, "score_shards", score_here):
+    with mock.patch.object(make, "score_shards", score_here):
         yield

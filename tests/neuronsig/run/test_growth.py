@@ -65,7 +65,7 @@ def test_readers_refuse_a_stage_while_text_is_appended_and_the_same_plan_goes_on
         pytest.raises(InputError, match=r"annotate is not finished .*run neuronsig append first"),
         run.stage("annotate", plan, [], {}),
     ):
-        run.fingerprint("annotate", "jobs.mine")
+        run.fingerprint("annotate", "neuronsig mine")
     assert json.loads(run.record_file.read_text())["stages"]["annotate"]["counts"] == {"sentences": 5}
     with (
         pytest.raises(PlanMismatchError, match=r"annotate once, and it is not finished; run the same neuronsig append"),
@@ -105,14 +105,14 @@ def test_later_stages_say_that_text_was_appended_to_their_input(run: RunDirector
         InputError,
         match=r"tokenize/t .*was made before text was appended to annotate; run neuronsig append of that text for this",
     ):
-        run.fingerprint("tokenize/t", "jobs.collect")
+        run.fingerprint("tokenize/t", "neuronsig collect")
     append(run, "tokenize/t", {}, "annotate")
     append(run, "collect/m", {}, "tokenize/t")
     with pytest.raises(
         InputError,
         match=r"mine/m .*before text was appended to collect/m; run neuronsig mine with overwrite=true first",
     ):
-        run.fingerprint("mine/m", "jobs.report")
+        run.fingerprint("mine/m", "neuronsig report")
 
 
 def test_a_job_run_again_after_the_addition_finds_its_output_made_from_its_inputs(run: RunDirectory):
