@@ -78,7 +78,7 @@ def _tell(directory: RunDirectory, name: str, neurons: pa.Table, found: dict[str
     folder, corpora = directory.analysis(name), directory.analysis("corpora.parquet")
     record, header, rows = layers_by_cluster(neurons, found)
     atomic_write(folder / "clusters.json", json.dumps(record, indent=1).encode())
-    lines = [",".join(map(str, row)) for row in [header, *rows]]
+    lines = [",".join(map(str, row)) for row in [list[object](header), *rows]]
     atomic_write(folder / "layers_by_cluster.csv", ("\n".join(lines) + "\n").encode())
     show_table("Neurons by cluster and layer", header, rows)
     table = read_parquet(corpora) if corpora.exists() else None
