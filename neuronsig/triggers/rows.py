@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from neuronsig.collection.dominance import Strongest
-from neuronsig.config import TriggersConfig
+from neuronsig.config import MiningConfig, TriggersConfig
 from neuronsig.evaluation.classifier import Vote
 from neuronsig.neuron import Neuron
 from neuronsig.triggers.cover import CodedVotes, cover
@@ -50,7 +50,7 @@ def block_rows(
     votes: Sequence[Sequence[Vote]],
     tokens: ModelTokens,
     baselines: Floats,
-    mining: Mapping[str, Any],
+    mining: MiningConfig,
     rules: TriggersConfig,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of TRIGGERS, a pair each, and of DETECTORS, a neuron with sentences each; votes are those of each neuron."""

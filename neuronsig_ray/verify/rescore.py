@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import ray
 import torch
 from torch import Tensor
 
@@ -20,7 +19,6 @@ from neuronsig.collection.job import Group, Job
 from neuronsig.collection.shard_text import ShardText, read_shard
 from neuronsig.collection.shards import rectangles
 from neuronsig.collection.topk import Keys, pack
-from neuronsig.errors import NeuronsigError
 from neuronsig.storage.location import location
 from neuronsig_ray.collect.scorer import Replica
 
@@ -136,13 +134,3 @@ def batches_with(text: ShardText, wanted: npt.NDArray[np.int64], batch_tokens: i
     # Of equal lengths only the last batch is not full, so whole batches in their order are cut as before.
     spans = sorted((a, b) for a, b, _ in rectangles(text.lengths, batch_tokens) if hit[a:b].any())
     return text.take(np.concatenate([np.arange(a, b) for a, b in spans]))
-
-
-def ask(reference: Any) -> Any:
-    """Result of a Ray call; a NeuronsigError of the worker comes as itself, not in Ray's wrapper."""
-    try:
-        return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        if isinstance(error.cause, NeuronsigError):
-            raise error.cause from None
-        raise
