@@ -118,8 +118,8 @@ def _blocks_of_sequences(
     nodes = Trie(*map(np.array, trie.trie))  # a kernel is compiled again for arrays that cannot be written, as Ray's
     number = numbers_of(trie.codes, max(int(items.max(initial=0)), int(trie.codes.max(initial=0))) + 1)
     for start, stop in _blocks(offsets):
-        places, *rest = keep_items(items, np.array(offsets[start : stop + 1], np.int64), positions, number)
-        yield _Block(places, Order(*rest, *reach_of(limits or Limits())), NO_EDGES, nodes, len(trie.codes), start)
+        places, at, after = keep_items(items, np.array(offsets[start : stop + 1], np.int64), positions, number)
+        yield _Block(places, Order(at, after, *reach_of(limits or Limits())), NO_EDGES, nodes, len(trie.codes), start)
 
 
 def _blocks_of_subtrees(trie: CountingTrie, forest: Forest) -> Iterator[_Block]:

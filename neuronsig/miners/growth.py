@@ -51,14 +51,14 @@ class Edges(NamedTuple):
 
 
 NO_ORDER = Order(np.zeros(0, np.int64), np.zeros(0, np.int32), int(FAR), int(FAR))
-NO_EDGES = Edges(*np.zeros((3, 0), np.int64), 0)
+NO_EDGES = Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
 
 
 class Tallies(NamedTuple):
     """What can follow the pattern at hand, by key: an item, or `depth * labels + label` of a node."""
 
     seen: NDArray[np.int64]  # (keys,) the group, one sentence of one pattern, in which the key came last
-    count: NDArray[np.int32]  # (keys,) sentences in which it can follow
+    counts: NDArray[np.int32]  # (keys,) sentences in which it can follow
     states: NDArray[np.int32]  # (keys,) places where it can
     slot: NDArray[np.int64]  # (keys,) where its next state goes; -1: it is not wanted
     touched: NDArray[np.int64]  # keys with a count

@@ -30,8 +30,8 @@ class CountingTrie:
     @classmethod
     def of(cls, items: NDArray[np.integer], offsets: NDArray[np.integer]) -> CountingTrie:
         """The trie of patterns given flat: pattern i is `items[offsets[i]:offsets[i + 1]]`. Raises as the other."""
-        made = cls.__new__(cls)
-        made._grow(np.asarray(items, np.int64), np.diff(np.asarray(offsets, np.int64)))
+        made, bounds = cls.__new__(cls), np.asarray(offsets, np.int64)
+        made._grow(np.asarray(items, np.int64), bounds[1:] - bounds[:-1])
         return made
 
     def _grow(self, flat: Codes, lengths: Codes) -> None:
