@@ -119,8 +119,10 @@ def read_sentences(rows: pa.Table | pa.RecordBatch, columns: Sequence[str] = ALL
         found["words" if "words" in columns else "tags"][1],
         found["words"][0],
         found["tags"][0],
-        *found["items"],
-        *found["heads"],
+        found["items"][0],
+        found["items"][1],
+        found["heads"][0],
+        found["heads"][1],
         rows.column("stratum").to_numpy().astype(np.int16),
         found[NODES][0],
     )

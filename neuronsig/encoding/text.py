@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from neuronsig.encoding.counting import NODES, SOURCE
 from neuronsig.encoding.encoder import Encoder
@@ -59,12 +60,12 @@ class Text:
         return np.diff(self.offsets)
 
     @property
-    def word_codes(self) -> Codes:
+    def word_codes(self) -> NDArray[np.integer]:
         """(tokens,) the item code of each token's word."""
         return self.sentences.words
 
     @cached_property
-    def tag_codes(self) -> Codes:
+    def tag_codes(self) -> NDArray[np.integer]:
         """(tokens,) the item code of each token's tag."""
         return self.sentences.tags + self.vocabulary.n_items
 

@@ -71,7 +71,11 @@ def judge_rules(tests: Mapping[str, int], dictionary: Dictionary, mining: Mining
     """How each kind is judged; `tests` is its number of hypotheses: neurons x distinct patterns."""
     return {
         kind: JudgeRules(
-            *(number, mining.alpha, mining.patterns_kept, mining.frequent_kept, shortest(kind_of(kind), dictionary)),
+            number,
+            mining.alpha,
+            mining.patterns_kept,
+            mining.frequent_kept,
+            shortest(kind_of(kind), dictionary),
             frequent_shortest=2,
         )
         for kind, number in tests.items()

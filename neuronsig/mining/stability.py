@@ -49,8 +49,12 @@ def compare(
     for size, k in enumerate(settings.sizes):
         pair = [
             signature(
-                *(mined[half][size], counts[half][size], halves[half]),
-                *(rules.top, settings.neurons, settings.mining.alpha),
+                mined[half][size],
+                counts[half][size],
+                halves[half],
+                rules.top,
+                settings.neurons,
+                settings.mining.alpha,
             )
             for half in range(HALVES)
         ]

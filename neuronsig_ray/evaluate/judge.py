@@ -113,8 +113,13 @@ def _judge(evaluation: Evaluation, block: Block, text: Text) -> None:
     assert np.array_equal(ids, text.ids)
     signatures = read_signatures(evaluation.signatures, evaluation.profiles, block.neurons)
     rows = judge_block(
-        *(block.neurons, signatures, scores, text),
-        *(evaluation.mining, evaluation.positives, evaluation.seed),
+        block.neurons,
+        signatures,
+        scores,
+        text,
+        evaluation.mining,
+        evaluation.positives,
+        evaluation.seed,
     )
     table = pa.Table.from_pylist(rows, schema=EVALUATION)
 

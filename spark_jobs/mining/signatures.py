@@ -124,8 +124,15 @@ def _encoded(session: SparkSession, topk: DataFrame, mining: MiningConfig, paths
         require_sentences(topk, paths.sentences, paths.topk)
     with task("encoding sentences", unit="sentences") as progress:
         dictionary = encode_sentences(
-            *(session, paths.sentences, paths.encoded, mining.min_count),
-            *(mining.metadata_skip, mining.metadata_max_values, mining.holdout, mining.match, trees),
+            session,
+            paths.sentences,
+            paths.encoded,
+            mining.min_count,
+            mining.metadata_skip,
+            mining.metadata_max_values,
+            mining.holdout,
+            mining.match,
+            trees,
         )
         progress.update(dictionary.n_sentences)
     return dictionary
