@@ -36,7 +36,7 @@ class Watched(Replica):
 def write_tokenized(
     folder: Path, inputs: pa.ListArray, shard_sentences: int, max_tokens: int = 512, vocabulary: int = 0
 ) -> ShardPlan:
-    """Shards and plan.json as jobs.tokenize makes them, of inputs with one special token at each end.
+    """Shards and plan.json as neuronsig tokenize makes them, of inputs with one special token at each end.
 
     The sentence id is the position in `inputs`, list<int32>.
     """

@@ -3,7 +3,7 @@
 `lengths.csv` holds the counts of 401,241 sentences of samples of P1's six corpora, [CLS] and [SEP] included, mean 23.7.
 It stands for the text where none is to be had, and where weights and words do not matter. Made by
 
-    python -m benchmarks.lengths FOLDER     # a run's tokenized/NAME, from jobs.tokenize
+    python -m benchmarks.lengths FOLDER     # a run's tokenized/NAME, from neuronsig tokenize
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ run          a run directory: stages, plans, commits, growth
 corpora      corpora in their native formats
 annotation   what becomes of text before and while it is annotated
 collection   every neuron's exact top-K sentences
-miners       frequent patterns, fast
+readers      rows of a run's tables, of some neurons or sentences
 encoding     sentences as integers
+miners       frequent patterns, found, counted and marked, fast
 mining       signatures: the patterns judged against the corpus
 analysis     neurons compared: vectors, clusters, facets, rankings
 evaluation   how well signatures tell unseen sentences
@@ -17,8 +18,8 @@ figures      pictures
 report       the static site
 storage      files of a disk or a store, and the tables in them
 
-Beside them stand what a run would cost (estimate), and what all of these use: errors, neurons' names, hashes, schemas
-of tables, lists as flat arrays (ragged), progress, checkpoints.
+Beside them stand the registry of the kinds of patterns (kinds), what a run would cost (estimate), and what all of
+these use: errors, neurons' names, hashes, schemas of tables, lists as flat arrays (ragged), progress, checkpoints.
 """
 
 __version__ = "0.1.0"

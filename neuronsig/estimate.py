@@ -171,7 +171,7 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
 def replica_memory(
     config: Config, shape: ModelShape, rows: int, widest: int, most: int, tokens_per_sentence: float
 ) -> MemoryBound:
-    """What jobs.collect asks for a replica.
+    """What neuronsig collect asks for a replica.
 
     `rows` are neurons in all signs, `widest` those of the widest site in one layer; the largest shard has `most`
     sentences.

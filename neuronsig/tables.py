@@ -83,7 +83,7 @@ PROFILES = pa.schema(
     ]
 )
 
-# What a neuron's sentences fall into, largest first (jobs.cluster): one entry where the neuron answers to one thing.
+# What a neuron's sentences fall into, largest first (neuronsig cluster): one entry where it answers to one thing.
 # `share` is of the sentences looked at; a word's shares are of the facet's sentences, of the neuron's others (null in
 # an only facet) and of a sample of the corpus, `lrc` the lower of its confidence limits against the two.
 FACETS = pa.list_(
@@ -122,7 +122,7 @@ NEURONS = pa.schema(
     ]
 )
 
-# How well a neuron's signature tells, of sentences that mining has not seen, which ones activate it (jobs.evaluate).
+# How well a signature tells which sentences, that mining has not seen, activate its neuron (neuronsig evaluate).
 # AP is average precision: what a coin reaches is `chance`, the share of positives; AUROC's chance is one half.
 EVALUATION = pa.schema(
     [
@@ -160,7 +160,7 @@ EVALUATION = pa.schema(
     ]
 )
 
-# Where in a neuron's top sentences its activation sits (jobs.triggers): one row a neuron and sentence.
+# Where in a neuron's top sentences its activation sits (neuronsig triggers): one row a neuron and sentence.
 TRIGGERS = pa.schema(
     [
         *NEURON_KEY,
@@ -178,7 +178,7 @@ TRIGGERS = pa.schema(
     ]
 )
 
-# What the triggers of a neuron's top sentences have in common: one row a neuron (jobs.triggers).
+# What the triggers of a neuron's top sentences have in common: one row a neuron (neuronsig triggers).
 DETECTORS = pa.schema(
     [
         *NEURON_KEY,

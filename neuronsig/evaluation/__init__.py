@@ -2,7 +2,6 @@
 
 held_out     which sentences are scored, and how many of them are positives
 ranking      average precision and AUROC of a ranking, exact with ties, with their confidence
-matching     which sentences hold which patterns
 classifier   a signature as a classifier: the bits that its patterns and the length give a sentence
 weighing     how much each kind of its evidence counts
 blocks       blocks of neurons, and their scores on held-out sentences

@@ -1,10 +1,11 @@
 """Search the other way: from a pattern to the neurons that respond to it.
 
-    query    the pattern as it is typed, read into items
-    index    an SQLite file made once from a signatures/ table
-    make     the index of a run, made where it is not there
-    search   the neurons of a query, ranked, and their number by layer
-    home     which index belongs to a run and model, and where it is kept
+    query           the pattern as it is typed, read into items
+    index           an SQLite file made once from a signatures/ table
+    make            the index of a run, made where it is not there
+    search          the neurons of a query, ranked, and their number by layer
+    index_location  which index belongs to a run and model, and where it is kept
 
-Import the module you need: `query`, `search` and `home` start in milliseconds, because they import no table reader.
+Import the module you need: `query`, `search` and `index_location` start in milliseconds, because they import no table
+reader.
 """

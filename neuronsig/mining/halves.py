@@ -1,8 +1,8 @@
 """Both halves of a corpus: the lists of neurons in them, and the signatures that each gives by itself, with no engine.
 
 A sentence's half is a hash of its id, so a neuron's list cut to a half *is* the exact top list of that half; cut to its
-first k sentences it is the list that k would have given. Signatures of both halves are made as jobs.mine makes them
-(neuronsig.mining.pattern_keyness), each against the rest of its own half.
+first k sentences it is the list that k would have given. Signatures of both halves are made as neuronsig mine makes
+them (neuronsig.mining.pattern_keyness), each against the rest of its own half.
 """
 
 from __future__ import annotations

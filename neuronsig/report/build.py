@@ -142,7 +142,7 @@ class _Builder:
             self._write(f"groups/{slug}.html", template, {"title": title, "lines": lines, "is_cluster": True})
 
     def dominated_pages(self) -> None:
-        """One page a thing that dominates lists, where jobs.outliers has looked for them."""
+        """One page a thing that dominates lists, where neuronsig outliers has looked for them."""
         template = self.environment.get_template("dominated.html")
         self.dominated = dominated_pages(self.lines)
         for page in self.dominated:

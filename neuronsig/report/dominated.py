@@ -1,4 +1,4 @@
-"""The lists that one thing dominates, by what dominates them (jobs.outliers)."""
+"""The lists that one thing dominates, by what dominates them (neuronsig outliers)."""
 
 from __future__ import annotations
 

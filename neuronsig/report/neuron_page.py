@@ -31,7 +31,7 @@ def neuron_context(
 ) -> dict[str, Any]:
     """Variables of templates/neuron.html."""
     neuron = view.neuron
-    fields = list(view.telling_fields.items())
+    fields = list(view.salient_fields.items())
     opposite = replace(neuron, sign=-neuron.sign)
     return {
         "view": view,
@@ -65,7 +65,7 @@ def neuron_context(
 
 def _values(view: NeuronView, name: str) -> tuple[str, list[Entry], int]:
     """A field, its values that are shown, and the number of the others."""
-    rows = view.telling_values(name)[:VALUES]
+    rows = view.salient_values(name)[:VALUES]
     return name, unfolded(rows), len(view.metadata[name]) - len(rows)
 
 

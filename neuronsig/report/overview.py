@@ -27,7 +27,7 @@ CAPTIONS = {
     "corpora": "The corpora: sentences, mean length, parts of speech; P1 Table 1.",
 }
 DRAWN_FROM = {"evaluation": ("evaluate",), "stability": ("stability",), "corpora": ("corpus_table", "cluster")}
-"""Figures that are not drawn from jobs.cluster's results alone, and the jobs whose results they show."""
+"""Figures that are not drawn from neuronsig cluster's results alone, and the jobs whose results they show."""
 SVG_BYTES = 400_000
 
 

@@ -1,13 +1,12 @@
 """One neuron's signature, read and put into words, for terminal and report alike.
 
 reader           signatures from a run directory, few scans for many neurons
-scans            rows of some neurons from its tables
 top_sentences    their top sentences, marked
 measures         what a profile says beside the reference
 findings         what jobs after mining found, where they have run
 view             all that is known of one neuron, as one record
 frequency        relative frequencies from mining's counts
-telling          which statistics a reader is told
+salience         which statistics stand out enough to be told
 summary          a neuron in one sentence
 wording          what jobs after mining found, in words
 folded           evidence, repetitions under what they repeat

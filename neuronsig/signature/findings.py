@@ -1,10 +1,10 @@
 """What jobs after mining found of neurons, read where it is there and of the run's present signatures.
 
-jobs.cluster   facets: what a neuron's sentences fall into
-jobs.triggers  which token of a top sentence carries the activation, and what kind of detector the neuron is
-jobs.evaluate  how well the signature tells unseen sentences
-jobs.stability how far signatures of two halves of the corpus agree
-jobs.outliers  whether one thing dominates the top sentences
+neuronsig cluster   facets: what a neuron's sentences fall into
+neuronsig triggers  which token of a top sentence carries the activation, and what kind of detector the neuron is
+neuronsig evaluate  how well the signature tells unseen sentences
+neuronsig stability how far signatures of two halves of the corpus agree
+neuronsig outliers  whether one thing dominates the top sentences
 """
 
 from __future__ import annotations

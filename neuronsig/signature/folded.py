@@ -23,15 +23,15 @@ def folded(rows: Sequence[Evidence], n: int) -> list[Entry]:
     table, as a single word explains a sequence, there is nothing to stand under: it is left out, because the words'
     own table says it.
     """
-    telling = [row for row in rows if row.stands_out]
-    if not telling:
+    beyond_chance = [row for row in rows if row.stands_out]
+    if not beyond_chance:
         return [Entry(row, ()) for row in rows[:6]]
-    by_pattern = {row.pattern: row for row in telling}
+    by_pattern = {row.pattern: row for row in beyond_chance}
     under: dict[tuple[str, ...], list[Evidence]] = {}
-    for row in telling:
+    for row in beyond_chance:
         if row.explained_by and (root := _root(row, by_pattern)) is not None:
             under.setdefault(root.pattern, []).append(row)
-    plain = [row for row in telling if not row.explained_by]
+    plain = [row for row in beyond_chance if not row.explained_by]
     return [Entry(row, tuple(under.get(row.pattern, ()))) for row in plain[:n]]
 
 

@@ -15,8 +15,8 @@ from neuronsig.signature.remake_command import words_of
 def mining_command(run: RunDirectory, model: str, neuron: Neuron) -> str:
     """`neuronsig mine run=... mining.neurons=[...] overwrite=true` with the settings of the run's last mining.
 
-    jobs.mine writes the patterns of the neurons that its settings choose, so the ones mined before are named again;
-    what is known of them is found in the run's work folder and not mined again. Where a setting left out one
+    The job writes the patterns of the neurons that its settings choose, so the ones mined before are named again; what
+    is known of them is found in the run's work folder and not mined again. Where a setting left out one
     direction of all neurons, both are mined.
     """
     settings: dict[str, Any] = {}

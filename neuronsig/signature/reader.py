@@ -228,7 +228,7 @@ def _facet(facet: Mapping[str, Any], top: TopSentences | None, signature: Signat
 
 
 def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
-    """P1 Table 1 as jobs.corpus_table made it, a row a domain and `total` last; empty when it was not made."""
+    """P1 Table 1 as neuronsig corpus_table made it, a row a domain and `total` last; empty when it was not made."""
     file = run.analysis("corpora.parquet")
     if not file.exists():
         return []

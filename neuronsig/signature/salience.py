@@ -36,7 +36,7 @@ class Told(NamedTuple):
     strength: float
 
 
-def telling_words(view: NeuronView) -> list[Evidence]:
+def salient_words(view: NeuronView) -> list[Evidence]:
     """Up to three words that are far over-represented and in enough of the sentences together; may be empty."""
     rows = [r for r in view.of("words") if r.lrc >= WORD_LRC and r.share >= WORD_SHARE and has_letters(r)]
     kept: dict[str, Evidence] = {}
@@ -46,7 +46,7 @@ def telling_words(view: NeuronView) -> list[Evidence]:
     return rows if sum(r.share for r in rows) >= WORDS_TOGETHER else []
 
 
-def telling_marks(view: NeuronView, words: Sequence[Evidence], ending: tuple[str, Evidence] | None) -> list[Evidence]:
+def salient_marks(view: NeuronView, words: Sequence[Evidence], ending: tuple[str, Evidence] | None) -> list[Evidence]:
     """Up to two signs by the rules of words, each name once, that tell at least half of what the strongest word does.
 
     What the sentences end in, where that is told, is left out.
@@ -66,7 +66,7 @@ def word_text(row: Evidence) -> str:
     return MARKS.get(row.text, row.text)
 
 
-def telling_phrase(view: NeuronView, words: Sequence[Evidence]) -> Evidence | None:
+def salient_phrase(view: NeuronView, words: Sequence[Evidence]) -> Evidence | None:
     """The word or mixed pattern that tells most and that nothing explains, if it tells as much as the words do."""
     rows = [
         row
@@ -99,7 +99,7 @@ def named(row: Evidence) -> str:
     return row.of_kind.named.format(phrase_text(row))
 
 
-def telling_length(view: NeuronView) -> str:
+def salient_length(view: NeuronView) -> str:
     """`Short`, `Long` or nothing."""
     ratio, effect = view.length.ratio, view.effects.get("length")
     if ratio is None or view.n_tokens == 0 or (effect and not _beyond(effect)):
@@ -107,7 +107,7 @@ def telling_length(view: NeuronView) -> str:
     return "Short" if ratio <= SHORT else "Long" if ratio >= LONG else ""
 
 
-def telling_ending(view: NeuronView) -> tuple[str, Evidence] | None:
+def salient_ending(view: NeuronView) -> tuple[str, Evidence] | None:
     """Exclamations or questions, when most sentences have the mark and the corpus has not."""
     for row in view.of("words"):
         if row.text in ("!", "?") and row.lrc >= WORD_LRC and row.share >= ENDING_SHARE:
@@ -115,7 +115,7 @@ def telling_ending(view: NeuronView) -> tuple[str, Evidence] | None:
     return None
 
 
-def telling_order(view: NeuronView, phrase: Evidence | None) -> Evidence | None:
+def salient_order(view: NeuronView, phrase: Evidence | None) -> Evidence | None:
     """The tags in order or the subtree that tells most, unless a phrase, easier to read, tells about as much."""
     rows = [
         row
@@ -128,7 +128,7 @@ def telling_order(view: NeuronView, phrase: Evidence | None) -> Evidence | None:
     return best if best and (phrase is None or bits(best) > ABSTRACT * bits(phrase)) else None
 
 
-def telling_set(view: NeuronView) -> Evidence | None:
+def salient_set(view: NeuronView) -> Evidence | None:
     """The itemset that tells most, for a neuron of which nothing simpler is told."""
     rows = [
         row
@@ -140,13 +140,13 @@ def telling_set(view: NeuronView) -> Evidence | None:
     return max(rows, key=lambda row: (bits(row), row.pattern), default=None)
 
 
-def telling_trace(view: NeuronView) -> Evidence | None:
+def salient_trace(view: NeuronView) -> Evidence | None:
     """Of all that is beyond chance what tells most, however little that is."""
     rows = [row for rows in (*view.evidence.values(), *view.metadata.values()) for row in rows if row.stands_out]
     return max(rows, key=lambda row: (not row.explained_by, bits(row), row.kind, row.pattern), default=None)
 
 
-def telling_tag(view: NeuronView, order: Evidence | None, marks: Sequence[Evidence] = ()) -> Told | None:
+def salient_tag(view: NeuronView, order: Evidence | None, marks: Sequence[Evidence] = ()) -> Told | None:
     """The part of speech that stands out most: a class of P1 Table 1, a single tag, or the tags of `order`.
 
     Tags of signs that are told as `marks` already are left out.
@@ -181,7 +181,7 @@ def _class(share: Share, effects: Mapping[str, Effect]) -> Told | None:
     return None
 
 
-def telling_place(view: NeuronView) -> Told | None:
+def salient_place(view: NeuronView) -> Told | None:
     """Early or late in documents."""
     effect = view.effects.get("relative_position")
     if effect is None or effect.value is None or effect.reference is None or effect.effect is None:
@@ -193,17 +193,17 @@ def telling_place(view: NeuronView) -> Told | None:
     return Told(f"{where} in documents", text, 0.25 * abs(effect.effect))
 
 
-def telling_metadata(view: NeuronView) -> list[Evidence]:
+def salient_metadata(view: NeuronView) -> list[Evidence]:
     """The domain and the other metadata value that stand out most, strongest first.
 
     Each with the next value of its field where that tells as much: of reviews both sentiments may stand out.
     """
     best: dict[bool, list[Evidence]] = {}
     for name, rows in view.metadata.items():
-        telling = sorted((row for row in rows if _tells(row)), key=lambda row: -bits(row))
+        salient = sorted((row for row in rows if _tells(row)), key=lambda row: -bits(row))
         held = best.get(name == "domain")
-        if telling and (held is None or bits(telling[0]) > bits(held[0])):
-            best[name == "domain"] = telling
+        if salient and (held is None or bits(salient[0]) > bits(held[0])):
+            best[name == "domain"] = salient
     found = [[row for row in rows[:2] if bits(row) >= METADATA_ALIKE * bits(rows[0])] for rows in best.values()]
     return [row for rows in sorted(found, key=lambda rows: -bits(rows[0])) for row in rows]
 
@@ -216,7 +216,7 @@ def _tells(row: Evidence) -> bool:
     return row.share - reference >= METADATA_GAIN and row.share >= METADATA_RATIO * reference
 
 
-def telling_facets(view: NeuronView) -> list[FacetView]:
+def salient_facets(view: NeuronView) -> list[FacetView]:
     """The things that a neuron answers to, when they are two or more, each with words that enough of it has."""
     found = [f for f in view.facets or () if f.words and f.share >= FACET_SHARE and _held(f) >= WORDS_TOGETHER]
     return found if len(found) > 1 else []

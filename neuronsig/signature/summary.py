@@ -20,18 +20,18 @@ from neuronsig.signature.salience import (
     named,
     percent,
     phrase_text,
-    telling_ending,
-    telling_facets,
-    telling_length,
-    telling_marks,
-    telling_metadata,
-    telling_order,
-    telling_phrase,
-    telling_place,
-    telling_set,
-    telling_tag,
-    telling_trace,
-    telling_words,
+    salient_ending,
+    salient_facets,
+    salient_length,
+    salient_marks,
+    salient_metadata,
+    salient_order,
+    salient_phrase,
+    salient_place,
+    salient_set,
+    salient_tag,
+    salient_trace,
+    salient_words,
     word_text,
 )
 from neuronsig.signature.view import Evidence, NeuronView
@@ -44,8 +44,8 @@ __all__ = [
     "against",
     "describe",
     "percent",
+    "salient_words",
     "strongest_token",
-    "telling_words",
 ]
 
 FEW = 10  # sentences below which nothing is said
@@ -83,14 +83,14 @@ class _Findings(NamedTuple):
 
     @classmethod
     def of(cls, view: NeuronView) -> _Findings:
-        words, ending = telling_words(view), telling_ending(view)
-        marks = telling_marks(view, words, ending)
-        phrase = telling_phrase(view, words)
-        if order := telling_order(view, phrase):
+        words, ending = salient_words(view), salient_ending(view)
+        marks = salient_marks(view, words, ending)
+        phrase = salient_phrase(view, words)
+        if order := salient_order(view, phrase):
             phrase = None
-        tag, length = telling_tag(view, order, marks), telling_length(view)
-        found = cls(words, marks, ending, phrase, tag, length, telling_place(view), telling_metadata(view))
-        return found if any(found) else found._replace(together=telling_set(view))
+        tag, length = salient_tag(view, order, marks), salient_length(view)
+        found = cls(words, marks, ending, phrase, tag, length, salient_place(view), salient_metadata(view))
+        return found if any(found) else found._replace(together=salient_set(view))
 
     def strengths(self, view: NeuronView) -> dict[str, float]:
         patterns = (*self.marks, *(self.ending or ())[1:], *filter(None, [self.together]))
@@ -149,7 +149,7 @@ def _sentence(view: NeuronView, found: _Findings) -> str:
     having += _rows([_named(row) for row in found.marks], found.marks)
     having += [_trace(row) for row in (found.phrase, found.together) if row]
     having += [found.tag.text] if found.tag else []
-    if facets := telling_facets(view):
+    if facets := salient_facets(view):
         all_kinds = [facet for facet in view.facets or () if facet.share >= FACET_SHARE]
         head += f" of {NUMBERS.get(len(all_kinds), len(all_kinds))} kinds: " + "; ".join(
             f"{percent(facet.share)} rich in {_either([f'“{word}”' for word in facet.words[:3]])}" for facet in facets
@@ -224,7 +224,7 @@ def _score(view: NeuronView) -> str:
 
 
 def _nothing(view: NeuronView) -> Description:
-    if best := telling_trace(view):
+    if best := salient_trace(view):
         return Description(LITTLE, f"Little stands out; the clearest trace is {_trace(best)}.", "none", 0.0)
     what = "word, tag, pattern or metadata value" if view.mined else "word, tag or metadata value"
     length = f"{view.length.value:.1f} words a sentence"

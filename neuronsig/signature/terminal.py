@@ -73,8 +73,8 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         show(_line(said))
     if rows := view.of("pos"):
         show(_evidence("Tags, of all words", folded(rows, TAGS)))
-    for name, every in list(view.telling_fields.items())[:FIELDS]:
-        rows = view.telling_values(name)[:VALUES]
+    for name, every in list(view.salient_fields.items())[:FIELDS]:
+        rows = view.salient_values(name)[:VALUES]
         show(_evidence(clean(name).capitalize(), [Entry(row, ()) for row in rows], len(every) - len(rows)))
     if known := quality_texts(view):
         show(_section("How good is this signature?"))

@@ -71,8 +71,8 @@ def _is_all(rows: tuple[Evidence, ...]) -> bool:
 
 class Segment(NamedTuple):
     """A piece of a sentence: how it matches the signature (neuronsig.signature.highlight), how strongly its token
-    activates the neuron (0 to findings.SHADES, where jobs.triggers has run), and whether it is the token that does so
-    most."""
+    activates the neuron (0 to findings.SHADES, where neuronsig triggers has run), and whether it is the token that does
+    so most."""
 
     text: str
     mark: int
@@ -161,7 +161,7 @@ class TriggerView:
 
 @dataclass(frozen=True)
 class ScoreView:
-    """How well the signature tells unseen sentences that activate the neuron from others (jobs.evaluate).
+    """How well the signature tells unseen sentences that activate the neuron from others (neuronsig evaluate).
 
     `random_ap` is that of another neuron's signature; None where there was no other to compare with.
     """
@@ -179,7 +179,7 @@ class ScoreView:
 @dataclass(frozen=True)
 class StabilityView:
     """Rank-biased overlap, 0 to 1 and by kind of pattern, of the signatures of two halves of the corpus, made from
-    `k` sentences each (jobs.stability); None: in neither half a pattern of that kind is beyond chance."""
+    `k` sentences each (neuronsig stability); None: in neither half a pattern of that kind is beyond chance."""
 
     k: int
     overlap: Mapping[str, float | None]
@@ -187,7 +187,7 @@ class StabilityView:
 
 @dataclass(frozen=True)
 class DominanceView:
-    """How far one thing dominates the neuron's first `sentences` (jobs.outliers).
+    """How far one thing dominates the neuron's first `sentences` (neuronsig outliers).
 
     `shares` are those of one document, near-duplicates and a rare word among these sentences, and of the strongest
     token in what is above the unit's mean, of the first `token_sentences` (None: the model was not asked); `flags` name
@@ -258,7 +258,7 @@ class NeuronView:
         return self.evidence.get(kind, ())
 
     @property
-    def telling_fields(self) -> dict[str, tuple[Evidence, ...]]:
+    def salient_fields(self) -> dict[str, tuple[Evidence, ...]]:
         """The domain, unless the corpus has but one, and the fields with a value that stands out."""
         return {
             name: rows
@@ -266,7 +266,7 @@ class NeuronView:
             if any(row.stands_out for row in rows) or (name == "domain" and not _is_all(rows))
         }
 
-    def telling_values(self, name: str) -> tuple[Evidence, ...]:
+    def salient_values(self, name: str) -> tuple[Evidence, ...]:
         """The values of a field that stand out; of the domain, and where none does, all."""
         rows = self.metadata[name]
         return tuple(row for row in rows if row.stands_out and name != "domain") or rows

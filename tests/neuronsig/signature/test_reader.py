@@ -119,14 +119,14 @@ def test_a_field_with_one_value_for_the_whole_corpus_tells_nothing(reader: Signa
     one = Evidence("metadata", ("kind", "text"), 40, 40, 560, 560, 0.0, 0.0)
     rare = Evidence("metadata", ("author", "Ida"), 40, 40, 3, 560, 7.0, 5.0)
     view = replace(view, metadata={"kind": (one,), "author": (rare,), "domain": (one,)})
-    assert list(view.telling_fields) == ["author"]
+    assert list(view.salient_fields) == ["author"]
 
 
 def test_only_the_domain_is_told_where_no_value_stands_out(reader: SignatureReader) -> None:
     view = next(reader.views([Neuron("hidden", 1, 0)]))
     within = Evidence("metadata", ("author", "Ida"), 3, 40, 3, 560, 0.1, 0.0)
     view = replace(view, metadata={"domain": (within,), "author": (within,)})
-    assert list(view.telling_fields) == ["domain"]
+    assert list(view.salient_fields) == ["domain"]
 
 
 @pytest.mark.parametrize(
