@@ -34,14 +34,14 @@ def test_a_path_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_a_corpus_with_a_home_is_told_where_to_get_it(tmp_path: Path) -> None:
-    remedy = r"jobs\.download download\.corpora=\[wikipedia\], or leave it out .* '~corpus\.sources\.mine'"
-    refused(rf"nowhere does not exist; check the path, get it with python -m {remedy}", "wikipedia_dump", "nowhere")
+    remedy = r"download download\.corpora=\[wikipedia\], or leave it out .* '~corpus\.sources\.mine'"
+    refused(rf"nowhere does not exist; check the path, get it with neuronsig {remedy}", "wikipedia_dump", "nowhere")
     refused(r"nowhere does not exist; check the path$", "csv", "nowhere")
     assert set(HOMES.values()) <= set(compose().download.homes)
 
 
 def test_a_corpus_without_a_home_is_not_said_to_be_downloaded(tmp_path: Path) -> None:
-    said = r"wikiextractor \(jobs\.download has only the dump, .*\), or leave it out .* '~corpus\.sources\.mine'"
+    said = r"wikiextractor \(neuronsig download has only the dump, .*\), or leave it out .* '~corpus\.sources\.mine'"
     refused(rf"is an empty folder; .*{said}", "wikipedia_extracted", tmp_path)
 
 
