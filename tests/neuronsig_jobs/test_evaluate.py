@@ -170,7 +170,7 @@ def test_lists_of_most_of_the_text_are_too_little_text_unless_a_fraction_is_give
 
 def test_the_command_that_is_shown_passes_for_the_model_that_was_collected_with(run, model):
     words = shlex.split(remake_command(RunDirectory(run), "tiny", "evaluate"))
-    found = same_model_run(compose(words[3:]), "neuronsig evaluate")
+    found = same_model_run(compose(words[2:]), "neuronsig evaluate")
     assert str(found.weights) == str(model)
 
 

@@ -11,6 +11,7 @@ from spark_jobs.mining import reference
 from spark_jobs.mining.batches import PATTERNS
 from spark_jobs.mining.judged import gather
 from spark_jobs.mining.reference import chunks_of, count_reference
+from spark_jobs.schemas import spark_schema
 from tests.neuronsig.miners.encoded import STRATA, dictionary_of, held_by, items_of, random_rows
 
 KINDS = [kind.name for kind in pattern_kinds()]
@@ -37,7 +38,7 @@ def patterns_table(spark, found):
     for neuron, kind, items, counts in found:
         cells = [bytearray(np.array(values, "<i4").tobytes()) for values in (items, counts)]
         data.append((neuron, kind, cells[0], int(sum(counts)), cells[1], False))
-    return spark.createDataFrame(data, PATTERNS)
+    return spark.createDataFrame(data, spark_schema(PATTERNS))
 
 
 @pytest.fixture(scope="module")
