@@ -18,6 +18,9 @@ SITE_NAMES = {
 NEURON_COLUMNS = ("site", "layer", "unit", "sign")
 """The columns that say which neuron a row of a table is about: the fields of `Neuron`, in its order."""
 
+# Of a code: layers and units are far below these.
+LAYER_BITS, UNIT_BITS = 16, 24
+
 _NAME = re.compile(rf"^(?:(?P<site>{'|'.join(SITES)}):)?L(?P<layer>\d+)/U(?P<unit>\d+)(?P<sign>[+-]?)$", re.I)
 
 
@@ -47,6 +50,19 @@ class Neuron:
     @property
     def _direction(self) -> str:
         return "n" if self.sign < 0 else "p"
+
+    @property
+    def code(self) -> int:
+        """The neuron as one integer that sorts by site, layer, unit, sign (+1 before -1)."""
+        number = (SITES.index(self.site) << LAYER_BITS | self.layer) << UNIT_BITS | self.unit
+        return number << 1 | (self.sign < 0)
+
+    @classmethod
+    def of_code(cls, code: int) -> Neuron:
+        """The inverse of `code`."""
+        number, negative = code >> 1, code & 1
+        unit, number = number & (1 << UNIT_BITS) - 1, number >> UNIT_BITS
+        return cls(SITES[number >> LAYER_BITS], number & (1 << LAYER_BITS) - 1, unit, -1 if negative else 1)
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Neuron:

@@ -32,7 +32,6 @@ from typing import TYPE_CHECKING, Any
 from neuronsig.config import Config, as_plan
 from neuronsig.errors import InputError
 from neuronsig.mining.kinds import MAX_SHARE
-from neuronsig.mining.profiles import neuron_code
 from neuronsig.mining.profiling import WORDS_KEPT
 from neuronsig.mining.user_trees import tree_units, trees_fingerprint
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
@@ -108,7 +107,7 @@ def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, s
         with suppress(InputError):  # a table that is lost or broken is a reason to make it again
             rows = read_table(directory.profiles(model), PROFILES, NEURON_COLUMNS).to_pylist()
     if rows:
-        codes = [neuron_code(Neuron.of_row(row)) for row in rows]
+        codes = [Neuron.of_row(row).code for row in rows]
         require_neurons(config.mining, codes, directory.topk(model))
     if config.mining.with_subtrees and not config.mining.trees:
         require_trees(directory.sentences)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.mining.profiles import most_selective, neuron_code, neuron_of
+from neuronsig.mining.profiles import most_selective
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
 from neuronsig.storage.parquet import parquet_file, read_parquet, table_files
 
@@ -28,7 +28,7 @@ def require_trees(sentences: Path) -> None:
 
 def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> None:
     """Raise ConfigError when a neuron or layer to mine is not among those collected, saying which are."""
-    neurons = [neuron_of(code) for code in codes]
+    neurons = [Neuron.of_code(code) for code in codes]
     known = set(neurons)
     layers = sorted({neuron.layer for neuron in neurons})
     signs = sorted({neuron.sign for neuron in neurons}, reverse=True)
@@ -81,4 +81,4 @@ def choose(rows: Sequence[Mapping[str, Any]], mining: MiningConfig) -> list[Neur
         bits, leads = [r["lead_bits"] for r in rows], [r["lead_item"] for r in rows]
         selective = set(most_selective(found, bits, leads, mining.selective))
         chosen = {neuron for neuron in found if neuron in named or neuron.layer in mining.layers or neuron in selective}
-    return sorted(chosen, key=neuron_code)
+    return sorted(chosen, key=lambda neuron: neuron.code)

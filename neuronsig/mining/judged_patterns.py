@@ -16,7 +16,7 @@ from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.kinds import pattern_names, shortest
 from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
 from neuronsig.mining.pattern_rows import EVERY, by_neuron
-from neuronsig.mining.profiles import neuron_of
+from neuronsig.neuron import Neuron
 from neuronsig.ragged import offsets_of, read_binary, rows_of
 from neuronsig.tables import SIGNATURES
 
@@ -109,7 +109,7 @@ def signature_rows(
         items = patterns.items[patterns.offsets[number] : patterns.offsets[number + 1]]
         return pattern_names(kind_of(kind), items.tolist(), dictionary, mining.subtree_labels)
 
-    neuron, n = neuron_of(code), len(rows["pattern"])
+    neuron, n = Neuron.of_code(code), len(rows["pattern"])
     columns: dict[str, Any] = {
         "site": [neuron.site] * n,
         "layer": [neuron.layer] * n,

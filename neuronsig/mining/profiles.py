@@ -9,25 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.encoding.vocabulary import OTHER
-from neuronsig.neuron import SITES, Neuron
+from neuronsig.neuron import Neuron
 
 POS_CLASSES = {"noun": "N", "verb": "V", "adj": "J"}
 """First letters of the tags of P1's simplified parts of speech (P1 Table 1)."""
-
-UNIT_BITS, LAYER_BITS = 24, 16
-
-
-def neuron_code(neuron: Neuron) -> int:
-    """A neuron as one integer that sorts by site, layer, unit, sign (+1 before -1)."""
-    number = (SITES.index(neuron.site) << LAYER_BITS | neuron.layer) << UNIT_BITS | neuron.unit
-    return number << 1 | (neuron.sign < 0)
-
-
-def neuron_of(code: int) -> Neuron:
-    """The inverse of `neuron_code`."""
-    code, negative = code >> 1, code & 1
-    unit, code = code & (1 << UNIT_BITS) - 1, code >> UNIT_BITS
-    return Neuron(SITES[code >> LAYER_BITS], code & (1 << LAYER_BITS) - 1, unit, -1 if negative else 1)
 
 
 def pos_shares(tags: Sequence[str], tokens: NDArray[np.int64]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.mining.pattern_rows import PATTERNS
-from neuronsig.mining.profiles import neuron_of
+from neuronsig.neuron import Neuron
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import read_bytes, remove
@@ -41,7 +41,7 @@ def mine_batches(
             remove(folder / name)
             mine(batch, folder / name)
             atomic_write(folder / f"{name}.json", json.dumps(batch).encode())
-            progress.advance(len(batch), f"to {neuron_of(batch[-1])}")
+            progress.advance(len(batch), f"to {Neuron.of_code(batch[-1])}")
     return {"mined now": len(missing), "mined before": len(neurons) - len(missing)}
 
 

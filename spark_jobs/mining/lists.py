@@ -9,8 +9,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.errors import InputError
-from neuronsig.mining.profiles import LAYER_BITS, UNIT_BITS, neuron_of
-from neuronsig.neuron import SITES
+from neuronsig.neuron import LAYER_BITS, SITES, UNIT_BITS, Neuron
 from spark_jobs.paths import uri
 
 BROADCAST_SENTENCES = 1_000_000
@@ -18,7 +17,7 @@ BROADCAST_SENTENCES = 1_000_000
 
 
 def neuron_column() -> Column:
-    """The code of `neuronsig.mining.profiles.neuron_code`, from the columns site, layer, unit, sign."""
+    """The code of `neuronsig.neuron.Neuron.code`, from the columns site, layer, unit, sign."""
     site = F.lit(None).cast("bigint")
     for number, name in enumerate(SITES):
         site = F.when(F.col("site") == name, F.lit(number).cast("bigint")).otherwise(site)
@@ -58,7 +57,7 @@ def lists_of(session: SparkSession, topk: Path, codes: Sequence[int]) -> DataFra
     The table is sorted by site, layer and unit, so that conditions on them skip most of its row groups.
     """
     ranges: dict[tuple[str, int], tuple[int, int]] = {}
-    for neuron in map(neuron_of, codes):
+    for neuron in map(Neuron.of_code, codes):
         low, high = ranges.get((neuron.site, neuron.layer), (neuron.unit, neuron.unit))
         ranges[neuron.site, neuron.layer] = min(low, neuron.unit), max(high, neuron.unit)
     near = F.lit(False)

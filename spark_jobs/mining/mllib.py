@@ -41,7 +41,7 @@ from neuronsig.miners.mined_patterns import (
 from neuronsig.miners.output import NO_TASKS, raise_support
 from neuronsig.mining.kinds import itemset_items, least_support, limits_of
 from neuronsig.mining.pattern_rows import EVERY, PATTERNS, counted_rows, pattern_rows
-from neuronsig.mining.profiles import neuron_of
+from neuronsig.neuron import Neuron
 from neuronsig.ragged import rows_of
 from neuronsig.storage.files import remove
 from spark_jobs.mining.lists import join_lists
@@ -121,7 +121,7 @@ def mine_mllib(
 
 def found_folder(work: Path, code: int) -> Path:
     """Where one neuron's patterns are written."""
-    return work / "found" / neuron_of(code).slug
+    return work / "found" / Neuron.of_code(code).slug
 
 
 def _sentences(rows: pd.DataFrame) -> Sentences:
@@ -129,7 +129,7 @@ def _sentences(rows: pd.DataFrame) -> Sentences:
 
 
 def _mine_in_pool(session: SparkSession, work: Path, code: int, mining: MiningConfig) -> None:
-    session.sparkContext.setLocalProperty("spark.scheduler.pool", neuron_of(code).slug)
+    session.sparkContext.setLocalProperty("spark.scheduler.pool", Neuron.of_code(code).slug)
     rows = session.read.schema(spark_schema(INPUT)).parquet(uri(work / "inputs" / f"neuron={code}")).coalesce(1)
     first = rows.drop("words", "tags", "items").first()
     assert first is not None

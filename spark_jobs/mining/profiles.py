@@ -16,9 +16,8 @@ from neuronsig.mining.corpus_counts import PROFILED, CorpusCounts
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.moments import Places
 from neuronsig.mining.pattern_rows import by_neuron
-from neuronsig.mining.profiles import neuron_of
 from neuronsig.mining.profiling import ProfileRules, profile_neuron
-from neuronsig.neuron import NEURON_COLUMNS
+from neuronsig.neuron import NEURON_COLUMNS, Neuron
 from neuronsig.tables import PROFILES, SIGNATURES
 from spark_jobs.mining.grouped import PARTITION_ROWS
 from spark_jobs.mining.lists import BROADCAST_SENTENCES
@@ -54,7 +53,7 @@ def profile_neurons(
     def profile(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         corpus, places = shared.value
         for code, rows in by_neuron(batches):
-            found = profile_neuron(neuron_of(code), read_sentences(rows, PROFILED), places[code], corpus, rules)
+            found = profile_neuron(Neuron.of_code(code), read_sentences(rows, PROFILED), places[code], corpus, rules)
             fields = [(name, list(values.items())) for name, values in found.row["metadata_profile"].items()]
             tested = []
             for kind, p in found.p_values.items():

@@ -16,7 +16,6 @@ from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.mining.chosen import choose_neurons, require_neurons, require_trees
 from neuronsig.mining.judged_patterns import GATHERED
 from neuronsig.mining.pattern_rows import EVERY
-from neuronsig.mining.profiles import neuron_code
 from neuronsig.mining.profiling import WORDS_KEPT, ProfileRules
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
@@ -76,7 +75,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     profiles = _profiles(topk, encoded, dictionary, neurons, mining, paths)
     clock.lap("profiles")
     chosen = choose_neurons(paths.work / "profiles", mining) if mining.kinds else []
-    mined = {neuron_code(neuron): neurons[neuron_code(neuron)] for neuron in chosen}
+    mined = {neuron.code: neurons[neuron.code] for neuron in chosen}
     counts = {
         "neurons profiled": len(neurons),
         "neurons mined": len(mined),

@@ -7,7 +7,6 @@ import pytest
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError
 from neuronsig.mining.chosen import choose, require_neurons
-from neuronsig.mining.profiles import neuron_code
 from neuronsig.neuron import Neuron
 
 
@@ -26,7 +25,7 @@ from neuronsig.neuron import Neuron
     ids=["layer", "unit", "a unit beyond the code's bits", "sign", "site", "layers", "signs", "sign left out"],
 )
 def test_a_neuron_that_was_not_collected_is_named_with_the_bounds(mining, said):
-    codes = [neuron_code(Neuron("hidden", *where)) for where in ((1, 0), (2, 0), (2, 1))]
+    codes = [Neuron("hidden", *where).code for where in ((1, 0), (2, 0), (2, 1))]
     with pytest.raises(ConfigError, match=said):
         require_neurons(mining, codes, Path("topk"))
 

@@ -7,8 +7,6 @@ from neuronsig.mining.profiles import (
     OTHER,
     metadata_profile,
     most_selective,
-    neuron_code,
-    neuron_of,
     pos_shares,
     selectivity,
 )
@@ -24,8 +22,8 @@ def test_neuron_codes_come_back_and_sort_as_neurons_do():
         Neuron("mlp", 1, 3071),
         Neuron("attention", 2, 7, -1),
     ]
-    codes = [neuron_code(neuron) for neuron in neurons]
-    assert [neuron_of(code) for code in codes] == neurons
+    codes = [neuron.code for neuron in neurons]
+    assert [Neuron.of_code(code) for code in codes] == neurons
     assert codes == sorted(codes)
 
 
