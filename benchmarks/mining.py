@@ -27,7 +27,7 @@ import numpy as np
 
 from benchmarks.common import alone, cores, machine, options, table
 from neuronsig.config import MiningConfig, SparkConfig
-from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.kinds import kind_of, pattern_kinds
 
 FREE: dict[str, Any] = {"pos_max_gap": -1, "pos_max_length": 3, "pos_min_support": 0.05}

@@ -27,7 +27,7 @@ import pyarrow.csv
 
 from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.held_out import held_out_share, positive_fraction, require_positives
-from neuronsig.evaluation.layers import COLUMNS, by_layer, shown
+from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
 from neuronsig.figures.evaluation import evaluation_by_layer
 from neuronsig.figures.style import save
 from neuronsig.progress import show_table
@@ -74,7 +74,9 @@ def _tell(found: pa.Table, directory: RunDirectory, name: str) -> dict[str, Any]
     """Show what the table says by layer, write it and its picture; returns the shares of all neurons."""
     rows = by_layer(found)
     show_table(
-        "Signatures on unseen sentences: median average precision, and the share that is better", COLUMNS, shown(rows)
+        "Signatures on unseen sentences: median average precision, and the share that is better",
+        LAYER_COLUMNS,
+        shown(rows),
     )
     with written(directory.analysis(name, "evaluation.csv")) as path:
         pyarrow.csv.write_csv(pa.Table.from_pylist(rows), path)

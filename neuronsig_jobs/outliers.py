@@ -25,7 +25,7 @@ from tokenizers import Tokenizer
 from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance_rows, flags_by_layer
 from neuronsig.collection.listed import read_listed
 from neuronsig.config import Config, as_plan
-from neuronsig.evaluation.blocks import blocks_of
+from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
 from neuronsig.readers.top_lists import read_top_lists

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from neuronsig.collection.job import Job
 from neuronsig.config import Config, MiningConfig, as_plan
-from neuronsig.evaluation.blocks import blocks_of
+from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.mined_with import mined_with

@@ -1,11 +1,8 @@
 """A sentence as integers: one encoding that mining, evaluation, triggers and stability share.
 
-vocabulary   the words, metadata values, tags and labels that have codes
+counting     in how many sentences words, metadata values, tags and labels occur, batch by batch
 strata       which sentences are alike in length and domain
-counting     in how many sentences each of them occurs, batch by batch
-dictionary   a vocabulary with the corpus's counts, as a table
-encoder      sentences to codes
-sentences    encoded sentences as flat arrays, and as rows of bytes
+vocabulary   what has a code; the corpus's, with its counts, as a table
+sentences    sentences to codes: flat arrays, and rows of bytes
 text         sentences with a vocabulary made of themselves
-words        their words alone
 """

@@ -4,7 +4,7 @@ A pattern votes with its LRC, in bits, when that is above 0 and no part of it ex
 up. Patterns of another kind mostly overlap (the same words in longer and shorter pieces), so that of each kind the
 strongest one in the sentence counts alone. Tags are counted by token in signatures: a sentence gets their mean over
 its tokens. Length gives the log-likelihood ratio of two gamma distributions, the profile's and all sentences', each
-with its mean and standard deviation. How much each kind counts is neuronsig.evaluation.weighing's.
+with its mean and standard deviation. How much each kind counts is `neuronsig.evaluation.judging.weighed`'s.
 
 Of the rules tried on MiniLM and the six corpora, letting overlapping patterns of different kinds count once was worse.
 """

@@ -1,12 +1,31 @@
-"""How many of the held-out sentences are scored, and how many of those are a neuron's positives."""
+"""What signatures are judged on: how many held-out sentences, which are positives, and their scores by neurons.
+
+The scores are one Parquet file a shard: one row a sentence, and one column a block of neurons (a float32 each), so that
+a judge reads his own block alone.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from neuronsig.collection.job import Job
+from neuronsig.collection.shard_text import ShardText
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError, TooLittleTextError
+from neuronsig.mining.holdout import is_held_out
+from neuronsig.neuron import Neuron
+from neuronsig.storage.parquet import parquet_file
 
 SENTENCES_AT_LEAST = 100
 LARGEST_FRACTION = 0.5
+BLOCK = 512
+"""Neurons of a block, at most; all of one site, layer and sign."""
 
 
 def held_out_share(config: Config, mining: MiningConfig, sentences: int) -> float:
@@ -49,3 +68,64 @@ def require_positives(least: int, held_out: float) -> None:
             f"evaluation.least_positives={least}: must be at most {LARGEST_FRACTION:.0%} of the held-out sentences, "
             f"which are about {held_out:.0f}; set it to {LARGEST_FRACTION * held_out:.0f} or less"
         )
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows `start` to `stop` - 1 of a job: some units of one site, layer and sign."""
+
+    start: int
+    stop: int
+    neurons: tuple[Neuron, ...]
+
+    @property
+    def name(self) -> str:
+        first = self.neurons[0]
+        return f"{first.layer_slug}-U{first.unit:05d}"
+
+
+@dataclass(frozen=True)
+class HeldOutJob(Job):
+    """A collection's job, of which only the sentences of the share `held_out` are scored."""
+
+    held_out: float = 0.0
+
+    @classmethod
+    def of(cls, job: Job, held_out: float, commits: str, fingerprint: str) -> HeldOutJob:
+        values = {field.name: getattr(job, field.name) for field in dataclasses.fields(Job)}
+        return cls(**{**values, "commits": commits, "fingerprint": fingerprint}, held_out=held_out)
+
+
+def blocks_of(job: Job) -> list[Block]:
+    """The blocks of a job's rows, in their order."""
+    found = []
+    for sign in range(len(job.signs)):
+        for position in range(len(job.groups)):
+            first, last = job.ranges(position)[sign]
+            for start in range(first, last, BLOCK):
+                stop = min(start + BLOCK, last)
+                found.append(Block(start, stop, tuple(job.neuron(row) for row in range(start, stop))))
+    return found
+
+
+def held_out_of(text: ShardText, share: float) -> ShardText:
+    """The held-out sentences of a shard, still sorted by length."""
+    return text.take(np.flatnonzero(is_held_out(text.sentence_ids, share)))
+
+
+def read_block(files: Sequence[Path], block: Block) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Sentence ids (n,), ascending, and scores (n, neurons of the block), from all shards' files."""
+    ids, scores = [], []
+    for file in files:
+        table = parquet_file(file).read(columns=["sentence_id", block.name]).combine_chunks()
+        if not table.num_rows:
+            continue
+        ids.append(table["sentence_id"].to_numpy())
+        column = table[block.name].chunk(0)
+        values = np.frombuffer(column.buffers()[1], np.float32).reshape(-1, block.stop - block.start)
+        scores.append(values[column.offset : column.offset + len(column)])
+    if not ids:
+        return np.zeros(0, np.int64), np.zeros((0, block.stop - block.start), np.float32)
+    found = np.concatenate(ids)
+    order = np.argsort(found)
+    return found[order], np.concatenate(scores)[order]

@@ -18,8 +18,9 @@ _MEDIANS = {
     "AUROC": "auroc",
 }
 _SHARES = {"> chance": "beats_chance", "> words": "beats_words", "> other": "beats_random"}
-SHOWN = ("AP", "words", "other", "chance")
-COLUMNS = ("layer", *SHOWN, *_SHARES)
+_FORMATS = {**dict.fromkeys(("AP", "words", "other", "chance"), ".3f"), **dict.fromkeys(_SHARES, ".1%")}
+LAYER_COLUMNS = ("layer", *_FORMATS)
+"""What of the rows a terminal has room for."""
 
 
 def by_layer(table: pa.Table) -> list[dict[str, Any]]:
@@ -29,38 +30,25 @@ def by_layer(table: pa.Table) -> list[dict[str, Any]]:
     signature, the share of positives, and AUROC of the signature. The rest are shares of the neurons whose AP is higher
     than that. Limits are at 95 %: of neurons that are no better, 1 in 40 is said to be by chance.
     """
-    names = np.array([f"{site} L{layer}" for site, layer in _layers(table)])
-    site = np.array([SITES.index(value) for value in table["site"].to_pylist()], np.int64)
-    order = np.lexsort((table["layer"].to_numpy(), site))
+    layers = list(zip(table["site"].to_pylist(), table["layer"].to_pylist(), strict=True))
+    names = np.array([f"{site} L{layer}" for site, layer in layers])
+    ordered = sorted(set(layers), key=lambda of: (SITES.index(of[0]), of[1]))
     found = []
-    for name in [*dict.fromkeys(names[order].tolist()), "all"]:
+    for name in [*(f"{site} L{layer}" for site, layer in ordered), "all"]:
         of = np.flatnonzero(names == name) if name != "all" else np.arange(len(names))
         row: dict[str, Any] = {"layer": name, "neurons": len(of)}
-        for title, column in _MEDIANS.items():
-            values = _numbers(table, column)[of]
-            row[title] = float(np.median(values[~np.isnan(values)])) if (~np.isnan(values)).any() else None
-        for title, column in _SHARES.items():
-            known = [value for value in table[column].take(pa.array(of)).to_pylist() if value is not None]
-            row[title] = sum(known) / len(known) if known else None
+        for titles, summary in ((_MEDIANS, np.median), (_SHARES, np.mean)):
+            for title, column in titles.items():
+                values = table[column].take(pa.array(of)).drop_null().to_numpy().astype(np.float64)
+                values = values[~np.isnan(values)]
+                row[title] = float(summary(values)) if len(values) else None
         found.append(row)
     return found
 
 
-def _layers(table: pa.Table) -> list[tuple[str, int]]:
-    return list(zip(table["site"].to_pylist(), table["layer"].to_pylist(), strict=True))
-
-
-def _numbers(table: pa.Table, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return table[column].to_numpy().astype(np.float64)
-
-
 def shown(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """COLUMNS of the rows: what a terminal has room for."""
+    """LAYER_COLUMNS of the rows."""
     return [
-        [
-            row["layer"],
-            *("" if row[name] is None else f"{row[name]:.3f}" for name in SHOWN),
-            *("" if row[name] is None else f"{row[name]:.1%}" for name in _SHARES),
-        ]
+        [row["layer"], *("" if row[name] is None else f"{row[name]:{form}}" for name, form in _FORMATS.items())]
         for row in rows
     ]

@@ -8,7 +8,6 @@ DeLong's test does. The number of positives is given by construction, so influen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,15 +99,6 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
     a, b = (rankdata(values) - (np.size(values) + 1) / 2 for values in (first, second))
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size else 0.0
-
-
-def judge_slowly(scores: Sequence[float], positive: Sequence[bool]) -> tuple[float, float]:
-    """The definitions, sentence by sentence: (average precision, AUROC); what `judge` must equal."""
-    hits = [s for s, p in zip(scores, positive, strict=True) if p]
-    misses = [s for s, p in zip(scores, positive, strict=True) if not p]
-    precision = [sum(h >= s for h in hits) / sum(x >= s for x in scores) for s in hits]
-    pairs = [(h > m) + 0.5 * (h == m) for h in hits for m in misses]
-    return sum(precision) / len(hits), sum(pairs) / len(pairs)
 
 
 def _from_here_on(values: Floats) -> Floats:

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences, read_sentences
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining.moments import Places, TokenMoments, design_effect, tag_sums
 from neuronsig.ragged import Codes
 

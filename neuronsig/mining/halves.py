@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from neuronsig.config import MiningConfig, StabilityConfig
 from neuronsig.encoding.strata import Strata
-from neuronsig.encoding.words import WordText, word_codes
+from neuronsig.encoding.text import WordText, word_codes
 from neuronsig.errors import InputError
 from neuronsig.kinds import kind_of
 from neuronsig.miners.counting import count_sequences

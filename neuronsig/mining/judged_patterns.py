@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from neuronsig.config import MiningConfig
-from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.kinds import SUBTREE, kind_of, pattern_kinds
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.kinds import pattern_names, shortest

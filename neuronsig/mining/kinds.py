@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.config import MiningConfig
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
-from neuronsig.encoding.vocabulary import OTHER
+from neuronsig.encoding.vocabulary import OTHER, Dictionary
 from neuronsig.kinds import METADATA, SEQUENCE, SET, SUBTREE, TAGS, WORDS, Kind
 from neuronsig.miners.brackets import brackets
 from neuronsig.miners.counting import count_sequences, count_subtrees

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from neuronsig.config import MiningConfig
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.kinds import Kind
 from neuronsig.miners.mined_patterns import MinedPatterns
 from neuronsig.mining.kinds import KindCounter, mine_kind

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
-from neuronsig.encoding.vocabulary import OTHER
+from neuronsig.encoding.vocabulary import OTHER, Dictionary
 from neuronsig.mining.corpus_counts import CorpusCounts
 from neuronsig.mining.keyness import g2, information, keyness_order, log_ratio, lrc, p_value
 from neuronsig.mining.matched_reference import match_reference

@@ -7,7 +7,7 @@ from typing import Any
 
 from neuronsig.collection.job import Job
 from neuronsig.config import Config, MiningConfig
-from neuronsig.evaluation.blocks import HeldOutJob, blocks_of
+from neuronsig.evaluation.held_out import HeldOutJob, blocks_of
 from neuronsig.progress import polled, task
 from neuronsig.run.commits import all_committed, committed, sweep
 from neuronsig.run.directory import RunDirectory

@@ -1,6 +1,6 @@
 """Every neuron's activation on the sentences that mining left out, written for the judges of signatures to read.
 
-Memory is that of one batch; the disk holds 4 bytes a neuron and sentence (neuronsig.evaluation.blocks).
+Memory is that of one batch; the disk holds 4 bytes a neuron and sentence (neuronsig.evaluation.held_out).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.collection.shard_text import ShardText, read_shard
-from neuronsig.evaluation.blocks import HeldOutJob, blocks_of, held_out_of
+from neuronsig.evaluation.held_out import HeldOutJob, blocks_of, held_out_of
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.heartbeat import Heartbeat
 from neuronsig.storage.location import location

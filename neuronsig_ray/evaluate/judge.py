@@ -19,8 +19,8 @@ from neuronsig.corpora.files import Unit
 from neuronsig.encoding.counting import NODES, SOURCE
 from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
-from neuronsig.evaluation.blocks import Block, read_block
 from neuronsig.evaluation.classifier import votes_of
+from neuronsig.evaluation.held_out import Block, read_block
 from neuronsig.evaluation.judging import Voter, judge_block
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units, trees_fingerprint

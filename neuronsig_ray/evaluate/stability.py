@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import ray
 
 from neuronsig.encoding.strata import Strata
-from neuronsig.encoding.words import WordText
+from neuronsig.encoding.text import WordText
 from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining.halves import (
     HALVES,

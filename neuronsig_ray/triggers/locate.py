@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import ray
 
 from neuronsig.config import MiningConfig, TriggersConfig
-from neuronsig.evaluation.blocks import Block
+from neuronsig.evaluation.held_out import Block
 from neuronsig.run.commits import all_committed, commit, committed, sweep, unique_name
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove

@@ -18,7 +18,7 @@ from ray.util import ActorPool
 from neuronsig.collection.dominance import Strongest
 from neuronsig.collection.job import Job
 from neuronsig.encoding.counting import SOURCE
-from neuronsig.evaluation.blocks import Block
+from neuronsig.evaluation.held_out import Block
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
 from neuronsig.readers.sentences import in_order, sentences_by_id

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining.corpus_counts import PROFILED, CorpusCells, CorpusCounts
 from neuronsig.mining.holdout import without_held_out
 from neuronsig.mining.moments import RELATIVE, Places

@@ -14,10 +14,8 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from neuronsig.encoding.counting import COUNTS, NODES, SOURCE, count_batch
-from neuronsig.encoding.dictionary import Dictionary, read_dictionary, write_dictionary
-from neuronsig.encoding.encoder import Encoder
-from neuronsig.encoding.sentences import ENCODED, ENCODED_NODES, encoded_rows
-from neuronsig.encoding.vocabulary import OTHER
+from neuronsig.encoding.sentences import ENCODED, ENCODED_NODES, Encoder, encoded_rows
+from neuronsig.encoding.vocabulary import OTHER, Dictionary, read_dictionary, write_dictionary
 from neuronsig.mining.holdout import without_held_out
 from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import read_parquet

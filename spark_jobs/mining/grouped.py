@@ -13,8 +13,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from neuronsig.config import MiningConfig
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import ALL, ALL_NODES, read_sentences
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining.pattern_rows import PATTERNS, by_neuron, mined_rows
 from spark_jobs.mining.lists import join_lists
 from spark_jobs.schemas import spark_schema

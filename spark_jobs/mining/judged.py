@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
-from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining.judged_patterns import GATHERED, count_p_values, gathered, judge_rules, judged
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.pattern_rows import EVERY

@@ -27,8 +27,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import ALL, Sentences, read_sentences
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.kinds import SET, WORDS, Kind, kind_of, pattern_kinds
 from neuronsig.miners.mined_patterns import (
     MinedPatterns,

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import read_sentences
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining.corpus_counts import PROFILED, CorpusCounts
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.moments import Places

@@ -22,8 +22,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import read_sentences
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.kinds import SUBTREE, kind_of, pattern_kinds
 from neuronsig.miners.mined_patterns import Codes
 from neuronsig.mining.kinds import KindCounter, shortest

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
-from neuronsig.encoding.dictionary import Dictionary
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining.chosen import choose_neurons, require_neurons, require_trees
 from neuronsig.mining.judged_patterns import GATHERED
 from neuronsig.mining.pattern_rows import EVERY

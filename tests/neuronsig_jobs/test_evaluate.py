@@ -17,8 +17,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 from neuronsig.collection.job import Group
 from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError, TooLittleTextError
-from neuronsig.evaluation.blocks import HeldOutJob, blocks_of, read_block
-from neuronsig.evaluation.held_out import positive_fraction
+from neuronsig.evaluation.held_out import HeldOutJob, blocks_of, positive_fraction, read_block
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory

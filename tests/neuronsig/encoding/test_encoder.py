@@ -5,8 +5,7 @@ import pyarrow as pa
 import pytest
 
 from neuronsig.encoding.counting import SOURCE, count_batch
-from neuronsig.encoding.encoder import Encoder
-from neuronsig.encoding.sentences import ALL_NODES, encoded_rows, read_sentences
+from neuronsig.encoding.sentences import ALL_NODES, Encoder, encoded_rows, read_sentences
 from neuronsig.errors import InputError
 from neuronsig.tables import SENTENCES
 from tests.neuronsig.miners.encoded import dictionary_of

@@ -7,7 +7,7 @@ from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
 from neuronsig.evaluation.classifier import Vote
 from neuronsig.evaluation.judging import Voter, judge_block, partners
-from neuronsig.evaluation.layers import COLUMNS, by_layer, shown
+from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
 from neuronsig.evaluation.ranking import judge
 from neuronsig.figures.evaluation import evaluation_by_layer
 from neuronsig.neuron import Neuron
@@ -109,7 +109,7 @@ def test_layers_are_summed_up_over_their_neurons():
     assert found[0]["AP"] == sorted(row["ap"] for row in rows)[1]
     assert found[0]["> chance"] == pytest.approx(sum(row["beats_chance"] for row in rows) / 3)
     assert found[1]["other"] is found[1]["> other"] is None
-    assert [len(row) for row in shown(found)] == [len(COLUMNS)] * 3
+    assert [len(row) for row in shown(found)] == [len(LAYER_COLUMNS)] * 3
     assert shown(found)[1][-1] == ""
 
 

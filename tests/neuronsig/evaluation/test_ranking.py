@@ -2,9 +2,18 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from neuronsig.evaluation.ranking import judge, judge_slowly, spearman
+from neuronsig.evaluation.ranking import judge, spearman
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+
+
+def judge_slowly(scores, positive):
+    """The definitions, sentence by sentence: (average precision, AUROC); what `judge` must equal."""
+    hits = [s for s, p in zip(scores, positive, strict=True) if p]
+    misses = [s for s, p in zip(scores, positive, strict=True) if not p]
+    precision = [sum(h >= s for h in hits) / sum(x >= s for x in scores) for s in hits]
+    pairs = [(h > m) + 0.5 * (h == m) for h in hits for m in misses]
+    return sum(precision) / len(hits), sum(pairs) / len(pairs)
 
 
 def rankings():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from neuronsig.evaluation.judging import weighed
 from neuronsig.evaluation.ranking import judge
-from neuronsig.evaluation.weighing import weighed
 
 N = 400
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.strata import Strata
+from neuronsig.encoding.vocabulary import Dictionary
 
 WORDS, VALUES, TAGS, STRATA = 6, 2, 3, 4
 

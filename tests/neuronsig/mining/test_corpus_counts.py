@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.strata import Strata
+from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining import corpus_counts
 from neuronsig.mining.corpus_counts import CorpusCells
 from neuronsig.mining.moments import Places

@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neuronsig.encoding.dictionary import Dictionary
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.strata import Strata
-from neuronsig.encoding.vocabulary import OTHER
+from neuronsig.encoding.vocabulary import OTHER, Dictionary
 from neuronsig.mining.corpus_counts import CorpusCounts
 from neuronsig.mining.keyness import g2, log_ratio, lrc, p_value
 from neuronsig.mining.matched_reference import match_reference
