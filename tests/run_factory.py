@@ -16,13 +16,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.collection.dominance import OUTLIERS
 from neuronsig.config import MiningConfig, as_plan
+from neuronsig.mining.keyness import g2, log_ratio, lrc, p_value
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.plan import library_versions
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
 
 MODEL = "minilm"
@@ -212,20 +213,17 @@ def _abstract(
     key = {"site": site, "layer": layer, "unit": unit, "sign": 1}
     n1, n2 = len(top), len(made.rows) - len(top)
     for kind, total in corpus.items():
-        found = []
-        for pattern, f1 in Counter(p for items in counted for p in items[kind]).items():
-            if f1 >= 3 or kind == "metadata":
-                f2 = total[pattern] - f1
-                ratio = math.log2(((f1 + 0.5) / (n1 + 1)) / ((f2 + 0.5) / (n2 + 1)))
-                error = 3.0 * math.sqrt(1 / (f1 + 0.5) + 1 / (f2 + 0.5)) / math.log(2)
-                lrc = max(0.0, ratio - error) if ratio > 0 else min(0.0, ratio + error)
-                found.append((list(pattern), f1, f2, ratio, lrc))
+        listed = Counter(p for items in counted for p in items[kind])
+        patterns = [pattern for pattern, f1 in listed.items() if f1 >= 3 or kind == "metadata"]
+        f1 = np.array([listed[pattern] for pattern in patterns], dtype=np.int64)
+        f2 = np.array([total[pattern] for pattern in patterns], dtype=np.int64) - f1
+        judged = [log_ratio(f1, n1, f2, n2), lrc(f1, n1, f2, n2), g2(f1, n1, f2, n2), p_value(f1, n1, f2, n2)]
+        found = list(zip(patterns, f1.tolist(), f2.tolist(), *(column.tolist() for column in judged), strict=True))
         found.sort(key=lambda row: (-row[4], -row[1], row[0]))
-        for rank, (pattern, f1, f2, ratio, lrc) in enumerate(found[:30]):
-            counts = {"f1": f1, "n1": n1, "f2": f2, "n2": n2}
-            statistics = {"log_ratio": ratio, "lrc": lrc, "g2": abs(ratio) * f1, "rank": rank}
-            statistics |= {"matched": f2 / n2, "q": 2.0 ** -min(abs(lrc) * f1, 60), "explained_by": None}
-            made.signatures.append({**key, "kind": kind, "pattern": pattern, **counts, **statistics})
+        for rank, (pattern, count, elsewhere, ratio, bits, evidence, p) in enumerate(found[:30]):
+            counts = {"f1": count, "n1": n1, "f2": elsewhere, "n2": n2, "matched": elsewhere / n2}
+            statistics = {"log_ratio": ratio, "lrc": bits, "g2": evidence, "rank": rank, "q": p, "explained_by": None}
+            made.signatures.append({**key, "kind": kind, "pattern": list(pattern), **counts, **statistics})
     lengths = [len(row["tokens"]) for row in top]
     tags = Counter(tag[0] for row in top for tag in row["pos"])
     mean = sum(lengths) / n1
@@ -269,11 +267,11 @@ def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> Non
     _table(run.profiles(MODEL) / "part-0.parquet", made.profiles, PROFILES)
     _corpora(made)
     stages: dict[str, dict[str, Any]] = {
-        "annotate": {"counts": {"sentences": len(made.rows), "dropped": {"under 3 word pieces": 17, "duplicate": 5}}},
-        "corpus_table": {"counts": {"corpora": 3}},
-        "tokenize/bert": {"counts": {"sentences": len(made.rows), "truncated": 1}},
-        f"collect/{MODEL}": {"counts": {"neurons": len(made.top), "k": k}},
-        f"mine/{MODEL}": {"counts": {"neurons": len(made.top), "mined": len(made.top)}},
+        "annotate": {"sentences": len(made.rows), "dropped": {"under 3 word pieces": 17, "duplicate": 5}},
+        "corpus_table": {"corpora": 3},
+        "tokenize/bert": {"sentences": len(made.rows), "truncated": 1},
+        f"collect/{MODEL}": {"neurons": len(made.top), "k": k},
+        f"mine/{MODEL}": {"neurons": len(made.top), "mined": len(made.top)},
     }
     if clustered:
         lists = {"hidden": made.top, "mlp": made.mlp}
@@ -288,7 +286,7 @@ def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> Non
             for row in made.profiles
         ]
         _table(run.neurons(MODEL) / "part-0.parquet", extra, NEURONS)
-        stages[f"cluster/{MODEL}"] = {"counts": {"accuracy": 0.31}}
+        stages[f"cluster/{MODEL}"] = {"accuracy": 0.31}
     reads: dict[str, list[str]] = {
         "corpus_table": ["annotate"],
         "tokenize/bert": ["annotate"],
@@ -296,13 +294,13 @@ def _write(made: FactoryRun, k: int, clustered: bool, rng: random.Random) -> Non
         f"mine/{MODEL}": ["annotate", f"collect/{MODEL}"],
         f"cluster/{MODEL}": ["annotate", f"collect/{MODEL}", f"mine/{MODEL}"],
     }
-    for number, (name, entry) in enumerate(stages.items()):
-        entry |= {"status": "complete", "seconds": 1.5 + number, "ended": "2026-01-01T00:00:00+0000"}
-        inputs = {source: stages[source]["fingerprint"] for source in reads.get(name, [])}
-        entry |= {"fingerprint": f"{number:016x}", "config": {}, "versions": library_versions()}
-        entry["plan"] = {"k": k, "inputs": inputs}
-    stages[f"mine/{MODEL}"]["plan"]["mining"] = as_plan(MiningConfig())
-    run.record_file.write_text(json.dumps({"neuronsig": "0", "stages": stages}))
+    for number, (name, counts) in enumerate(stages.items()):
+        plan = {"k": k, "inputs": {source: run.fingerprint(source, "a test") for source in reads.get(name, [])}}
+        if name.startswith("mine/"):
+            plan["mining"] = as_plan(MiningConfig())
+        with run.stage(name, plan, [], {}) as stage:
+            stage.counts = counts
+        change_stage(run, name, seconds=1.5 + number, ended="2026-01-01T00:00:00+0000")
 
 
 def change_stage(run: RunDirectory, name: str, **values: Any) -> None:
