@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Threads that spin while they wait take the core from those they wait for: two processes share two cores here.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Ray gives its workers 15 by default: beside Spark on two cores they would hardly ever run.
+os.environ.setdefault("RAY_worker_niceness", "0")
 s3_home.announce()
 
 
