@@ -135,6 +135,11 @@ _EVERY = (
 KINDS = {kind.name: kind for kind in _EVERY}
 
 
+def profile_kinds() -> list[Kind]:
+    """The kinds of single items, which every neuron's profile has."""
+    return [kind for kind in KINDS.values() if not kind.mined]
+
+
 def pattern_kinds() -> list[Kind]:
     """The kinds that are mined, in the order in which they are."""
     return [kind for kind in KINDS.values() if kind.mined]

@@ -59,6 +59,11 @@ class Vocabulary:
         )
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """How many items of each layer (neuronsig.kinds) have codes, in the order of the codes."""
+        return {WORDS: len(self.words), METADATA: len(self.metadata), TAGS: len(self.tags)}
+
+    @property
     def n_items(self) -> int:
         """Words and metadata together: the codes that a sentence's item list may hold."""
         return len(self.words) + len(self.metadata)

@@ -1,6 +1,5 @@
 """Signatures: what a neuron's sentences have more often than a fair reference, from counts (P1 3.2, P2 step 3).
 
-profiles            neurons as numbers, and what profiles are made of
 kinds               the five kinds of patterns: what of a sentence each is made of, how mined and counted
 chosen              which neurons are mined
 user_trees          bracketed trees that a user brings, in place of the dependency trees
@@ -11,10 +10,8 @@ moments             lengths, places and shares from sums
 corpus_counts       what profiles are compared with
 profiling           one neuron's words, tags, metadata, lengths and places against the corpus
 pattern_keyness     its patterns, judged
-pattern_rows        what is mined of neurons as rows of bytes
-judged_patterns     those rows with the corpus's counts, judged
-pattern_items       which patterns are parts of which
 redundancy          patterns that say what another one says
+pattern_rows        what is mined of neurons, counted and judged, as rows of bytes
 halves              the signatures of both halves of the corpus
 stability           how far those agree
 

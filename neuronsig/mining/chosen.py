@@ -1,8 +1,9 @@
-"""Which neurons are mined, and whether what mining needs is there."""
+"""Which neurons are mined, which of them a reader would find most striking, and whether what mining needs is there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import pyarrow.compute as pc
 
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.mining.profiles import most_selective
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
 from neuronsig.storage.parquet import parquet_file, read_parquet, table_files
 
@@ -82,3 +82,26 @@ def choose(rows: Sequence[Mapping[str, Any]], mining: MiningConfig) -> list[Neur
         selective = set(most_selective(found, bits, leads, mining.selective))
         chosen = {neuron for neuron in found if neuron in named or neuron.layer in mining.layers or neuron in selective}
     return sorted(chosen, key=lambda neuron: neuron.code)
+
+
+def most_selective(neurons: Sequence[Neuron], bits: Sequence[float], leads: Sequence[str], n: int) -> list[Neuron]:
+    """The `n` neurons that a reader would find most striking, best first.
+
+    A neuron's score is the information of its leading item (`keyness.information`): one word, tag or metadata
+    value that covers much of its sentences, little of the corpus, and beyond chance. Neurons that share a leading
+    item are mostly copies of one finding, so the second one with the same item counts half, the third a third.
+    Neurons with no item beyond chance come last, in their own order.
+    """
+    heap = [(-float(b), neuron, lead, float(b)) for neuron, b, lead in zip(neurons, bits, leads, strict=True)]
+    heapify(heap)
+    taken: dict[str, int] = {}
+    chosen: list[Neuron] = []
+    while heap and len(chosen) < n:
+        score, neuron, lead, b = heappop(heap)
+        current = -b / (1 + taken.get(lead, 0))
+        if current > score:
+            heappush(heap, (current, neuron, lead, b))
+            continue
+        chosen.append(neuron)
+        taken[lead] = taken.get(lead, 0) + 1
+    return chosen

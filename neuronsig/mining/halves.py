@@ -7,7 +7,6 @@ them (neuronsig.mining.pattern_keyness), each against the rest of its own half.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.sequences import frequent_sequences
 from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining.holdout import is_held_out, without_held_out
-from neuronsig.mining.keyness import PValueCounts, g2, keyness_order, log_ratio, lrc
+from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.kinds import least_support, limits_of
 from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
 from neuronsig.neuron import Neuron
@@ -37,7 +36,8 @@ from neuronsig.splitmix import uniform
 Pattern = tuple[int, ...]
 
 HALVES = 2
-KINDS = ("words", "word_sequence")
+WORDS, SEQUENCES = kind_of("words"), kind_of("word_sequence")
+KINDS = (WORDS.name, SEQUENCES.name)
 SHORTEST = 20
 """Sentences of a half below which no signature is made."""
 LENGTHS = 4096
@@ -102,11 +102,11 @@ class Settings:
     @property
     def limits(self) -> Limits:
         """Of the word sequences mined."""
-        return limits_of(kind_of("word_sequence"), self.mining)
+        return limits_of(SEQUENCES, self.mining)
 
     def least(self, k: int) -> int:
         """Sentences of k that a word sequence must be in."""
-        return least_support(kind_of("word_sequence"), k, self.mining)
+        return least_support(SEQUENCES, k, self.mining)
 
 
 def half_of(sentence_ids: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -167,16 +167,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Mined:
-    """Frequent patterns of a sample, flat in lexicographic order, and in how many sentences by stratum each is."""
+    """Frequent patterns of a sample in lexicographic order, and in how many sentences by stratum each is."""
 
-    items: Codes
-    offsets: Codes
+    patterns: list[Pattern]
     f1: Codes  # (patterns, strata)
     n1: Codes  # (strata,)
-
-    def patterns(self) -> list[Pattern]:
-        flat, bounds = self.items.tolist(), self.offsets.tolist()
-        return [tuple(flat[start:stop]) for start, stop in itertools.pairwise(bounds)]
 
 
 def mine_sample(sample: Sample, n_strata: int, least_word: int, least: int, limits: Limits) -> Mined:
@@ -184,14 +179,9 @@ def mine_sample(sample: Sample, n_strata: int, least_word: int, least: int, limi
     that `least` of them hold."""
     words = frequent_sequences(sample.words, sample.offsets, least_word, Limits(max_length=1, max_patterns=None))
     patterns = sorted({*words, *frequent_sequences(sample.words, sample.offsets, least, limits)})
-    n1 = np.bincount(sample.strata, minlength=n_strata)
-    items = np.array([item for pattern in patterns for item in pattern], np.int64)
-    offsets = offsets_of([len(pattern) for pattern in patterns])
-    if not patterns:
-        return Mined(items, offsets, np.zeros((0, n_strata), np.int64), n1)
-    trie = CountingTrie.of(items, offsets)
+    trie = CountingTrie(patterns)
     f1 = count_sequences(trie, sample.words, sample.offsets, limits, strata=sample.strata, n_strata=n_strata)
-    return Mined(items, offsets, f1, n1)
+    return Mined(patterns, f1, np.bincount(sample.strata, minlength=n_strata))
 
 
 def mine_sizes(sample: Sample, strata: Strata, settings: Settings) -> list[Mined]:
@@ -200,48 +190,31 @@ def mine_sizes(sample: Sample, strata: Strata, settings: Settings) -> list[Mined
     return [mine_sample(sample.first(k), strata.size, few, settings.least(k), settings.limits) for k in settings.sizes]
 
 
-@dataclass(frozen=True)
-class Half:
-    """One half of the corpus: its sentences by stratum, and the length bins of the strata."""
-
-    total: Codes  # (strata,)
-    bins: int
-
-
-def halves_of(counts: Codes, match: str) -> tuple[Strata, list[Half]]:
-    """The bins of lengths, and both halves, of what `count_lengths` counted of all sentences."""
+def halves_of(counts: Codes, match: str) -> tuple[Strata, list[Codes]]:
+    """The bins of lengths, and both halves' sentences by stratum, of what `count_lengths` counted of all sentences."""
     strata = Strata.build("none" if match == "none" else "length", counts.sum(axis=0))
     code = strata.codes(np.arange(LENGTHS))
-    totals = [np.bincount(code, weights=half, minlength=strata.size).astype(np.int64) for half in counts]
-    return strata, [Half(total, strata.bins) for total in totals]
+    return strata, [np.bincount(code, weights=half, minlength=strata.size).astype(np.int64) for half in counts]
 
 
-def signature(
-    mined: Mined, counts: Codes, half: Half, top: int, neurons: int, alpha: float
-) -> dict[str, list[Pattern]]:
-    """The `top` strongest words and word sequences beyond chance, by LRC against the rest of the half.
+def signature(mined: Mined, counts: Codes, total: Codes, bins: int, settings: Settings) -> dict[str, list[Pattern]]:
+    """The strongest words and word sequences beyond chance, `stability.top` of each, by LRC against the rest of a half.
 
-    `counts` (patterns, strata): the half's sentences with each pattern. LRC is corrected for the sample's patterns
-    times `neurons`, so that it does not depend on which neurons are looked at together.
+    `counts` (patterns, strata): the half's sentences with each pattern, `total` (strata,): all of them. LRC is
+    corrected for the sample's patterns times the run's neurons, so that it does not depend on which are looked at
+    together.
     """
-    names = mined.patterns()
+    names, top, alpha = mined.patterns, settings.stability.top, settings.mining.alpha
     if not names:
         return {kind: [] for kind in KINDS}
-    patterns = NeuronPatterns(mined.items, mined.offsets, mined.f1, counts, mined.n1, half.total, half.bins)
-    tests = len(names) * neurons
+    items, offsets = np.array([item for pattern in names for item in pattern]), offsets_of([len(p) for p in names])
+    patterns = NeuronPatterns(items, offsets, mined.f1, counts, mined.n1, total, bins)
+    tests = len(names) * settings.neurons
     discovered = PValueCounts()
     discovered.add(p_values(patterns))
     rows = judge(patterns, JudgeRules(tests, alpha, top, 0), discovered)
     plain = (np.asarray(rows["explained_by"], np.int64) < 0) & (np.asarray(rows["lrc"], np.float64) > 0)
     sequences = [names[number] for number in np.asarray(rows["pattern"], np.int64)[plain][:top]]
-    return {"words": _words(patterns, names, top, tests, alpha), "word_sequence": sequences}
-
-
-def _words(patterns: NeuronPatterns, names: Sequence[Pattern], top: int, tests: int, alpha: float) -> list[Pattern]:
-    matched = patterns.matched()
-    f1, n1 = patterns.f1.sum(axis=1), int(patterns.n1.sum())
-    ratio = log_ratio(f1, n1, matched.equivalent, matched.size)
-    table = f1, n1, *matched.evidence
-    limit = lrc(*table, tests=tests, alpha=alpha)
-    order = keyness_order(f1, ratio, limit, g2(*table))
-    return [names[number] for number in order if len(names[number]) == 1 and limit[number] > 0][:top]
+    f1, keyness = patterns.keyness(tests, alpha)
+    words = [names[i] for i in keyness.order(f1) if len(names[i]) == 1 and keyness.lrc[i] > 0]
+    return {WORDS.name: words[:top], SEQUENCES.name: sequences}

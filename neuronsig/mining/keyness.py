@@ -85,7 +85,7 @@ DECADES = 60
 
 @dataclass
 class PValueCounts:
-    """p-values of many tests counted on a logarithmic grid, so that no one sorts them: mergeable in any order.
+    """p-values of many tests counted on a logarithmic grid, so that no one sorts them: `bins` add up in any order.
 
     Bin i holds 10 ** (-(i + 1) / GRID) < p <= 10 ** (-i / GRID); the last one all that are smaller.
     """
@@ -95,10 +95,6 @@ class PValueCounts:
     def add(self, p: NDArray[np.floating]) -> None:
         """Count some p-values."""
         self.bins += np.bincount(_grid_bin(p), minlength=len(self.bins))
-
-    def merge(self, other: PValueCounts) -> None:
-        """Count all that `other` has counted."""
-        self.bins += other.bins
 
     def q(self, p: ArrayLike, tests: float) -> Floats:
         """The false-discovery rate at which each p is a discovery (Benjamini and Hochberg 1995), 0 to 1.
@@ -153,10 +149,33 @@ def information(f1: ArrayLike, n1: ArrayLike, conservative: ArrayLike) -> Floats
     return binary_divergence(p1, p1 / np.exp2(np.maximum(limit, 0.0)))
 
 
-def keyness_order(f1: ArrayLike, ratio: Floats, conservative: Floats, evidence: Floats) -> Integers:
-    """Positions from the strongest to the weakest: by LRC, then signed G2, then f1, then the order given."""
-    signed = np.where(ratio >= 0, evidence, -evidence)
-    return np.lexsort((-np.asarray(f1, float), -signed, -conservative)).astype(np.int64)
+@dataclass(frozen=True)
+class Keyness:
+    """What is said of items against a matched reference: float64 (items,) each."""
+
+    table: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
+    """f1, n1, f2 and n2 as they count as evidence."""
+    log_ratio: Floats
+    lrc: Floats
+    g2: Floats
+
+    @classmethod
+    def of(
+        cls, f1: ArrayLike, n1: ArrayLike, share: Floats, size: ArrayLike, sizes: Floats, tests: float, alpha: float
+    ) -> Keyness:
+        """f1 of n1 against the matched `share`, measured on `size` units, and as evidence on `sizes` of them."""
+        table = f1, n1, share * sizes, sizes
+        limit = lrc(*table, tests=tests, alpha=alpha)
+        return cls(table, log_ratio(f1, n1, share * size, size), limit, g2(*table))
+
+    def p(self) -> Floats:
+        """`p_value` of each."""
+        return p_value(*self.table)
+
+    def order(self, f1: ArrayLike) -> Integers:
+        """Positions from the strongest to the weakest: by LRC, then signed G2, then f1, then the order given."""
+        signed = np.where(self.log_ratio >= 0, self.g2, -self.g2)
+        return np.lexsort((-np.asarray(f1, float), -signed, -self.lrc)).astype(np.int64)
 
 
 def _odds_ratio(share: Floats, n1: Floats, n2: Floats) -> Floats:

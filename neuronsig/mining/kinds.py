@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.vocabulary import OTHER, Dictionary
-from neuronsig.kinds import METADATA, SEQUENCE, SET, SUBTREE, TAGS, WORDS, Kind
+from neuronsig.kinds import SEQUENCE, SET, SUBTREE, TAGS, WORDS, Kind
 from neuronsig.miners.brackets import brackets
 from neuronsig.miners.counting import count_sequences, count_subtrees
 from neuronsig.miners.itemsets import frequent_itemsets
@@ -66,7 +66,7 @@ def mine_kind(kind: Kind, sentences: Sentences, dictionary: Dictionary, mining: 
     if kind.shape == SET:
         items, offsets = sentences.transactions(dictionary)
         allowed = itemset_items(np.bincount(items, minlength=dictionary.n_items), len(sentences), dictionary)
-        allowed &= of_layers(kind.layers, dictionary)
+        allowed &= np.concatenate([np.full(n, layer in kind.layers) for layer, n in dictionary.sizes.items()])
         return frequent_itemsets(np.where(allowed[items], items, -1), offsets, least, limits)
     items, offsets, positions = _sequences(kind, sentences, dictionary)
     found = frequent_sequences(items, offsets, least, limits, positions)
@@ -82,12 +82,6 @@ def _sequences(kind: Kind, sentences: Sentences, dictionary: Dictionary) -> tupl
     if len(kind.layers) > 1:
         return sentences.stacked(dictionary)
     return (sentences.words if kind.layers == (WORDS,) else sentences.tags), sentences.offsets, None
-
-
-def of_layers(layers: Sequence[str], dictionary: Dictionary) -> NDArray[np.bool_]:
-    """Which items are of these layers, by item code: bool (items,)."""
-    sizes = {WORDS: len(dictionary.words), METADATA: len(dictionary.metadata), TAGS: len(dictionary.tags)}
-    return np.concatenate([np.full(size, layer in layers) for layer, size in sizes.items()])
 
 
 def subset(patterns: MinedPatterns, keep: NDArray[np.bool_]) -> MinedPatterns:

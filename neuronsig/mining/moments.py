@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.mining.matched_reference import reference_weights
-from neuronsig.mining.profiles import POS_CLASSES
 from neuronsig.ragged import Codes, rows_of
+
+POS_CLASSES = {"noun": "N", "verb": "V", "adj": "J"}
+"""First letters of the tags of P1's simplified parts of speech (P1 Table 1)."""
 
 RELATIVE = 10_000
 """Relative positions are counted in this many steps."""
@@ -65,6 +67,13 @@ class TokenMoments:
     def less(self, own: TokenMoments) -> TokenMoments:
         """Those of the sentences that are not among `own`."""
         return TokenMoments(*(getattr(self, f.name) - getattr(own, f.name) for f in fields(self)))
+
+
+def selectivity(own: TokenMoments, corpus: TokenMoments) -> float:
+    """P1 4.3: the shares of nouns, verbs and adjectives over the corpus's, the greatest of them (1 = as the corpus)."""
+    share, reference = (sums.x.sum(axis=1) / max(int(sums.y.sum()), 1) for sums in (own, corpus))
+    known = reference > 0
+    return float((share[known] / reference[known]).max(initial=0.0))
 
 
 def tag_sums(offsets: Codes, tags: NDArray[np.integer], n_tags: int) -> tuple[Codes, Codes]:

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.mining.keyness import PValueCounts, g2, keyness_order, log_ratio, lrc, p_value
+from neuronsig.mining.keyness import Keyness, PValueCounts, p_value
 from neuronsig.mining.matched_reference import Matched, match_reference
-from neuronsig.mining.pattern_items import PatternItems
-from neuronsig.mining.redundancy import Counts, explain
+from neuronsig.mining.redundancy import Counts, PatternItems, explain
 
 Codes = NDArray[np.int64]
 
@@ -40,6 +39,11 @@ class NeuronPatterns:
     def matched(self) -> Matched:
         """The reference, matched to the neuron's strata."""
         return match_reference(self.f1, self.corpus, self.n1, self.total, self.bins)
+
+    def keyness(self, tests: float, alpha: float) -> tuple[Codes, Keyness]:
+        """The neuron's sentences with each pattern, and what is said of them against the reference."""
+        f1, matched = self.f1.sum(axis=1).astype(np.int64), self.matched()
+        return f1, Keyness.of(f1, int(self.n1.sum()), matched.share, matched.size, matched.sizes, tests, alpha)
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,8 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
     """
     matched = patterns.matched()
     f1, n1 = patterns.f1.sum(axis=1).astype(np.int64), int(patterns.n1.sum())
-    ratio = log_ratio(f1, n1, matched.equivalent, matched.size)
-    table = f1, n1, *matched.evidence
-    evidence, limit = g2(*table), lrc(*table, tests=rules.tests, alpha=rules.alpha)
-    order = keyness_order(f1, ratio, limit, evidence)
+    keyness = Keyness.of(f1, n1, matched.share, matched.size, matched.sizes, rules.tests, rules.alpha)
+    order = keyness.order(f1)
     counts = Counts(f1.astype(np.float64), n1, matched.equivalent, matched.size, rules.alpha)
     items = PatternItems(patterns.items, patterns.offsets, patterns.labels)
     rows = order[items.lengths[order] >= rules.shortest]
@@ -90,10 +92,10 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
     place[rows] = np.arange(len(rows))
     longer = rows[items.lengths[rows] >= rules.frequent_shortest]
     often = longer[np.argsort(-f1[longer], kind="stable")][: rules.frequent_kept]
-    found = explain(order, limit > 0, items, counts, rules.patterns_kept, often, rules.shortest)
-    explained = np.flatnonzero(found.explained_by >= 0)
+    plain, explained_by = explain(order, keyness.lrc > 0, items, counts, rules.patterns_kept, often, rules.shortest)
+    explained = np.flatnonzero(explained_by >= 0)
     explained = explained[np.argsort(place[explained])][: rules.patterns_kept]
-    kept = np.union1d(np.union1d(found.kept, often), explained)
+    kept = np.union1d(np.union1d(plain, often), explained)
     kept = kept[np.argsort(place[kept])]
     return {
         "pattern": kept,
@@ -102,10 +104,10 @@ def judge(patterns: NeuronPatterns, rules: JudgeRules, discovered: PValueCounts)
         "f2": matched.f2[kept],
         "n2": np.full(len(kept), matched.n2),
         "matched": matched.share[kept],
-        "log_ratio": ratio[kept],
-        "lrc": limit[kept],
-        "g2": evidence[kept],
-        "q": discovered.q(p_value(*table)[kept], rules.tests),
+        "log_ratio": keyness.log_ratio[kept],
+        "lrc": keyness.lrc[kept],
+        "g2": keyness.g2[kept],
+        "q": discovered.q(keyness.p()[kept], rules.tests),
         "rank": place[kept],
-        "explained_by": found.explained_by[kept],
+        "explained_by": explained_by[kept],
     }

@@ -1,21 +1,26 @@
-"""What is mined of neurons as rows of bytes: patterns with their counts among a neuron's sentences."""
+"""Patterns as rows of bytes: mined and counted among a neuron's sentences; and with the corpus's counts, judged."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.vocabulary import Dictionary
-from neuronsig.kinds import Kind
+from neuronsig.kinds import SUBTREE, Kind, kind_of, pattern_kinds
 from neuronsig.miners.mined_patterns import MinedPatterns
-from neuronsig.mining.kinds import KindCounter, mine_kind
-from neuronsig.ragged import binary_column
+from neuronsig.mining.keyness import PValueCounts
+from neuronsig.mining.kinds import KindCounter, mine_kind, pattern_names, shortest
+from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
+from neuronsig.neuron import Neuron
+from neuronsig.ragged import binary_column, offsets_of, read_binary, rows_of
+from neuronsig.tables import SIGNATURES
 
 PATTERNS = pa.schema(
     [
@@ -85,3 +90,127 @@ def pattern_rows(code: int, kind: str, items: Any, offsets: Any, counts: Any, ra
         pa.array(np.full(n, raised)),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=PATTERNS)
+
+
+_CELLS = ("items", "lengths", "f1", "corpus", "n1")
+GATHERED = pa.schema([("neuron", pa.int64()), ("kind", pa.string()), *((name, pa.binary()) for name in _CELLS)])
+"""All patterns of a neuron and kind in lexicographic order: int32 items and lengths, int32 (patterns, strata) counts
+among the neuron's sentences and in the corpus, int32 (strata,) sentences of the neuron (of subtrees: with a tree)."""
+
+
+def gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows of GATHERED, from those of whole neurons: neuron, kind, items, strata as in PATTERNS, and `corpus`."""
+    for code, rows in by_neuron(batches):
+        kinds = rows["kind"].to_numpy(zero_copy_only=False)
+        every = rows.filter(pa.array(kinds == EVERY)).to_pylist()
+        n1 = {bool(row["items"]): row["strata"] for row in every}  # True: of those with a tree
+        for kind in pattern_kinds():
+            part = rows.filter(pa.array(kinds == kind.name)).combine_chunks()
+            if part.num_rows:
+                cells = {"neuron": code, "kind": kind.name, **_in_order(part), "n1": n1[kind.shape == SUBTREE]}
+                yield pa.RecordBatch.from_pylist([cells], schema=GATHERED)
+
+
+def _in_order(rows: pa.Table) -> dict[str, bytes]:
+    """The binary columns of GATHERED, patterns in lexicographic order."""
+    items, offsets = read_binary(rows["items"], "<i4")
+    lengths, row = np.diff(offsets), rows_of(offsets)
+    f1, corpus = (read_binary(rows[name], "<i4")[0].reshape(len(lengths), -1) for name in ("strata", "corpus"))
+    padded = np.full((len(lengths), int(lengths.max())), -1, np.int32)
+    padded[row, np.arange(len(row)) - offsets[row]] = items
+    order = np.lexsort(padded.T[::-1])
+    ordered = padded[order]
+    return {
+        "items": ordered[ordered >= 0].tobytes(),
+        "lengths": lengths[order].astype(np.int32).tobytes(),
+        "f1": f1[order].tobytes(),
+        "corpus": corpus[order].tobytes(),
+    }
+
+
+def count_p_values(
+    batches: Iterable[pa.RecordBatch], dictionary: Dictionary, mining: MiningConfig
+) -> dict[str, PValueCounts]:
+    """The p-values of all patterns that may make rows, of some rows of GATHERED, by kind."""
+    found: dict[str, PValueCounts] = {}
+    for batch in batches:
+        for _, kind, patterns in unpack(batch, dictionary, mining):
+            found.setdefault(kind, PValueCounts()).add(p_values(patterns, shortest(kind_of(kind), dictionary)))
+    return found
+
+
+def judge_rules(tests: Mapping[str, int], dictionary: Dictionary, mining: MiningConfig) -> dict[str, JudgeRules]:
+    """How each kind is judged; `tests` is its number of hypotheses: neurons x distinct patterns."""
+    return {
+        kind: JudgeRules(
+            number,
+            mining.alpha,
+            mining.patterns_kept,
+            mining.frequent_kept,
+            shortest(kind_of(kind), dictionary),
+            frequent_shortest=2,
+        )
+        for kind, number in tests.items()
+    }
+
+
+def judged(
+    batch: pa.RecordBatch,
+    rules: Mapping[str, JudgeRules],
+    seen: Mapping[str, PValueCounts],
+    dictionary: Dictionary,
+    mining: MiningConfig,
+) -> Iterator[pa.RecordBatch]:
+    """Rows of SIGNATURES of some rows of GATHERED; `seen` has the p-values of all neurons by kind."""
+    for code, kind, patterns in unpack(batch, dictionary, mining):
+        rows = judge(patterns, rules[kind], seen[kind])
+        yield signature_rows(code, kind, patterns, rows, dictionary, mining)
+
+
+def signature_rows(
+    code: int,
+    kind: str,
+    patterns: NeuronPatterns,
+    rows: Mapping[str, NDArray[Any]],
+    dictionary: Dictionary,
+    mining: MiningConfig,
+) -> pa.RecordBatch:
+    """The columns that `judge` made as rows of SIGNATURES, patterns in words."""
+
+    def names(number: int) -> list[str]:
+        items = patterns.items[patterns.offsets[number] : patterns.offsets[number + 1]]
+        return pattern_names(kind_of(kind), items.tolist(), dictionary, mining.subtree_labels)
+
+    neuron, n = Neuron.of_code(code), len(rows["pattern"])
+    columns: dict[str, Any] = {
+        **{name: [value] * n for name, value in neuron.as_row().items()},
+        "kind": [kind] * n,
+        **rows,
+        "pattern": [names(number) for number in rows["pattern"]],
+        "explained_by": [names(number) if number >= 0 else None for number in rows["explained_by"]],
+    }
+    return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in SIGNATURES], SIGNATURES.names)
+
+
+def unpack(
+    batch: pa.RecordBatch, dictionary: Dictionary, mining: MiningConfig
+) -> Iterator[tuple[int, str, NeuronPatterns]]:
+    """Neuron, kind and patterns of each row of GATHERED."""
+    strata = dictionary.strata.size
+    for row in batch.to_pylist():
+        of_trees = kind_of(row["kind"]).shape == SUBTREE
+        cells = {name: np.frombuffer(row[name], np.int32) for name in _CELLS}
+        yield (
+            row["neuron"],
+            row["kind"],
+            NeuronPatterns(
+                items=cells["items"],
+                offsets=offsets_of(cells["lengths"]),
+                f1=cells["f1"].reshape(-1, strata),
+                corpus=cells["corpus"].reshape(-1, strata),
+                n1=cells["n1"],
+                total=dictionary.stratum_trees if of_trees else dictionary.stratum_sentences,
+                bins=dictionary.strata.bins,
+                labels=dictionary.n_labels(mining.subtree_labels) if of_trees else 0,
+            ),
+        )

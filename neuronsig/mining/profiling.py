@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.vocabulary import OTHER, Dictionary
+from neuronsig.kinds import METADATA, PREFIXES, TAGS, WORDS, Kind, kind_of, profile_kinds
 from neuronsig.mining.corpus_counts import CorpusCounts
-from neuronsig.mining.keyness import g2, information, keyness_order, log_ratio, lrc, p_value
+from neuronsig.mining.keyness import Keyness, information
 from neuronsig.mining.matched_reference import match_reference
-from neuronsig.mining.moments import Places, TokenMoments, mean_effect, place_effects, share_effects
-from neuronsig.mining.profiles import metadata_profile, pos_shares, selectivity
+from neuronsig.mining.moments import Places, TokenMoments, mean_effect, place_effects, selectivity, share_effects
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import Codes
 
@@ -33,7 +33,6 @@ SHOWN = 0.01
 WORDS_KEPT = 40
 """Word rows of a neuron that are kept at least, for a reader to see what is next; all beyond chance are kept too."""
 
-PROFILE_KINDS = ("words", "pos", "metadata")
 UNWRITTEN = ("code", "size", "own_size")
 """Columns of a comparison that rows of SIGNATURES have not."""
 
@@ -53,8 +52,7 @@ class ProfileRules:
 
         A bound that is known in advance and errs on the safe side.
         """
-        sizes = len(dictionary.words), len(dictionary.tags), len(dictionary.metadata)
-        return max(sizes[PROFILE_KINDS.index(kind)] * self.neurons, 1)
+        return max(dictionary.sizes[kind_of(kind).layers[0]] * self.neurons, 1)
 
 
 @dataclass(frozen=True)
@@ -89,16 +87,18 @@ def profile_neuron(
     signatures: list[dict[str, Any]] = []
     p_values: dict[str, Floats] = {}
     lead: tuple[float, str] = (0.0, "")
-    for kind, columns in _comparisons(by_item, by_tag, moments, corpus, rules.min_count).items():
-        weigh = corpus.tag_effect[columns["code"]] if kind == "pos" else np.ones(len(columns["code"]))
-        columns = _judged(columns, weigh, rules.tests(kind, dictionary), rules.alpha)
-        p_values[kind] = columns["q"]
-        patterns = [_pattern(kind, int(code), dictionary) for code in columns["code"]]
+    compared = _comparisons(by_item, by_tag, moments, corpus, rules.min_count)
+    for kind in profile_kinds():
+        layer = kind.layers[0]
+        columns = compared[layer]
+        weigh = corpus.tag_effect[columns["code"]] if kind.per_token else np.ones(len(columns["code"]))
+        columns = _judged(columns, weigh, rules.tests(kind.name, dictionary), rules.alpha)
+        p_values[kind.name] = columns["q"]
+        patterns = [_pattern(layer, int(code), dictionary) for code in columns["code"]]
         bits = information(columns["f1"], columns["n1"], columns["lrc"])
         if len(bits) and bits.max() > lead[0]:
             best = int(bits.argmax())
-            prefix = {"words": "word=", "pos": "pos=", "metadata": ""}[kind]
-            lead = (float(bits[best]), prefix + "=".join(patterns[best]))
+            lead = (float(bits[best]), PREFIXES.get(layer, "") + "=".join(patterns[best]))
         signatures += _signatures(kind, patterns, columns, listed, n1, rules.words_kept)
     rest = corpus.moments.less(moments)
     length = mean_effect(n1, tokens, int(moments.yy.sum()), *(int(x.sum()) for x in (rest.sentences, rest.y, rest.yy)))
@@ -110,9 +110,7 @@ def profile_neuron(
         **{f"length_{name}": value for name, value in length.items()},
         **place_effects(places, corpus.places.less(places)),
         **share_effects(moments, rest, strata.bins),
-        "selectivity": selectivity(
-            pos_shares(dictionary.tags, by_tag.sum(axis=1)), pos_shares(dictionary.tags, dictionary.tag_tokens)
-        ),
+        "selectivity": selectivity(moments, corpus.moments),
         "lead_item": lead[1],
         "lead_bits": lead[0],
         "metadata_profile": listed,
@@ -123,7 +121,7 @@ def profile_neuron(
 def _comparisons(
     by_item: Codes, by_tag: Codes, moments: TokenMoments, corpus: CorpusCounts, min_count: int
 ) -> dict[str, dict[str, NDArray[Any]]]:
-    """Counts and matched shares of the items that `min_count` sentences (tags: tokens) have, by kind."""
+    """Counts and matched shares of the items that `min_count` sentences (tags: tokens) have, by layer."""
     dictionary, bins = corpus.dictionary, corpus.dictionary.strata.bins
     n_words = len(dictionary.words)
     often = np.flatnonzero(by_item.sum(axis=1) >= min_count)
@@ -132,20 +130,19 @@ def _comparisons(
     is_domain = np.array([dictionary.metadata[code - n_words][0] == "domain" for code in values], bool)
     tags = np.flatnonzero(by_tag.sum(axis=1) >= min_count)
     sentences = by_item, corpus.items, moments.sentences, dictionary.stratum_sentences
-    lengths = [_over_domains(part, bins) for part in sentences]
-    found = _compared(words, *sentences, bins)
+    # Domains are not matched by themselves: by length bin alone.
+    lengths = [part.reshape(*part.shape[:-1], -1, bins).sum(axis=-2) for part in sentences]
+    by_length = _compared(values[is_domain], lengths[0], lengths[1], lengths[2], lengths[3], bins)
+    found, others = _compared(words, *sentences, bins), _compared(values[~is_domain], *sentences, bins)
     return {
-        "words": _select(found, found["f1"] > found["matched"] * moments.sentences.sum()),
-        "pos": _compared(tags, by_tag, corpus.tags, moments.y, corpus.moments.y, bins),
-        "metadata": _joined(
-            _compared(values[~is_domain], *sentences, bins),
-            _compared(values[is_domain], lengths[0], lengths[1], lengths[2], lengths[3], bins),
-        ),
+        WORDS: _select(found, found["f1"] > found["matched"] * moments.sentences.sum()),
+        TAGS: _compared(tags, by_tag, corpus.tags, moments.y, corpus.moments.y, bins),
+        METADATA: {name: np.concatenate((column, by_length[name])) for name, column in others.items()},
     }
 
 
 def _signatures(
-    kind: str,
+    kind: Kind,
     patterns: Sequence[list[str]],
     columns: Mapping[str, NDArray[Any]],
     listed: Mapping[str, Mapping[str, int]],
@@ -155,12 +152,12 @@ def _signatures(
     """The rows of SIGNATURES, without the neuron, that `profile_neuron` keeps of a kind, strongest first."""
     rows = []
     for rank, pattern in enumerate(patterns):
-        shown = kind == "metadata" and pattern[1] in listed.get(pattern[0], ())
+        shown = kind.layers == (METADATA,) and pattern[1] in listed.get(pattern[0], ())
         shown &= columns["f1"][rank] >= SHOWN * n1
-        told = kind == "words" and columns["lrc"][rank] > 0
-        if rank < kept or kind == "pos" or shown or told:
+        told = kind.layers == (WORDS,) and columns["lrc"][rank] > 0
+        if rank < kept or kind.layers == (TAGS,) or shown or told:
             cells = {name: column[rank].item() for name, column in columns.items() if name not in UNWRITTEN}
-            rows.append({"kind": kind, "pattern": pattern, "rank": rank, "explained_by": None, **cells})
+            rows.append({"kind": kind.name, "pattern": pattern, "rank": rank, "explained_by": None, **cells})
     return rows
 
 
@@ -201,27 +198,34 @@ def _compared(
 def _judged(columns: dict[str, NDArray[Any]], weigh: Floats, tests: int, alpha: float) -> dict[str, NDArray[Any]]:
     """With statistics, strongest first; q is p. As many units as `weigh` (rows,) are one piece of evidence."""
     f1, n1, size, own = (columns[name] / weigh for name in ("f1", "n1", "size", "own_size"))
-    ratio = log_ratio(f1, n1, columns["matched"] * size, size)
-    table = f1, n1, columns["matched"] * own, own
-    evidence, limit = g2(*table), lrc(*table, tests=tests, alpha=alpha)
-    found = {**columns, "log_ratio": ratio, "lrc": limit, "g2": evidence, "q": p_value(*table)}
-    return _select(found, keyness_order(columns["f1"], ratio, limit, evidence))
-
-
-def _over_domains(counts: NDArray[np.integer], bins: int) -> NDArray[np.integer]:
-    """Counts (..., domains * bins) by length bin alone."""
-    return np.asarray(counts.reshape(*counts.shape[:-1], -1, bins).sum(axis=-2))
+    keyness = Keyness.of(f1, n1, columns["matched"], size, own, tests, alpha)
+    found = {"log_ratio": keyness.log_ratio, "lrc": keyness.lrc, "g2": keyness.g2, "q": keyness.p()}
+    return _select(columns | found, keyness.order(columns["f1"]))
 
 
 def _select(columns: dict[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {name: column[rows] for name, column in columns.items()}
 
 
-def _joined(*parts: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def metadata_profile(f1: NDArray[np.int64], values: Sequence[tuple[str, str]], kept: int) -> dict[str, dict[str, int]]:
+    """Field -> value -> sentences, most frequent first; values past `kept` and the rare ones are under OTHER."""
+    profile: dict[str, dict[str, int]] = {}
+    rest: dict[str, int] = {}
+    for code in np.argsort(-f1, kind="stable"):
+        if f1[code] == 0:
+            break
+        name, value = values[code]
+        listed = profile.setdefault(name, {})
+        if value == OTHER or len(listed) >= kept:
+            rest[name] = rest.get(name, 0) + int(f1[code])
+        else:
+            listed[value] = int(f1[code])
+    for name, count in rest.items():
+        profile[name][OTHER] = count
+    return profile
 
 
-def _pattern(kind: str, code: int, dictionary: Dictionary) -> list[str]:
-    if kind == "pos":
+def _pattern(layer: str, code: int, dictionary: Dictionary) -> list[str]:
+    if layer == TAGS:
         return [dictionary.tags[code]]
-    return [dictionary.words[code]] if kind == "words" else list(dictionary.metadata[code - len(dictionary.words)])
+    return [dictionary.words[code]] if layer == WORDS else list(dictionary.metadata[code - len(dictionary.words)])

@@ -13,16 +13,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from neuronsig.mining.halves import HALVES, KINDS, Half, Mined, Settings, signature
+from neuronsig.mining.halves import HALVES, KINDS, Mined, Settings, signature
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import Codes
+from neuronsig.tables import NEURON_KEY
 
 AGREEMENT = pa.schema(
     [
-        ("site", pa.string()),
-        ("layer", pa.int16()),
-        ("unit", pa.int32()),
-        ("sign", pa.int8()),
+        *NEURON_KEY,
         ("k", pa.int32()),  # sentences of each half
         ("kind", pa.string()),
         ("overlap", pa.float64()),  # null: no pattern is beyond chance in either half
@@ -37,34 +35,28 @@ def compare(
     neuron: Neuron,
     mined: Sequence[Sequence[Mined]],
     counts: Sequence[Sequence[Codes]],
-    halves: Sequence[Half],
+    halves: Sequence[Codes],
+    bins: int,
     settings: Settings,
 ) -> list[dict[str, Any]]:
     """A neuron's rows of AGREEMENT.
 
     `mined` and `counts` are by half and size: what was mined of the first sentences, and the half's sentences by
-    stratum that have each of its patterns, (patterns, strata).
+    stratum that have each of its patterns, (patterns, strata); `halves` all of it, (strata,), of so many length bins.
     """
-    rules, rows = settings.stability, []
+    rows: list[dict[str, Any]] = []
     for size, k in enumerate(settings.sizes):
         pair = [
-            signature(
-                mined[half][size],
-                counts[half][size],
-                halves[half],
-                rules.top,
-                settings.neurons,
-                settings.mining.alpha,
-            )
-            for half in range(HALVES)
+            signature(mined[half][size], counts[half][size], halves[half], bins, settings) for half in range(HALVES)
         ]
         for kind in KINDS:
             one, other = (found[kind] for found in pair)
-            overlap = rank_biased_overlap(one, other, rules.persistence)
-            row = {"site": neuron.site, "layer": neuron.layer, "unit": neuron.unit, "sign": neuron.sign, "k": k}
-            row |= {"kind": kind, "overlap": None if math.isnan(overlap) else overlap}
-            row |= {"jaccard": None if math.isnan(overlap) else jaccard(one, other)}
-            rows.append({**row, "first": len(one), "second": len(other)})
+            measures = {
+                "overlap": rank_biased_overlap(one, other, settings.stability.persistence),
+                "jaccard": jaccard(one, other),
+            }
+            known = {name: None if math.isnan(value) else value for name, value in measures.items()}
+            rows.append({**neuron.as_row(), "k": k, "kind": kind, **known, "first": len(one), "second": len(other)})
     return rows
 
 

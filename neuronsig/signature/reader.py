@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.mining.profiles import most_selective
+from neuronsig.mining.chosen import most_selective
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
 from neuronsig.readers.neurons import neuron_filter, rows_of
 from neuronsig.run.directory import RunDirectory

@@ -22,7 +22,6 @@ from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining.halves import (
     HALVES,
     LENGTHS,
-    Half,
     Lists,
     Mined,
     Sample,
@@ -51,7 +50,7 @@ def measure(
 ) -> list[Path]:
     """Files of AGREEMENT, one a batch, in `folder`; those that are there are not made again. `done` counts neurons."""
     found: list[Path] = []
-    halves: tuple[Strata, list[Half]] | None = None
+    halves: tuple[Strata, list[Codes]] | None = None
     for number, first in enumerate(range(0, len(lists.neurons), BATCH_NEURONS)):
         batch = lists[first : first + BATCH_NEURONS]
         file = folder / f"batch-{number:05d}.parquet"
@@ -66,7 +65,7 @@ def measure(
     return found
 
 
-def _halves(files: Sequence[Path], settings: Settings) -> tuple[Strata, list[Half]]:
+def _halves(files: Sequence[Path], settings: Settings) -> tuple[Strata, list[Codes]]:
     counts = np.zeros((HALVES, LENGTHS), np.int64)
     for _, part in ended_tasks(_count_lengths, [(absolute(file), settings.mining.holdout) for file in files]):
         counts += part
@@ -74,12 +73,12 @@ def _halves(files: Sequence[Path], settings: Settings) -> tuple[Strata, list[Hal
 
 
 def _batch(
-    files: Sequence[Path], batch: Lists, settings: Settings, strata: Strata, halves: Sequence[Half]
+    files: Sequence[Path], batch: Lists, settings: Settings, strata: Strata, halves: Sequence[Codes]
 ) -> list[dict[str, Any]]:
     gathered = _gather(files, batch)
     text = ray.put(gathered)
     mined: list[list[list[Mined]]] = map_tasks(_mine, [(text, pair, strata, settings) for pair in batch.halves])
-    every = sorted({p for neuron in mined for half in neuron for sample in half for p in sample.patterns()})
+    every = sorted({p for neuron in mined for half in neuron for sample in half for p in sample.patterns})
     number = {pattern: place for place, pattern in enumerate(every)}
     counts = np.zeros((len(every), HALVES * strata.size), np.int64)
     if every:
@@ -94,8 +93,8 @@ def _batch(
     by_half = ray.put(counts.reshape(len(every), HALVES, strata.size))
     calls = []
     for neuron, pair in zip(batch.neurons, mined, strict=True):
-        places = [[np.array([number[p] for p in sample.patterns()], np.int64) for sample in half] for half in pair]
-        calls.append((neuron, pair, places, by_half, halves, settings))
+        places = [[np.array([number[p] for p in sample.patterns], np.int64) for sample in half] for half in pair]
+        calls.append((neuron, pair, places, by_half, halves, strata.bins, settings))
     return [row for rows in map_tasks(_compare, calls) for row in rows]
 
 
@@ -135,8 +134,9 @@ def _compare(
     mined: Sequence[Sequence[Mined]],
     places: Sequence[Sequence[Codes]],
     counts: Codes,
-    halves: Sequence[Half],
+    halves: Sequence[Codes],
+    bins: int,
     settings: Settings,
 ) -> list[dict[str, Any]]:
     of_size = [[counts[place, half] for place in sizes] for half, sizes in enumerate(places)]
-    return compare(neuron, mined, of_size, halves, settings)
+    return compare(neuron, mined, of_size, halves, bins, settings)

@@ -15,9 +15,8 @@ from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.vocabulary import Dictionary
-from neuronsig.mining.judged_patterns import GATHERED, count_p_values, gathered, judge_rules, judged
 from neuronsig.mining.keyness import PValueCounts
-from neuronsig.mining.pattern_rows import EVERY
+from neuronsig.mining.pattern_rows import EVERY, GATHERED, count_p_values, gathered, judge_rules, judged
 from neuronsig.tables import SIGNATURES
 from spark_jobs.schemas import spark_schema
 
@@ -52,9 +51,7 @@ def judge_patterns(
             yield pa.RecordBatch.from_arrays(arrays, ["kind", "bins"])
 
     for row in patterns.mapInArrow(count, spark_schema([("kind", pa.string()), ("bins", pa.binary())])).collect():
-        counts = PValueCounts()
-        counts.bins += np.frombuffer(row["bins"], np.int64)
-        seen.setdefault(row["kind"], PValueCounts()).merge(counts)
+        seen.setdefault(row["kind"], PValueCounts()).bins += np.frombuffer(row["bins"], np.int64)
     rules = judge_rules(tests, dictionary, mining)
 
     def make(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -14,8 +14,7 @@ from pyspark.sql import functions as F
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining.chosen import choose_neurons, require_neurons, require_trees
-from neuronsig.mining.judged_patterns import GATHERED
-from neuronsig.mining.pattern_rows import EVERY
+from neuronsig.mining.pattern_rows import EVERY, GATHERED
 from neuronsig.mining.profiling import WORDS_KEPT, ProfileRules
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of

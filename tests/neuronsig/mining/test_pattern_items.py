@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from neuronsig.miners.reference import has_subtree
-from neuronsig.mining.pattern_items import PatternItems
+from neuronsig.mining.redundancy import PatternItems
 
 LABELS = 3
 

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 
-from neuronsig.mining.profiles import (
-    OTHER,
-    metadata_profile,
-    most_selective,
-    pos_shares,
-    selectivity,
-)
+from neuronsig.encoding.vocabulary import OTHER
+from neuronsig.mining.chosen import most_selective
+from neuronsig.mining.moments import TokenMoments, selectivity
+from neuronsig.mining.profiling import metadata_profile
 from neuronsig.neuron import Neuron
 
 
@@ -29,10 +26,14 @@ def test_neuron_codes_come_back_and_sort_as_neurons_do():
 
 def test_selectivity_is_the_greatest_pos_share_against_the_corpus():
     tags = ["NN", "NNP", "VBD", "JJ", "IN"]
-    corpus = pos_shares(tags, np.array([20, 10, 20, 10, 40]))
-    assert corpus == {"noun": 0.3, "verb": 0.2, "adj": 0.1}
-    assert selectivity(pos_shares(tags, np.array([3, 1, 0, 4, 2])), corpus) == pytest.approx(4.0)
-    assert selectivity({"noun": 0.5}, {"noun": 0.0}) == 0.0
+
+    def moments(tokens):
+        codes = np.repeat(np.arange(5), tokens)
+        return TokenMoments.of(np.array([0, len(codes)]), codes, np.zeros(1, int), tags, 1)
+
+    assert selectivity(moments([3, 1, 0, 4, 2]), moments([20, 10, 20, 10, 40])) == pytest.approx(4.0)
+    assert selectivity(moments([1, 0, 0, 0, 1]), moments([0, 0, 0, 0, 9])) == 0.0
+    assert selectivity(moments([0, 0, 0, 0, 0]), moments([1, 1, 1, 1, 1])) == 0.0
 
 
 def test_a_metadata_profile_lists_the_commonest_values_and_adds_up_the_rest():

@@ -10,8 +10,7 @@ import pytest
 
 from neuronsig.mining import redundancy
 from neuronsig.mining.keyness import lift, log_ratio
-from neuronsig.mining.pattern_items import PatternItems
-from neuronsig.mining.redundancy import LEAST_LIFT, SAME, Counts, explain
+from neuronsig.mining.redundancy import LEAST_LIFT, SAME, Counts, PatternItems, explain
 
 NONE = np.zeros(0, int)
 
@@ -60,7 +59,7 @@ def explained(patterns, counts, order=None, selective=None, shortest=1, more=NON
     n = len(patterns)
     order = np.arange(n) if order is None else np.array(order)
     selective = np.ones(n, bool) if selective is None else np.array(selective)
-    return explain(order, selective, items_of(patterns), counts, wanted, more, shortest).explained_by.tolist()
+    return explain(order, selective, items_of(patterns), counts, wanted, more, shortest)[1].tolist()
 
 
 @pytest.mark.parametrize("shortest", [1, 2, 3])
@@ -76,10 +75,10 @@ def test_the_walk_equals_its_definition_on_random_patterns(monkeypatch, block, s
         order, selective = rng.permutation(len(patterns)), rng.random(len(patterns)) < 0.9
         wanted = int(rng.choice([4, 100]))
         counts = Counts(f1, 1000, f2, 9000.0, 0.05)
-        found = explain(order, selective, items_of(patterns), counts, wanted, NONE, shortest)
+        plain, explained_by = explain(order, selective, items_of(patterns), counts, wanted, NONE, shortest)
         kept, why = slow_explain(order, selective, patterns, f1, 1000, f2, 9000.0, 0.05, wanted, shortest)
-        assert found.kept.tolist() == kept
-        assert {i: j for i, j in enumerate(found.explained_by.tolist()) if j >= 0} == why
+        assert plain.tolist() == kept
+        assert {i: j for i, j in enumerate(explained_by.tolist()) if j >= 0} == why
         reasons |= {np.sign(len(patterns[i]) - len(patterns[j])) for i, j in why.items()}
     assert reasons == ({0, 1} if shortest == 3 else {-1, 0, 1})
 
@@ -120,8 +119,8 @@ def test_small_lifts_do_not_add_up_to_an_explanation():
 def test_a_single_word_explains_its_sequences_and_takes_no_place():
     patterns = [(1,), (1, 2), (3, 1), (4, 5)]  # united, united states, the united, dear sir
     counts = Counts(np.array([900.0, 800, 600, 500]), 10_000, np.array([300.0, 30, 200, 50]), 300_000)
-    found = explain(np.arange(4), np.ones(4, bool), items_of(patterns), counts, 9, NONE, shortest=2)
-    assert (found.kept.tolist(), found.explained_by.tolist()) == ([1, 3], [-1, -1, 0, -1])
+    plain, explained_by = explain(np.arange(4), np.ones(4, bool), items_of(patterns), counts, 9, NONE, shortest=2)
+    assert (plain.tolist(), explained_by.tolist()) == ([1, 3], [-1, -1, 0, -1])
 
 
 def test_pieces_of_a_phrase_longer_than_any_pattern_are_one_but_not_any_two_alike_in_counts():

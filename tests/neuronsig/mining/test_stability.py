@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from neuronsig.config import MiningConfig, StabilityConfig
 from neuronsig.miners.mined_patterns import Limits
-from neuronsig.mining.halves import Half, Mined, Sample, half_lists, half_of, mine_sample, signature
+from neuronsig.mining.halves import Mined, Sample, Settings, half_lists, half_of, mine_sample, signature
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.stability import enough, jaccard, rank_biased_overlap, usable_sizes
 
@@ -85,7 +86,7 @@ def sample(sentences: list[list[int]], strata: list[int]) -> Sample:
 
 def test_patterns_are_counted_by_stratum() -> None:
     mined = mine_sample(sample([[0, 1], [0, 2, 1], [1, 0], [0]], [0, 0, 1, 1]), 2, 2, 2, Limits(max_length=2))
-    found = dict(zip(mined.patterns(), mined.f1.tolist(), strict=True))
+    found = dict(zip(mined.patterns, mined.f1.tolist(), strict=True))
     assert found == {(0,): [2, 2], (0, 1): [2, 0], (1,): [2, 1]}
     assert mined.n1.tolist() == [2, 2]
 
@@ -95,12 +96,16 @@ def test_the_first_k_sentences_are_those_of_the_list() -> None:
     assert (first.words.tolist(), first.offsets.tolist(), first.strata.tolist()) == ([0, 1, 2], [0, 2, 3], [0, 1])
 
 
+def settings(neurons: int) -> Settings:
+    return Settings((100,), StabilityConfig(top=5), MiningConfig(alpha=0.05), neurons)
+
+
 def test_a_signature_has_words_and_sequences_beyond_chance_strongest_first() -> None:
     sentences = [[0, 1, 9]] * 60 + [[2, 9]] * 40
     mined = mine_sample(sample(sentences, [0] * 100), 1, 5, 10, Limits(max_length=2, target="closed"))
     in_corpus = {(0,): 600, (1,): 600, (0, 1): 61, (2,): 45, (9,): 9000}
-    counts = np.array([[in_corpus.get(pattern, 200)] for pattern in mined.patterns()])
-    found = signature(mined, counts, Half(np.array([10_000]), 1), 5, 100, 0.05)
+    counts = np.array([[in_corpus.get(pattern, 200)] for pattern in mined.patterns])
+    found = signature(mined, counts, np.array([10_000]), 1, settings(100))
     assert found["words"][0] == (2,)
     assert (9,) not in found["words"]
     assert found["word_sequence"][0] == (0, 1)
@@ -109,5 +114,5 @@ def test_a_signature_has_words_and_sequences_beyond_chance_strongest_first() -> 
 def test_no_frequent_pattern_is_an_empty_signature() -> None:
     mined = mine_sample(sample([[0], [1]], [0, 0]), 1, 2, 2, Limits())
     assert isinstance(mined, Mined)
-    found = signature(mined, np.zeros((0, 1), np.int64), Half(np.array([10]), 1), 5, 1, 0.05)
+    found = signature(mined, np.zeros((0, 1), np.int64), np.array([10]), 1, settings(1))
     assert found == {"words": [], "word_sequence": []}
