@@ -41,7 +41,7 @@ def check(config: Config) -> None:
     from neuronsig.analysis.word_vectors import check_vectors
     from neuronsig.annotation.paragraphs import wordpiece_json
     from neuronsig.checkpoint import load_tokenizer, model_config
-    from neuronsig.corpora import check_sources
+    from neuronsig.corpora.check import check_sources
     from neuronsig.mining.user_trees import tree_units
     from neuronsig_jobs.collect import groups_of
     from neuronsig_ray.collect.memory_check import require_memory

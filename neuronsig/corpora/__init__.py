@@ -1,7 +1,11 @@
-"""Corpora in their native formats, one file a format, with no engine in it: bytes to documents, each with a verdict."""
+"""Corpora in their native formats, with no engine in it: bytes to documents, each with a verdict.
 
-from neuronsig.corpora.check import check_sources
-from neuronsig.corpora.document import Document
-from neuronsig.corpora.plan import read_units, source_units
-
-__all__ = ["Document", "check_sources", "read_units", "source_units"]
+formats     the formats by name, each a file of its own but for rows (JSON Lines, CSV, Parquet) and wikipedia
+document    what a parser yields, and how bytes become its paragraphs
+markup      Markdown and reStructuredText to paragraphs; wikitext the same for Wikipedia
+files       where a corpus lies: folders, archives, stretches of large files
+plan        which files a source is read from, and how they are dealt to tasks
+check       whether every source is there and of the format named
+size        how many sentences it holds, told from its files' sizes
+download    one file over HTTP
+"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Sequence
 from itertools import islice
 
@@ -10,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.config import CorpusConfig, SourceConfig
-from neuronsig.corpora import csv_file, documentation
-from neuronsig.corpora.files import SourceFile, Unit, is_archive, members, open_file
-from neuronsig.corpora.formats import format_of
+from neuronsig.corpora import documentation, rows, sentiment140
+from neuronsig.corpora.files import Unit, is_archive, members, open_file
+from neuronsig.corpora.formats import FORMATS
 from neuronsig.corpora.plan import READ_ERRORS, source_units
 from neuronsig.errors import InputError
 
@@ -48,10 +49,10 @@ def check_source(source: SourceConfig, key: str) -> None:
         _check_parquet(units, source, key)
         return
     first = _first_files(units, source, key)
-    looks_right = _LOOKS.get(source.format)
-    if looks_right and not any(looks_right(head) for _, head in first):
+    looks_right, otherwise = _LOOKS.get(source.format, (lambda head: True, ""))
+    if not any(looks_right(head) for _, head in first):
         raise InputError(
-            f"{key}.path={source.path} is not {source.format}: {first[0][0]} {_EXPECTED[source.format]}; "
+            f"{key}.path={source.path} is not {source.format}: {first[0][0]} {otherwise}; "
             f"check {key}.format and {key}.path"
         )
     if source.format == "csv":
@@ -62,14 +63,13 @@ def check_source(source: SourceConfig, key: str) -> None:
 
 def _first_files(units: Sequence[Unit], source: SourceConfig, key: str) -> list[tuple[str, bytes]]:
     """Name and first bytes of up to five files or members of the format."""
-    wanted = format_of(source).wanted
     found: list[tuple[str, bytes]] = []
     for unit in units[:_SAMPLED_FILES]:
-        archived = is_archive(unit.name)
         try:
-            for file in islice(members(unit, wanted if archived else lambda name: True), _SAMPLED_FILES):
+            for file in islice(members(unit, FORMATS[source.format].wanted), _SAMPLED_FILES):
                 with file.open() as stream:
-                    found.append((unit.path + (f"!{file.name}" if archived else ""), stream.read(_HEAD)))
+                    member = f"!{file.name}" if is_archive(unit.name) else ""
+                    found.append((unit.path + member, stream.read(_HEAD)))
         except READ_ERRORS as error:
             raise InputError(_unreadable(source, key, error, unit.path)) from None
     if not found:
@@ -84,17 +84,15 @@ def _first_files(units: Sequence[Unit], source: SourceConfig, key: str) -> list[
 
 def _check_csv(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
     for unit in units:
-        for file in members(unit, format_of(source).wanted if is_archive(unit.name) else lambda name: True):
-            line = _first_line(file, csv_file.encoding_of(source))
-            header = csv_file.header_of(line, csv_file.delimiter_of(line, file.name))
-            _require_columns(header, unit.path, source, key)
-            break
+        for file in islice(members(unit, rows.is_csv), 1):
+            encoding = rows.encoding_of(source)
+            with io.TextIOWrapper(file.open(), encoding=encoding, errors="replace", newline="") as stream:  # type: ignore[type-var]
+                line = stream.readline(1 << 20)
+            _require_columns(rows.header_of(line, rows.delimiter_of(line, file.name)), unit.path, source, key)
 
 
 def _check_jsonl(first: Sequence[tuple[str, bytes]], source: SourceConfig, key: str) -> None:
     """Objects need not share their keys, so a column is missing only when none of the first lines has it."""
-    import json
-
     keys: dict[str, None] = {}
     for _, head in first:
         for line in head.split(b"\n")[:100]:
@@ -133,11 +131,6 @@ def _require_columns(present: Sequence[str], path: str, source: SourceConfig, ke
             )
 
 
-def _first_line(file: SourceFile, encoding: str) -> str:
-    with io.TextIOWrapper(file.open(), encoding=encoding, errors="replace", newline="") as stream:  # type: ignore[type-var]
-        return stream.readline(1 << 20)
-
-
 def _unreadable(source: SourceConfig, key: str, error: BaseException, path: str = "") -> str:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return (
@@ -146,30 +139,34 @@ def _unreadable(source: SourceConfig, key: str, error: BaseException, path: str 
     )
 
 
-def _csv_columns(count: int) -> Callable[[bytes], bool]:
-    def looks(head: bytes) -> bool:
-        line = head.decode("latin-1").splitlines()[:1]
-        rows = [row for row, _ in csv_file.records(io.StringIO("".join(line)), ",")]
-        return bool(rows) and rows[0] is not None and len(rows[0]) == count and rows[0][0] in ("0", "2", "4")
-
-    return looks
+def _is_tweet(head: bytes) -> bool:
+    line = head.decode("latin-1").splitlines()[:1]
+    row = next((row for row, _ in rows.records(io.StringIO("".join(line)), ",")), None)
+    return row is not None and len(row) == sentiment140.COLUMNS and row[0] in sentiment140.POLARITY
 
 
-_LOOKS: dict[str, Callable[[bytes], bool]] = {
-    "reuters": lambda head: b"<REUTERS" in head,
-    "newsgroups": lambda head: b":" in head.split(b"\n", 1)[0],
-    "sentiment140": _csv_columns(6),
-    "wikipedia_dump": lambda head: b"<mediawiki" in head or b"<page>" in head,
-    "wikipedia_extracted": lambda head: b"<doc " in head,
-    "gutenberg": lambda head: b"PROJECT GUTENBERG EBOOK" in head.upper(),
-    "jsonl": lambda head: head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"),
+_LOOKS: dict[str, tuple[Callable[[bytes], bool], str]] = {
+    "reuters": (lambda head: b"<REUTERS" in head, "has no <REUTERS ...> story"),
+    "newsgroups": (
+        lambda head: b":" in head.split(b"\n", 1)[0],
+        "does not begin with a header line (From: ...)",
+    ),
+    "sentiment140": (
+        _is_tweet,
+        'does not begin with six quoted columns ("0","id","date","query","user","text")',
+    ),
+    "wikipedia_dump": (
+        lambda head: b"<mediawiki" in head or b"<page>" in head,
+        "is no MediaWiki export (no <mediawiki> or <page>)",
+    ),
+    "wikipedia_extracted": (lambda head: b"<doc " in head, "has no <doc id=... title=...> block"),
+    "gutenberg": (
+        lambda head: b"PROJECT GUTENBERG EBOOK" in head.upper(),
+        "has no *** START OF THE PROJECT GUTENBERG EBOOK line",
+    ),
+    "jsonl": (
+        lambda head: head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"),
+        "does not begin with a JSON object ({...}) on its first line",
+    ),
 }
-_EXPECTED = {
-    "reuters": "has no <REUTERS ...> story",
-    "newsgroups": "does not begin with a header line (From: ...)",
-    "sentiment140": 'does not begin with six quoted columns ("0","id","date","query","user","text")',
-    "wikipedia_dump": "is no MediaWiki export (no <mediawiki> or <page>)",
-    "wikipedia_extracted": "has no <doc id=... title=...> block",
-    "gutenberg": "has no *** START OF THE PROJECT GUTENBERG EBOOK line",
-    "jsonl": "does not begin with a JSON object ({...}) on its first line",
-}
+"""By format: whether a file's first bytes look like it, and what is said of those that do not."""

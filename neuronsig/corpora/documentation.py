@@ -19,10 +19,9 @@ from importlib import metadata
 from pathlib import Path
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes
+from neuronsig.corpora.document import Document, Notes, decode, loose_paragraphs
 from neuronsig.corpora.files import SourceFile, Unit
 from neuronsig.corpora.markup import markdown_paragraphs, prose_only, rst_paragraphs
-from neuronsig.corpora.plain import decode, loose_paragraphs
 
 PATH = "python"
 TOPICS = "pydoc_data/topics.py"
@@ -48,10 +47,6 @@ _LICENCES = tuple(
         (r"nvidia|proprietary", "proprietary"),
     )
 )
-
-
-def wanted(name: str) -> bool:
-    return True
 
 
 def list_documentation() -> list[Unit]:
@@ -141,11 +136,8 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
         paragraphs = markdown_paragraphs(body) if markdown else rst_paragraphs(body)
         doc_id, empty = f"{kind}/{package}", "empty"
     else:
-        paragraphs, doc_id, empty = (
-            iter(loose_paragraphs(text)),
-            f"{kind}/{package}/{posixpath.normpath(path)}",
-            "empty",
-        )
+        paragraphs = iter(loose_paragraphs(text))
+        doc_id, empty = f"{kind}/{package}/{posixpath.normpath(path)}", "empty"
     yield Document.of(doc_id, prose_only(paragraphs, notes), fields, notes, empty=empty)
 
 

@@ -20,11 +20,13 @@ from neuronsig.errors import ConfigError, InputError, MachineError
 _BLOCK = 1 << 20
 _SPARE = 16 << 20
 _BACKOFF_SECONDS = 30.0
+_NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
 # Worth another attempt: request timeout, too many requests, and the server's own troubles.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _AGENT = "neuronsig-download/0.1 (urllib)"
-DIGESTS = ("sha256", "sha1", "md5")
+DIGITS = {"sha256": 64, "sha1": 40, "md5": 32}
+"""The digests of a checksum, and the number of their hex digits."""
 
 
 @dataclass(frozen=True)
@@ -54,26 +56,20 @@ def fetch(
 
     Raises InputError (not found, refused, unreachable, wrong checksum) and MachineError (disk).
     """
-    part, validator = _beside(target, ".part"), _beside(target, ".part.etag")
-    resumed = part.stat().st_size if part.is_file() else 0
+    part, validator = (target.with_name(target.name + ending) for ending in (".part", ".part.etag"))
+    resumed = _size(part)
     attempts = fruitless = 0
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         while True:
             attempts += 1
-            before = part.stat().st_size if part.is_file() else 0
+            before = _size(part)
             try:
                 _attempt(url, part, validator, timeout, progress)
                 break
-            except (
-                urllib.error.URLError,
-                http.client.HTTPException,
-                ConnectionError,
-                TimeoutError,
-                ssl.SSLError,
-            ) as error:
+            except _NETWORK_ERRORS as error:
                 _raise_if_final(url, error)
-                after = part.stat().st_size if part.is_file() else 0
+                after = _size(part)
                 fruitless = fruitless + 1 if after <= before else 0
                 if fruitless >= retries:
                     raise InputError(
@@ -100,7 +96,7 @@ def published_checksum(url: str, name: str, timeout: float, retries: int) -> str
             with urllib.request.urlopen(_request(url), timeout=timeout) as response:
                 text = response.read().decode("utf-8", "replace")
             break
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
+        except _NETWORK_ERRORS as error:
             _raise_if_final(url, error)
             if attempt == retries:
                 raise InputError(f"{url} cannot be had ({_reason(error)}); check the network or proxy") from None
@@ -109,7 +105,7 @@ def published_checksum(url: str, name: str, timeout: float, retries: int) -> str
     for line in text.splitlines():
         digest, _, listed = line.strip().partition(" ")
         if pattern.fullmatch(listed.strip().lstrip("*")):
-            kind = {32: "md5", 40: "sha1", 64: "sha256"}.get(len(digest))
+            kind = next((kind for kind, digits in DIGITS.items() if digits == len(digest)), "")
             return f"{kind}:{digest.lower()}" if kind else ""
     return ""
 
@@ -119,15 +115,14 @@ def split_checksum(checksum: str, key: str) -> tuple[str, str]:
     if not checksum:
         return "", ""
     kind, _, digits = checksum.partition(":")
-    length = {"sha256": 64, "sha1": 40, "md5": 32}.get(kind)
-    if length is None or not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", digits):
+    if kind not in DIGITS or not re.fullmatch(rf"[0-9a-fA-F]{{{DIGITS[kind]}}}", digits):
         raise ConfigError(f"{key}.checksum={checksum}: must be sha256:, sha1: or md5: and its hex digits, or empty")
     return kind, digits.lower()
 
 
 def _attempt(url: str, part: Path, validator: Path, timeout: float, progress: Callable[[int, int], None]) -> None:
     """One request; appends to what is there when the server continues the same version."""
-    there = part.stat().st_size if part.is_file() else 0
+    there = _size(part)
     known = validator.read_text() if validator.is_file() else ""
     headers = {"Range": f"bytes={there}-", "If-Range": known} if there and known else {}
     try:
@@ -153,7 +148,10 @@ def _attempt(url: str, part: Path, validator: Path, timeout: float, progress: Ca
         total = there + left if left else 0
         with open(part, "ab" if goes_on else "wb") as stream:
             if not goes_on:
-                _keep_validator(validator, response.headers)
+                etag = response.headers.get("ETag") or ""
+                # A weak ETag does not promise equal bytes.
+                strong = etag if not etag.startswith("W/") else ""
+                validator.write_text(strong or response.headers.get("Last-Modified") or "")
             got = 0
             while block := response.read(_BLOCK):
                 stream.write(block)
@@ -161,13 +159,6 @@ def _attempt(url: str, part: Path, validator: Path, timeout: float, progress: Ca
                 progress(there + got, total)
         if left and got < left:
             raise http.client.IncompleteRead(b"", left - got)
-
-
-def _keep_validator(path: Path, headers: http.client.HTTPMessage) -> None:
-    etag = headers.get("ETag") or ""
-    # A weak ETag does not promise equal bytes.
-    known = etag if etag and not etag.startswith("W/") else headers.get("Last-Modified") or ""
-    path.write_text(known)
 
 
 def _check(url: str, part: Path, validator: Path, checksum: str, digests: dict[str, str]) -> None:
@@ -183,7 +174,7 @@ def _check(url: str, part: Path, validator: Path, checksum: str, digests: dict[s
 
 
 def _digests(path: Path) -> dict[str, str]:
-    digests = {kind: hashlib.new(kind, usedforsecurity=False) for kind in DIGESTS}
+    digests = {kind: hashlib.new(kind, usedforsecurity=False) for kind in DIGITS}
     with open(path, "rb") as stream:
         while block := stream.read(_BLOCK):
             for digest in digests.values():
@@ -220,5 +211,5 @@ def _request(url: str, headers: dict[str, str] | None = None) -> urllib.request.
         raise InputError(f"{url!r} is not an address; give an http:// or https:// one") from None
 
 
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(path.name + ending)
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

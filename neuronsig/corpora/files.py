@@ -5,7 +5,6 @@ Paths are local or anything fsspec opens (`s3://`, `hdfs://`, ...). Archives are
 
 from __future__ import annotations
 
-import io
 import itertools
 import posixpath
 import tarfile
@@ -53,6 +52,11 @@ class SourceFile:
     open: Callable[[], IO[bytes]]
     unit: Unit
     side: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, unit: Unit) -> SourceFile:
+        """A unit that is no archive."""
+        return cls(unit.name, lambda: open_file(unit.path), unit)
 
     @property
     def place(self) -> str:
@@ -106,7 +110,7 @@ def open_file(path: str) -> IO[bytes]:
 
 
 def members(unit: Unit, wanted: Callable[[str], bool]) -> Iterator[SourceFile]:
-    """The wanted members of an archive in the order they are stored, or the file itself.
+    """The wanted members of an archive in the order they are stored; another file itself, whatever its name.
 
     A tar archive is streamed: a member must be read before the next one is asked for.
     """
@@ -122,12 +126,12 @@ def members(unit: Unit, wanted: Callable[[str], bool]) -> Iterator[SourceFile]:
             tarfile.open(fileobj=stream, mode="r|*", errorlevel=1) as archive,
         ):
             for member in archive:
-                if member.isfile() and wanted(member.name.removeprefix("./")):
+                name = member.name.removeprefix("./")
+                if member.isfile() and wanted(name):
                     data = archive.extractfile(member)
-                    assert data is not None
-                    yield SourceFile(member.name.removeprefix("./"), lambda data=data: data, unit)  # type: ignore[misc]
-    elif wanted(bare_name(unit.name)):
-        yield SourceFile(unit.name, lambda: open_file(unit.path), unit)
+                    yield SourceFile(name, lambda data=data: data, unit)  # type: ignore[misc]
+    else:
+        yield SourceFile.of(unit)
 
 
 def split_lines(unit: Unit, stretch: int) -> list[Unit]:
@@ -155,24 +159,7 @@ def lines_of(file: SourceFile) -> Iterator[bytes]:
 
 def count_lines(unit: Unit) -> int:
     """The number of lines that begin inside a stretch."""
-    lines = 0
-    with open_file(unit.path) as stream:
-        position = unit.start
-        if unit.start:
-            stream.seek(unit.start - 1)
-            position = unit.start - 1 + len(stream.readline())
-        for line in stream:
-            if unit.end and position >= unit.end:
-                break
-            position += len(line)
-            lines += 1
-    return lines
-
-
-def head(file: SourceFile, size: int = 1 << 16) -> bytes:
-    """The first bytes of a file or member."""
-    with file.open() as stream:
-        return io.BufferedReader(stream, size).read(size) if isinstance(stream, io.RawIOBase) else stream.read(size)
+    return sum(1 for _ in lines_of(SourceFile.of(unit)))
 
 
 def _full(system: fsspec.AbstractFileSystem, path: str) -> str:

@@ -7,17 +7,12 @@ import posixpath
 from collections.abc import Iterator
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes
+from neuronsig.corpora.document import Document, Notes, decode, loose_paragraphs
 from neuronsig.corpora.files import SourceFile
-from neuronsig.corpora.plain import decode, loose_paragraphs
 
 # A file larger than this becomes several documents, cut between lines, so that memory stays bounded.
 PART_BYTES = 4 << 20
 _NOT_TEXT = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".exe", ".so", ".pyc", ".parquet", ".npy", ".bin", ".docx")
-
-
-def wanted(name: str) -> bool:
-    return True
 
 
 def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:

@@ -4,52 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
 
-from neuronsig.config import SourceConfig
-from neuronsig.config.text import FORMATS
-from neuronsig.corpora import (
-    csv_file,
-    documentation,
-    folder,
-    gutenberg,
-    imdb,
-    jsonl,
-    newsgroups,
-    parquet_file,
-    reuters,
-    sentiment140,
-    wikipedia_dump,
-    wikipedia_extracted,
-)
+from neuronsig.config import SourceConfig, text
+from neuronsig.corpora import documentation, folder, gutenberg, imdb, newsgroups, reuters, rows, sentiment140, wikipedia
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import SourceFile
-
-_MODULES: dict[str, ModuleType] = {
-    "reuters": reuters,
-    "newsgroups": newsgroups,
-    "imdb": imdb,
-    "sentiment140": sentiment140,
-    "wikipedia_dump": wikipedia_dump,
-    "wikipedia_extracted": wikipedia_extracted,
-    "gutenberg": gutenberg,
-    "text": folder,
-    "jsonl": jsonl,
-    "csv": csv_file,
-    "parquet": parquet_file,
-    "documentation": documentation,
-}
-
-
-HOMES = {
-    "reuters": "reuters",
-    "newsgroups": "newsgroups",
-    "imdb": "imdb",
-    "sentiment140": "sentiment140",
-    "wikipedia_dump": "wikipedia",
-    "gutenberg": "gutenberg",
-}
-"""Formats, and the home in conf/download that neuronsig download gets them from."""
 
 
 @dataclass(frozen=True)
@@ -57,28 +16,41 @@ class Format:
     """One native format.
 
     `wanted` says of a file's name (below the source's path, or inside an archive) whether it holds documents,
-    `side` whether it holds what documents elsewhere need, and `parse` yields a file's documents in order.
+    `side` whether it holds what documents elsewhere need, and `parse` yields a file's documents in order. `home` is
+    the entry of conf/download that neuronsig download gets such a corpus from.
     """
 
-    name: str
     wanted: Callable[[str], bool]
-    side: Callable[[str], bool]
     parse: Callable[[SourceFile, SourceConfig], Iterator[Document]]
+    home: str = ""
+    side: Callable[[str], bool] | None = None
 
 
-def _no_side_files(name: str) -> bool:
-    return False
+def _any(name: str) -> bool:
+    return True
 
 
-def format_of(source: SourceConfig) -> Format:
-    module = _MODULES[source.format]
-    return Format(source.format, module.wanted, getattr(module, "side", _no_side_files), module.parse)
+FORMATS = {
+    "documentation": Format(_any, documentation.parse),
+    "reuters": Format(reuters.wanted, reuters.parse, "reuters"),
+    "newsgroups": Format(newsgroups.wanted, newsgroups.parse, "newsgroups"),
+    "imdb": Format(imdb.wanted, imdb.parse, "imdb", imdb.side),
+    "sentiment140": Format(sentiment140.wanted, sentiment140.parse, "sentiment140"),
+    "wikipedia_dump": Format(wikipedia.is_dump, wikipedia.parse_dump, "wikipedia"),
+    "wikipedia_extracted": Format(wikipedia.is_extracted, wikipedia.parse_extracted),
+    "gutenberg": Format(gutenberg.wanted, gutenberg.parse, "gutenberg"),
+    "text": Format(_any, folder.parse),
+    "jsonl": Format(rows.is_jsonl, rows.parse_jsonl),
+    "csv": Format(rows.is_csv, rows.parse_csv),
+    "parquet": Format(rows.is_parquet, rows.parse_parquet),
+}
+assert set(FORMATS) == set(text.FORMATS)
 
 
 def how_to_get(source: SourceConfig, key: str) -> str:
     """What to do where a source's path holds nothing, in words."""
     left_out = f"leave it out of several sources with '~{key}'"
-    if home := HOMES.get(source.format):
+    if home := FORMATS[source.format].home:
         return f"check the path, get it with neuronsig download download.corpora=[{home}], or {left_out}"
     if source.format == "wikipedia_extracted":
         return (
@@ -86,6 +58,3 @@ def how_to_get(source: SourceConfig, key: str) -> str:
             f"corpus=wikipedia reads as it is), or {left_out}"
         )
     return "check the path"
-
-
-assert set(_MODULES) == set(FORMATS)

@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterator
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes, count
+from neuronsig.corpora.document import Document, Notes, blocks, count, decode, join_lines, line_feeds
 from neuronsig.corpora.files import SourceFile, bare_name
-from neuronsig.corpora.plain import blocks, decode, join_lines, line_feeds
 
 _START_LINE = re.compile(r"^\*{3} ?START OF TH(?:E|IS) PROJECT GUTENBERG EBOOK[^*]*\*{3}[^\n]*\n", re.M | re.I)
 _END_LINE = re.compile(

@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes
+from neuronsig.corpora.document import Document, Notes, decode
 from neuronsig.corpora.files import SourceFile
-from neuronsig.corpora.plain import decode
 
 _PATH = re.compile(r"(?:^|/)(train|test)/(pos|neg|unsup)/(\d+)_(\d+)\.txt$")
 _URLS = re.compile(r"(?:^|/)(train|test)/urls_(pos|neg|unsup)\.txt$")

@@ -11,8 +11,7 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from neuronsig.corpora.document import Notes, count
-from neuronsig.corpora.plain import join_lines, line_feeds
+from neuronsig.corpora.document import Notes, count, join_lines, line_feeds
 
 _UNDERLINE = re.compile(r"^\s*([=\-~^\"'*+#`.:_])\1{2,}\s*$")
 _TABLE = re.compile(r"^\s*(?:\+[-=+]{3,}|[|].*[|]\s*$|={2,}\s+=|-{2,}\s+-{2})")

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes, count
+from neuronsig.corpora.document import Document, Notes, count, decode, line_feeds, loose_paragraphs
 from neuronsig.corpora.files import SourceFile
-from neuronsig.corpora.plain import decode, line_feeds, loose_paragraphs
 
 # A newsgroup's name has a dot inside; a message's file is a number.
 _PATH = re.compile(r"(?:^|/)(?:[^/]*?(train|test)/)?([a-z0-9]+(?:\.[a-z0-9-]+)+)/(\d+)$")
@@ -113,10 +112,8 @@ def _without_encoded(lines: list[str], notes: Notes) -> list[str]:
             end = ""
     # A block that never ends would swallow the rest of the message: only what looks encoded is dropped then.
     if end == "end":
-        notes.pop("encoded_lines", None)
-        dropped = [line for line in lines if _UUENCODED.match(line) or _BEGIN.match(line)]
-        count(notes, "encoded_lines", len(dropped))
-        return [line for line in lines if not (_UUENCODED.match(line) or _BEGIN.match(line))]
+        kept = [line for line in lines if not (_UUENCODED.match(line) or _BEGIN.match(line))]
+        notes["encoded_lines"] = len(lines) - len(kept)
     return kept
 
 

@@ -15,9 +15,9 @@ import pyarrow as pa
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora import documentation
 from neuronsig.corpora.document import Document
-from neuronsig.corpora.files import UNREADABLE, Unit, is_archive, list_files, members, open_file, split_lines
-from neuronsig.corpora.formats import Format, format_of, how_to_get
-from neuronsig.corpora.parquet_file import split_row_groups
+from neuronsig.corpora.files import UNREADABLE, Unit, is_archive, list_files, members, split_lines
+from neuronsig.corpora.formats import FORMATS, Format, how_to_get
+from neuronsig.corpora.rows import split_row_groups
 from neuronsig.errors import InputError
 
 # What a broken archive, compressed stream or disk raises.
@@ -35,7 +35,7 @@ def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> tupl
     """
     if source.format == "documentation":
         return documentation.list_documentation(), []
-    layout = format_of(source)
+    layout = FORMATS[source.format]
     files = list_files(source.path, key, how_to_get(source, key))
     single = len(files) == 1 and source.path.rstrip("/").endswith(files[0].name)
     if single and files[0].name.lower().endswith(UNREADABLE):
@@ -43,7 +43,7 @@ def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> tupl
             f"{key}.path={source.path} is packed in a way that is not read ({', '.join(UNREADABLE)}); "
             "unpack it, or pack it as .gz, .bz2 or .xz"
         )
-    side = [unit for unit in files if layout.side(unit.place)]
+    side = [unit for unit in files if layout.side and layout.side(unit.place)]
     units = [unit for unit in files if not is_archive(unit.name) and layout.wanted(unit.place)]
     if single and not units and not is_archive(files[0].name) and source.format in ("jsonl", "csv", "parquet"):
         units = files  # one file named outright is read whatever its ending
@@ -78,8 +78,8 @@ def bundle(units: Sequence[Unit], at_least: int, size: int = BUNDLE) -> list[lis
 
 def read_units(units: Sequence[Unit], side: Sequence[Unit], source: SourceConfig) -> Iterator[Document]:
     """The documents of some units, in order; a file that cannot be read to its end is skipped and counted."""
-    layout = format_of(source)
-    beside = {unit.place: _bytes(unit) for unit in side}
+    layout = FORMATS[source.format]
+    beside = {file.place: file.read() for unit in side for file in members(unit, layout.wanted)}
     found = 0
     for unit in units:
         for document in _read_unit(unit, beside, layout, source):
@@ -112,8 +112,10 @@ def corpus_fingerprint(corpus: CorpusConfig) -> str:
 
 def _read_unit(unit: Unit, beside: dict[str, bytes], layout: Format, source: SourceConfig) -> Iterator[Document]:
     try:
-        within = _side_members(unit, layout) if is_archive(unit.name) else {}
-        for file in members(unit, layout.wanted if is_archive(unit.name) else lambda name: True):
+        within = {}
+        if layout.side and is_archive(unit.name):
+            within = {file.place: file.read() for file in members(unit, layout.side)}
+        for file in members(unit, layout.wanted):
             file.side = {**beside, **within}
             yield from layout.parse(file, source)
     except READ_ERRORS:
@@ -128,17 +130,6 @@ def _row_groups(unit: Unit, stretch: int, key: str) -> list[Unit]:
             f"{key}.path: {unit.path} cannot be read as parquet ({str(error).splitlines()[0]}); it is broken: "
             "get it again, or take it out of the folder"
         ) from None
-
-
-def _side_members(unit: Unit, layout: Format) -> dict[str, bytes]:
-    if layout.side.__name__ == "_no_side_files":
-        return {}
-    return {file.name: file.read() for file in members(unit, layout.side)}
-
-
-def _bytes(unit: Unit) -> bytes:
-    with open_file(unit.path) as stream:
-        return stream.read()
 
 
 def _named(files: Sequence[Unit]) -> str:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes, count
+from neuronsig.corpora.document import Document, Notes, count, decode, join_lines
 from neuronsig.corpora.files import SourceFile
-from neuronsig.corpora.plain import decode, join_lines
 
 _STORY = re.compile(r"<REUTERS\b([^>]*)>(.*?)(?=<REUTERS\b|\Z)", re.S)
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.csv_file import records
 from neuronsig.corpora.document import Document, Notes, count
 from neuronsig.corpora.files import SourceFile, bare_name
+from neuronsig.corpora.rows import records
 
-_POLARITY = {"0": "negative", "2": "neutral", "4": "positive"}
+POLARITY = {"0": "negative", "2": "neutral", "4": "positive"}
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);")
 COLUMNS = 6
 
@@ -34,12 +34,12 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     with io.TextIOWrapper(file.open(), encoding="latin-1", newline="") as stream:  # type: ignore[type-var]
         for number, (row, notes) in enumerate(records(stream, delimiter=","), 1):
             doc_id = f"{split}/{number:07d}"
-            if row is None or len(row) != COLUMNS or row[0] not in _POLARITY:
+            if row is None or len(row) != COLUMNS or row[0] not in POLARITY:
                 yield Document.skip(doc_id, "broken_record", notes)
                 continue
             polarity, _, date, query, user, text = row
             metadata = {
-                "sentiment": _POLARITY[polarity],
+                "sentiment": POLARITY[polarity],
                 "author": _decode(user, source.encoding, {}),
                 "query": None if query == "NO_QUERY" else _decode(query, source.encoding, {}),
                 "date": _date(date),

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from neuronsig.corpora import jsonl, parquet_file
 from neuronsig.corpora.files import SourceFile, Unit, lines_of, open_file, split_lines
 from neuronsig.corpora.plan import READ_ERRORS, STRETCH
+from neuronsig.corpora.rows import is_jsonl, is_parquet, split_row_groups
 from neuronsig.errors import InputError, reason
 from neuronsig.miners.brackets import parse_tree
 from neuronsig.run.plan import fingerprint_of
@@ -49,9 +49,9 @@ def tree_units(path: str) -> list[Unit]:
     for file, name in _files(path):
         unit = Unit(absolute(file), name, size_and_tag(file)[0])
         try:
-            if parquet_file.wanted(name):
+            if is_parquet(name):
                 _check_columns(unit)
-                units += parquet_file.split_row_groups(unit, STRETCH)
+                units += split_row_groups(unit, STRETCH)
             else:
                 _check_first_line(unit)
                 units += split_lines(unit, STRETCH)
@@ -95,7 +95,7 @@ def _parsed(
 
 def _rows(unit: Unit) -> Iterator[_Rows]:
     try:
-        yield from _parquet_rows(unit) if parquet_file.wanted(unit.name) else _json_rows(unit)
+        yield from _parquet_rows(unit) if is_parquet(unit.name) else _json_rows(unit)
     except READ_ERRORS as error:
         yield [None], [None], [f"{unit.path} cannot be read ({reason(error)}); make it again"]
 
@@ -112,7 +112,7 @@ def _files(path: str) -> list[tuple[Path, str]]:
         raise
     except Exception as error:  # a store's package raises errors of its own
         raise InputError(f"{KEY}={path} cannot be read ({reason(error)}); check the address and the keys") from None
-    found = [(file, name) for file, name in found if parquet_file.wanted(name) or jsonl.wanted(name)]
+    found = [(file, name) for file, name in found if is_parquet(name) or is_jsonl(name)]
     if not found:
         raise InputError(f"{KEY}={path}: no file ends in .parquet or .jsonl; give a table of {ID} and {TREE}")
     return found
@@ -137,9 +137,7 @@ def _check_columns(unit: Unit) -> None:
 
 
 def _check_first_line(unit: Unit) -> None:
-    line = next(
-        (line for line in lines_of(SourceFile(unit.name, lambda: open_file(unit.path), unit)) if line.strip()), b""
-    )
+    line = next((line for line in lines_of(SourceFile.of(unit)) if line.strip()), b"")
     if line and (error := _row(line)[2]):
         raise InputError(f"{KEY}: {unit.path}, line 1: {error}")
 
@@ -155,7 +153,7 @@ def _parquet_rows(unit: Unit) -> Iterator[_Rows]:
 
 def _json_rows(unit: Unit) -> Iterator[_Rows]:
     after = f" after byte {unit.start:,}" if unit.start else ""
-    lines = enumerate(lines_of(SourceFile(unit.name, lambda: open_file(unit.path), unit)), 1)
+    lines = enumerate(lines_of(SourceFile.of(unit)), 1)
     filled = ((number, line) for number, line in lines if line.strip())
     while part := list(itertools.islice(filled, _ROWS)):
         rows = [(number, *_row(line)) for number, line in part]

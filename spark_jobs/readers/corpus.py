@@ -17,7 +17,7 @@ from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import Unit, count_lines, is_archive
 from neuronsig.corpora.plan import bundle, read_units, source_units
-from neuronsig.corpora.wikipedia_dump import PAGE_END, page_document
+from neuronsig.corpora.wikipedia import PAGE_END, page_document
 from neuronsig.tables import METADATA
 from spark_jobs.paths import uri
 from spark_jobs.schemas import spark_schema

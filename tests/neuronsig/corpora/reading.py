@@ -7,7 +7,8 @@ import tarfile
 from pathlib import Path
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora import Document, read_units, source_units
+from neuronsig.corpora.document import Document
+from neuronsig.corpora.plan import read_units, source_units
 
 
 def write(root: Path, files: dict[str, bytes]) -> Path:

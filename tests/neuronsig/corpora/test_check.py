@@ -10,8 +10,8 @@ import pytest
 
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.config.compose import compose
-from neuronsig.corpora import check_sources
-from neuronsig.corpora.formats import HOMES
+from neuronsig.corpora.check import check_sources
+from neuronsig.corpora.formats import FORMATS
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import InputError
 from tests.neuronsig.corpora.reading import write, write_tar
@@ -37,7 +37,7 @@ def test_a_corpus_with_a_home_is_told_where_to_get_it(tmp_path: Path) -> None:
     remedy = r"download download\.corpora=\[wikipedia\], or leave it out .* '~corpus\.sources\.mine'"
     refused(rf"nowhere does not exist; check the path, get it with neuronsig {remedy}", "wikipedia_dump", "nowhere")
     refused(r"nowhere does not exist; check the path$", "csv", "nowhere")
-    assert set(HOMES.values()) <= set(compose().download.homes)
+    assert {form.home for form in FORMATS.values() if form.home} <= set(compose().download.homes)
 
 
 def test_a_corpus_without_a_home_is_not_said_to_be_downloaded(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora import read_units, source_units
 from neuronsig.corpora.documentation import list_documentation, parse
 from neuronsig.corpora.files import SourceFile, Unit
 from neuronsig.corpora.markup import is_prose, markdown_paragraphs, rst_paragraphs
+from neuronsig.corpora.plan import read_units, source_units
 
 DOCSTRING = """Read the :class:`~io.Reader` of a *file*, wrapped
 on two lines.

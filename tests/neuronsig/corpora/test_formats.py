@@ -301,7 +301,7 @@ def test_parquet_rows_are_numbered_over_row_groups(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from neuronsig.corpora.parquet_file import split_row_groups
+    from neuronsig.corpora.rows import split_row_groups
 
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"text": ["One.", None, "Three."], "n": [1.5, 2.0, None]}), path, row_group_size=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from neuronsig.config import CorpusConfig, SourceConfig
-from neuronsig.corpora import read_units, source_units
+from neuronsig.corpora.plan import read_units, source_units
 from neuronsig.errors import InputError
 from spark_jobs.readers import Documents, read_documents
 from spark_jobs.readers import corpus as readers

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora import Document, read_units, source_units
+from neuronsig.corpora.document import Document
+from neuronsig.corpora.plan import read_units, source_units
 
 pytestmark = pytest.mark.realdata
 
