@@ -32,10 +32,8 @@ from benchmarks.common import machine, table
 from benchmarks.drawn_neurons import Corpus, Neuron, draw, read_corpus, split
 from neuronsig.config import SparkConfig
 from neuronsig.miners.counting import count_sequences, count_subtrees
-from neuronsig.miners.itemsets import frequent_itemsets
+from neuronsig.miners.frequent import frequent_itemsets, frequent_sequences, frequent_subtrees, stack
 from neuronsig.miners.mined_patterns import Limits, MinedPatterns, support_count
-from neuronsig.miners.sequences import frequent_sequences, stack
-from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trees import forest
 from neuronsig.miners.trie import CountingTrie
 

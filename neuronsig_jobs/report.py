@@ -14,7 +14,7 @@ from neuronsig.progress import say
 from neuronsig.report import build, inputs_fingerprint
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
-from neuronsig.signature.freshness import freshness, say_left_out
+from neuronsig.signature.freshness import LEFT_OUT, freshness, say_commands
 from neuronsig.storage.files import list_files
 from neuronsig.storage.location import absolute
 from neuronsig_jobs.launch import Summary, command
@@ -47,7 +47,7 @@ def run(config: Config) -> Summary:
                 "largest neuron page, bytes": built.largest_page,
                 "site, bytes": built.bytes,
             }
-    say_left_out(found.left_out)
+    say_commands(LEFT_OUT, found.left_out)
     say(f"\nreport: {absolute(index)}")
     left_out = {"left out": ", ".join(found.left_out)} if found.left_out else {}
     return {**stage.counts, **left_out, "report": absolute(index)}

@@ -15,7 +15,7 @@ from neuronsig.config import Config
 from neuronsig.neuron import Neuron
 from neuronsig.progress import console
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.freshness import say_left_out, say_missing
+from neuronsig.signature.freshness import LEFT_OUT, NOT_MADE, say_commands
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.terminal import render_terminal
 from neuronsig_jobs.launch import Summary, launch
@@ -33,8 +33,8 @@ def run(config: Config) -> Summary:
         neurons = reader.most_selective(SHOWN_BY_DEFAULT)
     for view in reader.views(neurons):
         render_terminal(view, console)
-    say_missing(reader.missing)
-    say_left_out(reader.left_out)
+    say_commands(NOT_MADE, reader.missing)
+    say_commands(LEFT_OUT, reader.left_out)
     return {"neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}"}
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from neuronsig.encoding.counting import NODES, has_tree, has_users_trees, metadata_values
 from neuronsig.encoding.vocabulary import OTHER, Vocabulary
 from neuronsig.errors import InputError
-from neuronsig.miners.sequences import stack
+from neuronsig.miners.frequent import stack
 from neuronsig.miners.trees import Forest, forest
 from neuronsig.ragged import Codes, binary_column, coded, flat_lists, flat_words, offsets_of, read_binary, rows_of
 

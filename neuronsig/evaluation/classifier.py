@@ -24,7 +24,7 @@ from neuronsig.encoding.text import Text
 from neuronsig.kinds import ITEM, SEQUENCE, SUBTREE, Kind, kind_of
 from neuronsig.miners.brackets import bracket_label
 from neuronsig.miners.counting import Postings, find_sequences, find_subtrees
-from neuronsig.miners.subtrees import subtree_items
+from neuronsig.miners.frequent import subtree_items
 from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining.kinds import limits_of
 

@@ -14,9 +14,9 @@ from typing import Any
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.find.query import SEQUENCE, SET, TREE, VALUE, Query, parse, shown
 from neuronsig.miners.brackets import brackets, nodes_of
-from neuronsig.miners.reference import has_subtree, in_order
+from neuronsig.miners.containment import has_subtree, in_order
 from neuronsig.neuron import Neuron
-from neuronsig.signature.frequency import reference, share
+from neuronsig.signature.view import reference, share
 
 SEPARATOR = "\x1f"
 """Between the items of a pattern in the index."""

@@ -1,16 +1,15 @@
 """Frequent patterns on integer-encoded sentences, with no engine: what one neuron's sentences have in common.
 
-    sequences   words or tags in order, over gaps (P1 3.2: PrefixSpan)
-    itemsets    words, tags and metadata values that occur together (FPGrowth)
-    subtrees    parts of syntax trees (P2 step 3: FREQT)
-    growth      what grows sequences and subtrees, for mining and for counting
+    frequent    sequences, itemsets and subtrees that many sentences hold
+    growth      what grows sequences and subtrees, for mining and for counting (PrefixSpan, FREQT)
+    itemsets    what grows itemsets (Eclat)
     trie        given patterns as a prefix tree
     counting    in how many sentences given patterns occur, and in which
     trees       dependency and constituency trees as arrays
     brackets    trees as text
     mined_patterns  what a miner returns: the patterns, their supports, and the support that was applied
     output      what a miner's kernel writes, and the tasks that wait
-    reference   the definitions in plain Python: what the tests compare with, and what must start at once uses
+    containment whether one pattern or sentence holds another, in plain Python, for what must start at once
     marking     which words of a sentence are part of a pattern
     compiled    the compiler of the inner loops
 

@@ -89,3 +89,18 @@ def brackets(nodes: Iterable[Node]) -> str:
 def bracket_label(label: str) -> str:
     """A label that can stand in brackets: without brackets or spaces of its own."""
     return re.sub(r"\s+", "_", label.replace("(", "-LRB-").replace(")", "-RRB-"))
+
+
+def drawn_tree(pattern: str) -> str:
+    """A bracketed subtree as lines, a node each below its parent: `VB`, `├ RB`, `└ NN`."""
+    nodes = nodes_of(pattern)
+    lines = [nodes[0][1]]
+    for place, (depth, label) in enumerate(nodes[1:], 1):
+        bars = ""
+        for level in range(1, depth + 1):
+            # Whether a later node of this level hangs on the same parent.
+            rest = next((other for other, _ in nodes[place + 1 :] if other <= level), 0)
+            goes_on = rest == level
+            bars += ("├ " if goes_on else "└ ") if level == depth else ("│ " if goes_on else "  ")
+        lines.append(bars + label)
+    return "\n".join(lines)

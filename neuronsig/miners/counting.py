@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.miners.compiled import compiled
+from neuronsig.miners.frequent import keep_items, nodes_in, positions_of, reach_of
 from neuronsig.miners.growth import (
     FAR,
     NO_EDGES,
@@ -29,8 +30,6 @@ from neuronsig.miners.growth import (
 )
 from neuronsig.miners.mined_patterns import Codes, Limits, numbers_of
 from neuronsig.miners.output import ROOM, grow, more_rows
-from neuronsig.miners.sequences import keep_items, positions_of, reach_of
-from neuronsig.miners.subtrees import nodes_in
 from neuronsig.miners.trees import Forest
 from neuronsig.miners.trie import CountingTrie, Trie
 

@@ -1,4 +1,4 @@
-"""Frequent itemsets (Eclat, Zaki 2000) over bit sets: what occurs together in a sentence, in whatever order.
+"""Itemsets grown item by item (Eclat, Zaki 2000) over bit sets: what occurs together in a sentence, in whatever order.
 
 Without size limits this is what Spark MLlib's FPGrowth finds. An item's bit set says which sentences hold it, and an
 itemset's is the intersection of its items': for the 10,000 sentences of a neuron that is 157 machine words, so that
@@ -8,36 +8,9 @@ a support costs some tens of nanoseconds, however dense the tags and metadata va
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.mined_patterns import Limits, MinedPatterns, PrefixTree, frequent_items, one_item_less, select
 from neuronsig.miners.output import ROOM, more_rows, push, raise_support, written
-
-
-def frequent_itemsets(
-    items: NDArray[np.integer], offsets: NDArray[np.integer], min_count: int, limits: Limits | None = None
-) -> MinedPatterns:
-    """All sets of items that `min_count` transactions or more hold, each ascending, in lexicographic order.
-
-    `items` are codes of 0 or more, negative ones never match; transaction i is `items[offsets[i]:offsets[i + 1]]`, in
-    any order, and an item given twice counts once. Memory is (frequent items) x (transactions) / 8 bytes for every
-    level. Raises ConfigError when `min_count` is below 1 or a gap or window limit is set.
-    """
-    limits = limits or Limits()
-    require(min_count >= 1, "min_count", min_count, "1 or more transactions")
-    require(limits.max_gap is None, "max_gap", limits.max_gap, "None", "an itemset has no order")
-    require(limits.max_window is None, "max_window", limits.max_window, "None", "an itemset has no order")
-    items, offsets = np.array(items, np.int64), np.array(offsets if len(offsets) else [0], np.int64)
-    codes, number = frequent_items(items, offsets, min_count)
-    rows, applied = mine_itemsets(
-        *bit_sets(items, offsets, number, len(codes)),
-        min_count,
-        limits.max_length or len(codes),
-        limits.max_patterns or 0,
-    )
-    return select(PrefixTree.of(rows, codes), one_item_less, limits, min_count, int(applied))
 
 
 @compiled

@@ -21,8 +21,8 @@ from neuronsig.encoding.text import WordText, word_codes
 from neuronsig.errors import InputError
 from neuronsig.kinds import kind_of
 from neuronsig.miners.counting import count_sequences
+from neuronsig.miners.frequent import frequent_sequences
 from neuronsig.miners.mined_patterns import Limits
-from neuronsig.miners.sequences import frequent_sequences
 from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining.holdout import is_held_out, without_held_out
 from neuronsig.mining.keyness import PValueCounts

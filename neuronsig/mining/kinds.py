@@ -2,7 +2,7 @@
 
 Items are the codes of `neuronsig.encoding.vocabulary.Vocabulary`: words, metadata values, tags. In sequences of tags
 alone and in subtrees tags have their own codes from 0, and a subtree's node is `depth * labels + label`
-(neuronsig.miners.subtrees). Trees are labels and heads of nodes: those of dependency trees are the words, labelled
+(neuronsig.miners.frequent). Trees are labels and heads of nodes: those of dependency trees are the words, labelled
 with tags or words; those of bracketed trees that a user brings have labels of their own.
 """
 
@@ -20,10 +20,8 @@ from neuronsig.encoding.vocabulary import OTHER, Dictionary
 from neuronsig.kinds import SEQUENCE, SET, SUBTREE, TAGS, WORDS, Kind
 from neuronsig.miners.brackets import brackets
 from neuronsig.miners.counting import count_sequences, count_subtrees
-from neuronsig.miners.itemsets import frequent_itemsets
+from neuronsig.miners.frequent import frequent_itemsets, frequent_sequences, frequent_subtrees
 from neuronsig.miners.mined_patterns import Codes, Limits, MinedPatterns, support_count
-from neuronsig.miners.sequences import frequent_sequences
-from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trie import CountingTrie
 from neuronsig.ragged import offsets_of, rows_of
 

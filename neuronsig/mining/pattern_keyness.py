@@ -34,7 +34,7 @@ class NeuronPatterns:
     n1: NDArray[np.integer]  # (strata,) the neuron's sentences
     total: NDArray[np.integer]  # (strata,) all sentences
     bins: int  # length bins of the strata
-    labels: int = 0  # subtrees only: their number of labels (neuronsig.miners.subtrees)
+    labels: int = 0  # subtrees only: their number of labels (neuronsig.miners.frequent)
 
     def matched(self) -> Matched:
         """The reference, matched to the neuron's strata."""

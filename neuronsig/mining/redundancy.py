@@ -21,7 +21,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.miners.reference import has_subtree
+from neuronsig.miners.containment import has_subtree
 from neuronsig.mining.keyness import lift, log_ratio
 from neuronsig.splitmix import STEP, mixed
 
@@ -147,7 +147,7 @@ class PatternItems:
     """Patterns as rows of items: which are parts of which, without comparing all pairs.
 
     A sequence's part leaves items out, as an itemset's does (its items are sorted). With `labels` above 0 patterns are
-    subtrees, nodes `depth * labels + label` in preorder (neuronsig.miners.subtrees), and a part is an induced subtree.
+    subtrees, nodes `depth * labels + label` in preorder (neuronsig.miners.frequent), and a part is an induced subtree.
     """
 
     def __init__(self, items: NDArray[np.integer], offsets: NDArray[np.integer], labels: int = 0) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from neuronsig.collection.dominance import LARGE, RARE
 from neuronsig.report.site_data import Line
-from neuronsig.signature.summary import percent
+from neuronsig.signature.salience import percent
 from neuronsig.signature.wording import DOMINATING, dominating
 
 NOTES = {

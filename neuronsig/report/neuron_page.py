@@ -9,9 +9,9 @@ from typing import Any
 from neuronsig.kinds import shown_kinds
 from neuronsig.neuron import Neuron
 from neuronsig.report.site_data import group_title
-from neuronsig.signature.folded import Entry, folded
 from neuronsig.signature.freshness import by_results
 from neuronsig.signature.reader import SignatureReader
+from neuronsig.signature.salience import Entry, without_redundancy
 from neuronsig.signature.summary import Description
 from neuronsig.signature.view import Evidence, NeuronView
 from neuronsig.signature.wording import (
@@ -43,9 +43,9 @@ def neuron_context(
         "next": reader.neighbour(neuron, 1),
         "layers": [n for n in (replace(neuron, layer=layer) for layer in reader.layers) if n in reader.profiles],
         "opposite": opposite if opposite in reader.profiles else None,
-        "words": folded(view.of("words"), WORDS),
+        "words": without_redundancy(view.of("words"), WORDS),
         "patterns": [
-            (kind.title, kind.note, folded(view.of(kind.name), PATTERNS))
+            (kind.title, kind.note, without_redundancy(view.of(kind.name), PATTERNS))
             for kind in shown_kinds()
             if view.of(kind.name)
         ],

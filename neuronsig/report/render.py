@@ -8,9 +8,9 @@ from functools import lru_cache
 
 import jinja2
 
-from neuronsig.signature.folded import Entry, drawn_tree
+from neuronsig.miners.brackets import drawn_tree
 from neuronsig.signature.highlight import cut_segments
-from neuronsig.signature.summary import percent
+from neuronsig.signature.salience import Entry, percent
 from neuronsig.signature.view import Segment, SentenceView
 from neuronsig.signature.wording import DOMINATING, dominance_text
 

@@ -5,14 +5,17 @@ neuronsig triggers  which token of a top sentence carries the activation, and wh
 neuronsig evaluate  how well the signature tells unseen sentences
 neuronsig stability how far signatures of two halves of the corpus agree
 neuronsig outliers  whether one thing dominates the top sentences
+
+And what neuronsig corpus_table found of the corpora: what the neurons are compared with.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pyarrow as pa
@@ -32,6 +35,9 @@ STEPS = (0.3, 0.5, 0.7, 0.85)
 SHADES = len(STEPS)
 STABILITY_FILE = "stability.parquet"
 OUTLIERS_FILE = "outliers.parquet"
+CORPORA_COLUMNS = ("domain", "sentences", "words", "length_mean", "noun_share", "verb_share", "adj_share", "metadata")
+TOTAL = "total"
+"""The row of all domains in the table of the corpora."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Findings:
 
     def _scores(self) -> dict[Neuron, ScoreView]:
         rows = rows_of(self.run.evaluation(self.model), EVALUATION)
-        names = ("ap", "chance", "beats_chance", "beats_words", "words_ap", "auroc", "random_ap", "sentences")
+        names = [field.name for field in fields(ScoreView)]
         # A neuron without a signature, or without a positive sentence, has no score.
         return {n: ScoreView(**{name: row[name] for name in names}) for n, row in rows.items() if row["ap"] is not None}
 
@@ -85,8 +91,8 @@ class Findings:
         check_table(self.run.triggers(self.model), TRIGGERS)
         found = {}
         for neuron, row in rows_of(self.run.detectors(self.model), DETECTORS).items():
-            view = TriggerView(**{name: none if row[name] is None else row[name] for name, none in UNKNOWN.items()})
-            found[neuron] = view, row["baseline"] or 0.0
+            known = {field.name: row[field.name] for field in fields(TriggerView) if row[field.name] is not None}
+            found[neuron] = TriggerView(**known), row["baseline"] or 0.0
         return found
 
     def _stability(self) -> dict[Neuron, StabilityView]:
@@ -127,20 +133,6 @@ def dominance_view(row: Mapping[str, Any], settings: Mapping[str, Any]) -> Domin
     )
 
 
-UNKNOWN: Mapping[str, Any] = {
-    "detector": "",
-    "word": "",
-    "word_share": 0.0,
-    "tag": "",
-    "tag_share": 0.0,
-    "covered_share": 0.0,
-    "special_share": 0.0,
-    "concentration": 0.0,
-    "sentences": 0,
-    "words_covered": None,
-}
-
-
 def shaded(rows: Sequence[Mapping[str, Any]], baseline: float) -> dict[int, Activations]:
     """Shades by sentence_id: how far a token is from the baseline (0) to the strongest token of all the rows (1).
 
@@ -171,3 +163,15 @@ def _note(row: Mapping[str, Any]) -> str:
 def plain(pattern: Sequence[str]) -> str:
     """A pattern's items as a reader writes them."""
     return " ".join(item.removeprefix("word=").removeprefix("pos=") for item in pattern)
+
+
+def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
+    """P1 Table 1 as neuronsig corpus_table made it, a row a domain and `total` last; empty when it was not made."""
+    file = run.analysis("corpora.parquet")
+    if not file.exists():
+        return []
+    try:
+        return read_parquet(file, CORPORA_COLUMNS).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        line = re.sub(r"\s+", " ", str(error))[:200]
+        raise InputError(f"{file} cannot be read ({line}); delete it and run neuronsig corpus_table again") from error

@@ -1,17 +1,28 @@
-"""Which words of a sentence match a neuron's signature."""
+"""The top sentences of neurons, marked with what of them matches the signature and what carries the activation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from neuronsig.miners.reference import closest_occurrence
-from neuronsig.signature.view import Evidence, Segment
+import numpy as np
+from numpy.typing import NDArray
 
-NEAR = 12
+from neuronsig.miners.containment import closest_occurrence
+from neuronsig.neuron import Neuron
+from neuronsig.readers.neurons import neuron_filter
+from neuronsig.readers.sentences import in_order, sentences_by_id
+from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.run.directory import RunDirectory
+from neuronsig.signature.findings import Activations, Findings
+from neuronsig.signature.view import Evidence, Segment, SentenceView
+from neuronsig.triggers.words import word_spans
+
+SENTENCE_COLUMNS = ("sentence_id", "domain", "doc_id", "text", "tokens", "metadata")
 PLAIN, PATTERN, WORD = 0, 1, 2  # how a segment matches: not at all, as part of a word pattern, as a signature word
 
 
-class Signature:
+class Highlighter:
     """The words and word patterns that stand out for one neuron, ready to be looked for in its sentences.
 
     Only rows that stand out beyond chance count, at most `words` and `patterns` of them, so that the marks say
@@ -38,33 +49,20 @@ class Signature:
     ) -> tuple[Segment, ...]:
         """The text cut into segments that join to the text again, whatever the tokens are.
 
-        Tokens are found in the text from left to right; one that is not there (an annotator changed it) is
-        skipped, and its words stay plain. `shades` are the tokens' own, and `trigger` the place of one of them;
-        shades of other tokens than these are not shown.
+        Tokens are where neuronsig.triggers.words finds them; one that is not there stays plain. `shades` are the
+        tokens' own, and `trigger` the place of one of them; shades of other tokens than these are not shown.
         """
         pieces: list[Segment] = []
         shades = shades if len(shades) == len(tokens) else [0] * len(tokens)
-        done = cursor = lost = 0
-        folded = text.lower() if len(text.lower()) == len(text) else text
-        for place, (token, mark, shade) in enumerate(zip(tokens, self.marks(tokens), shades, strict=True)):
-            if not token:
+        marks, done = self.marks(tokens), 0
+        for place, (start, stop) in enumerate(word_spans(text, tokens)):
+            mark, shade = marks[place], shades[place]
+            if start == stop or not (mark or shade or place == trigger):
                 continue
-            # A token follows the last one closely; further on, its letters are likely those of another word.
-            window = cursor + NEAR + len(token) + lost
-            start = text.find(token, cursor, window)
-            other_case = folded.find(token.lower(), cursor, window)
-            if start < 0 or 0 <= other_case < start:
-                start = other_case
-            if start < 0:
-                lost += len(token) + 1
-                continue
-            lost = 0
-            cursor = start + len(token)
-            if mark or shade or place == trigger:
-                if start > done:
-                    pieces.append(Segment(text[done:start], PLAIN))
-                pieces.append(Segment(text[start:cursor], mark, shade, place == trigger))
-                done = cursor
+            if start > done:
+                pieces.append(Segment(text[done:start], PLAIN))
+            pieces.append(Segment(text[start:stop], mark, shade, place == trigger))
+            done = stop
         if done < len(text):
             pieces.append(Segment(text[done:], PLAIN))
         return tuple(pieces)
@@ -87,3 +85,69 @@ def cut_segments(segments: Iterable[Segment], characters: int) -> tuple[list[Seg
         kept.append(segment._replace(text=piece))
         room -= len(piece)
     return kept, left_out
+
+
+class TopSentences:
+    """The first sentences of some neurons, and their texts, as Arrow tables ordered for binary search."""
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        model: str,
+        profiles: Mapping[Neuron, Mapping[str, Any]],
+        findings: Findings,
+        neurons: Sequence[Neuron],
+        sentences: int,
+    ) -> None:
+        """At most `sentences` of each neuron, and those that `profiles` name as typical."""
+        self._lists = read_top_lists(run.topk(model), neurons, sentences, scores=True)
+        self._place = {neuron: place for place, neuron in enumerate(self._lists.neurons)}
+        self._activations = findings.activations(neurons, neuron_filter(neurons))
+        rows = [profiles[neuron] for neuron in set(neurons)]
+        named = [row.get("typical_sentence_id") for row in rows]
+        named += [facet["typical_sentence_id"] for row in rows for facet in row.get("facets") or []]
+        ids = np.union1d(self._lists.sentence_ids, np.array([i for i in named if i is not None], np.int64))
+        found = sentences_by_id(run.sentences, ids, SENTENCE_COLUMNS)
+        self._table = in_order([found], ids, run.sentences, "topk")
+        self._ids = self._table["sentence_id"].to_numpy()
+
+    def of(self, neuron: Neuron, highlighter: Highlighter) -> list[SentenceView]:
+        if neuron not in self._place:
+            return []
+        place = self._place[neuron]
+        own = slice(*self._lists.offsets[place : place + 2])
+        known = self._activations.get(neuron, {})
+        return [
+            _sentence(row, highlighter, rank, score, known.get(row["sentence_id"]))
+            for rank, (row, score) in enumerate(
+                zip(self._rows(self._lists.sentence_ids[own]), self._lists.scores[own].tolist(), strict=True)
+            )
+        ]
+
+    def sentence(self, sentence_id: int, highlighter: Highlighter) -> SentenceView:
+        return _sentence(self._rows([sentence_id])[0], highlighter)
+
+    def _rows(self, ids: Sequence[int] | NDArray[np.int64]) -> list[dict[str, Any]]:
+        return list(self._table.take(np.searchsorted(self._ids, ids)).to_pylist())
+
+
+def _sentence(
+    row: dict[str, Any],
+    highlighter: Highlighter,
+    rank: int = -1,
+    score: float = float("nan"),
+    activations: Activations | None = None,
+) -> SentenceView:
+    text, tokens = row["text"] or "", row["tokens"] or []
+    known = activations or Activations((), -1, "")
+    return SentenceView(
+        sentence_id=row["sentence_id"],
+        text=text,
+        domain=row["domain"] or "",
+        doc_id=row["doc_id"] or "",
+        metadata={name: values or [] for name, values in row["metadata"] or []},
+        segments=highlighter.segments(text, tokens, known.shades, known.trigger),
+        rank=rank,
+        score=score,
+        note=known.note,
+    )

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.dataset as ds
 
-from neuronsig.errors import ConfigError, InputError
+from neuronsig.encoding.vocabulary import OTHER
+from neuronsig.errors import ConfigError
 from neuronsig.mining.chosen import most_selective
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
 from neuronsig.readers.neurons import neuron_filter, rows_of
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.mined_with import mined_with
-from neuronsig.signature.findings import Findings
-from neuronsig.signature.freshness import by_results, freshness
-from neuronsig.signature.highlight import Signature
-from neuronsig.signature.measures import TOTAL, effects_of, metadata_distribution
-from neuronsig.signature.mining_command import mining_command
-from neuronsig.signature.top_sentences import TopSentences
-from neuronsig.signature.view import Evidence, FacetView, Link, NeuronView, Share
-from neuronsig.storage.parquet import check_table, read_parquet, read_rows
+from neuronsig.signature.findings import TOTAL, Findings, read_corpora
+from neuronsig.signature.freshness import by_results, freshness, mining_command
+from neuronsig.signature.highlight import Highlighter, TopSentences
+from neuronsig.signature.view import Effect, Evidence, FacetView, Link, NeuronView, Share
+from neuronsig.storage.parquet import check_table, read_rows
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
 
-CORPORA_COLUMNS = ("domain", "sentences", "words", "length_mean", "noun_share", "verb_share", "adj_share", "metadata")
 SIMILAR = 6
 POS_CLASSES = (("noun", "noun"), ("verb", "verb"), ("adjective", "adj"))
 
@@ -130,7 +125,7 @@ class SignatureReader:
         similar: tuple[Link, ...],
     ) -> NeuronView:
         row = self.profiles[neuron]
-        signature = Signature(evidence.get("words", ()), evidence.get("word_sequence", ()))
+        highlighter = Highlighter(evidence.get("words", ()), evidence.get("word_sequence", ()))
         facets = row.get("facets") or []
         typical = row.get("typical_sentence_id")
         cluster = row.get("cluster")
@@ -146,18 +141,18 @@ class SignatureReader:
                 Share(name, row[f"{of}_share"], _first(row[f"{of}_reference"], self.total.get(f"{of}_share")))
                 for name, of in POS_CLASSES
             ),
-            sentences=tuple(top.of(neuron, signature)) if top else (),
+            sentences=tuple(top.of(neuron, highlighter)) if top else (),
             evidence=evidence,
             metadata=metadata_distribution(
                 row["metadata_profile"] or [], row["n_sentences"], evidence.get("metadata", ()), self.domains
             ),
-            typical=top.sentence(typical, signature) if top and typical is not None else None,
+            typical=top.sentence(typical, highlighter) if top and typical is not None else None,
             cluster=cluster,
             cluster_size=len(self.clusters.get(cluster, ())) if cluster is not None else 0,
             similar=similar,
             mining_command="" if row["mined"] else mining_command(self.run, self.model, neuron),
             effects=effects_of(row),
-            facets=tuple(_facet(facet, top, signature) for facet in facets) or None,
+            facets=tuple(_facet(facet, top, highlighter) for facet in facets) or None,
             trigger=self.findings.trigger(neuron),
             score=self.findings.scores.get(neuron),
             stability=self.findings.stability.get(neuron),
@@ -217,26 +212,14 @@ def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 
-def _facet(facet: Mapping[str, Any], top: TopSentences | None, signature: Signature) -> FacetView:
+def _facet(facet: Mapping[str, Any], top: TopSentences | None, highlighter: Highlighter) -> FacetView:
     words, typical = facet["words"] or [], facet["typical_sentence_id"]
     return FacetView(
         facet["share"],
         tuple(word["word"] for word in words),
-        top.sentence(typical, signature) if top else None,
+        top.sentence(typical, highlighter) if top else None,
         tuple((word["share"], word["others"]) for word in words),
     )
-
-
-def read_corpora(run: RunDirectory) -> list[dict[str, Any]]:
-    """P1 Table 1 as neuronsig corpus_table made it, a row a domain and `total` last; empty when it was not made."""
-    file = run.analysis("corpora.parquet")
-    if not file.exists():
-        return []
-    try:
-        return read_parquet(file, CORPORA_COLUMNS).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        line = re.sub(r"\s+", " ", str(error))[:200]
-        raise InputError(f"{file} cannot be read ({line}); delete it and run neuronsig corpus_table again") from error
 
 
 def models_of(run: RunDirectory) -> list[str]:
@@ -261,3 +244,34 @@ def _ranges(numbers: Sequence[int]) -> str:
     if list(numbers) == list(range(numbers[0], numbers[-1] + 1)) and len(numbers) > 1:
         return f"{numbers[0]} to {numbers[-1]}"
     return ", ".join(map(str, numbers))
+
+
+def metadata_distribution(
+    profile: Sequence[tuple[str, Sequence[tuple[str, int]]]],
+    n: int,
+    evidence: Sequence[Evidence],
+    domains: Mapping[str, int],
+) -> dict[str, tuple[Evidence, ...]]:
+    """Field -> its values, most frequent first: the whole profile, with the reference where mining counted one.
+
+    `evidence` patterns are (field, value). Values without a row there have n2 = 0: no reference is known; but for
+    domains, whose sentences in the whole corpus `domains` tells, with their `total`.
+    """
+    known = {row.pattern: row for row in evidence}
+    found: dict[str, tuple[Evidence, ...]] = {}
+    for name, counts in sorted(profile, key=lambda entry: (entry[0] != "domain", entry[0])):
+        rows = []
+        for value, count in counts:
+            f2, n2 = (domains[value] - count, domains[TOTAL] - n) if name == "domain" and value in domains else (0, 0)
+            bare = Evidence("metadata", (name, value), count, n, f2, n2, 0.0, 0.0)
+            rows.append(known.get((name, value), bare))
+        # What is left of the values says little, however many they are.
+        found[name] = tuple(sorted(rows, key=lambda row: (row.pattern[-1] == OTHER, -row.f1, row.pattern)))
+    return found
+
+
+def effects_of(row: Mapping[str, Any]) -> dict[str, Effect]:
+    """The effects of a row of PROFILES, by what was measured."""
+    means = dict.fromkeys(("length", "position", "relative_position"), ("mean", "reference", "effect", "low", "high"))
+    shares = dict.fromkeys(("noun", "verb", "adj"), ("share", "reference", "log_ratio", "low", "high"))
+    return {name: Effect(*(row[f"{name}_{part}"] for part in parts)) for name, parts in (means | shares).items()}

@@ -7,18 +7,18 @@ neuron's own, where mining matched lengths.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from neuronsig.kinds import ITEM, SEQUENCE, SET, SUBTREE, WORDS, shown_kinds
+from neuronsig.kinds import ITEM, SEQUENCE, SET, SUBTREE, WORDS, Kind, shown_kinds
 from neuronsig.kinds import TAGS as TAG_LAYER
 from neuronsig.signature.names import MARKS, ONE, TAGS
 from neuronsig.signature.view import Effect, Evidence, FacetView, NeuronView, Share
 
+LEAST_LRC = 1.0
 METADATA_SHARE, METADATA_GAIN, METADATA_RATIO, METADATA_ALIKE = 0.25, 0.15, 1.5, 0.5
-WORD_SHARE, WORD_LRC, WORDS_TOGETHER = 0.03, 1.0, 0.08
-PHRASE_SHARE, PHRASE_LRC = 0.08, 1.0
-TAG_PATTERN_SHARE, TAG_PATTERN_LRC = 0.15, 1.0
+WORD_SHARE, WORDS_TOGETHER = 0.03, 0.08
+PHRASE_SHARE, TAG_PATTERN_SHARE = 0.08, 0.15
 ABSTRACT = 1.5  # times the bits of a phrase that tags in order must tell to be told in its place
 CLASS_GAIN, CLASS_RATIO, CLASS_LACK = 0.06, 1.4, 0.55
 TAG_SHARE, TAG_RATIO = 0.1, 2.0
@@ -26,6 +26,43 @@ SHORT, LONG = 0.65, 1.5
 PLACE = 0.4  # standard deviations
 ENDING_SHARE = 0.5
 FACET_SHARE = 0.1
+
+
+class Entry(NamedTuple):
+    """A row that nothing explains, or explained by something that is not shown; `repeated` are the rows it explains."""
+
+    row: Evidence
+    repeated: tuple[Evidence, ...] = ()
+
+
+def without_redundancy(rows: Sequence[Evidence], n: int) -> list[Entry]:
+    """The first `n` entries of ranked rows that stand out; where none does, the first six rows as they are.
+
+    A row that another one explains stands under that, or under what explains it in turn. Where the part is of another
+    table, as a single word explains a sequence, there is nothing to stand under: it is left out, because the words'
+    own table says it.
+    """
+    beyond_chance = [row for row in rows if row.stands_out]
+    if not beyond_chance:
+        return [Entry(row) for row in rows[:6]]
+    by_pattern = {row.pattern: row for row in beyond_chance}
+    under: dict[tuple[str, ...], list[Evidence]] = {}
+    for row in beyond_chance:
+        if row.explained_by and (root := _root(row, by_pattern)) is not None:
+            under.setdefault(root.pattern, []).append(row)
+    plain = [row for row in beyond_chance if not row.explained_by]
+    return [Entry(row, tuple(under.get(row.pattern, ()))) for row in plain[:n]]
+
+
+def _root(row: Evidence, by_pattern: dict[tuple[str, ...], Evidence]) -> Evidence | None:
+    seen = {row.pattern}
+    while row.explained_by:
+        found = by_pattern.get(row.explained_by)
+        if found is None or found.pattern in seen:
+            return None
+        seen.add(found.pattern)
+        row = found
+    return row
 
 
 class Told(NamedTuple):
@@ -36,14 +73,15 @@ class Told(NamedTuple):
     strength: float
 
 
+def over_represented(rows: Iterable[Evidence], least_share: float) -> list[Evidence]:
+    """Those that the neuron has far more of, in enough of its sentences, and that nothing explains."""
+    return [row for row in rows if not row.explained_by and row.lrc >= LEAST_LRC and row.share >= least_share]
+
+
 def salient_words(view: NeuronView) -> list[Evidence]:
     """Up to three words that are far over-represented and in enough of the sentences together; may be empty."""
-    rows = [r for r in view.of("words") if r.lrc >= WORD_LRC and r.share >= WORD_SHARE and has_letters(r)]
-    kept: dict[str, Evidence] = {}
-    for row in sorted(rows, key=lambda r: (-bits(r), r.text)):
-        kept.setdefault(row.text.replace("’", "'"), row)  # n't and n’t are one word
-    rows = list(kept.values())[:3]
-    return rows if sum(r.share for r in rows) >= WORDS_TOGETHER else []
+    rows = [row for row in over_represented(view.of("words"), WORD_SHARE) if has_letters(row)]
+    return _strongest(rows, lambda row: row.text.replace("’", "'"), 3)  # n't and n’t are one word
 
 
 def salient_marks(view: NeuronView, words: Sequence[Evidence], ending: tuple[str, Evidence] | None) -> list[Evidence]:
@@ -52,13 +90,18 @@ def salient_marks(view: NeuronView, words: Sequence[Evidence], ending: tuple[str
     What the sentences end in, where that is told, is left out.
     """
     least = 0.5 * max(map(bits, words), default=0.0)
-    rows = [r for r in view.of("words") if r.lrc >= WORD_LRC and r.share >= WORD_SHARE and not has_letters(r)]
+    signs = [row for row in over_represented(view.of("words"), WORD_SHARE) if not has_letters(row)]
+    rows = [row for row in signs if bits(row) >= least and not (ending and row is ending[1])]
+    return _strongest(rows, word_text, 2)
+
+
+def _strongest(rows: Sequence[Evidence], name: Callable[[Evidence], str], most: int) -> list[Evidence]:
+    """Those that tell most, each name once; none where too few of the sentences have them together."""
     kept: dict[str, Evidence] = {}
-    for row in sorted(rows, key=lambda r: (-bits(r), r.text)):
-        if bits(row) >= least and not (ending and row is ending[1]):
-            kept.setdefault(word_text(row), row)
-    rows = list(kept.values())[:2]
-    return rows if sum(r.share for r in rows) >= WORDS_TOGETHER else []
+    for row in sorted(rows, key=lambda row: (-bits(row), row.text)):
+        kept.setdefault(name(row), row)
+    found = list(kept.values())[:most]
+    return found if sum(row.share for row in found) >= WORDS_TOGETHER else []
 
 
 def word_text(row: Evidence) -> str:
@@ -68,16 +111,16 @@ def word_text(row: Evidence) -> str:
 
 def salient_phrase(view: NeuronView, words: Sequence[Evidence]) -> Evidence | None:
     """The word or mixed pattern that tells most and that nothing explains, if it tells as much as the words do."""
-    rows = [
-        row
-        for kind in shown_kinds()
-        if kind.shape == SEQUENCE and WORDS in kind.layers
-        for row in view.of(kind.name)
-        if len(row.pattern) > 1 and not row.explained_by and row.lrc >= PHRASE_LRC and row.share >= PHRASE_SHARE
-    ]
-    rows = [row for row in rows if all(_worded(*item) for item in row.of_kind.read(row.pattern))]
+    rows = _patterns(view, lambda kind: kind.shape == SEQUENCE and WORDS in kind.layers, PHRASE_SHARE)
+    rows = [r for r in rows if len(r.pattern) > 1 and all(_worded(*item) for item in r.of_kind.read(r.pattern))]
     best = max(rows, key=lambda row: (bits(row), row.pattern), default=None)
     return best if best and bits(best) >= 0.5 * max(map(bits, words), default=0.0) else None
+
+
+def _patterns(view: NeuronView, wanted: Callable[[Kind], bool], least_share: float) -> list[Evidence]:
+    """The over-represented patterns of the kinds that are wanted."""
+    kinds = filter(wanted, shown_kinds())
+    return [row for kind in kinds for row in over_represented(view.of(kind.name), least_share)]
 
 
 def _worded(layer: str, item: str) -> bool:
@@ -110,33 +153,20 @@ def salient_length(view: NeuronView) -> str:
 def salient_ending(view: NeuronView) -> tuple[str, Evidence] | None:
     """Exclamations or questions, when most sentences have the mark and the corpus has not."""
     for row in view.of("words"):
-        if row.text in ("!", "?") and row.lrc >= WORD_LRC and row.share >= ENDING_SHARE:
+        if row.text in ("!", "?") and row.lrc >= LEAST_LRC and row.share >= ENDING_SHARE:
             return ("exclamations" if row.text == "!" else "questions"), row
     return None
 
 
 def salient_order(view: NeuronView, phrase: Evidence | None) -> Evidence | None:
     """The tags in order or the subtree that tells most, unless a phrase, easier to read, tells about as much."""
-    rows = [
-        row
-        for kind in shown_kinds()
-        if kind.layers == (TAG_LAYER,)
-        for row in view.of(kind.name)
-        if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE
-    ]
-    best = max(rows, key=bits, default=None)
+    best = max(_patterns(view, lambda kind: kind.layers == (TAG_LAYER,), TAG_PATTERN_SHARE), key=bits, default=None)
     return best if best and (phrase is None or bits(best) > ABSTRACT * bits(phrase)) else None
 
 
 def salient_set(view: NeuronView) -> Evidence | None:
     """The itemset that tells most, for a neuron of which nothing simpler is told."""
-    rows = [
-        row
-        for kind in shown_kinds()
-        if kind.shape == SET
-        for row in view.of(kind.name)
-        if not row.explained_by and row.lrc >= TAG_PATTERN_LRC and row.share >= TAG_PATTERN_SHARE
-    ]
+    rows = _patterns(view, lambda kind: kind.shape == SET, TAG_PATTERN_SHARE)
     return max(rows, key=lambda row: (bits(row), row.pattern), default=None)
 
 

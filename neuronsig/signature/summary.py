@@ -36,18 +36,6 @@ from neuronsig.signature.salience import (
 )
 from neuronsig.signature.view import Evidence, NeuronView
 
-__all__ = [
-    "ASPECTS",
-    "LITTLE",
-    "NOTHING",
-    "Description",
-    "against",
-    "describe",
-    "percent",
-    "salient_words",
-    "strongest_token",
-]
-
 FEW = 10  # sentences below which nothing is said
 ASPECTS = ("metadata", "words", "tags", "length", "none")
 NOTHING, LITTLE = "nothing stands out", "little stands out"

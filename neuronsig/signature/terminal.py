@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from neuronsig.kinds import shown_kinds
-from neuronsig.signature.folded import Entry, folded
 from neuronsig.signature.highlight import PATTERN, WORD, cut_segments
-from neuronsig.signature.summary import describe, percent
+from neuronsig.signature.salience import Entry, percent, without_redundancy
+from neuronsig.signature.summary import describe
 from neuronsig.signature.view import FacetView, NeuronView, SentenceView
 from neuronsig.signature.wording import (
     corpus_text,
@@ -60,10 +60,10 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         show(_section("Facets", f"{facets_text(view.facets)} Words with the share of a group's sentences."))
         for facet in view.facets:
             show(_facet(facet))
-    show(_evidence("Words, of all sentences", folded(view.of("words"), WORDS)))
+    show(_evidence("Words, of all sentences", without_redundancy(view.of("words"), WORDS)))
     for kind in shown_kinds():
         if rows := view.of(kind.name):
-            show(_evidence(kind.title, folded(rows, PATTERNS)))
+            show(_evidence(kind.title, without_redundancy(rows, PATTERNS)))
     if not view.mined:
         show(_section("Patterns", "not mined; this mines them, and keeps those of the others:"))
         # As it is, however long: a command that was broken into lines cannot be copied.
@@ -72,10 +72,10 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     if said := effects_text(view):
         show(_line(said))
     if rows := view.of("pos"):
-        show(_evidence("Tags, of all words", folded(rows, TAGS)))
+        show(_evidence("Tags, of all words", without_redundancy(rows, TAGS)))
     for name, every in list(view.salient_fields.items())[:FIELDS]:
         rows = view.salient_values(name)[:VALUES]
-        show(_evidence(clean(name).capitalize(), [Entry(row, ()) for row in rows], len(every) - len(rows)))
+        show(_evidence(clean(name).capitalize(), list(map(Entry, rows)), len(every) - len(rows)))
     if known := quality_texts(view):
         show(_section("How good is this signature?"))
         for text in known:

@@ -8,7 +8,18 @@ from typing import NamedTuple
 
 from neuronsig.kinds import Kind, kind_of
 from neuronsig.neuron import Neuron
-from neuronsig.signature.frequency import reference, share
+
+
+def share(f1: int, n1: int) -> float:
+    """Relative frequency with the neuron, 0 to 1."""
+    return f1 / n1 if n1 else 0.0
+
+
+def reference(f2: int, n2: int, matched: float | None) -> float | None:
+    """Relative frequency in the reference, matched where that is known, 0 to 1; None without a reference."""
+    if matched is not None:
+        return matched
+    return f2 / n2 if n2 > 0 else None
 
 
 class Evidence(NamedTuple):
@@ -142,7 +153,7 @@ class TriggerView:
     the signature holds, beside `covered_share` of the triggers.
     """
 
-    detector: str
+    detector: str = ""
     word: str = ""
     word_share: float = 0.0
     tag: str = ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from neuronsig.kinds import kind_of
-from neuronsig.signature.summary import percent, strongest_token
+from neuronsig.signature.salience import percent
+from neuronsig.signature.summary import strongest_token
 from neuronsig.signature.view import DominanceView, Effect, FacetView, NeuronView, ScoreView, StabilityView, TriggerView
 
 DOMINATING = {

@@ -16,16 +16,16 @@ Span = tuple[int, int]
 def word_spans(text: str, words: Sequence[str]) -> list[Span]:
     """Where each word stands in the text, [start, stop) in characters, from left to right.
 
-    A word that is not there (an annotator changed it) has an empty span, and the next ones are looked for further on.
+    As it is written or in another case, whichever stands earlier: what comes later is likely part of another word. A
+    word that is not there (an annotator changed it) has an empty span, and the next ones are looked for further on.
     """
     found: list[Span] = []
     folded = text.lower() if len(text.lower()) == len(text) else text
     cursor = lost = 0
     for word in words:
         window = cursor + NEAR + len(word) + lost
-        start = text.find(word, cursor, window) if word else -1
-        if start < 0 and word:
-            start = folded.find(word.lower(), cursor, window)
+        places = text.find(word, cursor, window), folded.find(word.lower(), cursor, window)
+        start = min((place for place in places if place >= 0), default=-1) if word else -1
         if start < 0:
             lost += len(word) + 1
             found.append((cursor, cursor))

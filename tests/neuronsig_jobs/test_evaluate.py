@@ -21,7 +21,7 @@ from neuronsig.evaluation.held_out import HeldOutJob, blocks_of, positive_fracti
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.remake_command import remake_command
+from neuronsig.signature.freshness import remake_command
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import EVALUATION, SENTENCES
 from neuronsig_jobs import evaluate

@@ -11,7 +11,7 @@ import neuronsig_jobs.report
 import neuronsig_jobs.show
 from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.remake_command import remake_command
+from neuronsig.signature.freshness import remake_command
 from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_run
 
 

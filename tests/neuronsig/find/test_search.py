@@ -11,7 +11,7 @@ from neuronsig.errors import ConfigError, InputError
 from neuronsig.find import index as index_module
 from neuronsig.find.query import items_of, parse
 from neuronsig.find.search import search
-from neuronsig.miners.reference import in_order
+from neuronsig.miners.containment import in_order
 from tests.neuronsig.find.tables import Row, index_of
 
 ROWS: list[Row] = [

@@ -69,7 +69,7 @@ def sentences_of(rows):
 
 def held_by(kind, row, limits, n_items=WORDS + VALUES):
     """All patterns of a kind, as items, that one sentence holds within the limits."""
-    from neuronsig.miners.reference import sequences_of, subtrees_of
+    from tests.neuronsig.miners.reference import sequences_of, subtrees_of
 
     if kind == "itemset":
         import itertools

@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 
 from neuronsig.miners import counting
 from neuronsig.miners.counting import count_sequences, count_subtrees, find_sequences, find_subtrees
+from neuronsig.miners.frequent import frequent_sequences, frequent_subtrees, stack
 from neuronsig.miners.mined_patterns import Limits
-from neuronsig.miners.reference import sequences_of, subtrees_of
-from neuronsig.miners.sequences import frequent_sequences, stack
-from neuronsig.miners.subtrees import frequent_subtrees
 from neuronsig.miners.trie import CountingTrie
 from tests.neuronsig.miners.examples import few, forests, mixed_sentences, plain_sentences
+from tests.neuronsig.miners.reference import sequences_of, subtrees_of
 from tests.neuronsig.miners.test_sequences import encode
 from tests.neuronsig.miners.test_subtrees import LABELS, as_forest
 

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 
 from neuronsig.errors import ConfigError
-from neuronsig.miners.itemsets import frequent_itemsets
+from neuronsig.miners.frequent import frequent_itemsets
 from neuronsig.miners.mined_patterns import Limits
-from neuronsig.miners.reference import reference_itemsets
 from tests.neuronsig.miners.examples import limits, transactions
+from tests.neuronsig.miners.reference import reference_itemsets
 from tests.neuronsig.miners.test_sequences import encode
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from neuronsig.errors import ConfigError
 from neuronsig.miners.mined_patterns import Limits, MinedPatterns, subsequence_bound, support_count
-from neuronsig.miners.reference import sequences_of
+from tests.neuronsig.miners.reference import sequences_of
 
 
 @pytest.mark.parametrize(

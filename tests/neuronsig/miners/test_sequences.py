@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 
 from neuronsig.errors import ConfigError
+from neuronsig.miners.frequent import frequent_sequences, stack
 from neuronsig.miners.mined_patterns import Limits
-from neuronsig.miners.reference import reference_sequences
-from neuronsig.miners.sequences import frequent_sequences, stack
 from tests.neuronsig.miners.examples import limits, mixed_sentences, plain_sentences
+from tests.neuronsig.miners.reference import reference_sequences
 
 
 def mine(sentences, min_count, **kinds):

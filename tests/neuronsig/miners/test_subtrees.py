@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 
 from neuronsig.errors import ConfigError
+from neuronsig.miners.frequent import frequent_subtrees, subtree_items
 from neuronsig.miners.mined_patterns import Limits
-from neuronsig.miners.reference import reference_subtrees, subtrees_of
-from neuronsig.miners.subtrees import frequent_subtrees, subtree_items
 from neuronsig.miners.trees import forest
 from tests.neuronsig.miners.bracketed import forest_of_brackets, subtree_strings
 from tests.neuronsig.miners.examples import forests, limits
+from tests.neuronsig.miners.reference import reference_subtrees, subtrees_of
 
 LABELS = 3
 

@@ -11,7 +11,6 @@ from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.errors import ConfigError
 from neuronsig.kinds import KINDS, SET, TAGS, Kind, kind_of, pattern_kinds, shown_kinds
 from neuronsig.miners.brackets import brackets, parse_tree
-from neuronsig.miners.reference import subtrees_of
 from neuronsig.mining.kinds import (
     KindCounter,
     itemset_items,
@@ -22,6 +21,7 @@ from neuronsig.mining.kinds import (
 )
 from tests.neuronsig.miners.bracketed import forest_of_brackets
 from tests.neuronsig.miners.encoded import STRATA, WORDS, dictionary_of, held_by, random_rows, sentences_of
+from tests.neuronsig.miners.reference import subtrees_of
 
 FEW = {f"{part}_min_support": 0.05 for part in ("word", "pos", "mixed", "itemset", "subtree")}
 ALL = MiningConfig(min_count=2, pattern_min_count=2, target="all", subtree_max_nodes=3, pos_max_length=3, **FEW)

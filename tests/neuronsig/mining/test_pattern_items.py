@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from neuronsig.miners.reference import has_subtree
+from neuronsig.miners.containment import has_subtree
 from neuronsig.mining.redundancy import PatternItems
 
 LABELS = 3

@@ -1,6 +1,6 @@
 """A distribution tells each value's count beside the reference, where there is one."""
 
-from neuronsig.signature.measures import metadata_distribution
+from neuronsig.signature.reader import metadata_distribution
 
 
 def test_values_without_a_reference_keep_their_count_and_have_no_ratio() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from neuronsig.config import MiningConfig
 from neuronsig.config.compose import compose
 from neuronsig.neuron import Neuron
-from neuronsig.signature.mining_command import mining_command
+from neuronsig.signature.freshness import mining_command
 from tests.run_factory import MODEL, change_stage, make_run
 
 

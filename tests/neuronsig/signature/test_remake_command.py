@@ -11,8 +11,7 @@ import pytest
 from neuronsig.config import AnalysisConfig, Config, EvaluationConfig, ModelConfig, as_plan
 from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.freshness import freshness, with_results
-from neuronsig.signature.remake_command import remake_command
+from neuronsig.signature.freshness import freshness, remake_command, with_results
 from tests.run_factory import MODEL, add_stage, change_stage, make_run
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from neuronsig.neuron import Neuron
-from neuronsig.signature.summary import LITTLE, NOTHING, describe, percent
+from neuronsig.signature.salience import percent
+from neuronsig.signature.summary import LITTLE, NOTHING, describe
 from neuronsig.signature.view import Effect, Evidence, FacetView, NeuronView, ScoreView, Share, TriggerView
 
 QUIET = NeuronView(

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from neuronsig.neuron import Neuron
-from neuronsig.signature.mining_command import mining_command
+from neuronsig.signature.freshness import mining_command
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.terminal import bar, render_terminal
 from neuronsig.signature.view import FacetView

@@ -5,9 +5,8 @@ import pytest
 from pyspark.ml.fpm import FPGrowth, PrefixSpan
 
 from neuronsig.annotation.treebank import read_conllu
-from neuronsig.miners.itemsets import frequent_itemsets
+from neuronsig.miners.frequent import frequent_itemsets, frequent_sequences
 from neuronsig.miners.mined_patterns import Limits
-from neuronsig.miners.sequences import frequent_sequences
 
 NO_LIMIT = Limits(max_patterns=None)
 

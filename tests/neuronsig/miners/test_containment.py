@@ -6,7 +6,8 @@ import itertools
 import random
 
 from neuronsig.miners.brackets import nodes_of
-from neuronsig.miners.reference import closest_occurrence, has_subtree, in_order, subtrees_of
+from neuronsig.miners.containment import closest_occurrence, has_subtree, in_order
+from tests.neuronsig.miners.reference import subtrees_of
 
 
 def test_a_sequence_contains_what_stands_in_it_in_order() -> None:

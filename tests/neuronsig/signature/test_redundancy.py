@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from neuronsig.signature.folded import drawn_tree, folded
+from neuronsig.miners.brackets import drawn_tree
+from neuronsig.signature.salience import without_redundancy
 from neuronsig.signature.view import Evidence
 
 
@@ -14,28 +15,30 @@ def row(text: str, lrc: float = 1.0, by: str = "") -> Evidence:
 
 def test_rows_within_chance_are_not_listed_beside_those_beyond_it() -> None:
     beyond, within = row("a b"), row("c d", lrc=0.0)
-    assert [entry.row for entry in folded([within, beyond], 10)] == [beyond]
-    assert [entry.row for entry in folded([within], 10)] == [within]
+    assert [entry.row for entry in without_redundancy([within, beyond], 10)] == [beyond]
+    assert [entry.row for entry in without_redundancy([within], 10)] == [within]
 
 
 def test_explained_rows_stand_under_what_explains_them_and_take_no_place() -> None:
     first, again, other = row("not only"), row("not only but", by="not only"), row("x y")
-    entries = folded([first, again, other], 2)
+    entries = without_redundancy([first, again, other], 2)
     assert [(entry.row, entry.repeated) for entry in entries] == [(first, (again,)), (other, ())]
 
 
 def test_what_explains_may_come_later_and_be_explained_itself() -> None:
     third, second, first = row("a b c d", by="a b c"), row("a b c", by="a b"), row("a b")
-    assert [(entry.row, entry.repeated) for entry in folded([third, second, first], 5)] == [(first, (third, second))]
+    assert [(entry.row, entry.repeated) for entry in without_redundancy([third, second, first], 5)] == [
+        (first, (third, second))
+    ]
 
 
 def test_rows_that_explain_each_other_end() -> None:
-    assert folded([row("a b", by="c d"), row("c d", by="a b")], 5) == []
+    assert without_redundancy([row("a b", by="c d"), row("c d", by="a b")], 5) == []
 
 
 def test_a_row_explained_by_a_word_of_another_table_is_left_out() -> None:
     plain = row("x y")
-    assert [entry.row for entry in folded([row("not a", by="not"), plain], 5)] == [plain]
+    assert [entry.row for entry in without_redundancy([row("not a", by="not"), plain], 5)] == [plain]
 
 
 @pytest.mark.parametrize(
