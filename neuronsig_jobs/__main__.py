@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from pathlib import Path
+from importlib import resources
 
 from neuronsig.run.stages import JOBS
 
 
 def purpose(job: str) -> str:
     """The first line of what a job's module says of it, without importing it: some need an engine."""
-    spec = importlib.util.find_spec(f"neuronsig_jobs.{job}")
-    assert spec is not None, f"{job} is registered and has no module"
-    text = Path(str(spec.origin)).read_text(encoding="utf-8")
+    text = (resources.files("neuronsig_jobs") / f"{job}.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
 
 

@@ -7,6 +7,8 @@ import os
 import shutil
 import tempfile
 import zipfile
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from neuronsig.storage.location import is_local
 from neuronsig.storage.whole_files import is_whole, written_folder
 from spark_jobs.paths import uri
 
-MODELS = Path(__file__).resolve().parent / "models"
+MODELS = resources.files("spark_jobs") / "models"
+"""The archives shipped here, which may themselves lie in a zip archive."""
 TAGGER, PARSER = "pos_ewt.zip", "dependency_ewt.zip"
 _PARSER_PACKAGE = "com.johnsnowlabs.nlp.annotators.parser.dep"
 
@@ -58,7 +61,7 @@ def load_parser(spark: SparkSession, value: str) -> DependencyParserModel:
     """
     if value:
         return _load(DependencyParserModel, "parser_model", value)
-    with zipfile.ZipFile(MODELS / PARSER) as archive:
+    with (MODELS / PARSER).open("rb") as file, zipfile.ZipFile(file) as archive:
         tagger, moves = archive.read("tagger.txt"), archive.read("moves.txt")
     return parser_of(spark, tagger, moves)
 
@@ -95,8 +98,8 @@ def model_identity(key: str, value: str) -> str:
     Raises InputError when there is no such folder.
     """
     if not value:
-        archive = TAGGER if key == "pos_model" else PARSER
-        return "shipped " + fingerprint_files(list(MODELS.rglob(archive)))
+        taggers = [lane / TAGGER for lane in MODELS.iterdir() if lane.is_dir()]
+        return "shipped " + fingerprint_files(taggers if key == "pos_model" else [MODELS / PARSER])
     if value.startswith("pretrained:") or "://" in value:
         return value
     _require_saved(key, value)
@@ -128,19 +131,19 @@ def default_cache() -> Path:
     return Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neuronsig"
 
 
-def unpacked(archive: Path, cache: Path) -> Path:
+def unpacked(archive: Traversable, cache: Path) -> Path:
     """The archive's folder in `cache`, named for its content; made once, also when several processes ask at once."""
-    digest = hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
-    target = (cache / "annotators" / f"{archive.stem}-{digest}").absolute()
+    name, digest = archive.name.removesuffix(".zip"), hashlib.sha256(archive.read_bytes()).hexdigest()[:16]
+    target = (cache / "annotators" / f"{name}-{digest}").absolute()
     if target.is_dir():
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{archive.stem}-", dir=target.parent))
+        partial = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=target.parent))
     except OSError as error:
         raise MachineError(f"{target.parent} cannot be written ({error.strerror}); set NEURONSIG_CACHE") from None
     try:
-        with zipfile.ZipFile(archive) as source:
+        with archive.open("rb") as file, zipfile.ZipFile(file) as source:
             source.extractall(partial)
         partial.chmod(0o755)
         partial.rename(target)

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from spark_jobs.annotators import model_identity
+
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("neuronsig", "neuronsig_ray", "neuronsig_jobs", "spark_jobs")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -72,6 +74,28 @@ def test_a_wheel_harms_nobodys_conf_and_jobs_and_runs_from_any_folder(wheel: Pat
     asked = [sys.executable, "-P", "-c", ask]
     said = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
     assert said.split() == ["somebody", "else", "somebody", "else", str(site / "neuronsig_jobs" / "__init__.py")]
+
+
+def test_a_wheel_need_not_be_installed_to_be_submitted(wheel: Path, tmp_path: Path):
+    """As spark-submit has it of --py-files: a zip archive on the path, and a file of its own that is run."""
+    environment = {**os.environ, "PYTHONPATH": str(wheel)}
+
+    def said(*words: str) -> str:
+        command = [sys.executable, "-P", *words]
+        ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    submit = str(ROOT / "deploy" / "neuronsig_submit.py")
+    assert "k: 77" in said(submit, "estimate", "preset=paper", "collect.k=77", "--show")
+    assert "  tokenize " in said(submit, "--help")
+    ask = (
+        "import pathlib; from spark_jobs import annotators as a; archive = a.MODELS / 'scala2.12' / a.TAGGER; "
+        "print(type(archive).__name__, (a.unpacked(archive, pathlib.Path('cache')) / 'metadata').is_dir(), "
+        "a.model_identity('pos_model', ''), a.model_identity('parser_model', ''))"
+    )
+    here = [model_identity(key, "") for key in ("pos_model", "parser_model")]
+    assert said("-c", ask).split() == ["Path", "True", *" ".join(here).split()]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import re
 import types
 from collections.abc import Sequence
 from importlib import resources
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import yaml
 from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
+from hydra import initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -30,7 +30,7 @@ from omegaconf.errors import (
 from neuronsig.config import Config, CorpusConfig, SourceConfig
 from neuronsig.errors import ConfigError
 
-CONF_DIR = Path(str(resources.files("neuronsig"))) / "conf"
+CONF = "neuronsig.conf"
 SOURCES = "corpus.sources."
 
 
@@ -52,7 +52,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     store.store(name="schema", node=Config)
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        with initialize_config_module(CONF, version_base="1.3"):
             merged = hydra_compose("config", [word for word in words if not word.startswith(SOURCES)])
         _set_sources(merged, [word for word in words if word.startswith(SOURCES)])
         _require_reader(merged)
@@ -102,8 +102,10 @@ def _require_reader(merged: DictConfig) -> None:
         reference = f"${{corpus.{name}}}"
         if value == default[name] or any(reference in source.values() for source in sources.values()):
             continue
-        files = sorted((CONF_DIR / "corpus").glob("*.yaml"))
-        readers = " or ".join(f"corpus={file.stem}" for file in files if reference in file.read_text())
+        texts = {
+            choice: (_conf() / "corpus" / f"{choice}.yaml").read_text(encoding="utf-8") for choice in groups()["corpus"]
+        }
+        readers = " or ".join(f"corpus={choice}" for choice, text in texts.items() if reference in text)
         source = next(iter(sources)) if len(sources) == 1 else "NAME"
         raise ConfigError(
             f"corpus.{name}={value}: the corpus chosen ({', '.join(sources) or 'no source'}) does not read it; give it "
@@ -203,8 +205,14 @@ def describe(sections: Sequence[str]) -> list[tuple[str, str, str]]:
 
 def groups() -> dict[str, list[str]]:
     """Hydra groups and their choices, read off `neuronsig/conf/`."""
-    folders = sorted(p for p in CONF_DIR.iterdir() if p.is_dir() and not p.name.startswith("_"))
-    return {p.name: sorted(f.stem for f in p.glob("*.yaml")) for p in folders if any(p.glob("*.yaml"))}
+    files = {place.name: sorted(file.name for file in place.iterdir()) for place in _conf().iterdir() if place.is_dir()}
+    choices = {group: [name[:-5] for name in files[group] if name.endswith(".yaml")] for group in sorted(files)}
+    return {group: found for group, found in choices.items() if found}
+
+
+def _conf() -> Traversable:
+    """The YAML files, which may lie in a zip archive."""
+    return resources.files(CONF)
 
 
 def _show(entry: Any) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,10 @@ def fingerprint_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def fingerprint_files(paths: Sequence[Path]) -> str:
+def fingerprint_files(paths: Sequence[Path] | Sequence[Traversable]) -> str:
     """The first 16 hex digits of the SHA-256 over names and contents, for files of moderate size."""
     digest = hashlib.sha256()
-    for path in sorted(paths):
+    for path in sorted(paths):  # type: ignore[type-var]
         digest.update(path.name.encode() + b"\0")
         with path.open("rb") as stream:
             while block := stream.read(1 << 22):

@@ -1,0 +1,1 @@
+"""Hydra's groups and presets: YAML files that `neuronsig.config.compose` reads."""
