@@ -62,6 +62,7 @@ def spark_session(config: SparkConfig, app: str = "neuronsig", nlp: bool = False
         if config.master.startswith("local"):
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
             _let_workers_import(Path(__file__).resolve().parent.parent)
+            conf.setIfMissing("spark.python.daemon.module", "spark_jobs.daemon")
         os.environ["JAVA_HOME"] = str(choose_java(pyspark.__version__))
         _start_jvm(conf)
     builder = SparkSession.builder.config(conf=conf).appName(app)
