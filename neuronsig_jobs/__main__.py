@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from importlib import resources
 
 from neuronsig.run.stages import JOBS
+from neuronsig_jobs.launch import launch
 
 
 def purpose(job: str) -> str:
@@ -30,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         meant = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(JOBS)}"
         print(f"error: {words[0]!r} is no job; {meant}", file=sys.stderr)  # noqa: T201
         return 2
-    return int(importlib.import_module(f"neuronsig_jobs.{words[0]}").main(words[1:]))
+    job = importlib.import_module(f"neuronsig_jobs.{words[0]}")
+    # A job that takes words without a key reads them in a `main` of its own.
+    return int(job.main(words[1:]) if hasattr(job, "main") else launch(words[0], job.run, words[1:]))
 
 
 if __name__ == "__main__":

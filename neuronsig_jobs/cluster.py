@@ -30,7 +30,7 @@ from neuronsig.storage.files import list_files
 from neuronsig.storage.parquet import check_table, read_parquet, read_table
 from neuronsig.storage.whole_files import atomic_write, written_folder
 from neuronsig.tables import PROFILES, SENTENCES, TOPK
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.cluster.neurons import cluster_neurons, profiles_of, word_source, words_plan
 from neuronsig_ray.cluster.vectors import neuron_lists
@@ -84,6 +84,3 @@ def _tell(directory: RunDirectory, name: str, neurons: pa.Table, found: dict[str
     table = read_parquet(corpora) if corpora.exists() else None
     with task("figures", None, "figures") as t:
         draw_all(neurons, found, table, name, folder, t.advance)
-
-
-main = command("cluster", run)

@@ -24,7 +24,7 @@ from neuronsig.progress import say, show_table
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 
 
 def run(config: Config) -> Summary:
@@ -104,6 +104,3 @@ def _hours(value: float) -> str:
     if value >= 1:
         return f"{value:,.1f} h"
     return f"{value * 60:,.1f} min" if value >= 1 / 60 else f"{value * 3600:,.1f} s"
-
-
-main = command("estimate", run)

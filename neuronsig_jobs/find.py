@@ -28,7 +28,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -165,9 +164,8 @@ def require_no_mistyped(config: Config, suspected: Mapping[str, str]) -> None:
             )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str]) -> int:
     """Entry point: words that set no key are the pattern."""
-    given = sys.argv[1:] if argv is None else argv
     words = [word for word in given if word != "--json"]
     settings = [word for word in words if word in OPTIONS or is_setting(word)]
     free = [word for word in words if word not in settings]

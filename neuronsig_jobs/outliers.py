@@ -18,11 +18,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 from tokenizers import Tokenizer
 
-from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance_rows, flags_by_layer
+from neuronsig.collection.dominance import ALIKE, FLAGS, OUTLIERS, Strongest, dominance_rows, flags_by_layer
 from neuronsig.collection.listed import read_listed
 from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.held_out import blocks_of
@@ -32,9 +30,8 @@ from neuronsig.readers.top_lists import read_top_lists
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.findings import OUTLIERS_FILE, dominance_view
 from neuronsig.signature.wording import dominance_text
-from neuronsig.storage.parquet import parquet_file
-from neuronsig.storage.whole_files import written
-from neuronsig_jobs.launch import Summary, command
+from neuronsig.storage.parquet import read_parquet, write_csv, write_parquet
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.finished_run import on_any_device, same_model_run
 from neuronsig_ray.session import ray_session
@@ -47,7 +44,7 @@ def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
     plan = {
         "inputs": inputs_of(config, "outliers"),
-        "outliers": as_plan(config.outliers),
+        "outliers": {**as_plan(config.outliers), "alike": ALIKE},
         "strongest": config.triggers.sentences if config.outliers.tokens else 0,
         "columns": OUTLIERS.names,
     }
@@ -55,13 +52,11 @@ def run(config: Config) -> Summary:
     with enter(config, "outliers", plan) as stage:
         if not stage.done:
             table = _make(config, run)
-            with written(file.with_name("outliers.csv")) as path:
-                pyarrow.csv.write_csv(table, path)
-            with written(file) as path:
-                pq.write_table(table, path, compression="zstd")
+            write_csv(table, file.with_name("outliers.csv"))
+            write_parquet(table, file)
             flagged = Counter(flag for flags in table["flags"].to_pylist() for flag in flags.split())
             stage.counts = {"neurons": table.num_rows, "dominated by": {flag: flagged[flag] for flag in FLAGS}}
-    rows = parquet_file(file).read().to_pylist()
+    rows = read_parquet(file).to_pylist()
     _show(rows, plan["outliers"])
     return {**stage.counts, "table": str(file)}
 
@@ -76,7 +71,7 @@ def _make(config: Config, run: RunDirectory) -> pa.Table:
     strongest = _strongest(config) if chosen.tokens else {}
     rows = []
     with task("looking at lists", len(lists), "neurons") as bar:
-        for row in dominance_rows(lists, listed, strongest, chosen.alike, chosen.share):
+        for row in dominance_rows(lists, listed, strongest, chosen.share):
             rows.append(row)
             bar.advance()
     return pa.Table.from_pylist(rows, schema=OUTLIERS)
@@ -100,6 +95,3 @@ def _show(rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
         say(f"  {neuron}: {dominance_text(dominance_view(row, settings))}")
     if len(flagged) > SHOWN:
         say(f"  and {len(flagged) - SHOWN:,} more")
-
-
-main = command("outliers", run)

@@ -125,12 +125,7 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
     return {"seconds": seconds, "left out": left_out, "all stages, seconds": total, "report": absolute(index)}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str]) -> int:
     """Entry point; the words are handed on to every job as they are."""
-    given = sys.argv[1:] if argv is None else argv
     words = [word for word in given if "=" in word or word.startswith("~")]
-
-    def with_words(config: Config) -> Summary:
-        return run_stages(config, words)
-
-    return launch("pipeline", with_words, given)
+    return launch("pipeline", lambda config: run_stages(config, words), given)

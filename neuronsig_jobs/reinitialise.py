@@ -26,7 +26,7 @@ from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.progress import task
 from neuronsig.storage.location import is_local, location
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_ray.model.reinitialise import reinitialise
 
 
@@ -57,6 +57,3 @@ def output_folder(config: Config) -> Path:
             f"reinitialise.output={target}: a model is read from a local folder; set reinitialise.output to one"
         )
     return target
-
-
-main = command("reinitialise", run)

@@ -20,10 +20,10 @@ from neuronsig.config import Config
 from neuronsig.progress import polled, task
 from neuronsig.run.appending import place_of, stage_growth
 from neuronsig.run.directory import RunDirectory, Stage
-from neuronsig.run.growth import additions, earlier, note
+from neuronsig.run.plan import additions, earlier, note
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 from spark_jobs.sentence_table import read_texts
 from spark_jobs.session import spark_session
@@ -113,6 +113,3 @@ def _forget_incomplete(folder: Path) -> None:
         shards = ShardPlan.read(folder).shards
         if not all((folder / shard.file).is_file() for shard in shards):
             (folder / PLAN_FILE).unlink()
-
-
-main = command("tokenize", run)

@@ -18,7 +18,7 @@ from neuronsig.collection.verify import DENSE, Check, ListChecks, check_files, s
 from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.progress import say, show_table, task
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_ray.finished_run import SAME_MODEL, finished_run
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.verify.checks import Collection
@@ -72,6 +72,3 @@ def run(config: Config) -> Summary:
 def _show(checks: Sequence[Check]) -> None:
     rows = [(c.name, c.checked, c.wrong, c.first if c.wrong else c.worst) for c in checks]
     show_table("What was checked", ("check", "looked at", "wrong", ""), rows)
-
-
-main = command("verify", run)

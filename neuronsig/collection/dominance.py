@@ -23,6 +23,8 @@ from neuronsig.tables import NEURON_KEY
 RARE = 0.01
 # A document with more than this part of a list's share of all listed sentences is only a large one.
 LARGE = 0.5
+# Sentences with this share of word pairs in common, as their signatures estimate it, are near-duplicates.
+ALIKE = 0.7
 
 DOCUMENT, NEAR_DUPLICATES, WORD, TOKEN = "document", "near_duplicates", "word", "token"
 FLAGS = (DOCUMENT, NEAR_DUPLICATES, WORD, TOKEN)
@@ -71,13 +73,12 @@ def dominance_rows(
     lists: Mapping[Neuron, npt.NDArray[np.int64]],
     listed: ListedSentences,
     strongest: Mapping[Neuron, Sequence[Strongest]],
-    alike: float,
     flagged_from: float,
 ) -> Iterator[dict[str, object]]:
     """A row of OUTLIERS for each neuron: `lists` are its top sentences by rank, `strongest` the tokens of the first."""
     counts = word_counts(listed)
     for neuron, ids in lists.items():
-        yield dominance(neuron, ids, listed, counts, alike, strongest.get(neuron, []), flagged_from)
+        yield dominance(neuron, ids, listed, counts, strongest.get(neuron, []), flagged_from)
 
 
 def word_counts(listed: ListedSentences) -> Counter[str]:
@@ -98,7 +99,6 @@ def dominance(
     sentence_ids: npt.NDArray[np.int64],
     listed: ListedSentences,
     counts: Counter[str],
-    alike: float,
     strongest: Sequence[Strongest],
     flagged_from: float,
 ) -> dict[str, object]:
@@ -106,7 +106,7 @@ def dominance(
     rows = np.searchsorted(listed.ids, sentence_ids)
     code, in_document = Counter(listed.documents[rows].tolist()).most_common(1)[0]
     in_all = int(np.count_nonzero(listed.documents == code)) / len(listed.ids)
-    repeated = near_duplicate_share(listed.signatures[rows], alike)
+    repeated = near_duplicate_share(listed.signatures[rows])
     word, held = rare_word([listed.words[row] for row in rows], counts, len(listed.ids))
     token = Counter((s.token, s.place) for s in strongest).most_common(1)
     measured = [s.concentration for s in strongest if not np.isnan(s.concentration)]
@@ -136,7 +136,7 @@ def dominance(
     }
 
 
-def near_duplicate_share(signatures: Signatures, alike: float) -> float:
+def near_duplicate_share(signatures: Signatures, alike: float = ALIKE) -> float:
     """Share of sentences, in order of rank, whose signatures say that they are alike to an earlier one."""
     if len(signatures) < 2:
         return 0.0

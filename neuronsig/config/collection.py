@@ -102,14 +102,11 @@ class OutliersConfig:
 
     sentences: int = option(100, "top sentences of each list that are looked at")
     tokens: bool = option(True, "look at the strongest tokens of the first triggers.sentences, which asks the model")
-    alike: float = option(0.7, "share of word pairs from which two sentences are near-duplicates (estimated)")
     share: float = option(0.5, "share of a list, or of an activation, from which one thing dominates it")
 
     def check(self, key: str) -> None:
         require(self.sentences >= 2, f"{key}.sentences", self.sentences, "2 or more sentences")
-        for name in ("alike", "share"):
-            value = getattr(self, name)
-            require(0 < value <= 1, f"{key}.{name}", value, "above 0, at most 1", "it is a share")
+        require(0 < self.share <= 1, f"{key}.share", self.share, "above 0, at most 1", "it is a share")
 
 
 @dataclass

@@ -113,9 +113,7 @@ class ReportConfig:
 
     sentences: int = option(20, "top sentences on a neuron's page")
     show_sentences: int = option(8, "top sentences that neuronsig show prints")
-    featured: int = option(12, "neurons featured on the first page")
 
     def check(self, key: str) -> None:
         require(self.sentences >= 1, f"{key}.sentences", self.sentences, "1 or more")
         require(self.show_sentences >= 1, f"{key}.show_sentences", self.show_sentences, "1 or more")
-        require(self.featured >= 0, f"{key}.featured", self.featured, "0 or more")

@@ -128,9 +128,7 @@ class TrainConfig:
     output: str = option("runs/annotators", "folder the trained models are written to")
     pos_iterations: int = option(5, "iterations of PerceptronApproach")
     parser_iterations: int = option(8, "iterations of DependencyParserApproach")
-    max_megabytes: float = option(15.0, "size of both models together after pruning")
 
     def check(self, key: str) -> None:
         require(self.pos_iterations >= 1, f"{key}.pos_iterations", self.pos_iterations, "1 or more")
         require(self.parser_iterations >= 1, f"{key}.parser_iterations", self.parser_iterations, "1 or more")
-        require(self.max_megabytes > 0, f"{key}.max_megabytes", self.max_megabytes, "above 0")

@@ -10,7 +10,6 @@ from neuronsig.find.index_location import identity, index_file
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.exclusive import HeldError, exclusive
-from neuronsig.run.mined_with import mined_with
 from neuronsig.storage.parquet import check_table
 from neuronsig.storage.whole_files import written
 from neuronsig.tables import SIGNATURES
@@ -32,7 +31,7 @@ def ensure_index(run: str, model: str) -> Path:
     name = identity(stages, model)
     if name is None:
         raise InputError(f"find: mine/{model} is being run in run={run}; wait for it")
-    kept = mined_with(directory, model).patterns_kept
+    kept = directory.mined_with(model).patterns_kept
     file = index_file(run, model, name)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from neuronsig.collection.dominance import LARGE, RARE
 from neuronsig.report.site_data import Line
@@ -22,21 +22,11 @@ NOTES = {
 }
 
 
-@dataclass(frozen=True)
-class DominatedPage:
-    """The neurons whose lists one kind of thing dominates, most dominated first; `what` is it, line by line."""
+def dominated_pages(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """Variables of templates/dominated.html, for each kind of thing that dominates a list of `lines`.
 
-    slug: str
-    title: str
-    threshold: float
-    note: str
-    lines: Sequence[Line]
-    shares: Sequence[float]
-    what: Sequence[str]
-
-
-def dominated_pages(lines: Sequence[Line]) -> list[DominatedPage]:
-    """A page for each kind of thing that dominates a list of `lines`."""
+    Neurons come most dominated first; `what` dominates them, line by line.
+    """
     pages = []
     for flag, title in DOMINATING.items():
         found = [(line, line.dominance) for line in lines if line.dominance and flag in line.dominance.flags]
@@ -45,14 +35,14 @@ def dominated_pages(lines: Sequence[Line]) -> list[DominatedPage]:
         ranked = sorted(found, key=lambda entry: (-(entry[1].shares[flag] or 0.0), entry[0].neuron))
         one = max((view for _, view in found), key=lambda view: view.sentences)
         pages.append(
-            DominatedPage(
-                slug=f"dominated-by-{flag}",
-                title=title,
-                threshold=one.threshold,
-                note=NOTES[flag].format(top=one.sentences, asked=one.token_sentences),
-                lines=[line for line, _ in ranked],
-                shares=[view.shares[flag] or 0.0 for _, view in ranked],
-                what=[dominating(view, flag) for _, view in ranked],
-            )
+            {
+                "slug": f"dominated-by-{flag}",
+                "title": title,
+                "threshold": one.threshold,
+                "note": NOTES[flag].format(top=one.sentences, asked=one.token_sentences),
+                "lines": [line for line, _ in ranked],
+                "shares": [view.shares[flag] or 0.0 for _, view in ranked],
+                "what": [dominating(view, flag) for _, view in ranked],
+            }
         )
     return pages

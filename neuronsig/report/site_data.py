@@ -5,32 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from neuronsig.neuron import Neuron
 from neuronsig.signature.summary import ASPECTS, Description
-from neuronsig.signature.view import DominanceView, NeuronView
+from neuronsig.signature.view import NeuronView
 
 LABEL_CHUNK = 256
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
-@dataclass(init=False)
 class Line:
     """One neuron as lists and the map show it; kept for all neurons, so it holds no sentence."""
-
-    neuron: Neuron
-    description: Description
-    selectivity: float
-    length: float
-    shares: tuple[float, ...]
-    cluster: int | None
-    mined: bool
-    leads: tuple[str, ...] = field(default=())
-    dominance: DominanceView | None = None
 
     def __init__(self, view: NeuronView, description: Description) -> None:
         self.neuron, self.description = view.neuron, description
@@ -39,10 +27,6 @@ class Line:
         self.cluster, self.mined = view.cluster, view.mined
         self.leads = tuple(description.label.split(" · ")[0].split(", "))
         self.dominance = view.dominance if view.dominance and view.dominance.flags else None
-
-    @property
-    def group_title(self) -> str:
-        return group_title(self.neuron)
 
 
 def group_title(neuron: Neuron) -> str:
@@ -96,7 +80,7 @@ def write_map(directory: Path, lines: Sequence[Line]) -> None:
         layers.append(
             {
                 "slug": slug,
-                "title": members[0].group_title,
+                "title": group_title(members[0].neuron),
                 "first": first,
                 "name": f"{members[0].neuron}".split("/")[0],
                 "units": len(units) if units == list(range(len(units))) else units,
@@ -122,7 +106,7 @@ def kinds_by_layer(lines: Sequence[Line]) -> list[dict[str, Any]]:
     for slug, group in groupby(lines, key=lambda line: line.neuron.layer_slug):
         members = list(group)
         counts = {kind: sum(line.description.kind == kind for line in members) for kind in ASPECTS}
-        rows.append({"slug": slug, "title": members[0].group_title, "total": len(members), "counts": counts})
+        rows.append({"slug": slug, "title": group_title(members[0].neuron), "total": len(members), "counts": counts})
     return rows
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from neuronsig.errors import InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.growth import APPENDED, additions, earlier, grown, without_additions
-from neuronsig.run.plan import plan_difference
+from neuronsig.run.plan import APPENDED, additions, earlier, grown, plan_difference, without_additions
 from neuronsig.run.stages import in_order
 
 JOB = "neuronsig append"

@@ -14,7 +14,6 @@ from neuronsig.mining.chosen import most_selective
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
 from neuronsig.readers.neurons import neuron_filter, rows_of
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.mined_with import mined_with
 from neuronsig.signature.findings import TOTAL, Findings, read_corpora
 from neuronsig.signature.freshness import by_results, freshness, mining_command
 from neuronsig.signature.highlight import Highlighter, TopSentences
@@ -53,7 +52,7 @@ class SignatureReader:
         self.made = frozenset(stage.split("/")[0] for stage in self.current)
         self.findings = Findings(run, model, self.made)
         self.clustered = "cluster" in self.made
-        self.match = mined_with(run, model).match
+        self.match = run.mined_with(model).match
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (SITES.index(n.site), n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})

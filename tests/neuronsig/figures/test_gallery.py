@@ -10,7 +10,7 @@ from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import corpora_overview, shares_by_layer
 from neuronsig.figures.gallery import composition_field, draw_all, figures
 from neuronsig.figures.layers import length_map, ranking_by_layer
-from neuronsig.report.overview import CAPTIONS, caption_of
+from neuronsig.report.front_page import CAPTIONS, caption_of
 from neuronsig.tables import NEURONS
 
 DRAWN_BY_OTHER_JOBS = {"convergence", "evaluation", "stability"}
