@@ -105,7 +105,7 @@ def _index(run: str, model: str) -> Path:
     if name is not None and (file := index_file(run, model, name)).exists():
         return file
     # Only here are the tables' readers imported: they take longer than the search.
-    from neuronsig.find.make import ensure_index
+    from neuronsig.find.index import ensure_index
 
     return ensure_index(run, model)
 
