@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import resources
 
 from neuronsig.run.stages import JOBS
 from neuronsig_jobs.launch import launch
@@ -15,7 +15,8 @@ from neuronsig_jobs.launch import launch
 
 def purpose(job: str) -> str:
     """The first line of what a job's module says of it, without importing it: some need an engine."""
-    text = (resources.files("neuronsig_jobs") / f"{job}.py").read_text(encoding="utf-8")
+    spec = importlib.util.find_spec(f"neuronsig_jobs.{job}")
+    text = spec.loader.get_source(spec.name)  # type: ignore[union-attr]
     return (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
 
 

@@ -78,16 +78,17 @@ def run(config: Config) -> Summary:
     with enter(config, "mine", {"inputs": inputs, "mining": settings}, checks=True) as stage:
         if stage.done:
             return {"nothing to do": "all signatures are there", **stage.counts}
-        check_table(directory.sentences, SENTENCES)
-        check_table(directory.topk(model), TOPK)
         _keep_from_harm(config, directory, inputs)
         if trees is not None:
             from spark_jobs.mining.trees import parse_trees
 
             # Before the stage begins: when trees are mended they are others, and not in its plan.
+            check_table(directory.sentences, SENTENCES)
             words = config.mining.subtree_labels == "words"
             parse_trees(_session(config), config.mining.trees, directory.sentences, trees, words)
         stage.begin()
+        check_table(directory.sentences, SENTENCES)
+        check_table(directory.topk(model), TOPK)
         stage.counts |= _mine(config, directory, inputs, settings, trees)
         return stage.counts
 
