@@ -56,7 +56,7 @@ def run(config: Config) -> Summary:
 
 def make_plan(config: Config) -> dict[str, Any]:
     """All that determines the table: text, rules and models, each by content and not by where it lies."""
-    from neuronsig.annotation.paragraphs import wordpiece_json
+    from neuronsig.annotation.sentences import wordpiece_json
     from spark_jobs.annotators import model_identity
 
     corpus, annotator = as_plan(config.corpus), as_plan(config.annotator)

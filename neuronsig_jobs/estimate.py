@@ -17,7 +17,7 @@ from pathlib import Path
 
 from neuronsig.checkpoint import load_tokenizer, resolve_model_path
 from neuronsig.config import Config
-from neuronsig.corpora.size import estimated_sentences
+from neuronsig.corpora.plan import estimated_sentences
 from neuronsig.errors import InputError, NeuronsigError
 from neuronsig.estimate import ModelShape, estimate
 from neuronsig.progress import say, show_table

@@ -27,7 +27,7 @@ import pyarrow as pa
 from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.held_out import held_out_share, positive_fraction, require_positives
 from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
-from neuronsig.figures.evaluation import evaluation_by_layer
+from neuronsig.figures.layers import evaluation_by_layer
 from neuronsig.figures.style import save
 from neuronsig.progress import show_table
 from neuronsig.run.directory import RunDirectory

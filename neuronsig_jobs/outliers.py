@@ -26,7 +26,7 @@ from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
-from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.readers import read_top_lists
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.findings import OUTLIERS_FILE, dominance_view
 from neuronsig.signature.wording import dominance_text

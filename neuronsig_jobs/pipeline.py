@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 
 from neuronsig.config import Config
-from neuronsig.corpora.size import estimated_sentences
+from neuronsig.corpora.plan import estimated_sentences
 from neuronsig.errors import ConfigError, NeuronsigError, TooLittleTextError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
@@ -39,7 +39,7 @@ def check(config: Config) -> None:
 
     from neuronsig.analysis.clusters import check_clusters
     from neuronsig.analysis.word_vectors import check_vectors
-    from neuronsig.annotation.paragraphs import wordpiece_json
+    from neuronsig.annotation.sentences import wordpiece_json
     from neuronsig.checkpoint import load_tokenizer, model_config
     from neuronsig.corpora.check import check_sources
     from neuronsig.mining.user_trees import tree_units

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from neuronsig.config import Config, as_plan
-from neuronsig.figures.stability import stability_figure
+from neuronsig.figures.curves import stability_figure
 from neuronsig.figures.style import save
 from neuronsig.mining.halves import KINDS, Settings, read_halves
 from neuronsig.mining.stability import enough, enough_text, usable_sizes

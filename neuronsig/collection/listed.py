@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from neuronsig.annotation.near_duplicates import PERMUTATIONS, signatures
 from neuronsig.collection.dominance import ListedSentences
-from neuronsig.readers.sentences import sentences_by_id
+from neuronsig.readers import sentences_by_id
 from neuronsig.storage.parquet import check_table, table_files
 from neuronsig.tables import SENTENCES
 

@@ -14,7 +14,7 @@ from neuronsig.collection.shards import Shard
 from neuronsig.collection.topk import Keys, pack, unpack
 from neuronsig.collection.verify import GroupFile, Ids, SentenceFile, places
 from neuronsig.neuron import Neuron
-from neuronsig.readers.sentences import sentences_by_id
+from neuronsig.readers import sentences_by_id
 from neuronsig.storage.parquet import parquet_file, read_parquet
 from neuronsig.tables import TOPK
 

@@ -2,9 +2,7 @@
 
 build         the whole site
 front_page    the run at a glance, and the neurons it shows
-neuron_page   the page of one neuron
-dominated     the pages of lists that one thing dominates
-site_data     labels and the neuron map, as scripts that a page may load
-search_index  terms -> neurons, likewise
+pages         the page of one neuron, and those of lists that one thing dominates
+site_data     labels, neuron map and search index, as scripts that a page may load
 render        the templates' environment
 """

@@ -14,12 +14,10 @@ import jinja2
 from neuronsig import __version__
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
-from neuronsig.report.dominated import dominated_pages
 from neuronsig.report.front_page import FEATURED, choose_featured, choose_silent, overview
-from neuronsig.report.neuron_page import neuron_context
+from neuronsig.report.pages import dominated_pages, neuron_context
 from neuronsig.report.render import environment
-from neuronsig.report.search_index import SearchIndex
-from neuronsig.report.site_data import Line, group_title, kinds_by_layer, write_labels, write_map
+from neuronsig.report.site_data import Line, SearchIndex, group_title, kinds_by_layer, write_labels, write_map
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
 from neuronsig.signature.reader import SignatureReader

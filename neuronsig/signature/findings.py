@@ -24,7 +24,7 @@ import pyarrow.dataset as ds
 from neuronsig.collection.dominance import DOCUMENT, NEAR_DUPLICATES, OUTLIERS, TOKEN, WORD
 from neuronsig.errors import InputError, reason
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
-from neuronsig.readers.neurons import rows_of
+from neuronsig.readers import rows_of
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.view import DominanceView, ScoreView, StabilityView, TriggerView
 from neuronsig.storage.parquet import check_table, read_parquet, read_rows

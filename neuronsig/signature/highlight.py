@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from neuronsig.miners.containment import closest_occurrence
 from neuronsig.neuron import Neuron
-from neuronsig.readers.neurons import neuron_filter
-from neuronsig.readers.sentences import in_order, sentences_by_id
-from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.readers import in_order, neuron_filter, read_top_lists, sentences_by_id
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.findings import Activations, Findings
 from neuronsig.signature.view import Evidence, Segment, SentenceView

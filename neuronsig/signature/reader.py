@@ -12,7 +12,7 @@ from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.errors import ConfigError
 from neuronsig.mining.chosen import most_selective
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
-from neuronsig.readers.neurons import neuron_filter, rows_of
+from neuronsig.readers import neuron_filter, rows_of
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.findings import TOTAL, Findings, read_corpora
 from neuronsig.signature.freshness import by_results, freshness, mining_command

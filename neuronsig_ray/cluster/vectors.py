@@ -21,7 +21,7 @@ from neuronsig.analysis.vectors import (
     unit_vectors,
 )
 from neuronsig.neuron import Neuron
-from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.readers import read_top_lists
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import parquet_file, read_parquet
 from neuronsig_ray.cluster.embeddings import GensimVectors, open_vectors

@@ -23,7 +23,7 @@ from neuronsig.collection.convergence import (
 )
 from neuronsig.collection.job import Job
 from neuronsig.collection.tree_reduce import task_bound
-from neuronsig.figures.convergence import convergence_figure
+from neuronsig.figures.curves import convergence_figure
 from neuronsig.figures.style import save
 from neuronsig.run.commits import Marker
 from neuronsig.run.directory import RunDirectory

@@ -25,7 +25,7 @@ from neuronsig.evaluation.judging import Voter, judge_block
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units, trees_fingerprint
 from neuronsig.neuron import Neuron
-from neuronsig.readers.sentences import picked_sentences, require_sentences
+from neuronsig.readers import picked_sentences, require_sentences
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import check_table, parquet_file, read_rows, table_files

@@ -34,7 +34,7 @@ from neuronsig.mining.halves import (
 from neuronsig.mining.stability import AGREEMENT, compare
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import Codes
-from neuronsig.readers.sentences import in_order, sentences_by_id
+from neuronsig.readers import in_order, sentences_by_id
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import parquet_file
 from neuronsig.storage.whole_files import written

@@ -21,8 +21,7 @@ from neuronsig.encoding.counting import SOURCE
 from neuronsig.evaluation.held_out import Block
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
-from neuronsig.readers.sentences import in_order, sentences_by_id
-from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.readers import in_order, read_top_lists, sentences_by_id
 from neuronsig.run.commits import all_committed, committed, sweep
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.location import absolute

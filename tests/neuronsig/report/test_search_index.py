@@ -12,7 +12,7 @@ import pytest
 
 from neuronsig.kinds import KINDS
 from neuronsig.report.build import build
-from neuronsig.report.search_index import bucket, normalise, terms
+from neuronsig.report.site_data import bucket, normalise, terms
 from tests.run_factory import MODEL, FactoryRun, make_run
 
 
