@@ -147,17 +147,10 @@ def _is_tweet(head: bytes) -> bool:
 
 _LOOKS: dict[str, tuple[Callable[[bytes], bool], str]] = {
     "reuters": (lambda head: b"<REUTERS" in head, "has no <REUTERS ...> story"),
-    "newsgroups": (
-        lambda head: b":" in head.split(b"\n", 1)[0],
-        "does not begin with a header line (From: ...)",
-    ),
-    "sentiment140": (
-        _is_tweet,
-        'does not begin with six quoted columns ("0","id","date","query","user","text")',
-    ),
+    "newsgroups": (lambda head: b":" in head.split(b"\n", 1)[0], "does not begin with a header line (From: ...)"),
+    "sentiment140": (_is_tweet, 'does not begin with six quoted columns ("0","id","date","query","user","text")'),
     "wikipedia_dump": (
-        lambda head: b"<mediawiki" in head or b"<page>" in head,
-        "is no MediaWiki export (no <mediawiki> or <page>)",
+        lambda head: b"<mediawiki" in head or b"<page>" in head, "is no MediaWiki export (no <mediawiki> or <page>)"
     ),
     "wikipedia_extracted": (lambda head: b"<doc " in head, "has no <doc id=... title=...> block"),
     "gutenberg": (
@@ -168,5 +161,5 @@ _LOOKS: dict[str, tuple[Callable[[bytes], bool], str]] = {
         lambda head: head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"),
         "does not begin with a JSON object ({...}) on its first line",
     ),
-}
+}  # fmt: skip
 """By format: whether a file's first bytes look like it, and what is said of those that do not."""
