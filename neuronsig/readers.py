@@ -116,20 +116,20 @@ MAKERS = {"topk": "collect", "tokenized": "tokenize"}
 """The tables that name sentences, and the jobs that make them."""
 
 
-def sentences_by_id(place: Path | str, ids: Ids, columns: Sequence[str]) -> pa.Table:
+def sentences_by_id(place: Path | str, ids: Ids, columns: Sequence[str], schema: pa.Schema = SENTENCES) -> pa.Table:
     """The sentences with one of the ids (n,), those that are there; row groups without one are not read."""
     if not len(ids):
-        return _schema(columns).empty_table()
+        return pa.schema([schema.field(name) for name in columns]).empty_table()
     column = ds.field("sentence_id")
     near = (column >= int(ids.min())) & (column <= int(ids.max()))
-    return read_rows(place, SENTENCES, columns, near & column.isin(pa.array(ids)))
+    return read_rows(place, schema, columns, near & column.isin(pa.array(ids)))
 
 
 def picked_sentences(place: Path | str, pick: Callable[[Ids], NDArray[np.bool_]], columns: Sequence[str]) -> pa.Table:
     """The sentences whose ids (n,) are picked: bool (n,). `columns` hold sentence_id."""
     batches = scan(place, SENTENCES, columns)
     picked = (batch.filter(pa.array(pick(batch.column("sentence_id").to_numpy()))) for batch in batches)
-    return pa.Table.from_batches(picked, _schema(columns))
+    return pa.Table.from_batches(picked, pa.schema([SENTENCES.field(name) for name in columns]))
 
 
 def in_order(parts: Iterable[pa.Table], ids: Ids, sentences: Path | str, named_by: str) -> pa.Table:
@@ -146,7 +146,3 @@ def require_sentences(ids: Ids, found: Ids, sentences: Path | str, named_by: str
             f"{sentences} has no sentence_id {absent[0]}, which {named_by}/ names: one of the tables lost files; "
             f"delete both and run neuronsig annotate and neuronsig {MAKERS[named_by]} again"
         )
-
-
-def _schema(columns: Sequence[str]) -> pa.Schema:
-    return pa.schema([SENTENCES.field(name) for name in columns])

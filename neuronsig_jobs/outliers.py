@@ -28,7 +28,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
 from neuronsig.readers import read_top_lists
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.findings import OUTLIERS_FILE, dominance_view
+from neuronsig.signature.results import OUTLIERS_FILE, dominance_view
 from neuronsig.signature.wording import dominance_text
 from neuronsig.storage.parquet import read_parquet, write_csv, write_parquet
 from neuronsig_jobs.launch import Summary

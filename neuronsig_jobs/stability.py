@@ -28,7 +28,7 @@ from neuronsig.mining.stability import enough, enough_text, usable_sizes
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.signature.findings import STABILITY_FILE
+from neuronsig.signature.results import STABILITY_FILE
 from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table, read_parquet, table_files, write_parquet

@@ -142,7 +142,7 @@ class _Builder:
             "silent": silent,
             "cards": cards,
             "kinds": kinds_by_layer(self.lines),
-            "dominance": next(iter(self.reader.findings.dominance.values()), None),
+            "dominance": next(iter(self.reader.results.dominance.values()), None),
             "dominated": self.dominated,
             "n_dominated": sum(line.dominance is not None for line in self.lines),
             "clusters": {c: len(n) for c, n in sorted(self.reader.clusters.items())},

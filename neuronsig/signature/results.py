@@ -49,7 +49,7 @@ class Activations:
     note: str
 
 
-class Findings:
+class StageResults:
     """The optional tables of one model; `made` are the jobs whose results are there and current."""
 
     def __init__(self, run: RunDirectory, model: str, made: Collection[str]) -> None:
