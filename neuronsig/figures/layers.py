@@ -22,7 +22,6 @@ from neuronsig.figures.style import (
     layer_colours,
     layer_ticks,
     new_figure,
-    nothing_to_show,
     styled,
 )
 from neuronsig.neuron import SITES
@@ -50,7 +49,9 @@ def ranking_by_layer(
         "whiskers: 5 to 95 %, dashed: every median if layers did not differ"
     )
     if not total:
-        nothing_to_show(axes, "no neuron has enough sentences")
+        axes.set_axis_off()
+        why = "no neuron has enough sentences"
+        axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes, color=MUTED)
         return dress(figure, title, subtitle, source)
     groups = [ranks[(layers == layer) & known] for layer in found]
     drawn = axes.boxplot(

@@ -98,12 +98,6 @@ def layer_ticks(axes: Axes, layers: Sequence[int], axis: str = "x") -> None:
     set_ticks(places, [str(layers[place]) for place in places])
 
 
-def nothing_to_show(axes: Axes, why: str) -> None:
-    """Say in the middle of an empty panel why it is empty."""
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes, color=MUTED)
-
-
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write NAME.png and NAME.svg whole or not at all; the same figure gives the same bytes."""
     with mpl.rc_context(SETTINGS):

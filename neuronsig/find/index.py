@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -91,12 +91,10 @@ def ensure_index(run: str, model: str) -> Path:
     return file
 
 
-def build_index(
-    signatures: Path, file: Path, done: Callable[[int], None] | None = None, kept: int | None = None
-) -> dict[str, int]:
+def build_index(signatures: Path, file: Path, kept: int | None = None) -> dict[str, int]:
     """Write the index of a signatures/ table to a local file that does not exist; returns counts.
 
-    `done` counts rows read; `kept` is mining.patterns_kept of these signatures, None: not known. Memory does not grow
+    `kept` is mining.patterns_kept of these signatures, None: not known. Memory does not grow
     with the rows. Raises InputError when the table is broken.
     """
     check_table(signatures, SIGNATURES)
@@ -114,8 +112,6 @@ def build_index(
             reading = _Reading(base, kept)
             for batch in _batches(signatures):
                 reading.add(batch)
-                if done:
-                    done(batch.num_rows)
             counts = reading.finish()
             base.execute("COMMIT")
         finally:

@@ -58,7 +58,7 @@ class RunDirectory(Layout):
     """The folder of one run: where its tables are, and what run.json says of the stages that made them."""
 
     @classmethod
-    def create(cls, root: Path | str, free_bytes: int = MINIMUM_SPACE) -> RunDirectory:
+    def create(cls, root: Path | str) -> RunDirectory:
         """Make the folder and prove that it can be written; raises MachineError (permission, disk space)."""
         run = cls(root)
         try:
@@ -73,7 +73,7 @@ class RunDirectory(Layout):
                 remove(written)
         except Exception as error:  # a store's package raises errors of its own
             raise MachineError(f"run={root} cannot be written ({reason(error)}); choose another run=...") from None
-        run.require_space(free_bytes)
+        run.require_space(MINIMUM_SPACE)
         return run
 
     @classmethod
