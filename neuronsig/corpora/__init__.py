@@ -1,6 +1,6 @@
 """Corpora in their native formats, with no engine in it: bytes to documents, each with a verdict.
 
-formats     the formats by name, each a file of its own but for rows (JSON Lines, CSV, Parquet) and wikipedia
+formats     the formats by name, most in a file of their own; rows has JSON Lines, CSV, Parquet
 document    what a parser yields, and how bytes become its paragraphs
 markup      Markdown and reStructuredText to paragraphs; wikitext the same for Wikipedia
 files       where a corpus lies: folders, archives, stretches of large files

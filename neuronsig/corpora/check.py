@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.config import CorpusConfig, SourceConfig
-from neuronsig.corpora import documentation, rows, sentiment140
+from neuronsig.corpora import documentation, rows, sentiment
 from neuronsig.corpora.files import Unit, is_archive, members, open_file
 from neuronsig.corpora.formats import FORMATS
 from neuronsig.corpora.plan import READ_ERRORS, source_units
@@ -142,7 +142,7 @@ def _unreadable(source: SourceConfig, key: str, error: BaseException, path: str 
 def _is_tweet(head: bytes) -> bool:
     line = head.decode("latin-1").splitlines()[:1]
     row = next((row for row, _ in rows.records(io.StringIO("".join(line)), ",")), None)
-    return row is not None and len(row) == sentiment140.COLUMNS and row[0] in sentiment140.POLARITY
+    return row is not None and len(row) == sentiment.COLUMNS and row[0] in sentiment.POLARITY
 
 
 _LOOKS: dict[str, tuple[Callable[[bytes], bool], str]] = {
