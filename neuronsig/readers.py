@@ -3,8 +3,6 @@
 No engine is in it: a job calls these functions in its own process, and Ray's tasks carry them, a file each.
 """
 
-from __future__ import annotations
-
 import functools
 import operator
 from collections.abc import Callable, Iterable, Sequence

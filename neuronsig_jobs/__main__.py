@@ -1,7 +1,5 @@
 """The console command: `neuronsig JOB key=value ...`, and the same as `python -m neuronsig_jobs JOB key=value ...`."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import importlib.util

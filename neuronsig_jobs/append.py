@@ -15,8 +15,6 @@ Examples:
   neuronsig append corpus=imdb data=../shared/data run=runs/six model=bert_base
 """
 
-from __future__ import annotations
-
 import dataclasses
 from itertools import accumulate
 

@@ -12,8 +12,6 @@ Example:  neuronsig cluster run=runs/demo model=minilm
           neuronsig cluster run=runs/demo analysis.vectors=crawl-300d-2M-subword.bin overwrite=true
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 

@@ -10,8 +10,6 @@ shards, and counted as inexact.
 Example:  neuronsig collect run=runs/demo model=minilm collect.k=1000 collect.signs=[1,-1]
 """
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 
 from neuronsig.checkpoint import load_tokenizer, model_config, weights_fingerprint

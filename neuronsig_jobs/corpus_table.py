@@ -4,8 +4,6 @@ Example:
   neuronsig corpus_table run=runs/demo
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -9,8 +9,6 @@ Examples:
   neuronsig download data=data download.corpora=[gutenberg] download.homes.gutenberg.ids=[11,84]
 """
 
-from __future__ import annotations
-
 import json
 import posixpath
 import shutil

@@ -10,8 +10,6 @@ Examples:
   neuronsig estimate run=runs/six corpus=six collect.k=10000 hardware=h200x8
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -18,8 +18,6 @@ its word embeddings, so that its neurons respond to words, and signatures tell o
 what differs between both, not the distance to chance.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pyarrow as pa

@@ -23,8 +23,6 @@ The first search after mine makes an index of the signatures (RUN/work/find, or 
 on a store); every other one takes under a second. --json prints the answer as JSON, and nothing else.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

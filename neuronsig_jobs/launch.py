@@ -1,7 +1,5 @@
 """What all entry points share: parse, show the merged config, call, sum up."""
 
-from __future__ import annotations
-
 import errno
 import sys
 import textwrap

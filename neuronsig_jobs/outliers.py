@@ -11,8 +11,6 @@ without near-duplicates (annotator.near_duplicates=0.8).
 Example:  neuronsig outliers run=runs/demo model=minilm outliers.share=0.8
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

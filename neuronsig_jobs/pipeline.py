@@ -9,8 +9,6 @@ Examples:
   neuronsig pipeline corpus=text corpus.path=my_texts run=runs/mine
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

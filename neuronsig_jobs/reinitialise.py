@@ -17,8 +17,6 @@ The whole method on it, in the same run, with the same text and tokens, after th
 Give neuronsig collect and neuronsig mine the settings that the trained model had (collect.k, collect.signs, mining.*).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from neuronsig.checkpoint import model_config

@@ -7,8 +7,6 @@ Examples:
   neuronsig report run=runs/paper model=bert_base report.sentences=50
 """
 
-from __future__ import annotations
-
 from neuronsig.config import Config
 from neuronsig.progress import say
 from neuronsig.report.build import build, inputs_fingerprint

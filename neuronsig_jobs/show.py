@@ -6,8 +6,6 @@ Examples:
   neuronsig show run=runs/paper model=bert_base neuron=L7/U43
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from neuronsig.config import Config

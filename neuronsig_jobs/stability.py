@@ -13,8 +13,6 @@ Example:  neuronsig stability run=runs/six model=minilm
           neuronsig stability run=runs/six stability.neurons=0 stability.k=[500,2000,4000]
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd

@@ -6,8 +6,6 @@ shards by a seeded permutation of their ids. Inputs beyond the model's limit are
 Example:  neuronsig tokenize run=runs/demo model=minilm
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path

@@ -6,8 +6,6 @@ Prints tagging accuracy and unlabelled attachment (UAS) on the test set before a
 seconds. `train.output=spark_jobs/models` puts the models in the package's place.
 """
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -13,8 +13,6 @@ command again does only what is missing.
 Example:  neuronsig triggers run=runs/demo model=minilm triggers.sentences=50
 """
 
-from __future__ import annotations
-
 from neuronsig.collection.job import Job
 from neuronsig.config import Config, MiningConfig, as_plan
 from neuronsig.evaluation.held_out import blocks_of

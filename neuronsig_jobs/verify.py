@@ -9,8 +9,6 @@ an error when anything is wrong.
 Example:  neuronsig verify run=runs/demo model=minilm verify.sample=1000
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from neuronsig.collection.topk import Keys

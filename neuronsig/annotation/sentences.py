@@ -4,8 +4,6 @@ Rules on strings and lists, and their carriers over batches of Arrow rows, which
 data.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

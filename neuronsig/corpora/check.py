@@ -1,7 +1,5 @@
 """Is every source there and of the format named? Said in one line, before anything expensive."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The formats by name: which files hold documents, and how they are parsed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 

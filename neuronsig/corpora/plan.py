@@ -1,7 +1,5 @@
 """Which files one source is read from, how they are dealt to tasks, and how many sentences they hold by their sizes."""
 
-from __future__ import annotations
-
 import hashlib
 import lzma
 import posixpath

@@ -4,8 +4,6 @@ Large Movie Review Dataset v1.0 is `aclImdb/{train,test}/{pos,neg,unsup}/<id>_<r
 double quotes without a header: polarity, id, date, query, user, text.
 """
 
-from __future__ import annotations
-
 import html
 import io
 import posixpath

@@ -1,7 +1,5 @@
 """Neurons as points and as clusters: t-SNE by layer (P1 Figure 2), clusters against layers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the text is: the corpora at a glance (P1 Table 1), and where each layer's top sentences come from."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """What more sentences change: updates of the top lists (P1 Figure 1), and the agreement of two halves of the corpus."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa

@@ -1,7 +1,5 @@
 """All figures of one model, from its neurons table, under their names in analysis/<model>."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 

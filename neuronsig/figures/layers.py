@@ -1,7 +1,5 @@
 """What changes by layer: ranks and scores as box plots (P1 Figures 3, 4), mean length as a map (P2 Figure 2)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

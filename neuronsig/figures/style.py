@@ -1,7 +1,5 @@
 """The one style of all figures: fonts, palettes safe for the colour-blind, title, source note, and saving."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Sequence
 from functools import wraps

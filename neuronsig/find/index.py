@@ -12,8 +12,6 @@ sorted Parquet because of the search: measured on 3.2 million rows, a query take
 pyarrow takes 0.2 s to be imported and then reads whole row groups.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence

@@ -13,8 +13,6 @@ quotes: domain="social media" or "domain=social media".
 An item is a string of its class and its name: `w:not`, `p:JJ`, `m:sentiment=negative`, and `t:VB` for a node's label.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A query answered from the index: the neurons that respond, ranked, and how many in each layer."""
 
-from __future__ import annotations
-
 import difflib
 import json
 import sqlite3

@@ -1,7 +1,5 @@
 """Builds the site of one model: neuron pages layer by layer, then the pages that need all of them."""
 
-from __future__ import annotations
-
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 The neurons shown are the most striking of every kind, and honestly some that are not.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

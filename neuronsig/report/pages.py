@@ -1,7 +1,5 @@
 """What pages beside the front page show: that of one neuron, and those of lists that one thing dominates."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The templates' environment: everything escaped, numbers as a reader wants them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache

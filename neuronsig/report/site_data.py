@@ -5,8 +5,6 @@ pattern or metadata value, or a whole pattern (`dt jj nn`), normalised by NFKC a
 normalises the query. Only what stands out is indexed, and what fills `COMMON` of a neuron's sentences or more.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """What `neuronsig append` may do to the stages of a run: grow, go on after a kill, nothing, or refuse in one line."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any

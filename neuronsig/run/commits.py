@@ -10,8 +10,6 @@ store gave it at the commit, which is another one for other content; nothing is 
 (HDFS), or the tag differs (the run was copied), the object is read and its SHA-256 decides.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping

@@ -5,8 +5,6 @@ lists what came later, oldest first; each entry's `from` is the fingerprint the 
 where there are any, are those the stage's output stands for now.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence

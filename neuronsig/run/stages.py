@@ -4,8 +4,6 @@ The order of a pipeline, `neuronsig --help`, the settings shown and recorded, wh
 command that makes it again are read off JOBS. The job itself is the module of its name in neuronsig_jobs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

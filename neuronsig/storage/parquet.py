@@ -3,8 +3,6 @@
 A *table* is a directory of Parquet files. Files and folders whose name begins with `_` or `.` are no part of it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
