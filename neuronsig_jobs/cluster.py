@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from neuronsig.analysis.clusters import Agreement, check_clusters, layers_by_cluster
 from neuronsig.analysis.word_vectors import check_vectors
 from neuronsig.config import Config
-from neuronsig.figures.gallery import draw_all
+from neuronsig.figures.gallery import figures
+from neuronsig.figures.style import save
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import list_files
@@ -62,10 +63,10 @@ def run(config: Config) -> Summary:
             with written_folder(directory.neurons(name)) as path:
                 pq.write_table(neurons, path / "part-00000.parquet", compression="zstd")
             _tell(directory, name, neurons, found)
-    figures = sum(file.suffix == ".png" for file in list_files(folder))
+    pictures = sum(file.suffix == ".png" for file in list_files(folder))
     return {
         "table": str(directory.neurons(name)),
-        "figures": f"{figures} in {folder}",
+        "figures": f"{pictures} in {folder}",
         "stage, seconds": stage.seconds,
         **stage.counts,
     }
@@ -81,4 +82,6 @@ def _tell(directory: RunDirectory, name: str, neurons: pa.Table, found: dict[str
     show_table("Neurons by cluster and layer", header, rows)
     table = read_parquet(corpora) if corpora.exists() else None
     with task("figures", None, "figures") as t:
-        draw_all(neurons, found, table, name, folder, t.advance)
+        for figure_name, figure in figures(neurons, found, table, name):
+            save(figure, folder, figure_name)
+            t.advance()
