@@ -42,4 +42,5 @@ class MachineError(NeuronsigError):
 
 def reason(error: BaseException) -> str:
     """What a failed read or write says of itself, in one line."""
-    return getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "") or type(error).__name__
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return getattr(error, "strerror", None) or said or type(error).__name__
