@@ -40,6 +40,11 @@ class MachineError(NeuronsigError):
     """The machine lacks what the job needs (Java, disk space, write permission)."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says, of many lines the first; its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def reason(error: BaseException) -> str:
     """What a failed read or write says of itself, in one line."""
     return getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "") or type(error).__name__

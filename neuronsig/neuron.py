@@ -10,6 +10,7 @@ from typing import Any
 from neuronsig.errors import ConfigError
 
 SITES = ("hidden", "mlp", "attention")
+SIGNS = (1, -1)
 SITE_NAMES = {
     "hidden": "hidden states",
     "mlp": "feed-forward activations (mlp)",

@@ -2,6 +2,7 @@
 
 session       the cluster, and what it has
 tasks         functions as tasks, objects as actors: how many at once, results, errors
+blocks        tables made a block of neurons each, and committed
 finished_run  the finished collection that a job looks at again
 model/        the inspected model in inference, and where its activations are read
 collect/      the collection of every neuron's top-K sentences

@@ -6,9 +6,9 @@ goes on with the nodes that are missing. A task holds one group of `fan_in` file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from neuronsig.collection.job import Group, Job
 from neuronsig.collection.memory import reduce_task_bytes
 from neuronsig.collection.score_quantiles import scores_at_ranks
 from neuronsig.collection.shard_lists import keys_table, keys_writer, read_keys
+from neuronsig.collection.shards import FAN_IN
 from neuronsig.collection.thresholds import in_job_order
 from neuronsig.collection.topk import EMPTY, Keys, merge, pack, ragged, union, unpack
 from neuronsig.errors import InputError
@@ -33,30 +34,18 @@ _GROUP_ROWS = 1 << 17
 # Lists of a neuron that are held before they are merged: one sort of several costs less than one for each.
 _LISTS_HELD = 4
 
-
-class Runner(Protocol):
-    """What runs a function for the arguments of each call: neuronsig_ray.tasks.map_tasks, or a loop."""
-
-    def __call__(
-        self,
-        function: Callable[..., Any],
-        calls: Iterable[tuple[Any, ...]],
-        done: Callable[[int], None] | None,
-        *,
-        memory: int,
-    ) -> list[Any]:
-        """The results, in the order of the calls; `done` counts those that end."""
-        ...
+Runner = Callable[..., list[Any]]
+"""What runs a function for the arguments of each call: neuronsig_ray.tasks.map_tasks, or a loop."""
 
 
 def tree_reduce(
     job: Job,
     files: Sequence[Path],
     folder: Path,
-    fan_in: int,
     run: Runner,
     done: Callable[[int], None] | None = None,
     left_out: Mapping[str, Any] | None = None,
+    fan_in: int = FAN_IN,
 ) -> list[dict[str, Any]]:
     """Reduce valid shard files to one file a group in `folder`; return the final markers, one a group.
 
@@ -76,7 +65,7 @@ def tree_reduce(
     return run(write_final, final, done, memory=task_bound(job))
 
 
-def node_count(shards: int, groups: int, fan_in: int) -> int:
+def node_count(shards: int, groups: int, fan_in: int = FAN_IN) -> int:
     """Tasks of the tree over `shards` files."""
     count = groups
     while shards > fan_in:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from neuronsig.config.fields import option, require
-from neuronsig.neuron import SITES
+from neuronsig.config.fields import option, require, require_each, some_of
+from neuronsig.neuron import SIGNS, SITES
 
 POOLINGS = ("mean", "max", "last")
 
@@ -57,7 +57,6 @@ class CollectConfig:
     batch_tokens: int = option(
         0, "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 8192 or 131072 (GPU)"
     )
-    reduce_fan_in: int = option(8, "shard files merged by one task of the tree reduce")
     stop_fraction: float = option(
         0.0, "stop early, inexactly, when this share of the top-1000 lists has not changed for stop_sentences; 0: never"
     )
@@ -66,15 +65,14 @@ class CollectConfig:
     def check(self, key: str) -> None:
         require(self.k >= 1, f"{key}.k", self.k, "1 or more sentences")
         require(all(layer >= 0 for layer in self.layers), f"{key}.layers", self.layers, "0 or more")
-        ok = bool(self.signs) and set(self.signs) <= {1, -1} and len(set(self.signs)) == len(self.signs)
+        ok = bool(self.signs) and some_of(self.signs, SIGNS)
         require(ok, f"{key}.signs", self.signs, "[1], [-1] or [1,-1]")
-        ok = bool(self.sites) and set(self.sites) <= set(SITES) and len(set(self.sites)) == len(self.sites)
+        ok = bool(self.sites) and some_of(self.sites, SITES)
         require(ok, f"{key}.sites", self.sites, f"some of {', '.join(SITES)}")
         require(self.pooling in POOLINGS, f"{key}.pooling", self.pooling, f"one of {', '.join(POOLINGS)}")
         dtypes = ("auto", "float32", "bfloat16")
         require(self.dtype in dtypes, f"{key}.dtype", self.dtype, f"one of {', '.join(dtypes)}")
         require(self.batch_tokens >= 0, f"{key}.batch_tokens", self.batch_tokens, "0 or more tokens")
-        require(self.reduce_fan_in >= 2, f"{key}.reduce_fan_in", self.reduce_fan_in, "2 or more files")
         ok = 0 <= self.stop_fraction <= 1
         require(ok, f"{key}.stop_fraction", self.stop_fraction, "from 0 (never) to 1", "it is a share of lists")
         ok = self.stop_sentences >= 0 and (self.stop_sentences > 0) == (self.stop_fraction > 0)
@@ -107,9 +105,8 @@ class OutliersConfig:
 
     def check(self, key: str) -> None:
         require(self.sentences >= 2, f"{key}.sentences", self.sentences, "2 or more sentences")
-        for name in ("alike", "share"):
-            value = getattr(self, name)
-            require(0 < value <= 1, f"{key}.{name}", value, "above 0, at most 1", "it is a share")
+        shares = ("alike", "share")
+        require_each(self, key, shares, lambda value: 0 < value <= 1, "above 0, at most 1", "it is a share")
 
 
 @dataclass

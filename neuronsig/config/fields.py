@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -21,6 +22,18 @@ def require(condition: bool, key: str, value: object, bound: str, remedy: str = 
     """Raise ConfigError `key=value: must be <bound>; <remedy>` unless the condition holds."""
     if not condition:
         raise ConfigError(f"{key}={value}: must be {bound}" + (f"; {remedy}" if remedy else ""))
+
+
+def require_each(section: Any, key: str, names: Sequence[str], holds: Callable[[Any], bool], *bound: str) -> None:
+    """`require` of the fields `names` of a section; `bound`, and the remedy where there is one, are theirs all."""
+    for name in names:
+        value = getattr(section, name)
+        require(holds(value), f"{key}.{name}", value, *bound)
+
+
+def some_of(values: Collection[Any], known: Collection[Any]) -> bool:
+    """Whether all values are known ones, and none is there twice."""
+    return set(values) <= set(known) and len(set(values)) == len(values)
 
 
 def environment_int(name: str, default: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from neuronsig.config.fields import option, require
+from neuronsig.config.fields import option, require, require_each
 
 
 @dataclass
@@ -73,9 +73,8 @@ class HardwareConfig:
     mine_seconds: float = option(0.85, "core-seconds of one neuron's patterns at K = 10,000, mined and judged")
 
     def check(self, key: str) -> None:
-        for name in ("replicas", "tflops", "utilisation", "spark_cores", "annotate_rate", "mine_seconds"):
-            value = getattr(self, name)
-            require(value > 0, f"{key}.{name}", value, "above 0")
+        rates = ("replicas", "tflops", "utilisation", "spark_cores", "annotate_rate", "mine_seconds")
+        require_each(self, key, rates, lambda value: value > 0, "above 0")
 
 
 @dataclass

@@ -1,8 +1,8 @@
-"""Sentences by id, or those that a function of the id picks, from the sentences table or one of its files."""
+"""Sentences by id, those that a function of the id picks, or all, from the sentences table or one of its files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,13 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from neuronsig.errors import InputError
-from neuronsig.storage.parquet import read_rows, scan
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import parquet_file, read_rows, scan
 from neuronsig.tables import SENTENCES
 
 Ids = NDArray[np.int64]
+
+BLOCK_SENTENCES = 16_384
 
 MAKERS = {"topk": "collect", "tokenized": "tokenize"}
 """The tables that name sentences, and the jobs that make them."""
@@ -34,6 +37,11 @@ def picked_sentences(place: Path | str, pick: Callable[[Ids], NDArray[np.bool_]]
     batches = scan(place, SENTENCES, columns)
     picked = (batch.filter(pa.array(pick(batch.column("sentence_id").to_numpy()))) for batch in batches)
     return pa.Table.from_batches(picked, _schema(columns))
+
+
+def token_batches(file: Path | str) -> Iterator[pa.RecordBatch]:
+    """Columns `sentence_id` and `tokens` of one file, BLOCK_SENTENCES at a time."""
+    yield from parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"])
 
 
 def in_order(parts: Iterable[pa.Table], ids: Ids, sentences: Path | str, named_by: str) -> pa.Table:

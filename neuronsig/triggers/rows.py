@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from neuronsig.collection.dominance import Strongest
-from neuronsig.config import MiningConfig, TriggersConfig
+from neuronsig.config import MiningConfig
 from neuronsig.evaluation.classifier import Vote
 from neuronsig.neuron import Neuron
 from neuronsig.triggers.cover import CodedVotes, cover
@@ -51,7 +51,6 @@ def block_rows(
     tokens: ModelTokens,
     baselines: Floats,
     mining: MiningConfig,
-    rules: TriggersConfig,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of TRIGGERS, a pair each, and of DETECTORS, a neuron with sentences each; votes are those of each neuron."""
     found = pairs.found
@@ -84,7 +83,7 @@ def block_rows(
             continue
         named = [tokens.word_and_tag(int(pairs.places[i]), int(found.trigger[i])) for i in range(start, stop)]
         words, tags = zip(*named, strict=True)
-        measured = detector_row(rows[start:stop], words, tags, rules)
+        measured = detector_row(rows[start:stop], words, tags)
         chance = float(covered.words[start:stop].mean())
         detectors.append({**neuron.as_row(), "baseline": float(baselines[number]), "words_covered": chance, **measured})
     return rows, detectors

@@ -2,7 +2,5 @@
 
 neurons      from top lists to the table of NEURONS
 vectors      neuron vectors and typical sentences
-embeddings   fastText word vectors, trained or read
 facet_tasks  what a neuron's sentences fall into
-kmeans       clusters and a map of neuron vectors
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,58 +9,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from neuronsig.analysis.clusters import Agreement, agreement, ordered_by_layer
-from neuronsig.analysis.word_vectors import TRAIN
+from neuronsig.analysis.clusters import Agreement, agreement, kmeans, ordered_by_layer, tsne
+from neuronsig.analysis.word_vectors import WordSource
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
 from neuronsig.progress import task
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import remove
-from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table, table_files
-from neuronsig.storage.whole_files import is_whole, written_folder
 from neuronsig.tables import FACETS, NEURONS, SENTENCES
-from neuronsig_ray.cluster.embeddings import read_vectors, save_vectors, train
-from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets
-from neuronsig_ray.cluster.kmeans import kmeans, tsne
-from neuronsig_ray.cluster.vectors import NeuronLists, WordSource, neuron_vectors, typical_sentences
-
-
-def words_plan(config: AnalysisConfig, sentences: str) -> dict[str, Any]:
-    """All that determines the word vectors: how they are trained and on what, or which file they are."""
-    if config.vectors == TRAIN:
-        keys = ("dimension", "epochs", "max_train_sentences", "min_count", "buckets", "seed")
-        return {"train": sentences, **{key: getattr(config, key) for key in keys}}
-    path = Path(config.vectors)
-    return {"file": path.name, "bytes": path.stat().st_size, "ends": _ends_of(path)}
-
-
-def _ends_of(path: Path, size: int = 1 << 20) -> str:
-    """Fingerprint of a file's first and last MiB: pretrained files have gigabytes."""
-    with open(path, "rb") as stream:
-        head = stream.read(size)
-        stream.seek(max(0, path.stat().st_size - size))
-        return hashlib.sha256(head + stream.read(size)).hexdigest()[:16]
-
-
-def word_source(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any], total: int) -> WordSource:
-    """Train or read the word vectors once; every model of the run shares them."""
-    folder = run.work("words", fingerprint_of(plan))
-    trained = config.vectors == TRAIN
-    if not is_whole(folder):
-        if trained:
-            with task("training word vectors", total * (config.epochs + 1), "sentences") as t:
-                vectors = train(table_files(run.sentences), total, config, t.advance)
-        else:
-            run.require_space(2 * Path(config.vectors).stat().st_size)
-            with task(f"reading {config.vectors}", 1, "file") as t:
-                vectors = read_vectors(config)
-                t.advance()
-        with written_folder(folder) as path:
-            save_vectors(vectors, path)
-    return WordSource(absolute(folder), lower=trained)
+from neuronsig_ray.cluster.facet_tasks import FacetColumns, neuron_facets
+from neuronsig_ray.cluster.vectors import NeuronLists, neuron_vectors, typical_sentences
 
 
 def cluster_neurons(
@@ -126,7 +85,7 @@ def _clusters_by_site(
         for site in present:
             own = np.flatnonzero(sites == site)
             k = analysis.clusters or len(np.unique(layers[own]))
-            labels = kmeans(vectors[own], k, analysis.restarts, analysis.seed)
+            labels = kmeans(vectors[own], k, analysis.seed)
             clusters[own] = first + ordered_by_layer(labels, layers[own])
             first += k
             t.advance()
@@ -146,7 +105,8 @@ def _facets(
     reading = task("vectors of the sentences that facets are looked for in", len(files), "files")
     with reading as read, task("facets", len(lists.neurons), "neurons") as t:
         total = check_table(run.sentences, SENTENCES)
-        found = neuron_facets(files, total, lists, words, folder, Settings.of(analysis), read.advance, t.advance)
+        wanted = (analysis.facets, analysis.seed)
+        found = neuron_facets(files, total, lists, words, folder, *wanted, read.advance, t.advance)
     remove(folder)
     return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +19,13 @@ from neuronsig.analysis.vectors import (
     sentence_block,
     unit_vectors,
 )
+from neuronsig.analysis.word_vectors import GensimVectors, WordSource, opened_words
 from neuronsig.neuron import Neuron
+from neuronsig.readers.sentences import token_batches
 from neuronsig.readers.top_lists import read_top_lists
-from neuronsig.storage.location import absolute, location
-from neuronsig.storage.parquet import parquet_file, read_parquet
-from neuronsig_ray.cluster.embeddings import GensimVectors, open_vectors
+from neuronsig.storage.location import absolute
+from neuronsig.storage.parquet import read_parquet
 from neuronsig_ray.tasks import ended_tasks
-
-BLOCK_SENTENCES = 16_384
-
-
-@dataclass(frozen=True)
-class WordSource:
-    """Where a task finds the word vectors: a folder that every node sees."""
-
-    folder: str
-    lower: bool
 
 
 @dataclass(frozen=True)
@@ -120,15 +110,8 @@ def _nearest_in_file(file: str, membership: Membership, words: WordSource, direc
 
 
 def _blocks(file: str, membership: Membership, vectors: GensimVectors) -> Iterator[SentenceBlock]:
-    for batch in parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"]):
-        ids = batch.column("sentence_id").to_numpy()
-        yield sentence_block(ids, batch.column("tokens"), membership, vectors)
-
-
-@lru_cache(maxsize=2)
-def opened_words(words: WordSource) -> GensimVectors:
-    """The word vectors, opened once a process."""
-    return open_vectors(words.folder, words.lower)
+    for batch in token_batches(file):
+        yield sentence_block(batch["sentence_id"].to_numpy(), batch["tokens"], membership, vectors)
 
 
 def _id_range(file: Path) -> tuple[int, int]:

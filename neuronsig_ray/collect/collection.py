@@ -20,6 +20,7 @@ from ray.util.metrics import Counter, Gauge
 from neuronsig import errors
 from neuronsig.collection.job import Job
 from neuronsig.collection.memory import SHARDS_AT_ONCE
+from neuronsig.collection.shards import FAN_IN
 from neuronsig.collection.tree_reduce import Runner, tree_reduce
 from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.run.commits import Marker, all_committed, sweep
@@ -130,7 +131,7 @@ class Metrics:
 def reduce_shards(
     job: Job,
     folder: Path,
-    fan_in: int,
+    fan_in: int = FAN_IN,
     done: Callable[[int], None] | None = None,
     left_out: Mapping[str, Any] | None = None,
     run: Runner = map_tasks,
@@ -149,7 +150,7 @@ def reduce_shards(
             f"{job.sentences} sentences are scored; run the same command again"
         )
     files = [location(job.commits) / markers[shard.index]["file"] for shard in job.shards]
-    finals = tree_reduce(job, files, folder, fan_in, run, done, left_out)
+    finals = tree_reduce(job, files, folder, run, done, left_out, fan_in)
     for group, final in zip(job.groups, finals, strict=True):
         expected = len(job.signs) * group.units * job.kept
         if final["rows"] != expected:

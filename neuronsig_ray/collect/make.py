@@ -70,9 +70,8 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
         job = only_first(job, early.last + 1)
     with task("convergence", len(job.groups), "groups") as bar:
         write_convergence(job, valid_commits(job), run, config.model.name, bar.advance)
-    fan_in = config.collect.reduce_fan_in
-    with task("reducing", node_count(len(job.shards), len(job.groups), fan_in), "nodes") as bar:
-        finals = reduce_shards(job, topk, fan_in, bar.advance, lost)
+    with task("reducing", node_count(len(job.shards), len(job.groups)), "nodes") as bar:
+        finals = reduce_shards(job, topk, done=bar.advance, left_out=lost)
     stage.counts["rows"] = sum(final["rows"] for final in finals)
     if pending:
         # Of all that the machine was taken for: reading, starting replicas, convergence and the reduce included.

@@ -114,7 +114,7 @@ def require_resources(
     Returns what a replica may hold at most.
     """
     committed = committed_keys(job.k, [shard.sentences for shard in job.shards], in_flight(pool.most))
-    nodes = node_keys(job.k, committed, len(job.shards), config.collect.reduce_fan_in)
+    nodes = node_keys(job.k, committed, len(job.shards))
     quantiles = 64 * 4 * len(job.shards)
     name = config.model.name
     # Commits of an earlier attempt are used or deleted, and so is its table, unless this one is made from it.

@@ -7,7 +7,7 @@ batch's lists and patterns, not with the corpus nor with the number of neurons.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,12 @@ from neuronsig.mining.halves import (
 from neuronsig.mining.stability import AGREEMENT, compare
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import Codes
-from neuronsig.readers.sentences import in_order, sentences_by_id
-from neuronsig.storage.location import absolute, location
-from neuronsig.storage.parquet import parquet_file
+from neuronsig.readers.sentences import in_order, sentences_by_id, token_batches
+from neuronsig.storage.location import absolute
 from neuronsig.storage.whole_files import written
-from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES
 from neuronsig_ray.tasks import ended_tasks, map_tasks
 
 BATCH_NEURONS = 50
-_COLUMNS = ["sentence_id", "tokens"]
 
 
 def measure(
@@ -101,20 +98,13 @@ def _batch(
 def _gather(files: Sequence[Path], batch: Lists) -> WordText:
     wanted = np.unique(np.concatenate([half for pair in batch.halves for half in pair]))
     shared = ray.put(wanted)
-    calls = [(absolute(file), shared, _COLUMNS) for file in files]
+    calls = [(absolute(file), shared, ["sentence_id", "tokens"]) for file in files]
     return WordText.of(in_order(map_tasks(sentences_by_id, calls), wanted, files[0].parent, "topk"))
 
 
-def _batches(files: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    for file in files:
-        yield from parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=_COLUMNS)
-
-
 def _count_lengths(file: str, holdout: float) -> Codes:
-    found = np.zeros((HALVES, LENGTHS), np.int64)
-    for batch in _batches([file]):
-        found += count_lengths(batch, holdout)
-    return found
+    parts = (count_lengths(batch, holdout) for batch in token_batches(file))
+    return sum(parts, np.zeros((HALVES, LENGTHS), np.int64))
 
 
 def _mine(text: WordText, pair: tuple[Codes, Codes], strata: Strata, settings: Settings) -> list[list[Mined]]:
@@ -124,8 +114,9 @@ def _mine(text: WordText, pair: tuple[Codes, Codes], strata: Strata, settings: S
 def _count_files(files: Sequence[str], shared: tuple[CountingTrie, pa.Array, Strata, Settings]) -> Codes:
     trie, names, strata, settings = shared
     found = np.zeros((trie.size, HALVES * strata.size), np.int64)
-    for batch in _batches(files):
-        found += count_patterns(batch, trie, names, strata, settings)
+    for file in files:
+        for batch in token_batches(file):
+            found += count_patterns(batch, trie, names, strata, settings)
     return found
 
 
