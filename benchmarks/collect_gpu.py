@@ -37,7 +37,7 @@ from benchmarks.common import machine, matmul_peak, options, peak_mib, table
 from benchmarks.lengths import draw_inputs
 from neuronsig.collection.job import Job
 from neuronsig.collection.memory import SHARDS_AT_ONCE
-from neuronsig.collection.shard_text import read_shard
+from neuronsig.collection.shard_files import read_shard
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.topk import Keys, dense, merge, unpack
 from neuronsig.storage.location import location

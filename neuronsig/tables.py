@@ -27,14 +27,7 @@ SENTENCES = pa.schema(
 
 TOKENIZED = pa.schema([("sentence_id", pa.int64()), ("input_ids", pa.list_(pa.int32()))])
 
-TOPK = pa.schema(
-    [
-        *NEURON_KEY,
-        ("rank", pa.int32()),
-        ("score", pa.float32()),
-        ("sentence_id", pa.int64()),
-    ]
-)
+TOPK = pa.schema([*NEURON_KEY, ("rank", pa.int32()), ("score", pa.float32()), ("sentence_id", pa.int64())])
 
 
 # f1 of n1 units of the neuron have the pattern, f2 of n2 of the reference: sentences, tokens for kind `pos`. `matched`
@@ -142,10 +135,7 @@ EVALUATION = pa.schema(
         ("words_auroc", pa.float64()),
         ("length_ap", pa.float64()),  # of the length alone
         ("length_auroc", pa.float64()),
-        (
-            "random_ap",
-            pa.float64(),
-        ),  # of another neuron's, of the same layer and sign, drawn by seed, weighed
+        ("random_ap", pa.float64()),  # of another neuron's, of the same layer and sign, drawn by seed, weighed
         ("random_auroc", pa.float64()),
         ("random_unit", pa.int32()),  # that neuron's unit; null where the layer has no other
         ("over_words", pa.float64()),  # ap - words_ap

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.analysis.clusters import RESTARTS, Agreement, check_clusters, layers_by_cluster
+from neuronsig.analysis.vectors import neuron_lists
 from neuronsig.analysis.word_vectors import check_vectors, word_source, words_plan
 from neuronsig.config import Config
 from neuronsig.figures.gallery import draw_all
@@ -34,7 +35,6 @@ from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.cluster import facet_tasks
 from neuronsig_ray.cluster.neurons import cluster_neurons, profiles_of
-from neuronsig_ray.cluster.vectors import neuron_lists
 from neuronsig_ray.session import ray_session
 
 PLANNED = ("clusters", "perplexity", "facets", "seed")

@@ -22,8 +22,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from tokenizers import Tokenizer
 
-from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance_rows, flags_by_layer
-from neuronsig.collection.listed import read_listed
+from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance_rows, flags_by_layer, read_listed
 from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.neuron import Neuron

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
-from neuronsig.collection.early_stop import shards_kept
+from neuronsig.collection.convergence import shards_kept
 from neuronsig.collection.job import Job
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.verify import Check
@@ -16,8 +16,7 @@ from neuronsig.config import CollectConfig, Config, from_plan
 from neuronsig.errors import InputError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.location import location
-from neuronsig_ray.collect.memory_check import machine_of
-from neuronsig_ray.collect.prepare import groups_of, make_job
+from neuronsig_ray.collect.prepare import groups_of, machine_of, make_job
 from neuronsig_ray.model.inference import DeviceClass
 from neuronsig_ray.session import Pool, replica_pool, resources
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -47,13 +46,7 @@ def kmeans(vectors: Floats, k: int, seed: int) -> NDArray[np.int32]:
     n, dimension = vectors.shape
     check_clusters(k, n)
     run = faiss.Kmeans(
-        dimension,
-        k,
-        niter=ITERATIONS,
-        nredo=RESTARTS,
-        seed=seed,
-        min_points_per_centroid=1,
-        max_points_per_centroid=n,
+        dimension, k, niter=ITERATIONS, nredo=RESTARTS, seed=seed, min_points_per_centroid=1, max_points_per_centroid=n
     )
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     run.train(rows)
@@ -97,14 +90,6 @@ def best_matching(table: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[n
     """Rows, columns and total of the one-to-one matching with the most neurons (Kuhn 1955)."""
     rows, columns = linear_sum_assignment(table, maximize=True)
     return rows, columns, int(table[rows, columns].sum())
-
-
-def best_matching_reference(table: NDArray[np.int64]) -> int:
-    """`best_matching`'s total, by trying every permutation."""
-    if table.shape[0] > table.shape[1]:
-        table = table.T
-    n, m = table.shape
-    return max(int(table[np.arange(n), list(chosen)].sum()) for chosen in permutations(range(m), n))
 
 
 def agreement(clusters: NDArray[Any], layers: NDArray[Any], seed: int, rounds: int = 1000) -> Agreement:

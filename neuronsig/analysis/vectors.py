@@ -11,6 +11,7 @@ nearest sentences are compared by a cosine that each sentence alone determines, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from neuronsig.neuron import Neuron
 from neuronsig.ragged import coded, flat_words, offsets_of, rows_of
+from neuronsig.readers.top_lists import read_top_lists
 
 if TYPE_CHECKING:
     from neuronsig.analysis.word_vectors import GensimVectors
@@ -61,6 +64,23 @@ class Membership:
         rows, columns = self.neurons[inside], order[place[inside]]
         ones = np.ones(len(rows), dtype=np.int64)
         return csr_matrix((ones, (rows, columns)), shape=(self.n_neurons, len(block_ids)))
+
+
+@dataclass(frozen=True)
+class NeuronLists:
+    """All neurons of a model and their top-K lists, as (sentence, neuron) pairs: 12 bytes a pair."""
+
+    neurons: list[Neuron]  # sorted
+    membership: Membership
+    k: int  # length of the longest list
+
+
+def neuron_lists(topk: Path) -> NeuronLists:
+    """The lists of a topk/ table. Their size is neurons x K, whatever the corpus."""
+    lists = read_top_lists(topk)
+    sizes = np.diff(lists.offsets)
+    rows = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    return NeuronLists(lists.neurons, Membership.of(lists.sentence_ids, rows, len(sizes)), int(sizes.max(initial=0)))
 
 
 @dataclass(frozen=True)

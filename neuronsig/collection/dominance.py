@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from neuronsig.annotation.near_duplicates import Signatures
+from neuronsig.annotation.near_duplicates import PERMUTATIONS, Signatures, signatures
 from neuronsig.neuron import Neuron
-from neuronsig.tables import NEURON_KEY
+from neuronsig.readers.sentences import sentences_by_id
+from neuronsig.storage.parquet import check_table, table_files
+from neuronsig.tables import NEURON_KEY, SENTENCES
 
 # A word in more of the sentences than this is no rare one.
 RARE = 0.01
@@ -153,3 +156,30 @@ def rare_word(words: Sequence[frozenset[str]], counts: Counter[str], total: int)
     rare = [(count, word) for word, count in found.items() if counts[word] <= RARE * total]
     count, word = max(rare, key=lambda entry: (entry[0], entry[1]), default=(0, ""))
     return word, count / len(words)
+
+
+_BATCH = 2048
+# Half of the permutations: a list is described, not filtered.
+_PLACES = PERMUTATIONS // 2
+
+
+def read_listed(sentences: Path, ids: npt.NDArray[np.int64]) -> ListedSentences:
+    """Documents, words and signatures of the sentences with these ids, ascending (n,)."""
+    check_table(sentences, SENTENCES)
+    codes: dict[str, int] = {}
+    documents, found = np.full(len(ids), -1, np.int64), np.zeros((len(ids), _PLACES), np.uint32)
+    words: list[frozenset[str]] = [frozenset()] * len(ids)
+    for path in table_files(sentences):
+        table = sentences_by_id(path, ids, ["sentence_id", "domain", "doc_id", "text", "tokens"])
+        rows = np.searchsorted(ids, table["sentence_id"].to_numpy())
+        for start in range(0, table.num_rows, _BATCH):
+            part, at = table.slice(start, _BATCH), rows[start : start + _BATCH]
+            names = [
+                f"{domain} {doc}"
+                for domain, doc in zip(*(part[c].to_pylist() for c in ("domain", "doc_id")), strict=True)
+            ]
+            documents[at] = [codes.setdefault(name, len(codes)) for name in names]
+            found[at] = signatures(part["text"].to_pylist())[:, :_PLACES]
+            for row, tokens in zip(at.tolist(), part["tokens"].to_pylist(), strict=True):
+                words[row] = frozenset(token.lower() for token in tokens)
+    return ListedSentences(ids, documents, list(codes), found, words)

@@ -54,15 +54,7 @@ class MemoryBound:
 
 
 def replica_bound(
-    *,
-    rows: int,
-    widest: int,
-    k: int,
-    largest: Largest,
-    threads: int,
-    gpu: bool,
-    weights: int,
-    batch: int,
+    *, rows: int, widest: int, k: int, largest: Largest, threads: int, gpu: bool, weights: int, batch: int
 ) -> MemoryBound:
     """What a replica holds at most; without a GPU all is the host's.
 

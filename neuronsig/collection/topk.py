@@ -31,9 +31,7 @@ _SORTED_AT_ONCE = 1 << 17
 
 
 def pack(
-    scores: npt.NDArray[np.float32],
-    sentence_ids: npt.NDArray[np.int64],
-    name: Callable[[int], str] | None = None,
+    scores: npt.NDArray[np.float32], sentence_ids: npt.NDArray[np.int64], name: Callable[[int], str] | None = None
 ) -> Keys:
     """Pack scores (..., n) float32 and ids (n,) into uint64 keys (..., n); -0.0 counts as 0.0.
 

@@ -17,10 +17,9 @@ import pyarrow.parquet as pq
 
 from neuronsig.collection.job import Group, Job
 from neuronsig.collection.memory import reduce_task_bytes
-from neuronsig.collection.score_quantiles import scores_at_ranks
-from neuronsig.collection.shard_lists import keys_table, keys_writer, read_keys
+from neuronsig.collection.shard_files import keys_table, keys_writer, read_keys
 from neuronsig.collection.shards import FAN_IN
-from neuronsig.collection.thresholds import in_job_order
+from neuronsig.collection.thresholds import in_job_order, scores_at_ranks
 from neuronsig.collection.topk import EMPTY, Keys, merge, pack, ragged, union, unpack
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS

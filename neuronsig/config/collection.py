@@ -22,8 +22,7 @@ class ModelConfig:
     tokenizer: str = option("", "tokenizer's hub name or folder; empty: the model's own")
     max_tokens: int = option(0, "inputs are cut to this many tokens; 0: the model's own limit")
     mlp_module: str = option(
-        "",
-        "linear map that reads the feed-forward activations, as encoder.layer.{}.output.dense; empty: by name",
+        "", "linear map that reads the feed-forward activations, as encoder.layer.{}.output.dense; empty: by name"
     )
     attention_module: str = option("", "linear map that reads the attention heads' outputs; empty: by name")
     shape: list[int] = option([], "[blocks, width, feed-forward width], for estimate where the model is not here")

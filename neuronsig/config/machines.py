@@ -15,8 +15,7 @@ class SparkConfig:
     master: str = option("local[*]", "Spark master; empty: the one spark-submit or Databricks gives")
     driver_memory: str = option("4g", "JVM heap of the driver (of everything, when local)")
     nlp_package: str = option(
-        "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3",
-        "Maven coordinate of Spark NLP; empty: already on the classpath",
+        "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3", "Maven coordinate of Spark NLP; empty: already on the classpath"
     )
     nlp_jar: str = option("", "Spark NLP's assembly jar, for machines without a Maven repository")
     nlp_excludes: list[str] = option(

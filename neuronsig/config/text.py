@@ -56,11 +56,7 @@ class CorpusConfig:
 
     def check(self, key: str) -> None:
         require(
-            bool(self.sources),
-            f"{key}.sources",
-            "{}",
-            "at least one source",
-            "choose a group: corpus=documentation",
+            bool(self.sources), f"{key}.sources", "{}", "at least one source", "choose a group: corpus=documentation"
         )
         for name, source in self.sources.items():
             remedy = "set corpus.path=..." if source.path == "" else ""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsig.collection.job import Job
-from neuronsig.collection.shard_text import ShardText
+from neuronsig.collection.shard_files import ShardText
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError, TooLittleTextError
 from neuronsig.mining.holdout import is_held_out

@@ -17,7 +17,7 @@ import pyarrow as pa
 import ray
 
 from neuronsig.analysis.facets import CorpusWords, find_facets, key_words
-from neuronsig.analysis.vectors import Doubles, Ints, Membership, among, sentence_vectors
+from neuronsig.analysis.vectors import Doubles, Ints, Membership, NeuronLists, among, sentence_vectors
 from neuronsig.analysis.word_vectors import GensimVectors, WordSource, opened_words
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.ragged import coded, fixed_binary_column, flat_words, lowered_lists, rows_of
@@ -25,7 +25,6 @@ from neuronsig.readers.sentences import token_batches
 from neuronsig.splitmix import uniform
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import absolute, location
-from neuronsig_ray.cluster.vectors import NeuronLists
 from neuronsig_ray.tasks import ended_tasks, map_tasks
 
 SENTENCES = 2000
@@ -227,10 +226,7 @@ def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, most: int, seed: 
 
 
 def _block(
-    folder: str,
-    neurons: Sequence[Neuron],
-    ids: Sequence[Ints],
-    shared: tuple[CorpusWords, Doubles, int, int, float],
+    folder: str, neurons: Sequence[Neuron], ids: Sequence[Ints], shared: tuple[CorpusWords, Doubles, int, int, float]
 ) -> list[FacetsOfNeuron]:
     corpus, mean, most, seed, floor = shared
     found = []

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import ray
 
 from neuronsig.analysis.clusters import Agreement, agreement, kmeans, ordered_by_layer, tsne
-from neuronsig.analysis.word_vectors import WordSource
+from neuronsig.analysis.vectors import (
+    Doubles,
+    Membership,
+    NeuronLists,
+    NeuronSums,
+    SentenceBlock,
+    TypicalSentences,
+    sentence_block,
+    unit_vectors,
+)
+from neuronsig.analysis.word_vectors import GensimVectors, WordSource, opened_words
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
 from neuronsig.progress import task
+from neuronsig.readers.sentences import token_batches
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
-from neuronsig.storage.parquet import check_table, table_files
+from neuronsig.storage.location import absolute
+from neuronsig.storage.parquet import check_table, read_parquet, table_files
 from neuronsig.tables import FACETS, NEURONS, SENTENCES
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, neuron_facets
-from neuronsig_ray.cluster.vectors import NeuronLists, neuron_vectors, typical_sentences
+from neuronsig_ray.tasks import ended_tasks
 
 
 def cluster_neurons(
@@ -133,3 +147,77 @@ def _require_all_sentences(seen: np.ndarray, lists: NeuronLists, run: RunDirecto
             f"{expected[row]}, {seen[row]} are there; "
             "delete it and run neuronsig annotate again"
         )
+
+
+def neuron_vectors(
+    files: Sequence[Path], lists: NeuronLists, words: WordSource, done: Callable[[int], None] | None = None
+) -> NeuronSums:
+    """First pass: the sums whose `means()` are the neuron vectors. `done` counts files."""
+    vectors = opened_words(words)
+    total = NeuronSums(len(lists.neurons), vectors.dimension, lists.k, vectors.largest)
+    for part in _over_files(_sum_file, files, lists, (words, lists.k), done):
+        total.merge(part)
+    return total
+
+
+def typical_sentences(
+    files: Sequence[Path],
+    lists: NeuronLists,
+    means: Doubles,
+    words: WordSource,
+    done: Callable[[int], None] | None = None,
+) -> TypicalSentences:
+    """Second pass: for each neuron the sentence of its list that is nearest to its mean. `done` counts files."""
+    total = TypicalSentences(len(lists.neurons))
+    directions = ray.put(unit_vectors(means))
+    for part in _over_files(_nearest_in_file, files, lists, (words, directions), done):
+        total.merge(part)
+    return total
+
+
+def _over_files(
+    work: Callable[..., Any],
+    files: Sequence[Path],
+    lists: NeuronLists,
+    fixed: tuple[Any, ...],
+    done: Callable[[int], None] | None,
+) -> Iterator[Any]:
+    """Results of one task for each file with listed sentences, as they end; `done` counts all files."""
+
+    def calls() -> Iterator[tuple[Any, ...]]:
+        for file in files:
+            piece = lists.membership.between(*_id_range(file))
+            if len(piece.neurons):
+                yield (absolute(file), piece, *fixed)
+            elif done:
+                done(1)
+
+    for _, result in ended_tasks(work, calls()):
+        if done:
+            done(1)
+        yield result
+
+
+def _sum_file(file: str, membership: Membership, words: WordSource, k: int) -> NeuronSums:
+    vectors = opened_words(words)
+    sums = NeuronSums(membership.n_neurons, vectors.dimension, k, vectors.largest)
+    for block in _blocks(file, membership, vectors):
+        sums.add(block, membership)
+    return sums
+
+
+def _nearest_in_file(file: str, membership: Membership, words: WordSource, directions: Doubles) -> TypicalSentences:
+    nearest = TypicalSentences(membership.n_neurons)
+    for block in _blocks(file, membership, opened_words(words)):
+        nearest.add(block, membership, directions)
+    return nearest
+
+
+def _blocks(file: str, membership: Membership, vectors: GensimVectors) -> Iterator[SentenceBlock]:
+    for batch in token_batches(file):
+        yield sentence_block(batch["sentence_id"].to_numpy(), batch["tokens"], membership, vectors)
+
+
+def _id_range(file: Path) -> tuple[int, int]:
+    ids = read_parquet(file, ["sentence_id"])["sentence_id"].to_numpy()
+    return (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)

@@ -5,26 +5,46 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from neuronsig.collection.early_stop import EarlyStop, Stopped, left_out, only_first, stop_rule
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from neuronsig.collection.convergence import (
+    CONVERGENCE,
+    MADE_BY,
+    TOP,
+    EarlyStop,
+    ShardUpdates,
+    Stopped,
+    after_earlier,
+    count_group,
+    left_out,
+    only_first,
+    stop_rule,
+    table,
+)
 from neuronsig.collection.job import Group, Job
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.thresholds import write_base
-from neuronsig.collection.tree_reduce import base_quantiles, final_marker, node_count
+from neuronsig.collection.tree_reduce import base_quantiles, final_marker, node_count, task_bound
 from neuronsig.config import Config
+from neuronsig.figures.convergence import convergence_figure
+from neuronsig.figures.style import save
 from neuronsig.progress import polled, say, task
-from neuronsig.run.commits import committed
+from neuronsig.run.commits import Marker, committed
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.heartbeat import beats
 from neuronsig.storage.files import read_bytes, remove
-from neuronsig.storage.location import join, location
+from neuronsig.storage.location import absolute, join, location
+from neuronsig.storage.whole_files import written
 from neuronsig_ray.collect.collection import Row, clean, reduce_shards, score_shards, valid_commits
-from neuronsig_ray.collect.convergence import write_convergence
 from neuronsig_ray.session import Pool
+from neuronsig_ray.tasks import map_tasks
 
 _SUMMED = ("sentences", "tokens", "survivors", "forward_seconds")
 
@@ -121,3 +141,39 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
         "peak memory of a replica, MiB": peak >> 20,
     }
     return counts, float(total["forward_seconds"])
+
+
+def write_convergence(
+    job: Job,
+    markers: dict[int, Marker],
+    run: RunDirectory,
+    model: str,
+    done: Callable[[int], None] | None = None,
+    top: int = TOP,
+) -> pa.Table:
+    """Count the updates that the committed shards brought, and write analysis/<model>/convergence.*; return the table.
+
+    `done` counts groups. The rows of the finished table that the job adds to stay, where there are any.
+    """
+    shards = [shard for shard in job.shards if shard.index in markers]
+    files = [(shard.index, absolute(location(job.commits) / markers[shard.index]["file"])) for shard in shards]
+    folder, top = absolute(run.topk(model)), min(top, job.k)
+    calls = [(job, files, folder, position, top) for position in range(len(job.groups))]
+    found: list[list[ShardUpdates]] = map_tasks(count_group, calls, done, memory=task_bound(job))
+    groups = [
+        (group.name, group.units * len(job.signs), updates) for group, updates in zip(job.groups, found, strict=True)
+    ]
+    if not shards:
+        return CONVERGENCE.empty_table()
+    made = table(groups, [shard.sentences for shard in shards], job.base_sentences, top)
+    made = after_earlier(job, run.analysis(model, "convergence.parquet"), made)
+    _write(made, run.analysis(model), job, model)
+    return made
+
+
+def _write(made: pa.Table, folder: Path, job: Job, model: str) -> None:
+    with written(folder / "convergence.csv") as path:
+        pyarrow.csv.write_csv(made, path)
+    save(convergence_figure(made, model), folder, "convergence")
+    with written(folder / "convergence.parquet") as path:
+        pq.write_table(made.replace_schema_metadata({MADE_BY: job.fingerprint.encode()}), path)

@@ -17,11 +17,9 @@ from torch import Tensor
 
 from neuronsig.collection.job import Job
 from neuronsig.collection.memory import ROWS_SORTED_AT_ONCE
-from neuronsig.collection.score_quantiles import scores_at_ranks
-from neuronsig.collection.shard_lists import keys_table, keys_writer
-from neuronsig.collection.shard_text import ShardText, read_shard
+from neuronsig.collection.shard_files import ShardText, keys_table, keys_writer, read_shard
 from neuronsig.collection.shards import rectangles
-from neuronsig.collection.thresholds import SharedThresholds, in_job_order, write_quantiles
+from neuronsig.collection.thresholds import SharedThresholds, in_job_order, scores_at_ranks, write_quantiles
 from neuronsig.collection.topk import Keys, ragged
 from neuronsig.errors import InputError
 from neuronsig.run.commits import commit, committed, unique_name

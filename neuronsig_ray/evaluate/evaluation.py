@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import ray
 
 from neuronsig.collection.job import Job
-from neuronsig.collection.shard_text import ShardText, read_shard
+from neuronsig.collection.shard_files import ShardText, read_shard
 from neuronsig.config import Config, MiningConfig
 from neuronsig.corpora.files import Unit
 from neuronsig.encoding.counting import NODES, SOURCE

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from neuronsig.collection.job import Group
 from neuronsig.errors import InputError, MachineError
-from neuronsig_ray.model.attention import attend_in_blocks
-from neuronsig_ray.model.packed import pack_linear_maps
+from neuronsig_ray.model.bfloat16 import attend_in_blocks, pack_linear_maps
 from neuronsig_ray.model.sites import blocks, depth, readers, trunk
 
 
@@ -64,13 +63,7 @@ class InspectedModel:
     """
 
     def __init__(
-        self,
-        folder: str,
-        dtype: str,
-        device: str,
-        groups: tuple[Group, ...],
-        signs: tuple[int, ...],
-        pooling: str,
+        self, folder: str, dtype: str, device: str, groups: tuple[Group, ...], signs: tuple[int, ...], pooling: str
     ) -> None:
         model, self.warnings = _load(folder, dtype)
         self.model = model.eval().requires_grad_(False).to(device)

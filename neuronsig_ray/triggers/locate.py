@@ -17,9 +17,8 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute
 from neuronsig.tables import DETECTORS, TRIGGERS
-from neuronsig.triggers.locate import Floats
+from neuronsig.triggers.locate import Floats, LocatedPairs, block_rows
 from neuronsig.triggers.model_tokens import ModelTokens
-from neuronsig.triggers.rows import LocatedPairs, block_rows
 from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.triggers.token_pass import TokenPass
 

@@ -35,9 +35,8 @@ from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import check_table, parquet_file, table_files
 from neuronsig.tables import SENTENCES
-from neuronsig.triggers.locate import Floats
+from neuronsig.triggers.locate import PAIRS, Floats, LocatedPairs, strongest_tokens
 from neuronsig.triggers.model_tokens import Chunk, Ids, ModelTokens, chunks_of
-from neuronsig.triggers.rows import PAIRS, LocatedPairs, strongest_tokens
 from neuronsig_ray.collect.process_memory import keep_few_kernels
 from neuronsig_ray.finished_run import FinishedRun
 from neuronsig_ray.model.inference import InspectedModel

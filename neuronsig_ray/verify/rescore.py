@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from neuronsig.collection.job import Group, Job
-from neuronsig.collection.shard_text import ShardText, read_shard
+from neuronsig.collection.shard_files import ShardText, read_shard
 from neuronsig.collection.shards import rectangles
 from neuronsig.collection.topk import Keys, pack
 from neuronsig.storage.location import location

@@ -16,9 +16,9 @@ from neuronsig.collection.dominance import (
     dominance,
     near_duplicate_share,
     rare_word,
+    read_listed,
     word_counts,
 )
-from neuronsig.collection.listed import read_listed
 from neuronsig.neuron import Neuron
 from neuronsig.readers.top_lists import read_top_lists
 from tests.run_factory import MODEL, make_run

@@ -13,13 +13,12 @@ from gensim.models.keyedvectors import KeyedVectors
 
 pytest.importorskip("ray", reason="ray is not installed")
 
-from neuronsig.analysis.vectors import Membership
+from neuronsig.analysis.vectors import Membership, NeuronLists
 from neuronsig.analysis.word_vectors import WordSource, save_vectors
 from neuronsig.errors import MachineError
 from neuronsig.neuron import Neuron
 from neuronsig_ray.cluster import facet_tasks as carrier
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, neuron_facets, sampled
-from neuronsig_ray.cluster.vectors import NeuronLists
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 TOPICS = {"sea": ["ship", "wave", "harbour", "sail"], "food": ["bread", "soup", "oven", "spoon"], "all": ["the", "of"]}

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from gensim.models.keyedvectors import KeyedVectors
 
-from neuronsig.analysis.vectors import NeuronSums, TypicalSentences, sentence_block, unit_vectors
+from neuronsig.analysis.vectors import NeuronSums, TypicalSentences, neuron_lists, sentence_block, unit_vectors
 from neuronsig.analysis.word_vectors import WordSource, opened_words, save_vectors
 from neuronsig.errors import MachineError
 from neuronsig.neuron import Neuron
 from neuronsig.tables import TOPK
-from neuronsig_ray.cluster.vectors import neuron_lists, neuron_vectors, typical_sentences
+from neuronsig_ray.cluster.neurons import neuron_vectors, typical_sentences
 
 NEURONS = [Neuron("hidden", layer, unit, sign) for layer in (1, 2) for unit in (0, 1, 2) for sign in (1, -1)]
 

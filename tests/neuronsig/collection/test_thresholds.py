@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuronsig.collection.score_quantiles import ScoreQuantiles, scores_at_ranks
+from neuronsig.collection.thresholds import ScoreQuantiles, scores_at_ranks
 from neuronsig.collection.topk import merge, pack, ragged, select, thresholds
 
 ROWS = 5
