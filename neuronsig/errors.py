@@ -42,9 +42,9 @@ class MachineError(NeuronsigError):
 
 def first_line(error: BaseException) -> str:
     """What an error says, of many lines the first; its kind where it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def reason(error: BaseException) -> str:
     """What a failed read or write says of itself, in one line."""
-    return getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "") or type(error).__name__
+    return getattr(error, "strerror", None) or first_line(error)

@@ -15,7 +15,6 @@ from neuronsig.collection.verify import Check
 from neuronsig.config import CollectConfig, Config, from_plan
 from neuronsig.errors import InputError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage.location import location
 from neuronsig_ray.collect.prepare import groups_of, machine_of, make_job
 from neuronsig_ray.model.inference import DeviceClass
 from neuronsig_ray.session import Pool, replica_pool, resources
@@ -42,11 +41,6 @@ class FinishedRun:
     weights: Path
     device: DeviceClass
     versions: Mapping[str, str]
-
-    @property
-    def tokenized(self) -> Path:
-        """The folder of its shards."""
-        return location(self.job.tokenized)
 
 
 def finished_run(config: Config, needed_by: str) -> tuple[FinishedRun, Check]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import ray
 
 from neuronsig.config import RayConfig
-from neuronsig.errors import MachineError
+from neuronsig.errors import MachineError, first_line
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,9 @@ def ray_session(config: RayConfig) -> Iterator[None]:
                     _node_ip_address="127.0.0.1",
                 )
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MachineError(f"ray.address={address or 'local'}: Ray cannot be reached or started ({reason})") from error
+        raise MachineError(
+            f"ray.address={address or 'local'}: Ray cannot be reached or started ({first_line(error)})"
+        ) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:

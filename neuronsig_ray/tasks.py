@@ -13,7 +13,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayTaskError
 
-from neuronsig.errors import MachineError, NeuronsigError
+from neuronsig.errors import MachineError, NeuronsigError, reason
 from neuronsig_ray.session import largest_memory
 
 # Tasks under way for each core of the cluster: while one runs, the arguments of the next one arrive.
@@ -107,8 +107,7 @@ def plain_errors() -> Iterator[None]:
 
 def storage_error(error: OSError) -> str:
     """What a user can do about a file that could not be read or written."""
-    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
     return (
-        f"a file of the run cannot be read or written ({reason}); mend that and run the same command again: "
+        f"a file of the run cannot be read or written ({reason(error)}); mend that and run the same command again: "
         "what is committed stays"
     )

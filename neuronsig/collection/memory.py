@@ -66,7 +66,9 @@ def replica_bound(
     held = SHARDS_AT_ONCE * lists + 4 * widest * kept * 8
     text = SHARDS_AT_ONCE * (largest.tokens * 4 + largest.sentences * 24)
     sorting = max(1, threads) * sorting_bytes(rows, k, largest.sentences)
-    host = held + text + sorting + _thresholds_bytes(rows) + PROCESS + 2 * weights
+    # The score quantiles with their copies while they grow, one shard's scores, and floors.
+    thresholds = rows * (6 * 256 * 12 + 64 * 4 + FLOORS_KEPT * 4)
+    host = held + text + sorting + thresholds + PROCESS + 2 * weights
     device = buffer_bytes(rows, k, largest.sentences) + weights * gpu + batch
     return MemoryBound(host, device + sorting) if gpu else MemoryBound(host + device, 0)
 
@@ -110,8 +112,3 @@ def forward_bytes(
     values += (6 * heads or 1) * tokens * longest  # fused: a mask, where the model makes one
     pooled = (signs + 1) * units * -(-tokens // SHORTEST)
     return 4 * (values + 2 * pooled)
-
-
-def _thresholds_bytes(rows: int) -> int:
-    """The score quantiles with their copies while they grow, one shard's scores, and floors."""
-    return rows * (6 * 256 * 12 + 64 * 4 + FLOORS_KEPT * 4)

@@ -157,17 +157,8 @@ def finish(tasks: Sequence[ShardTask]) -> ShardPlan:
     if repeated:
         raise InputError(f"sentences/ sentence_id {repeated[0]} occurs more than once; run neuronsig annotate again")
     counts = {name: sum(marker[name] for marker in markers) for name in COUNTS}
-    shards = [
-        Shard(
-            marker["shard"],
-            f"shard-{marker['shard']:05d}.parquet",
-            marker["sentences"],
-            marker["tokens"],
-            marker["longest"],
-            marker["sha256"],
-        )
-        for marker in markers
-    ]
+    facts = ("sentences", "tokens", "longest", "sha256")
+    shards = [Shard(m["shard"], f"shard-{m['shard']:05d}.parquet", *(m[name] for name in facts)) for m in markers]
     spec = tasks[0].tokenizer
     highest = max(marker["max_token_id"] for marker in markers)
     parts = [task.part for task in tasks]

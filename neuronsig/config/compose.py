@@ -231,17 +231,11 @@ def _unknown(key: str) -> str:
 
 def _explain(error: Exception, overrides: Sequence[str]) -> str:
     """One line for Hydra's and OmegaConf's many-line messages."""
-    text = str(error)
-    cause = error.__cause__ or error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if (
-        isinstance(cause, (ConfigKeyError, ConfigAttributeError))
-        or "not in struct" in text
-        or "not in 'Config'" in text
-    ):
-        key = getattr(cause, "full_key", None) or ""
-        named = re.search(r"Could not (?:override|append to config) '?([^'\s]+)'?", text)
-        key = (named.group(1).rstrip(".") if named else key) or "?"
+    text, cause = str(error), error.__cause__ or error
+    named = re.search(r"Could not (?:override|append to config) '?([^'\s]+)'?", text)
+    unknown = isinstance(cause, (ConfigKeyError, ConfigAttributeError)) or "not in struct" in text
+    if unknown or "not in 'Config'" in text:
+        key = (named.group(1).rstrip(".") if named else getattr(cause, "full_key", None)) or "?"
         return _unknown(key)
     if isinstance(cause, ValidationError):
         key = getattr(cause, "full_key", None) or next((w.split("=")[0] for w in overrides), "?")
@@ -255,4 +249,4 @@ def _explain(error: Exception, overrides: Sequence[str]) -> str:
     override = re.search(r"Could not override '([^']+)'", text)
     if override:
         return _unknown(override.group(1))
-    return " ".join(lines)[:400]
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())[:400]

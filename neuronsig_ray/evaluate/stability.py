@@ -35,7 +35,7 @@ from neuronsig.mining.stability import AGREEMENT, compare
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import Codes
 from neuronsig.readers.sentences import in_order, sentences_by_id, token_batches
-from neuronsig.storage.location import absolute
+from neuronsig.storage.location import absolute, location
 from neuronsig.storage.whole_files import written
 from neuronsig_ray.tasks import ended_tasks, map_tasks
 
@@ -48,12 +48,15 @@ def measure(
     """Files of AGREEMENT, one a batch, in `folder`; those that are there are not made again. `done` counts neurons."""
     found: list[Path] = []
     halves: tuple[Strata, list[Codes]] | None = None
+    names = [absolute(file) for file in files]
     for number, first in enumerate(range(0, len(lists.neurons), BATCH_NEURONS)):
         batch = lists[first : first + BATCH_NEURONS]
         file = folder / f"batch-{number:05d}.parquet"
         if not file.is_file():
-            halves = halves or _halves(files, settings)
-            rows = _batch(files, batch, settings, *halves)
+            if halves is None:
+                lengths = map_tasks(_count_lengths, [(name, settings.mining.holdout) for name in names])
+                halves = halves_of(np.sum(lengths, axis=0), settings.mining.match)
+            rows = _batch(names, batch, settings, *halves)
             with written(file) as temporary:
                 pq.write_table(pa.Table.from_pylist(rows, schema=AGREEMENT), temporary, compression="zstd")
         found.append(file)
@@ -62,17 +65,13 @@ def measure(
     return found
 
 
-def _halves(files: Sequence[Path], settings: Settings) -> tuple[Strata, list[Codes]]:
-    counts = np.zeros((HALVES, LENGTHS), np.int64)
-    for _, part in ended_tasks(_count_lengths, [(absolute(file), settings.mining.holdout) for file in files]):
-        counts += part
-    return halves_of(counts, settings.mining.match)
-
-
 def _batch(
-    files: Sequence[Path], batch: Lists, settings: Settings, strata: Strata, halves: Sequence[Codes]
+    files: Sequence[str], batch: Lists, settings: Settings, strata: Strata, halves: Sequence[Codes]
 ) -> list[dict[str, Any]]:
-    gathered = _gather(files, batch)
+    wanted = np.unique(np.concatenate([half for pair in batch.halves for half in pair]))
+    shared_ids = ray.put(wanted)
+    parts = map_tasks(sentences_by_id, [(file, shared_ids, ["sentence_id", "tokens"]) for file in files])
+    gathered = WordText.of(in_order(parts, wanted, location(files[0]).parent, "topk"))
     text = ray.put(gathered)
     mined: list[list[list[Mined]]] = map_tasks(_mine, [(text, pair, strata, settings) for pair in batch.halves])
     every = sorted({p for neuron in mined for half in neuron for sample in half for p in sample.patterns})
@@ -83,9 +82,8 @@ def _batch(
         trie = CountingTrie([tuple(np.searchsorted(used, pattern).tolist()) for pattern in every])
         shared = ray.put((trie, gathered.names.take(pa.array(used)), strata, settings))
         # Counts are as large as the patterns are many: no more of them at once than there are cores.
-        parts = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        names = [absolute(file) for file in files]
-        for _, part in ended_tasks(_count_files, [(names[i::parts], shared) for i in range(parts)]):
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        for _, part in ended_tasks(_count_files, [(files[i::cores], shared) for i in range(cores)]):
             counts += part
     by_half = ray.put(counts.reshape(len(every), HALVES, strata.size))
     calls = []
@@ -93,13 +91,6 @@ def _batch(
         places = [[np.array([number[p] for p in sample.patterns], np.int64) for sample in half] for half in pair]
         calls.append((neuron, pair, places, by_half, halves, strata.bins, settings))
     return [row for rows in map_tasks(_compare, calls) for row in rows]
-
-
-def _gather(files: Sequence[Path], batch: Lists) -> WordText:
-    wanted = np.unique(np.concatenate([half for pair in batch.halves for half in pair]))
-    shared = ray.put(wanted)
-    calls = [(absolute(file), shared, ["sentence_id", "tokens"]) for file in files]
-    return WordText.of(in_order(map_tasks(sentences_by_id, calls), wanted, files[0].parent, "topk"))
 
 
 def _count_lengths(file: str, holdout: float) -> Codes:

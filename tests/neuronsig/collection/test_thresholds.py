@@ -6,16 +6,29 @@ import numpy as np
 import pytest
 
 from neuronsig.collection.thresholds import ScoreQuantiles, scores_at_ranks
-from neuronsig.collection.topk import merge, pack, ragged, select, thresholds
+from neuronsig.collection.topk import EMPTY, Keys, merge, pack, ragged, union, unpack
 
 ROWS = 5
+
+
+def thresholds(keys: Keys, k: int) -> np.ndarray:
+    """Score of the k-th key of every row, (rows,) float32; -inf for a row of fewer keys.
+
+    A sentence that scores lower cannot enter the top k; one that ties still may, by its id.
+    """
+    result = np.full(len(keys), -np.inf, np.float32)
+    if keys.shape[1] >= k:
+        kth = keys[:, k - 1]
+        full = kth != EMPTY
+        result[full] = unpack(kth[full])[0]
+    return result
 
 
 def shard_keys(random, first_id, size, k, ties=False):
     scores = random.normal(size=(ROWS, size)).astype(np.float32)
     if ties:
         scores = np.round(scores)
-    return select(pack(scores, np.arange(first_id, first_id + size)), k)
+    return union([pack(scores, np.arange(first_id, first_id + size))], k)
 
 
 @pytest.mark.parametrize("k", [1, 2, 7, 100, 1000])
@@ -68,6 +81,6 @@ def test_memory_does_not_grow_with_the_number_of_shards():
 def test_an_empty_row_stays_open():
     quantiles = ScoreQuantiles(2, 3)
     keys = np.zeros((2, 4), np.uint64)
-    keys[0] = select(pack(np.array([[4, 3, 2, 1]], np.float32), np.arange(4)), 4)
+    keys[0] = union([pack(np.array([[4, 3, 2, 1]], np.float32), np.arange(4))], 4)
     quantiles.add(scores_at_ranks(*ragged(keys), 3))
     assert quantiles.floor().tolist() == [2.0, -np.inf]
