@@ -23,6 +23,13 @@ from rich.table import Table
 console = Console(soft_wrap=True, highlight=False)
 PLAIN_SECONDS = 10.0
 
+Done = Callable[[int], None]
+"""What counts units of work as they end, such as `Task.advance`."""
+
+
+def uncounted(units: int) -> None:
+    """The Done of work that nobody watches."""
+
 
 class Task:
     """One piece of long work; `advance` may be called as often as you like."""

@@ -79,26 +79,16 @@ PROFILES = pa.schema(
 # What a neuron's sentences fall into, largest first (neuronsig cluster): one entry where it answers to one thing.
 # `share` is of the sentences looked at; a word's shares are of the facet's sentences, of the neuron's others (null in
 # an only facet) and of a sample of the corpus, `lrc` the lower of its confidence limits against the two.
+_FACET_WORD = pa.struct(
+    [("word", pa.string()), *((name, pa.float64()) for name in ("share", "others", "corpus", "lrc"))]
+)
 FACETS = pa.list_(
     pa.struct(
         [
             ("sentences", pa.int64()),
             ("share", pa.float64()),
             ("typical_sentence_id", pa.int64()),
-            (
-                "words",
-                pa.list_(
-                    pa.struct(
-                        [
-                            ("word", pa.string()),
-                            ("share", pa.float64()),
-                            ("others", pa.float64()),
-                            ("corpus", pa.float64()),
-                            ("lrc", pa.float64()),
-                        ]
-                    )
-                ),
-            ),
+            ("words", pa.list_(_FACET_WORD)),
         ]
     )
 )

@@ -30,8 +30,7 @@ from neuronsig_jobs.launch import Summary, command
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.finished_run import FinishedRun, on_any_device, same_model_run
 from neuronsig_ray.session import Pool
-from neuronsig_ray.triggers.locate import locate_blocks
-from neuronsig_ray.triggers.token_pass import token_pass
+from neuronsig_ray.triggers import locate_blocks, token_pass
 
 
 def run(config: Config) -> Summary:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.evaluation.held_out import Block
+from neuronsig.progress import Done
 from neuronsig.run.commits import all_committed, commit, sweep, unique_name
 from neuronsig.storage.location import location
 from neuronsig_ray.tasks import ended_tasks
@@ -33,7 +34,7 @@ class BlockTables:
         rows_of: Callable[..., Sequence[Sequence[Mapping[str, Any]]]],
         blocks: Sequence[Block],
         arguments: Callable[[Block], tuple[Any, ...]],
-        done: Callable[[int], None],
+        done: Done,
     ) -> None:
         """Commit the rows of each table that `rows_of(block, *arguments(block))` gives, of blocks that are not yet.
 

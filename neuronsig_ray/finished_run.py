@@ -24,23 +24,14 @@ SAME_MODEL = "model and tokenizer are the plan's"
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished collection, as run.json and the command line describe it.
-
-    Attributes:
-        run: Where it lies.
-        job: The collection as it was made: its shards, groups of units, device, precision.
-        tokenizer: Of the model that the command line names.
-        weights: That model's folder.
-        device: What the collection was made on.
-        versions: Of the libraries that it was made with, by name.
-    """
+    """A finished collection, as run.json and the command line describe it."""
 
     run: RunDirectory
-    job: Job
-    tokenizer: TokenizerSpec
-    weights: Path
-    device: DeviceClass
-    versions: Mapping[str, str]
+    job: Job  # as it was made: its shards, groups of units, device, precision
+    tokenizer: TokenizerSpec  # of the model that the command line names
+    weights: Path  # that model's folder
+    device: DeviceClass  # what it was made on
+    versions: Mapping[str, str]  # of the libraries that it was made with, by name
 
 
 def finished_run(config: Config, needed_by: str) -> tuple[FinishedRun, Check]:

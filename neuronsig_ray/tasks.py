@@ -14,6 +14,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 from neuronsig.errors import MachineError, NeuronsigError, reason
+from neuronsig.progress import Done, uncounted
 from neuronsig_ray.session import largest_memory
 
 # Tasks under way for each core of the cluster: while one runs, the arguments of the next one arrive.
@@ -25,7 +26,7 @@ Call = tuple[Any, ...]
 def map_tasks(
     function: Callable[..., Any],
     calls: Iterable[Call],
-    done: Callable[[int], None] | None = None,
+    done: Done = uncounted,
     *,
     cpus: int = 1,
     gpus: int = 0,
@@ -38,8 +39,7 @@ def map_tasks(
     results: dict[int, Any] = {}
     for place, result in ended_tasks(function, calls, cpus=cpus, gpus=gpus, memory=memory):
         results[place] = result
-        if done:
-            done(1)
+        done(1)
     return [results[place] for place in range(len(results))]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,7 @@ from neuronsig.analysis.vectors import Floats
 from neuronsig.config import AnalysisConfig
 from neuronsig.config.signatures import TRAIN, TRAIN_SENTENCES
 from neuronsig.errors import ConfigError, InputError, first_line
-from neuronsig.progress import task
+from neuronsig.progress import Done, task, uncounted
 from neuronsig.ragged import lowered_lists
 from neuronsig.readers.sentences import token_batches
 from neuronsig.run.directory import RunDirectory
@@ -115,7 +115,7 @@ class LowerCased:
     When fewer than all are kept they are spread evenly over the table.
     """
 
-    def __init__(self, files: Sequence[Path], total: int, keep: int, seen: Callable[[int], None] | None) -> None:
+    def __init__(self, files: Sequence[Path], total: int, keep: int, seen: Done) -> None:
         self.files, self.total, self.keep, self.seen = files, total, min(keep, total), seen
 
     def __iter__(self) -> Iterator[list[str]]:
@@ -126,13 +126,10 @@ class LowerCased:
                     if (row + 1) * self.keep // self.total > row * self.keep // self.total:
                         yield sentence
                     row += 1
-                if self.seen:
-                    self.seen(len(batch))
+                self.seen(len(batch))
 
 
-def train(
-    files: Sequence[Path], total: int, config: AnalysisConfig, seen: Callable[[int], None] | None = None
-) -> KeyedVectors:
+def train(files: Sequence[Path], total: int, config: AnalysisConfig, seen: Done = uncounted) -> KeyedVectors:
     """Train fastText on the `tokens` of Parquet files that hold `total` sentences; `seen` counts sentences read.
 
     Raises InputError when no word is frequent enough to be learnt.

@@ -31,7 +31,7 @@ from neuronsig.collection.shard_files import keys_of, read_keys
 from neuronsig.collection.topk import EMPTY, Keys, merge
 from neuronsig.collection.tree_reduce import base_group
 from neuronsig.config import CollectConfig
-from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.run.commits import committed, committed_once, unique_name
 from neuronsig.storage.location import join, location
 from neuronsig.storage.parquet import parquet_file, read_parquet
 
@@ -123,8 +123,8 @@ def count_group(job: Job, files: Sequence[tuple[int, str]], folder: str, positio
     """Updates of one group's lists by the shards of `files` (index, path), unless they are counted already."""
     group = job.groups[position]
     marker = location(job.commits) / "convergence" / f"{group.name}-top{top}-{len(files)}.json"
-    found = committed(marker, job.fingerprint)
-    if found is None:
+
+    def write(path: Path) -> dict[str, Any]:
         lists = np.zeros((len(job.signs) * group.units, 0), np.uint64)
         if job.base:
             lists = np.ascontiguousarray(base_group(job, location(folder), position)[:, :top])
@@ -132,13 +132,10 @@ def count_group(job: Job, files: Sequence[tuple[int, str]], folder: str, positio
         for index, file in files:
             lists, new = add_shard(lists, read_keys(file, position), top)
             updates.append(ShardUpdates(index, int(new.sum()), int((new > 0).sum())))
+        pq.write_table(pa.Table.from_pylist(list(map(asdict, updates)), schema=_UPDATES), path)
+        return {}
 
-        def write(path: Path) -> dict[str, Any]:
-            rows = [{name: getattr(update, name) for name in _UPDATES.names} for update in updates]
-            pq.write_table(pa.Table.from_pylist(rows, schema=_UPDATES), path)
-            return {}
-
-        found = commit(marker.parent / unique_name(group.name, ".parquet"), marker, job.fingerprint, write)
+    found = committed_once(marker.parent / unique_name(group.name, ".parquet"), marker, job.fingerprint, write)
     return [ShardUpdates(**row) for row in read_parquet(join(marker.parent, found["file"])).to_pylist()]
 
 
@@ -235,12 +232,6 @@ def stop_rule(config: CollectConfig) -> StopRule | None:
     if not config.stop_fraction:
         return None
     return StopRule(config.stop_fraction, config.stop_sentences, min(TOP, config.k))
-
-
-def in_plan(config: CollectConfig) -> dict[str, Any]:
-    """What the rule adds to a collection's plan: nothing where there is none."""
-    rule = stop_rule(config)
-    return {"stop": asdict(rule)} if rule else {}
 
 
 def only_first(job: Job, shards: int) -> Job:

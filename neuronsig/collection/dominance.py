@@ -7,8 +7,9 @@ Massive activations sit on a few fixed tokens, such as [CLS] or the first full s
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,11 @@ class ListedSentences:
     signatures: Signatures  # (n, permutations)
     words: Sequence[frozenset[str]]
 
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How many of all listed sentences hold each word."""
+        return Counter(word for words in self.words for word in words)
+
 
 @dataclass(frozen=True)
 class Strongest:
@@ -68,24 +74,6 @@ class Strongest:
     concentration: float  # NaN: no token is above the baseline
     token: str
     place: str
-
-
-def dominance_rows(
-    lists: Mapping[Neuron, npt.NDArray[np.int64]],
-    listed: ListedSentences,
-    strongest: Mapping[Neuron, Sequence[Strongest]],
-    alike: float,
-    flagged_from: float,
-) -> Iterator[dict[str, object]]:
-    """A row of OUTLIERS for each neuron: `lists` are its top sentences by rank, `strongest` the tokens of the first."""
-    counts = word_counts(listed)
-    for neuron, ids in lists.items():
-        yield dominance(neuron, ids, listed, counts, alike, strongest.get(neuron, []), flagged_from)
-
-
-def word_counts(listed: ListedSentences) -> Counter[str]:
-    """How many of all listed sentences hold each word."""
-    return Counter(word for words in listed.words for word in words)
 
 
 def flags_by_layer(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str | int, ...]]:
@@ -100,17 +88,19 @@ def dominance(
     neuron: Neuron,
     sentence_ids: npt.NDArray[np.int64],
     listed: ListedSentences,
-    counts: Counter[str],
     alike: float,
     strongest: Sequence[Strongest],
     flagged_from: float,
 ) -> dict[str, object]:
-    """A row of OUTLIERS: what the top sentences (by rank) of one neuron have in common."""
+    """A row of OUTLIERS: what the top sentences (by rank) of one neuron have in common.
+
+    `strongest` are the tokens of the first of them.
+    """
     rows = np.searchsorted(listed.ids, sentence_ids)
     code, in_document = Counter(listed.documents[rows].tolist()).most_common(1)[0]
     in_all = int(np.count_nonzero(listed.documents == code)) / len(listed.ids)
     repeated = near_duplicate_share(listed.signatures[rows], alike)
-    word, held = rare_word([listed.words[row] for row in rows], counts, len(listed.ids))
+    word, held = rare_word([listed.words[row] for row in rows], listed.counts, len(listed.ids))
     token = Counter((s.token, s.place) for s in strongest).most_common(1)
     measured = [s.concentration for s in strongest if not np.isnan(s.concentration)]
     shares = {
@@ -130,7 +120,7 @@ def dominance(
         "near_duplicate_share": repeated,
         "word_share": held,
         "word": word,
-        "word_elsewhere": counts[word] / len(listed.ids),
+        "word_elsewhere": listed.counts[word] / len(listed.ids),
         "token_sentences": len(strongest),
         "concentration": shares[TOKEN],
         "token": token[0][0][0] if token else None,

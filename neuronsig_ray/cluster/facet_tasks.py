@@ -6,7 +6,7 @@ a block reads the rows of its own sentences, so memory grows with neither the co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from neuronsig.analysis.facets import CorpusWords, find_facets, key_words
 from neuronsig.analysis.vectors import Doubles, Ints, Membership, NeuronLists, among, sentence_vectors
 from neuronsig.analysis.word_vectors import GensimVectors, WordSource, opened_words
 from neuronsig.neuron import SITES, Neuron
+from neuronsig.progress import Done, uncounted
 from neuronsig.ragged import coded, fixed_binary_column, flat_words, lowered_lists, rows_of
 from neuronsig.readers.sentences import token_batches
 from neuronsig.splitmix import uniform
@@ -75,8 +76,8 @@ def neuron_facets(
     folder: Path,
     most: int,
     seed: int,
-    read: Callable[[int], None] | None = None,
-    done: Callable[[int], None] | None = None,
+    read: Done = uncounted,
+    done: Done = uncounted,
 ) -> FacetColumns:
     """`most` facets of all neurons; `read` counts sentence files, `done` neurons. `folder` is filled; delete it after.
 
@@ -100,8 +101,7 @@ def neuron_facets(
     found: dict[int, list[FacetsOfNeuron]] = {}
     for place, rows in ended_tasks(_block, map(call, blocks)):
         found[place] = rows
-        if done:
-            done(len(rows))
+        done(len(rows))
     facets, silhouettes = zip(*(row for place in range(len(blocks)) for row in found[place]), strict=True)
     return FacetColumns(list(facets), list(silhouettes), by_chance)
 
@@ -129,7 +129,7 @@ def _prepare(
     draw: _Draw,
     words: WordSource,
     folder: Path,
-    read: Callable[[int], None] | None,
+    read: Done,
 ) -> tuple[CorpusWords, Doubles, list[Ints]]:
     """Write the folder; returns the words and the mean vector of the corpus's sample, and the random sets."""
     folder.mkdir(parents=True, exist_ok=True)

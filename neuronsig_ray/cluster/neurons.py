@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,20 @@ import ray
 
 from neuronsig.analysis.clusters import Agreement, agreement, kmeans, ordered_by_layer, tsne
 from neuronsig.analysis.vectors import (
+    NO_SENTENCE,
     Doubles,
     Membership,
     NeuronLists,
     NeuronSums,
-    SentenceBlock,
     TypicalSentences,
     sentence_block,
     unit_vectors,
 )
-from neuronsig.analysis.word_vectors import GensimVectors, WordSource, opened_words
+from neuronsig.analysis.word_vectors import WordSource, opened_words
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
-from neuronsig.progress import task
+from neuronsig.progress import Done, task, uncounted
 from neuronsig.readers.sentences import token_batches
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
@@ -149,75 +150,48 @@ def _require_all_sentences(seen: np.ndarray, lists: NeuronLists, run: RunDirecto
         )
 
 
-def neuron_vectors(
-    files: Sequence[Path], lists: NeuronLists, words: WordSource, done: Callable[[int], None] | None = None
-) -> NeuronSums:
+def neuron_vectors(files: Sequence[Path], lists: NeuronLists, words: WordSource, done: Done = uncounted) -> NeuronSums:
     """First pass: the sums whose `means()` are the neuron vectors. `done` counts files."""
     vectors = opened_words(words)
-    total = NeuronSums(len(lists.neurons), vectors.dimension, lists.k, vectors.largest)
-    for part in _over_files(_sum_file, files, lists, (words, lists.k), done):
-        total.merge(part)
-    return total
+    empty = partial(NeuronSums, len(lists.neurons), vectors.dimension, lists.k, vectors.largest)
+    return _over_files(files, lists, words, empty, (), done)
 
 
 def typical_sentences(
-    files: Sequence[Path],
-    lists: NeuronLists,
-    means: Doubles,
-    words: WordSource,
-    done: Callable[[int], None] | None = None,
+    files: Sequence[Path], lists: NeuronLists, means: Doubles, words: WordSource, done: Done = uncounted
 ) -> TypicalSentences:
     """Second pass: for each neuron the sentence of its list that is nearest to its mean. `done` counts files."""
-    total = TypicalSentences(len(lists.neurons))
     directions = ray.put(unit_vectors(means))
-    for part in _over_files(_nearest_in_file, files, lists, (words, directions), done):
-        total.merge(part)
-    return total
+    return _over_files(files, lists, words, partial(TypicalSentences, len(lists.neurons)), (directions,), done)
 
 
 def _over_files(
-    work: Callable[..., Any],
-    files: Sequence[Path],
-    lists: NeuronLists,
-    fixed: tuple[Any, ...],
-    done: Callable[[int], None] | None,
-) -> Iterator[Any]:
-    """Results of one task for each file with listed sentences, as they end; `done` counts all files."""
+    files: Sequence[Path], lists: NeuronLists, words: WordSource, empty: partial[Any], more: tuple[Any, ...], done: Done
+) -> Any:
+    """What `empty` makes, with all listed sentences added by a task for each file that has some.
+
+    `done` counts all files; `more` is what adding takes beside a block and its membership.
+    """
 
     def calls() -> Iterator[tuple[Any, ...]]:
         for file in files:
-            piece = lists.membership.between(*_id_range(file))
+            ids = read_parquet(file, ["sentence_id"])["sentence_id"].to_numpy()
+            piece = lists.membership.between(ids.min(initial=NO_SENTENCE), ids.max(initial=-1))
             if len(piece.neurons):
-                yield (absolute(file), piece, *fixed)
-            elif done:
+                yield (absolute(file), piece, words, empty, *more)
+            else:
                 done(1)
 
-    for _, result in ended_tasks(work, calls()):
-        if done:
-            done(1)
-        yield result
+    total = empty()
+    for _, part in ended_tasks(_of_file, calls()):
+        total.merge(part)
+        done(1)
+    return total
 
 
-def _sum_file(file: str, membership: Membership, words: WordSource, k: int) -> NeuronSums:
-    vectors = opened_words(words)
-    sums = NeuronSums(membership.n_neurons, vectors.dimension, k, vectors.largest)
-    for block in _blocks(file, membership, vectors):
-        sums.add(block, membership)
-    return sums
-
-
-def _nearest_in_file(file: str, membership: Membership, words: WordSource, directions: Doubles) -> TypicalSentences:
-    nearest = TypicalSentences(membership.n_neurons)
-    for block in _blocks(file, membership, opened_words(words)):
-        nearest.add(block, membership, directions)
-    return nearest
-
-
-def _blocks(file: str, membership: Membership, vectors: GensimVectors) -> Iterator[SentenceBlock]:
+def _of_file(file: str, membership: Membership, words: WordSource, empty: partial[Any], *more: Any) -> Any:
+    found, vectors = empty(), opened_words(words)
     for batch in token_batches(file):
-        yield sentence_block(batch["sentence_id"].to_numpy(), batch["tokens"], membership, vectors)
-
-
-def _id_range(file: Path) -> tuple[int, int]:
-    ids = read_parquet(file, ["sentence_id"])["sentence_id"].to_numpy()
-    return (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
+        block = sentence_block(batch["sentence_id"].to_numpy(), batch["tokens"], membership, vectors)
+        found.add(block, membership, *more)
+    return found

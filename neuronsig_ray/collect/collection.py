@@ -23,6 +23,7 @@ from neuronsig.collection.memory import SHARDS_AT_ONCE
 from neuronsig.collection.shards import FAN_IN
 from neuronsig.collection.tree_reduce import Runner, tree_reduce
 from neuronsig.errors import InputError, MachineError, NeuronsigError
+from neuronsig.progress import Done, uncounted
 from neuronsig.run.commits import Marker, all_committed, sweep
 from neuronsig.storage.location import location
 from neuronsig_ray.collect.prepare import require_same_machine
@@ -132,7 +133,7 @@ def reduce_shards(
     job: Job,
     folder: Path,
     fan_in: int = FAN_IN,
-    done: Callable[[int], None] | None = None,
+    done: Done = uncounted,
     left_out: Mapping[str, Any] | None = None,
     run: Runner = map_tasks,
 ) -> list[Marker]:

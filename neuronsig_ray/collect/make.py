@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from neuronsig.collection.tree_reduce import base_quantiles, final_marker, node_
 from neuronsig.config import Config
 from neuronsig.figures.convergence import convergence_figure
 from neuronsig.figures.style import save
-from neuronsig.progress import polled, say, task
+from neuronsig.progress import Done, polled, say, task, uncounted
 from neuronsig.run.commits import Marker, committed
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.heartbeat import beats
@@ -148,7 +148,7 @@ def write_convergence(
     markers: dict[int, Marker],
     run: RunDirectory,
     model: str,
-    done: Callable[[int], None] | None = None,
+    done: Done = uncounted,
     top: int = TOP,
 ) -> pa.Table:
     """Count the updates that the committed shards brought, and write analysis/<model>/convergence.*; return the table.

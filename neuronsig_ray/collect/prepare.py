@@ -11,7 +11,7 @@ from typing import Any
 import ray
 
 from neuronsig.checkpoint import TokenizerSpec, weights_fingerprint
-from neuronsig.collection.convergence import in_plan
+from neuronsig.collection.convergence import stop_rule
 from neuronsig.collection.job import Group, Job
 from neuronsig.collection.memory import Largest, MemoryBound, replica_bound
 from neuronsig.collection.shards import (
@@ -52,7 +52,7 @@ def make_plan(
     device: DeviceClass,
 ) -> dict[str, Any]:
     """All that determines the table, `weights` by their fingerprint; not the number of replicas."""
-    collect = config.collect
+    collect, rule = config.collect, stop_rule(config.collect)
     return {
         "weights": weights,
         "tokenizer": tokenizer.name,
@@ -67,7 +67,7 @@ def make_plan(
         "k": collect.k,
         "batch_tokens": batch_tokens(collect.batch_tokens, device.device),
         "batch_plan": BATCH_PLAN,
-        **in_plan(collect),
+        **({"stop": asdict(rule)} if rule else {}),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from neuronsig.evaluation.held_out import Block, HeldOutJob, blocks_of, held_out
 from neuronsig.evaluation.judging import judge_block, read_signatures
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units
-from neuronsig.progress import polled, task
+from neuronsig.progress import Done, polled, task
 from neuronsig.ragged import fixed_binary_column
 from neuronsig.readers.sentences import picked_sentences, require_sentences
 from neuronsig.run.commits import commit, committed, unique_name
@@ -146,7 +146,7 @@ class HeldOutReplica(Replica):
         return commit(data, job.marker(index), job.fingerprint, write)
 
 
-def held_out_table(sentences: Path, share: float, done: Callable[[int], None]) -> pa.Table:
+def held_out_table(sentences: Path, share: float, done: Done) -> pa.Table:
     """The held-out sentences, of all files by Ray tasks; `done` counts files. Memory: the held-out sentences."""
     check_table(sentences, SENTENCES)
     return pa.concat_tables(map_tasks(_read_held_out, [(str(file), share) for file in table_files(sentences)], done))
@@ -156,7 +156,7 @@ def _read_held_out(file: str, share: float) -> pa.Table:
     return picked_sentences(file, lambda ids: is_held_out(ids, share), SOURCE)
 
 
-def with_trees(table: pa.Table, mining: MiningConfig, share: float, done: Callable[[int], None]) -> pa.Table:
+def with_trees(table: pa.Table, mining: MiningConfig, share: float, done: Done) -> pa.Table:
     """Held-out sentences with the bracketed trees that their signatures were mined with, in place of `heads`.
 
     Read by Ray tasks; `done` counts pieces of the table. Raises InputError when it is not what was mined.

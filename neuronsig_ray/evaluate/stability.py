@@ -7,7 +7,7 @@ batch's lists and patterns, not with the corpus nor with the number of neurons.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from neuronsig.mining.halves import (
 )
 from neuronsig.mining.stability import AGREEMENT, compare
 from neuronsig.neuron import Neuron
+from neuronsig.progress import Done, uncounted
 from neuronsig.ragged import Codes
 from neuronsig.readers.sentences import in_order, sentences_by_id, token_batches
 from neuronsig.storage.location import absolute, location
@@ -43,7 +44,7 @@ BATCH_NEURONS = 50
 
 
 def measure(
-    files: Sequence[Path], lists: Lists, settings: Settings, folder: Path, done: Callable[[int], None] | None = None
+    files: Sequence[Path], lists: Lists, settings: Settings, folder: Path, done: Done = uncounted
 ) -> list[Path]:
     """Files of AGREEMENT, one a batch, in `folder`; those that are there are not made again. `done` counts neurons."""
     found: list[Path] = []
@@ -60,8 +61,7 @@ def measure(
             with written(file) as temporary:
                 pq.write_table(pa.Table.from_pylist(rows, schema=AGREEMENT), temporary, compression="zstd")
         found.append(file)
-        if done:
-            done(len(batch.neurons))
+        done(len(batch.neurons))
     return found
 
 

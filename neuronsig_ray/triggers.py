@@ -3,12 +3,14 @@
 Replicas commit what they find below RUN/work/tokens, where it stays: the job that asks first makes the pass, and others
 that ask for the same sentences of the same collection read it. The trunk is the collection's, and so are the places
 where it is read; only the activations of neurons that list the sentence leave the forward pass.
+
+Triggers are then located and covered by tasks, a block of neurons each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +26,24 @@ from torch import Tensor
 from neuronsig.collection.dominance import Strongest
 from neuronsig.collection.job import Job
 from neuronsig.collection.shards import rectangles
+from neuronsig.config import MiningConfig
 from neuronsig.encoding.counting import SOURCE
 from neuronsig.evaluation.held_out import Block
+from neuronsig.evaluation.judging import read_signatures
 from neuronsig.neuron import Neuron
-from neuronsig.progress import task
+from neuronsig.progress import Done, task
 from neuronsig.readers.sentences import in_order, sentences_by_id
 from neuronsig.readers.top_lists import read_top_lists
-from neuronsig.run.commits import all_committed, commit, committed, sweep, unique_name
+from neuronsig.run.commits import all_committed, committed, committed_once, sweep, unique_name
+from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
+from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import check_table, parquet_file, table_files
-from neuronsig.tables import SENTENCES
-from neuronsig.triggers.locate import PAIRS, Floats, LocatedPairs, strongest_tokens
+from neuronsig.tables import DETECTORS, SENTENCES, TRIGGERS
+from neuronsig.triggers.locate import PAIRS, Floats, LocatedPairs, block_rows, strongest_tokens
 from neuronsig.triggers.model_tokens import Chunk, Ids, ModelTokens, chunks_of
+from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.collect.process_memory import keep_few_kernels
 from neuronsig_ray.finished_run import FinishedRun
 from neuronsig_ray.model.inference import InspectedModel
@@ -110,9 +117,7 @@ def _in_order(found: pa.Table, rows: Ids, sentence_ids: Ids) -> pa.Table:
     return found.take(pa.array(place)).combine_chunks()
 
 
-def _forward(
-    job: Job, pool: Pool, folder: str, fingerprint: str, chunks: Sequence[Chunk], done: Callable[[int], None]
-) -> None:
+def _forward(job: Job, pool: Pool, folder: str, fingerprint: str, chunks: Sequence[Chunk], done: Done) -> None:
     """Have replicas commit the chunks that are not yet; `done` counts sentences."""
     todo = [chunk for chunk in chunks if committed(chunk_marker(folder, chunk.index), fingerprint) is None]
     done(sum(len(chunk.sentence_ids) for chunk in chunks) - sum(len(chunk.sentence_ids) for chunk in todo))
@@ -122,7 +127,7 @@ def _forward(
             done(sentences)
 
 
-def _listed_table(sentences: Path, ids: Ids, done: Callable[[int], None]) -> pa.Table:
+def _listed_table(sentences: Path, ids: Ids, done: Done) -> pa.Table:
     """The sentences with these ids, ascending, of all files by Ray tasks; `done` counts files.
 
     Raises InputError when one is not there.
@@ -185,10 +190,9 @@ class TokenReplica:
 
     def forward(self, chunk: Chunk) -> int:
         """Commit the activations of a chunk, unless an earlier attempt has; the number of its sentences."""
+        data = location(self.folder) / unique_name(f"chunk-{chunk.index:05d}", ".parquet")
         marker = chunk_marker(self.folder, chunk.index)
-        if committed(marker, self.fingerprint) is None:
-            data = location(self.folder) / unique_name(f"chunk-{chunk.index:05d}", ".parquet")
-            commit(data, marker, self.fingerprint, lambda path: self._write(path, chunk))
+        committed_once(data, marker, self.fingerprint, lambda path: self._write(path, chunk))
         return len(chunk.sentence_ids)
 
     def _write(self, path: Path, chunk: Chunk) -> dict[str, Any]:
@@ -230,3 +234,38 @@ def _table(rows: Ids, sentences: Ids, values: Floats) -> pa.Table:
     offsets = np.arange(0, values.size + 1, max(values.shape[1], 1), dtype=np.int32)
     lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.reshape(-1)))
     return pa.Table.from_arrays([pa.array(rows.astype(np.int32)), pa.array(sentences), lists], schema=PAIRS)
+
+
+def locate_blocks(
+    run: RunDirectory,
+    model: str,
+    fingerprint: str,
+    mining: MiningConfig,
+    blocks: Sequence[Block],
+    seen: TokenPass,
+    done: Done,
+) -> None:
+    """Make the tables of TRIGGERS and DETECTORS; `fingerprint` is the stage's, `done` counts neurons."""
+    work, folders = run.work("triggers", model), (run.triggers(model), run.detectors(model))
+    schemas = dict(zip(map(absolute, folders), (TRIGGERS, DETECTORS), strict=True))
+    shared = ray.put(replace(seen.tokens, input_ids=np.zeros(0, np.int64)))
+    first = (absolute(run.signatures(model)), absolute(run.profiles(model)), mining, shared)
+    tables = BlockTables(schemas, absolute(work), fingerprint)
+    tables.make(located_rows, blocks, lambda block: (*first, *seen.of(block.start, block.stop)), done)
+    remove(work)
+
+
+def located_rows(
+    block: Block,
+    signatures: str,
+    profiles: str,
+    mining: MiningConfig,
+    tokens: ModelTokens,
+    mine: pa.Table,
+    baselines: Floats,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """A block's rows of TRIGGERS and DETECTORS; signatures and profiles are their tables' folders."""
+    voters = read_signatures(signatures, profiles, block.neurons)
+    votes = [voters[neuron].votes for neuron in block.neurons]
+    pairs = LocatedPairs.of(mine, block.start, baselines, tokens)
+    return block_rows(block.neurons, pairs, votes, tokens, baselines, mining)
