@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from neuronsig.config.collection import CollectConfig, ModelConfig, OutliersConfig, ReinitialiseConfig, VerifyConfig
-from neuronsig.config.fields import option, require
+from neuronsig.config.fields import check_section, option, require
 from neuronsig.config.machines import EstimateConfig, HardwareConfig, RayConfig, SparkConfig
 from neuronsig.config.signatures import (
     AnalysisConfig,
@@ -82,7 +82,7 @@ class Config:
         for section in dataclasses.fields(self):
             value = getattr(self, section.name)
             if dataclasses.is_dataclass(value):
-                value.check(section.name)  # type: ignore[union-attr]
+                check_section(value, section.name)
 
 
 Section = TypeVar("Section")

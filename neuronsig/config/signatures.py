@@ -27,31 +27,34 @@ class MiningConfig:
         0,
         "mine only the N neurons whose leading word, tag or metadata value tells most, in bits (and those of neurons "
         "and layers); neurons=[], layers=[] and 0: all neurons are mined",
+        least=0,
     )
     signs: list[int] = option([], "mine only these directions: [1], [-1]; empty: all that were collected")
     kinds: list[str] = option(MINED, f"kinds of patterns, of {', '.join(MINED)}")
     holdout: float = option(0.05, "share of the sentences that mining leaves out, to judge signatures on; 0: none")
     match: str = option("length", "what the reference is matched in: length, length_domain, or none")
-    patterns_kept: int = option(40, "pattern rows kept for each neuron and kind, strongest LRC first")
-    frequent_kept: int = option(10, "the N most frequent patterns are kept besides, as P1 Table 2 lists them")
+    patterns_kept: int = option(40, "pattern rows kept for each neuron and kind, strongest LRC first", least=1)
+    frequent_kept: int = option(10, "the N most frequent patterns are kept besides, as P1 Table 2 lists them", least=0)
     alpha: float = option(0.05, "error rate of the confidence limit LRC, over all tests of a kind together")
-    min_count: int = option(5, "a word, tag or metadata value in fewer of the neuron's sentences is left out")
-    pattern_min_count: int = option(10, "a pattern in fewer of the neuron's sentences is left out, whatever its share")
+    min_count: int = option(5, "a word, tag or metadata value in fewer of the neuron's sentences is left out", least=1)
+    pattern_min_count: int = option(
+        10, "a pattern in fewer of the neuron's sentences is left out, whatever its share", least=1
+    )
     target: str = option(
         "closed", "all patterns; closed: none that a longer one has the sentences of; maximal: none within a longer one"
     )
     word_min_support: float = option(0.01, "share of the neuron's sentences that a word sequence must occur in")
-    word_max_length: int = option(3, "words in a word sequence, at most")
+    word_max_length: int = option(3, "words in a word sequence, at most", least=1)
     word_max_gap: int = option(-1, "words skipped between two neighbours of a word sequence, at most; -1: any number")
     pos_min_support: float = option(0.02, "share of the neuron's sentences that a POS sequence must occur in")
-    pos_max_length: int = option(4, "tags in a POS sequence, at most")
+    pos_max_length: int = option(4, "tags in a POS sequence, at most", least=1)
     pos_max_gap: int = option(2, "words skipped between two neighbours of a POS sequence, at most; -1: any number")
     mixed_min_support: float = option(0.02, "share of the neuron's sentences that a sequence of words and tags needs")
-    mixed_max_length: int = option(3, "words and tags in a mixed sequence, one of each at least, at most")
+    mixed_max_length: int = option(3, "words and tags in a mixed sequence, one of each at least, at most", least=1)
     mixed_max_gap: int = option(2, "words skipped between two neighbours of a mixed sequence, at most; -1: any number")
     itemset_min_support: float = option(0.1, "share of the neuron's sentences that an itemset must occur in")
     subtree_min_support: float = option(0.02, "share of the neuron's sentences that a subtree must occur in")
-    subtree_max_nodes: int = option(5, "nodes of a subtree, at most")
+    subtree_max_nodes: int = option(5, "nodes of a subtree, at most", least=1)
     subtree_labels: str = option(
         "pos", "what the nodes of subtrees are labelled with: pos or words; words are leaves in trees that are brought"
     )
@@ -61,13 +64,13 @@ class MiningConfig:
         "Lines file, a folder or a URI; its subtrees are mined in place of the dependency trees'",
     )
     pattern_limit: int = option(
-        200_000, "bound of one neuron's patterns of a kind; beyond it the support is raised, and counted"
+        200_000, "bound of one neuron's patterns of a kind; beyond it the support is raised, and counted", least=1
     )
     metadata_skip: list[str] = option(["date", "split"], "metadata fields that are not mined")
     metadata_max_values: int = option(
-        1000, "a metadata field's most frequent values are items; those beyond this number count as (other)"
+        1000, "a metadata field's most frequent values are items; those beyond this number count as (other)", least=1
     )
-    concurrency: int = option(0, "neurons mined by MLlib at once; 0: one for each core")
+    concurrency: int = option(0, "neurons mined by MLlib at once; 0: one for each core", least=0)
 
     @property
     def patterns(self) -> list[Kind]:
@@ -93,13 +96,8 @@ class MiningConfig:
             value = getattr(self, name)
             require(value in known, f"{key}.{name}", value, f"one of {', '.join(known)}")
         require(some_of(self.kinds, MINED), f"{key}.kinds", self.kinds, f"some of {', '.join(MINED)}")
-        counts = ("selective", "concurrency", "frequent_kept")
-        require_each(self, key, counts, lambda value: value >= 0, "0 or more")
         gaps = [f"{part}_max_gap" for part in _SEQUENCES]
         require_each(self, key, gaps, lambda value: value >= -1, "0 or more words, or -1 for no limit")
-        sizes = ["patterns_kept", "min_count", "pattern_min_count", *(f"{part}_max_length" for part in _SEQUENCES)]
-        sizes += ["subtree_max_nodes", "pattern_limit", "metadata_max_values"]
-        require_each(self, key, sizes, lambda value: value >= 1, "1 or more")
         shares, remedy = (
             [f"{part}_min_support" for part in (*_SEQUENCES, "itemset", "subtree")],
             "it is a share of sentences",
@@ -130,45 +128,40 @@ class EvaluationConfig:
     fraction: float = option(
         0.0, "share of the held-out sentences that count as the neuron's; 0: that of its list in the corpus, K / size"
     )
-    least_positives: int = option(20, "held-out sentences that count as the neuron's, at least")
-    max_sentences: int = option(50_000, "held-out sentences scored, about, at most; 4 bytes of disk a neuron each")
-    seed: int = option(0, "seed of the other neuron whose signature each one's is compared with")
+    least_positives: int = option(
+        20, "held-out sentences that count as the neuron's, at least", least=2, unit="sentences"
+    )
+    max_sentences: int = option(
+        50_000, "held-out sentences scored, about, at most; 4 bytes of disk a neuron each", least=100, unit="sentences"
+    )
+    seed: int = option(0, "seed of the other neuron whose signature each one's is compared with", least=0)
 
     def check(self, key: str) -> None:
         ok = 0 <= self.fraction <= 0.5
         require(ok, f"{key}.fraction", self.fraction, "above 0, at most 0.5, or 0", "it is a share of sentences")
-        require(self.least_positives >= 2, f"{key}.least_positives", self.least_positives, "2 or more sentences")
-        require(self.max_sentences >= 100, f"{key}.max_sentences", self.max_sentences, "100 or more sentences")
-        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
 
 
 @dataclass
 class TriggersConfig:
     """Which tokens carry the activations of top sentences, by `triggers`."""
 
-    sentences: int = option(20, "top sentences of each neuron that are looked at")
-
-    def check(self, key: str) -> None:
-        require(self.sentences >= 1, f"{key}.sentences", self.sentences, "1 or more sentences")
+    sentences: int = option(20, "top sentences of each neuron that are looked at", least=1, unit="sentences")
 
 
 @dataclass
 class StabilityConfig:
     """Agreement of signatures between disjoint halves of the corpus, by `neuronsig stability`."""
 
-    neurons: int = option(100, "neurons looked at, drawn by seed and spread over the layers; 0: all")
+    neurons: int = option(100, "neurons looked at, drawn by seed and spread over the layers; 0: all", least=0)
     k: list[int] = option([250, 500, 1000, 2500, 5000], "sentences of each half that a signature is made from")
-    top: int = option(20, "patterns that are compared, strongest LRC first")
+    top: int = option(20, "patterns that are compared, strongest LRC first", least=1)
     persistence: float = option(0.9, "rank-biased overlap's p: 0.9 puts 86 % of the weight on the first ten")
-    seed: int = option(0, "seed of the neurons drawn")
+    seed: int = option(0, "seed of the neurons drawn", least=0)
 
     def check(self, key: str) -> None:
-        require(self.neurons >= 0, f"{key}.neurons", self.neurons, "0 or more")
         ascending = bool(self.k) and self.k == sorted(set(self.k)) and self.k[0] >= 20
         require(ascending, f"{key}.k", self.k, "ascending numbers of 20 or more sentences")
-        require(self.top >= 1, f"{key}.top", self.top, "1 or more")
         require(0 < self.persistence < 1, f"{key}.persistence", self.persistence, "above 0 and below 1")
-        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
 
 
 @dataclass
@@ -176,18 +169,16 @@ class AnalysisConfig:
     """Neuron vectors, clusters and pictures (P1 4.1, 4.3)."""
 
     vectors: str = option(TRAIN, "train: fastText on the corpora at hand; or the path of a .bin or .vec file")
-    dimension: int = option(300, "dimensions of trained vectors (P1: 300)")
-    epochs: int = option(5, "passes over the corpora when training vectors")
-    min_count: int = option(3, "words rarer than this get their vector from their character 5-grams")
-    buckets: int = option(100_000, "hash buckets of the character n-grams, 1.2 KB each at 300 dimensions")
+    dimension: int = option(300, "dimensions of trained vectors (P1: 300)", least=1)
+    epochs: int = option(5, "passes over the corpora when training vectors", least=1)
+    min_count: int = option(3, "words rarer than this get their vector from their character 5-grams", least=1)
+    buckets: int = option(100_000, "hash buckets of the character n-grams, 1.2 KB each at 300 dimensions", least=1)
     clusters: int = option(0, "clusters of neurons; 0: as many as layers (P1 4.3)")
     perplexity: float = option(30.0, "t-SNE's perplexity")
     facets: int = option(4, "facets that a neuron's sentences may fall into, at most; 1: none are looked for")
     seed: int = option(0, "seed of vectors, clusters, facets and t-SNE")
 
     def check(self, key: str) -> None:
-        sizes = ("dimension", "epochs", "min_count", "buckets")
-        require_each(self, key, sizes, lambda value: value >= 1, "1 or more")
         require(self.clusters == 0 or self.clusters >= 2, f"{key}.clusters", self.clusters, "0 or at least 2")
         require(self.perplexity > 0, f"{key}.perplexity", self.perplexity, "above 0")
         require(1 <= self.facets <= 8, f"{key}.facets", self.facets, "from 1 to 8")
@@ -199,21 +190,13 @@ class FindConfig:
     """What `neuronsig find` looks for, and how much of the answer it prints."""
 
     pattern: str = option("", "the pattern; the same as the words without a key")
-    show: int = option(20, "neurons listed, the first by rank; 0: all that respond")
-
-    def check(self, key: str) -> None:
-        require(self.show >= 0, f"{key}.show", self.show, "0 or more")
+    show: int = option(20, "neurons listed, the first by rank; 0: all that respond", least=0)
 
 
 @dataclass
 class ReportConfig:
     """What the report and `show` print of a neuron."""
 
-    sentences: int = option(20, "top sentences on a neuron's page")
-    show_sentences: int = option(8, "top sentences that neuronsig show prints")
-    featured: int = option(12, "neurons featured on the first page")
-
-    def check(self, key: str) -> None:
-        require(self.sentences >= 1, f"{key}.sentences", self.sentences, "1 or more")
-        require(self.show_sentences >= 1, f"{key}.show_sentences", self.show_sentences, "1 or more")
-        require(self.featured >= 0, f"{key}.featured", self.featured, "0 or more")
+    sentences: int = option(20, "top sentences on a neuron's page", least=1)
+    show_sentences: int = option(8, "top sentences that neuronsig show prints", least=1)
+    featured: int = option(12, "neurons featured on the first page", least=0)
