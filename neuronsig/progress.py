@@ -7,17 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from rich import progress as bars
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 console = Console(soft_wrap=True, highlight=False)
@@ -34,7 +26,7 @@ def uncounted(units: int) -> None:
 class Task:
     """One piece of long work; `advance` may be called as often as you like."""
 
-    def __init__(self, what: str, total: float | None, unit: str, bar: Progress | None) -> None:
+    def __init__(self, what: str, total: float | None, unit: str, bar: bars.Progress | None) -> None:
         self.what, self.total, self.unit = what, total, unit
         self.completed, self.note = 0.0, ""
         self._bar = bar
@@ -78,13 +70,13 @@ def task(what: str, total: float | None = None, unit: str = "") -> Iterator[Task
         )
         return
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}"),
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TextColumn("{task.fields[unit]}"),
     )
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
+    with bars.Progress(*columns, bars.TimeElapsedColumn(), bars.TimeRemainingColumn(), console=console) as bar:
         yield Task(what, total, unit, bar)
 
 

@@ -6,15 +6,19 @@ actors that share one list of work are `ray.util.ActorPool`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import ray
 from ray.exceptions import RayTaskError
 
 from neuronsig.errors import MachineError, NeuronsigError, reason
 from neuronsig.progress import Done, uncounted
+from neuronsig.readers.sentences import Ids, in_order, sentences_by_id
+from neuronsig.storage.location import absolute
 from neuronsig_ray.session import largest_memory
 
 # Tasks under way for each core of the cluster: while one runs, the arguments of the next one arrive.
@@ -69,6 +73,16 @@ def _next(under_way: dict[Any, int]) -> tuple[int, Any]:
     (reference, *_), _ = ray.wait(list(under_way), num_returns=1)
     with plain_errors():
         return under_way.pop(reference), ray.get(reference)
+
+
+def listed_sentences(files: Sequence[Path], ids: Ids, columns: Sequence[str], done: Done = uncounted) -> pa.Table:
+    """The sentences with these ids, which lists name, ascending, of all files of a table; `done` counts files.
+
+    Raises InputError when one is not there.
+    """
+    shared = ray.put(ids)
+    parts = map_tasks(sentences_by_id, [(absolute(file), shared, columns) for file in files], done)
+    return in_order(parts, ids, files[0].parent, "topk")
 
 
 @contextmanager

@@ -32,7 +32,6 @@ from neuronsig.evaluation.held_out import Block
 from neuronsig.evaluation.judging import read_signatures
 from neuronsig.neuron import Neuron
 from neuronsig.progress import Done, task
-from neuronsig.readers.sentences import in_order, sentences_by_id
 from neuronsig.readers.top_lists import read_top_lists
 from neuronsig.run.commits import all_committed, committed, committed_once, sweep, unique_name
 from neuronsig.run.directory import RunDirectory
@@ -48,7 +47,7 @@ from neuronsig_ray.collect.process_memory import keep_few_kernels
 from neuronsig_ray.finished_run import FinishedRun
 from neuronsig_ray.model.inference import InspectedModel
 from neuronsig_ray.session import Pool
-from neuronsig_ray.tasks import actors, map_tasks
+from neuronsig_ray.tasks import actors, listed_sentences
 
 SUMS, TOKENS = b"sums", b"tokens"
 
@@ -92,7 +91,8 @@ def token_pass(finished: FinishedRun, model: str, job: Job, pool: Pool, top: int
     rows = np.concatenate([np.full(len(ids), row_of[neuron]) for neuron, ids in lists.items()])
     sentence_ids = np.concatenate(list(lists.values()))
     with task("reading listed sentences", None, "files") as bar:
-        table = _listed_table(run.sentences, np.unique(sentence_ids), bar.advance)
+        check_table(run.sentences, SENTENCES)
+        table = listed_sentences(table_files(run.sentences), np.unique(sentence_ids), [*SOURCE, "text"], bar.advance)
     with task("tokenizing", table.num_rows, "sentences") as bar:
         tokens = ModelTokens.of(table, finished.tokenizer, job.skip_prefix, job.skip_suffix)
         bar.advance(table.num_rows)
@@ -125,17 +125,6 @@ def _forward(job: Job, pool: Pool, folder: str, fingerprint: str, chunks: Sequen
     with actors(TokenReplica, job, folder, fingerprint, number=number, cpus=pool.cpus, gpus=pool.gpus) as replicas:
         for sentences in ActorPool(replicas).map_unordered(lambda replica, chunk: replica.forward.remote(chunk), todo):
             done(sentences)
-
-
-def _listed_table(sentences: Path, ids: Ids, done: Done) -> pa.Table:
-    """The sentences with these ids, ascending, of all files by Ray tasks; `done` counts files.
-
-    Raises InputError when one is not there.
-    """
-    check_table(sentences, SENTENCES)
-    shared, columns = ray.put(ids), [*SOURCE, "text"]
-    calls = [(str(path), shared, columns) for path in table_files(sentences)]
-    return in_order(map_tasks(sentences_by_id, calls, done), ids, sentences, "topk")
 
 
 class TokenModel(InspectedModel):

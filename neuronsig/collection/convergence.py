@@ -193,12 +193,8 @@ class UnchangedLists:
         for position, keys in enumerate(groups):
             self.lists[position], new = add_shard(self.lists[position], keys, self.rule.top)
             self.changed[position][new > 0] = self.seen
-        return self.unchanged >= self.rule.fraction * sum(map(len, self.changed))
-
-    @property
-    def unchanged(self) -> int:
-        """Lists that have not changed for the rule's sentences."""
-        return sum(int((self.seen - changed >= self.rule.sentences).sum()) for changed in self.changed)
+        unchanged = sum(int((self.seen - changed >= self.rule.sentences).sum()) for changed in self.changed)
+        return unchanged >= self.rule.fraction * sum(map(len, self.changed))
 
 
 class Stopped(Exception):  # noqa: N818 - not an error: it ends the scoring when no more is wanted

@@ -26,7 +26,7 @@ from neuronsig.tables import TOKENIZED
 
 COUNTS = ("truncated", "dropped_empty")
 
-SHARD_FACTS = pa.schema([("shard", pa.int32()), ("facts", pa.string())])
+COMMITTED = pa.schema([("shard", pa.int32())])
 _BATCH = 2048
 PLACED = pa.schema([("shard", pa.int32()), ("sentence_id", pa.int64()), ("text", pa.string())])
 """Texts, and the shard that each goes to."""
@@ -86,7 +86,7 @@ def place(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Rec
 
 
 def make_shards(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Tokenize rows of PLACED that hold whole shards, and commit each; rows of SHARD_FACTS."""
+    """Tokenize rows of PLACED that hold whole shards, and commit each; rows of COMMITTED."""
     parts: dict[int, list[tuple[pa.Table, int]]] = {}
     for batch in batches:
         for shard in pc.unique(batch.column("shard")).to_pylist():
@@ -98,10 +98,8 @@ def make_shards(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[
                 )
     for shard in sorted(parts):
         table = pa.concat_tables([part for part, _ in parts[shard]])
-        facts = _commit_shard(task, shard, table, sum(truncated for _, truncated in parts[shard]))
-        yield pa.RecordBatch.from_arrays(
-            [pa.array([shard], pa.int32()), pa.array([json.dumps(facts)])], schema=SHARD_FACTS
-        )
+        _commit_shard(task, shard, table, sum(truncated for _, truncated in parts[shard]))
+        yield pa.RecordBatch.from_arrays([pa.array([shard], pa.int32())], schema=COMMITTED)
 
 
 def tokenize_texts(spec: TokenizerSpec, sentence_ids: pa.Array, texts: pa.Array) -> tuple[pa.Table, int]:
@@ -118,7 +116,7 @@ def tokenize_texts(spec: TokenizerSpec, sentence_ids: pa.Array, texts: pa.Array)
     return pa.table([sentence_ids.cast(pa.int64()), lists], schema=TOKENIZED), truncated
 
 
-def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) -> dict[str, int | None]:
+def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) -> None:
     """Drop sentences without a token of their own, sort by (length, sentence_id), commit."""
     spec = task.tokenizer
     length = pc.list_value_length(table["input_ids"])
@@ -139,14 +137,13 @@ def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) 
         "dropped_empty": table.num_rows - kept.num_rows,
         "repeated_id": int(repeated[0]) if repeated.size else None,
     }
-    folder = location(task.folder)
 
     def write(path: Path) -> dict[str, int | None]:
         pq.write_table(kept, path, compression="zstd")
         return facts
 
-    commit(folder / f"shard-{shard:05d}.parquet", task.marker(shard), task.fingerprint, write)
-    return facts
+    data = location(task.folder) / f"shard-{shard:05d}.parquet"
+    commit(data, task.marker(shard), task.fingerprint, write)
 
 
 def finish(tasks: Sequence[ShardTask]) -> ShardPlan:

@@ -10,19 +10,9 @@ from omegaconf import MISSING
 from neuronsig.config.fields import check_section, option, require
 
 FORMATS = (
-    "documentation",
-    "reuters",
-    "newsgroups",
-    "imdb",
-    "sentiment140",
-    "wikipedia_dump",
-    "wikipedia_extracted",
-    "gutenberg",
-    "text",
-    "jsonl",
-    "csv",
-    "parquet",
-)
+    "documentation", "reuters", "newsgroups", "imdb", "sentiment140", "wikipedia_dump", "wikipedia_extracted",
+    "gutenberg", "text", "jsonl", "csv", "parquet",
+)  # fmt: skip
 
 
 @dataclass

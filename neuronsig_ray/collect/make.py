@@ -14,20 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from neuronsig.collection.convergence import (
-    CONVERGENCE,
-    MADE_BY,
-    TOP,
-    EarlyStop,
-    ShardUpdates,
-    Stopped,
-    after_earlier,
-    count_group,
-    left_out,
-    only_first,
-    stop_rule,
-    table,
-)
+from neuronsig.collection import convergence
 from neuronsig.collection.job import Group, Job
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.thresholds import write_base
@@ -74,8 +61,8 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
     pending = [shard.index for shard in job.shards if shard.index not in markers]
     if pending and job.base and not any(finished):
         write_base(job, base_quantiles(job, topk))
-    rule = stop_rule(config.collect)
-    early = EarlyStop(job, rule) if rule else None
+    rule = convergence.stop_rule(config.collect)
+    early = convergence.EarlyStop(job, rule) if rule else None
     if early and early.look():
         pending = []
     started, forward = time.monotonic(), 0.0
@@ -85,9 +72,9 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
     stage.counts.update(counts)
     lost: dict[str, Any] = {}
     if early and early.last is not None:
-        lost = left_out(job, early.last + 1)
+        lost = convergence.left_out(job, early.last + 1)
         stage.counts.update(lost)
-        job = only_first(job, early.last + 1)
+        job = convergence.only_first(job, early.last + 1)
     with task("convergence", len(job.groups), "groups") as bar:
         write_convergence(job, valid_commits(job), run, config.model.name, bar.advance)
     with task("reducing", node_count(len(job.shards), len(job.groups)), "nodes") as bar:
@@ -100,7 +87,9 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
     remove(location(job.commits))
 
 
-def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) -> tuple[dict[str, Any], float]:
+def _score(
+    job: Job, pending: list[int], pool: Pool, early: convergence.EarlyStop | None
+) -> tuple[dict[str, Any], float]:
     """Score pending shards with progress, all or until enough lists do not change any more.
 
     Returns rates and survivors, and the seconds that all replicas together spent in the model.
@@ -128,10 +117,10 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
             peak = max(peak, row["peak_bytes"])
             show(Counter())
             if early and early.look():
-                raise Stopped
+                raise convergence.Stopped
 
         # A shard may take minutes: between two finished ones the replicas' own counts are shown.
-        with polled(lambda: show(beats(location(job.commits)))), suppress(Stopped):
+        with polled(lambda: show(beats(location(job.commits)))), suppress(convergence.Stopped):
             score_shards(job, pending, pool, on_row)
     elapsed = time.monotonic() - started
     counts = {
@@ -149,7 +138,7 @@ def write_convergence(
     run: RunDirectory,
     model: str,
     done: Done = uncounted,
-    top: int = TOP,
+    top: int = convergence.TOP,
 ) -> pa.Table:
     """Count the updates that the committed shards brought, and write analysis/<model>/convergence.*; return the table.
 
@@ -159,14 +148,13 @@ def write_convergence(
     files = [(shard.index, absolute(location(job.commits) / markers[shard.index]["file"])) for shard in shards]
     folder, top = absolute(run.topk(model)), min(top, job.k)
     calls = [(job, files, folder, position, top) for position in range(len(job.groups))]
-    found: list[list[ShardUpdates]] = map_tasks(count_group, calls, done, memory=task_bound(job))
-    groups = [
-        (group.name, group.units * len(job.signs), updates) for group, updates in zip(job.groups, found, strict=True)
-    ]
+    found = map_tasks(convergence.count_group, calls, done, memory=task_bound(job))
+    sizes = [(group.name, group.units * len(job.signs)) for group in job.groups]
+    groups = [(*size, updates) for size, updates in zip(sizes, found, strict=True)]
     if not shards:
-        return CONVERGENCE.empty_table()
-    made = table(groups, [shard.sentences for shard in shards], job.base_sentences, top)
-    made = after_earlier(job, run.analysis(model, "convergence.parquet"), made)
+        return convergence.CONVERGENCE.empty_table()
+    made = convergence.table(groups, [shard.sentences for shard in shards], job.base_sentences, top)
+    made = convergence.after_earlier(job, run.analysis(model, "convergence.parquet"), made)
     _write(made, run.analysis(model), job, model)
     return made
 
@@ -176,4 +164,4 @@ def _write(made: pa.Table, folder: Path, job: Job, model: str) -> None:
         pyarrow.csv.write_csv(made, path)
     save(convergence_figure(made, model), folder, "convergence")
     with written(folder / "convergence.parquet") as path:
-        pq.write_table(made.replace_schema_metadata({MADE_BY: job.fingerprint.encode()}), path)
+        pq.write_table(made.replace_schema_metadata({convergence.MADE_BY: job.fingerprint.encode()}), path)

@@ -153,9 +153,9 @@ def look(gpu: bool, dtype: str, threads: int) -> Machine:
 
 def machine_of(config: Config, pool: Pool) -> Machine:
     """The machine of a replica: asked on the cluster, or of this one before a local Ray is started."""
-    if not ray.is_initialized():
-        return look(pool.gpus > 0, config.collect.dtype, pool.cpus)
     asked = (pool.gpus > 0, config.collect.dtype, pool.cpus)
+    if not ray.is_initialized():
+        return look(*asked)
     (found,) = map_tasks(look, [asked], cpus=pool.cpus, gpus=pool.gpus)
     return Machine(DeviceClass(**asdict(found.device)), found.host_bytes, found.device_bytes)
 

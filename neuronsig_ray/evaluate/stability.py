@@ -35,10 +35,10 @@ from neuronsig.mining.stability import AGREEMENT, compare
 from neuronsig.neuron import Neuron
 from neuronsig.progress import Done, uncounted
 from neuronsig.ragged import Codes
-from neuronsig.readers.sentences import in_order, sentences_by_id, token_batches
-from neuronsig.storage.location import absolute, location
+from neuronsig.readers.sentences import token_batches
+from neuronsig.storage.location import absolute
 from neuronsig.storage.whole_files import written
-from neuronsig_ray.tasks import ended_tasks, map_tasks
+from neuronsig_ray.tasks import ended_tasks, listed_sentences, map_tasks
 
 BATCH_NEURONS = 50
 
@@ -49,15 +49,14 @@ def measure(
     """Files of AGREEMENT, one a batch, in `folder`; those that are there are not made again. `done` counts neurons."""
     found: list[Path] = []
     halves: tuple[Strata, list[Codes]] | None = None
-    names = [absolute(file) for file in files]
     for number, first in enumerate(range(0, len(lists.neurons), BATCH_NEURONS)):
         batch = lists[first : first + BATCH_NEURONS]
         file = folder / f"batch-{number:05d}.parquet"
         if not file.is_file():
             if halves is None:
-                lengths = map_tasks(_count_lengths, [(name, settings.mining.holdout) for name in names])
+                lengths = map_tasks(_count_lengths, [(absolute(file), settings.mining.holdout) for file in files])
                 halves = halves_of(np.sum(lengths, axis=0), settings.mining.match)
-            rows = _batch(names, batch, settings, *halves)
+            rows = _batch(files, batch, settings, *halves)
             with written(file) as temporary:
                 pq.write_table(pa.Table.from_pylist(rows, schema=AGREEMENT), temporary, compression="zstd")
         found.append(file)
@@ -66,12 +65,10 @@ def measure(
 
 
 def _batch(
-    files: Sequence[str], batch: Lists, settings: Settings, strata: Strata, halves: Sequence[Codes]
+    files: Sequence[Path], batch: Lists, settings: Settings, strata: Strata, halves: Sequence[Codes]
 ) -> list[dict[str, Any]]:
     wanted = np.unique(np.concatenate([half for pair in batch.halves for half in pair]))
-    shared_ids = ray.put(wanted)
-    parts = map_tasks(sentences_by_id, [(file, shared_ids, ["sentence_id", "tokens"]) for file in files])
-    gathered = WordText.of(in_order(parts, wanted, location(files[0]).parent, "topk"))
+    gathered = WordText.of(listed_sentences(files, wanted, ["sentence_id", "tokens"]))
     text = ray.put(gathered)
     mined: list[list[list[Mined]]] = map_tasks(_mine, [(text, pair, strata, settings) for pair in batch.halves])
     every = sorted({p for neuron in mined for half in neuron for sample in half for p in sample.patterns})
@@ -83,7 +80,9 @@ def _batch(
         shared = ray.put((trie, gathered.names.take(pa.array(used)), strata, settings))
         # Counts are as large as the patterns are many: no more of them at once than there are cores.
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        for _, part in ended_tasks(_count_files, [(files[i::cores], shared) for i in range(cores)]):
+        for _, part in ended_tasks(
+            _count_files, [(list(map(absolute, files[i::cores])), shared) for i in range(cores)]
+        ):
             counts += part
     by_half = ray.put(counts.reshape(len(every), HALVES, strata.size))
     calls = []
