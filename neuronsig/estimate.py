@@ -207,8 +207,4 @@ def neurons_mined(mining: MiningConfig, in_layer: int, signs: int, neurons: int)
 
 
 def _first(values: dict[str, object], names: tuple[str, ...]) -> int:
-    for name in names:
-        value = values.get(name)
-        if isinstance(value, int):
-            return value
-    return 0
+    return next((value for value in map(values.get, names) if isinstance(value, int)), 0)

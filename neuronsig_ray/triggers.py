@@ -43,7 +43,7 @@ from neuronsig.tables import DETECTORS, SENTENCES, TRIGGERS
 from neuronsig.triggers.locate import PAIRS, Floats, LocatedPairs, block_rows, strongest_tokens
 from neuronsig.triggers.model_tokens import Chunk, Ids, ModelTokens, chunks_of
 from neuronsig_ray.blocks import BlockTables
-from neuronsig_ray.collect.process_memory import keep_few_kernels
+from neuronsig_ray.collect.scorer import keep_few_kernels
 from neuronsig_ray.finished_run import FinishedRun
 from neuronsig_ray.model.inference import InspectedModel
 from neuronsig_ray.session import Pool

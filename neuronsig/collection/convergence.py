@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from neuronsig.collection.job import Job
 from neuronsig.collection.shard_files import keys_of, read_keys
-from neuronsig.collection.topk import EMPTY, Keys, merge
+from neuronsig.collection.topk import EMPTY, Keys, union
 from neuronsig.collection.tree_reduce import base_group
 from neuronsig.config import CollectConfig
 from neuronsig.run.commits import committed, committed_once, unique_name
@@ -64,7 +64,7 @@ Counts = npt.NDArray[np.int64]
 
 def add_shard(lists: Keys, shard: Keys, top: int) -> tuple[Keys, Counts]:
     """Lists (neurons, n) after a shard's keys (neurons, m), cut to `top`, and each list's new entries (neurons,)."""
-    after = merge(lists, shard, top)
+    after = union([lists, shard], top)
     held = (after != EMPTY).sum(axis=1)
     last = after[np.arange(len(after)), np.maximum(held - 1, 0)] if after.shape[1] else np.zeros(len(after), np.uint64)
     stayed = ((lists >= last[:, None]) & (lists != EMPTY)).sum(axis=1)

@@ -2,7 +2,7 @@
 
 A key holds the order-preserving bits of a float32 score in its high half and the inverted 32-bit sentence id in
 its low half, so that one integer comparison is the total order "score descending, then sentence id ascending".
-The top-K of a set of keys is the K largest. `merge` is set union cut to K: associative, commutative and
+The top-K of a set of keys is the K largest. `union` is set union cut to K: associative, commutative and
 idempotent, so neither the order of shards nor a shard that is delivered twice can change the answer.
 
 The score of a neuron with sign -1 is its negated activation: its list begins with the lowest activation.
@@ -62,11 +62,6 @@ def scores_of_bits(high: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
 def unpack(keys: Keys) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Scores float32 and sentence ids int64 of keys of any shape (none of them EMPTY)."""
     return scores_of_bits(keys >> _SHIFT), (_LOW - (keys & _LOW)).astype(np.int64)
-
-
-def merge(a: Keys, b: Keys, k: int) -> Keys:
-    """The `union` of two."""
-    return union([a, b], k)
 
 
 def union(parts: Sequence[Keys], k: int) -> Keys:

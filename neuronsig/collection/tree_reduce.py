@@ -20,7 +20,7 @@ from neuronsig.collection.memory import reduce_task_bytes
 from neuronsig.collection.shard_files import keys_table, keys_writer, read_keys
 from neuronsig.collection.shards import FAN_IN
 from neuronsig.collection.thresholds import in_job_order, scores_at_ranks
-from neuronsig.collection.topk import EMPTY, Keys, merge, pack, ragged, union, unpack
+from neuronsig.collection.topk import EMPTY, Keys, pack, ragged, union, unpack
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS
 from neuronsig.progress import Done, uncounted
@@ -168,7 +168,7 @@ def write_final(
     def write(path: Path) -> dict[str, Any]:
         keys = merged_group(job, files, position)
         if job.base:
-            keys = merge(base_group(job, location(folder), position), keys, job.k)
+            keys = union([base_group(job, location(folder), position), keys], job.k)
         rows = 0
         with pq.ParquetWriter(path, TOPK, **_ENCODING) as writer:
             for table in topk_tables(job, group, keys):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,22 +88,17 @@ def neuron_facets(
     corpus, mean, drawn = _prepare(files, sample, _Draw.of(total), words, folder, read)
     order = np.argsort(sample.neurons, kind="stable")
     bounds = np.searchsorted(sample.neurons[order], np.arange(sample.n_neurons + 1))
-    ids = sample.sentence_ids[order]
+    own = [sample.sentence_ids[order[start:stop]] for start, stop in pairwise(bounds)]
     (by_chance,) = map_tasks(_chance, [(absolute(folder), drawn, mean, most, seed)])
     floor = MARGIN + (0.0 if np.isnan(by_chance) else by_chance)
     shared = ray.put((corpus, mean, most, seed, floor))
-    blocks = range(0, len(lists.neurons), BLOCK_NEURONS)
-
-    def call(first: int) -> tuple[Any, ...]:
-        neurons = lists.neurons[first : first + BLOCK_NEURONS]
-        own = [ids[bounds[row] : bounds[row + 1]] for row in range(first, first + len(neurons))]
-        return absolute(folder), neurons, own, shared
-
+    blocks = [slice(first, first + BLOCK_NEURONS) for first in range(0, len(own), BLOCK_NEURONS)]
+    calls = ((absolute(folder), lists.neurons[block], own[block], shared) for block in blocks)
     found: dict[int, list[FacetsOfNeuron]] = {}
-    for place, rows in ended_tasks(_block, map(call, blocks)):
+    for place, rows in ended_tasks(_block, calls):
         found[place] = rows
         done(len(rows))
-    facets, silhouettes = zip(*(row for place in range(len(blocks)) for row in found[place]), strict=True)
+    facets, silhouettes = zip(*(row for _, rows in sorted(found.items()) for row in rows), strict=True)
     return FacetColumns(list(facets), list(silhouettes), by_chance)
 
 
@@ -193,26 +189,22 @@ def _corpus_part(tokens: pa.Array, vectors: GensimVectors) -> tuple[pa.Table, Do
     return counted, means.astype(np.float64).sum(axis=0), int(known.sum())
 
 
-class _Sentences:
-    """The folder's sentences by id."""
-
-    def __init__(self, folder: str) -> None:
-        files = sorted(local_copy(location(folder)).glob("*.arrow"))
-        tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
-        self.table = pa.concat_tables(tables)
-        ids = self.table["sentence_id"].to_numpy()
-        self.order = np.argsort(ids, kind="stable")
-        self.ids = ids[self.order]
-
-    def of(self, ids: Ints) -> tuple[np.ndarray, pa.Array]:
-        """Vectors (n, d) float32 and lower-cased words of sentences that are all there."""
-        rows = self.table.take(self.order[np.searchsorted(self.ids, ids)]).combine_chunks()
-        raw = b"".join(rows["vector"].to_pylist())
-        vectors = np.frombuffer(raw, np.float16).reshape(len(ids), -1).astype(np.float32)
-        return vectors, rows["words"].chunk(0)
+@lru_cache(maxsize=1)
+def _opened(folder: str) -> tuple[pa.Table, Ints, Ints]:
+    """The folder's sentences, their rows by id, and the ids ascending."""
+    files = sorted(local_copy(location(folder)).glob("*.arrow"))
+    table = pa.concat_tables([pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files])
+    ids = table["sentence_id"].to_numpy()
+    order = np.argsort(ids, kind="stable")
+    return table, order, ids[order]
 
 
-_sentences = lru_cache(maxsize=1)(_Sentences)
+def _sentences(folder: str, ids: Ints) -> tuple[np.ndarray, pa.Array]:
+    """Vectors (n, d) float32 and lower-cased words of sentences of the folder."""
+    table, order, known = _opened(folder)
+    rows = table.take(order[np.searchsorted(known, ids)]).combine_chunks()
+    vectors = np.frombuffer(b"".join(rows["vector"].to_pylist()), np.float16)
+    return vectors.reshape(len(ids), -1).astype(np.float32), rows["words"].chunk(0)
 
 
 def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, most: int, seed: int) -> float:
@@ -220,7 +212,7 @@ def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, most: int, seed: 
     found = []
     for number, ids in enumerate(drawn):
         if len(ids):
-            vectors, _ = _sentences(folder).of(ids)
+            vectors, _ = _sentences(folder, ids)
             found.append(find_facets(vectors, mean, most, 2.0, (seed, number)).silhouette)
     return max((value for value in found if not np.isnan(value)), default=float("nan"))
 
@@ -232,7 +224,7 @@ def _block(
     found = []
     for neuron, own in zip(neurons, ids, strict=True):
         hashed = own[np.argsort(uniform(own, _SEED), kind="stable")]
-        vectors, words = _sentences(folder).of(hashed)
+        vectors, words = _sentences(folder, hashed)
         own_seed = (seed, SITES.index(neuron.site), neuron.layer, neuron.unit, int(neuron.sign > 0))
         facets = find_facets(vectors, mean, most, floor, own_seed)
         n = sum(len(facet.rows) for facet in facets.facets)

@@ -5,5 +5,4 @@ make            from pending shards to the topk table, committed step by step
 collection      shards to replicas by Ray Data, then the tree reduce
 scorer          one replica: a shard scored and committed
 selection       the running top-K of a shard on the device
-process_memory  a replica's own memory
 """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neuronsig.collection.thresholds import ScoreQuantiles, scores_at_ranks
-from neuronsig.collection.topk import EMPTY, Keys, merge, pack, ragged, union, unpack
+from neuronsig.collection.topk import EMPTY, Keys, pack, ragged, union, unpack
 
 ROWS = 5
 
@@ -41,7 +41,7 @@ def test_a_floor_is_never_above_the_k_th_best_of_what_was_added(k, ties):
         keys = shard_keys(random, first, size, k, ties)
         first += size
         quantiles.add(scores_at_ranks(*ragged(keys), k))
-        known = merge(known, keys, k)
+        known = union([known, keys], k)
         assert (quantiles.floor() <= thresholds(known, k)).all()
 
 
@@ -52,7 +52,7 @@ def test_it_is_close_to_the_k_th_best_after_many_shards():
     for i in range(shards):
         keys = shard_keys(random, i * size, size, k)
         quantiles.add(scores_at_ranks(*ragged(keys), k))
-        known = merge(known, keys, k)
+        known = union([known, keys], k)
     expected = thresholds(known, k)
     # How many of a fresh million each threshold lets through: the price of a coarse one.
     fresh = random.normal(size=1_000_000)

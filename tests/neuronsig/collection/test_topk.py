@@ -53,7 +53,7 @@ def test_any_cut_into_shards_merged_in_any_order_equals_a_full_sort(scores, k, r
     parts.append(parts[random.randrange(shards)])  # a shard that is delivered twice
     while len(parts) > 1:
         random.shuffle(parts)
-        parts.append(topk.merge(parts.pop(), parts.pop(), k))
+        parts.append(topk.union([parts.pop(), parts.pop()], k))
     kept = min(k, n)
     assert (parts[0][:, kept:] == topk.EMPTY).all()
     assert_equals_reference(parts[0][:, :kept], scores, ids, k)
@@ -73,7 +73,7 @@ def test_negative_zero_ties_with_zero():
 
 def test_merging_a_list_with_itself_changes_nothing():
     keys = topk.union([topk.pack(np.float32([[3, 1, 2], [0, 0, 0]]), np.arange(3))], 2)
-    assert (topk.merge(keys, keys, 2) == keys).all()
+    assert (topk.union([keys, keys], 2) == keys).all()
 
 
 def test_no_score_packs_to_the_empty_key():
