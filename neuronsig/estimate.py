@@ -87,10 +87,7 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The cost of one run: sizes in sentences, tokens and bytes, work in FLOP, time in hours by stage.
-
-    `replica` is what neuronsig collect asks for each replica.
-    """
+    """The cost of one run: sizes in sentences, tokens and bytes, work in FLOP, time in hours by stage."""
 
     sentences: int
     tokens: float
@@ -99,7 +96,7 @@ class Estimate:
     flops: float
     bytes_by_stage: dict[str, float]
     hours_by_stage: dict[str, float]
-    replica: MemoryBound
+    replica: MemoryBound  # what neuronsig collect asks for each
 
 
 def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sentence: float) -> Estimate:

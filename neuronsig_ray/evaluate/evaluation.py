@@ -101,10 +101,7 @@ def _score(here: Job, pool: Pool, work: Path, fingerprint: str, share: float) ->
 
 
 class HeldOutReplica(Replica):
-    """Scores the held-out sentences of a shard, and commits them as one file (neuronsig.evaluation.held_out).
-
-    Memory is that of one batch; the disk holds 4 bytes a neuron and sentence.
-    """
+    """Scores the held-out sentences of a shard, and commits them as one file; holds those of one batch."""
 
     job: HeldOutJob
 

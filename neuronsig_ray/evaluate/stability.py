@@ -7,7 +7,7 @@ batch's lists and patterns, not with the corpus nor with the number of neurons.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ from neuronsig.mining.halves import (
     mine_sizes,
 )
 from neuronsig.mining.stability import AGREEMENT, compare
-from neuronsig.neuron import Neuron
 from neuronsig.progress import Done, uncounted
 from neuronsig.ragged import Codes
 from neuronsig.readers.sentences import token_batches
@@ -84,12 +83,15 @@ def _batch(
             _count_files, [(list(map(absolute, files[i::cores])), shared) for i in range(cores)]
         ):
             counts += part
-    by_half = ray.put(counts.reshape(len(every), HALVES, strata.size))
-    calls = []
-    for neuron, pair in zip(batch.neurons, mined, strict=True):
-        places = [[np.array([number[p] for p in sample.patterns], np.int64) for sample in half] for half in pair]
-        calls.append((neuron, pair, places, by_half, halves, strata.bins, settings))
-    return [row for rows in map_tasks(_compare, calls) for row in rows]
+    by_half = counts.reshape(len(every), HALVES, strata.size)
+
+    def calls() -> Iterator[tuple[Any, ...]]:
+        for neuron, pair in zip(batch.neurons, mined, strict=True):
+            places = [[np.array([number[p] for p in sample.patterns], np.int64) for sample in half] for half in pair]
+            of_size = [[by_half[place, half] for place in sizes] for half, sizes in enumerate(places)]
+            yield neuron, pair, of_size, halves, strata.bins, settings
+
+    return [row for rows in map_tasks(compare, calls()) for row in rows]
 
 
 def _count_lengths(file: str, holdout: float) -> Codes:
@@ -108,16 +110,3 @@ def _count_files(files: Sequence[str], shared: tuple[CountingTrie, pa.Array, Str
         for batch in token_batches(file):
             found += count_patterns(batch, trie, names, strata, settings)
     return found
-
-
-def _compare(
-    neuron: Neuron,
-    mined: Sequence[Sequence[Mined]],
-    places: Sequence[Sequence[Codes]],
-    counts: Codes,
-    halves: Sequence[Codes],
-    bins: int,
-    settings: Settings,
-) -> list[dict[str, Any]]:
-    of_size = [[counts[place, half] for place in sizes] for half, sizes in enumerate(places)]
-    return compare(neuron, mined, of_size, halves, bins, settings)
