@@ -55,7 +55,7 @@ class Task:
         left = f", about {_duration((self.total - self.completed) / rate)} left" if self.total and rate else ""
         extra = f", {self.note}" if self.note else ""
         pace = f"{rate:,.1f}/s" if rate >= 1 else f"{rate * 60:,.1f}/min"
-        console.print(f"  {self.what}: {self.completed:,.0f}{of} {self.unit}, {pace}{left}{extra}", markup=False)
+        say(f"  {self.what}: {self.completed:,.0f}{of} {self.unit}, {pace}{left}{extra}")
 
 
 @contextmanager
@@ -64,19 +64,11 @@ def task(what: str, total: float | None = None, unit: str = "") -> Iterator[Task
     if not console.is_terminal:
         plain = Task(what, total, unit, None)
         yield plain
-        console.print(
-            f"  {what}: done, {plain.completed:,.0f} {unit} in {_duration(time.monotonic() - plain._started)}",
-            markup=False,
-        )
+        say(f"  {what}: done, {plain.completed:,.0f} {unit} in {_duration(time.monotonic() - plain._started)}")
         return
-    columns = (
-        bars.SpinnerColumn(),
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
-        bars.TextColumn("{task.fields[unit]}"),
-    )
-    with bars.Progress(*columns, bars.TimeElapsedColumn(), bars.TimeRemainingColumn(), console=console) as bar:
+    before = (bars.SpinnerColumn(), bars.TextColumn("{task.description}"), bars.BarColumn())
+    count = (bars.MofNCompleteColumn(), bars.TextColumn("{task.fields[unit]}"))
+    with bars.Progress(*before, *count, bars.TimeElapsedColumn(), bars.TimeRemainingColumn(), console=console) as bar:
         yield Task(what, total, unit, bar)
 
 

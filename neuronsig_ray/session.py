@@ -165,12 +165,8 @@ def available_memory() -> int:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         used = int(Path("/sys/fs/cgroup/memory.current").read_text())
         # Pages of files read lately are given up when memory is wanted.
-        kept = [
-            line.split()[1]
-            for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines()
-            if line.startswith("inactive_file ")
-        ]
-        used -= sum(map(int, kept))
+        told = Path("/sys/fs/cgroup/memory.stat").read_text().splitlines()
+        used -= sum(int(line.split()[1]) for line in told if line.startswith("inactive_file "))
         free += [int(limit) - used] if limit != "max" else []
     except (OSError, ValueError):
         pass

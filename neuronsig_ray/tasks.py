@@ -24,17 +24,11 @@ from neuronsig_ray.session import largest_memory
 # Tasks under way for each core of the cluster: while one runs, the arguments of the next one arrive.
 _TASKS_PER_CORE = 2
 
-Call = tuple[Any, ...]
+Function, Call = Callable[..., Any], tuple[Any, ...]
 
 
 def map_tasks(
-    function: Callable[..., Any],
-    calls: Iterable[Call],
-    done: Done = uncounted,
-    *,
-    cpus: int = 1,
-    gpus: int = 0,
-    memory: int = 0,
+    function: Function, calls: Iterable[Call], done: Done = uncounted, *, cpus: int = 1, gpus: int = 0, memory: int = 0
 ) -> list[Any]:
     """What `function` returns for the arguments of each call, in the order of the calls; `done` counts those that end.
 
@@ -48,7 +42,7 @@ def map_tasks(
 
 
 def ended_tasks(
-    function: Callable[..., Any], calls: Iterable[Call], *, cpus: int = 1, gpus: int = 0, memory: int = 0
+    function: Function, calls: Iterable[Call], *, cpus: int = 1, gpus: int = 0, memory: int = 0
 ) -> Iterator[tuple[int, Any]]:
     """(place of the call, what `function` returns for its arguments), of tasks on the whole cluster, as they end.
 

@@ -164,10 +164,8 @@ def read_listed(sentences: Path, ids: npt.NDArray[np.int64]) -> ListedSentences:
         rows = np.searchsorted(ids, table["sentence_id"].to_numpy())
         for start in range(0, table.num_rows, _BATCH):
             part, at = table.slice(start, _BATCH), rows[start : start + _BATCH]
-            names = [
-                f"{domain} {doc}"
-                for domain, doc in zip(*(part[c].to_pylist() for c in ("domain", "doc_id")), strict=True)
-            ]
+            named = zip(part["domain"].to_pylist(), part["doc_id"].to_pylist(), strict=True)
+            names = [f"{domain} {doc}" for domain, doc in named]
             documents[at] = [codes.setdefault(name, len(codes)) for name in names]
             found[at] = signatures(part["text"].to_pylist())[:, :_PLACES]
             for row, tokens in zip(at.tolist(), part["tokens"].to_pylist(), strict=True):

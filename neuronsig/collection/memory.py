@@ -38,11 +38,7 @@ class Largest:
     @classmethod
     def of(cls, shards: Sequence[Shard]) -> Largest:
         """Each of the three from the shard that has most of it."""
-        return cls(
-            max(shard.sentences for shard in shards),
-            max(shard.tokens for shard in shards),
-            max(shard.longest for shard in shards),
-        )
+        return cls(*(max(getattr(shard, of) for shard in shards) for of in ("sentences", "tokens", "longest")))
 
 
 @dataclass(frozen=True)

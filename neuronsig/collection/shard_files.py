@@ -15,6 +15,7 @@ from neuronsig.collection.job import Group
 from neuronsig.collection.shards import Shard
 from neuronsig.collection.topk import Keys, dense
 from neuronsig.errors import InputError
+from neuronsig.ragged import offsets_of
 from neuronsig.storage.files import read_bytes
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file
@@ -36,7 +37,7 @@ class ShardText:
     def take(self, places: npt.NDArray[np.int64]) -> ShardText:
         """Some of its sentences, in the order of `places`."""
         lengths = self.lengths[places]
-        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        offsets = offsets_of(lengths)
         tokens = np.repeat(self.offsets[places] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return ShardText(self.sentence_ids[places], offsets, self.tokens[tokens])
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,13 +57,8 @@ class ShardTask:
 
     def next(self, fingerprint: str, sentences: int) -> ShardTask:
         """The same for sentences that were appended."""
-        return dataclasses.replace(
-            self,
-            fingerprint=fingerprint,
-            sentences=sentences,
-            first_id=self.first_id + self.sentences,
-            first_shard=self.shards.stop,
-        )
+        first_id, first_shard = self.first_id + self.sentences, self.shards.stop
+        return replace(self, fingerprint=fingerprint, sentences=sentences, first_id=first_id, first_shard=first_shard)
 
     def marker(self, shard: int) -> Path:
         """The record of a shard's commit."""
@@ -93,9 +87,8 @@ def make_shards(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[
             rows = batch.filter(pc.equal(batch.column("shard"), shard))
             for start in range(0, rows.num_rows, _BATCH):
                 piece = rows.slice(start, _BATCH)
-                parts.setdefault(shard, []).append(
-                    tokenize_texts(task.tokenizer, piece.column("sentence_id"), piece.column("text"))
-                )
+                made = tokenize_texts(task.tokenizer, piece.column("sentence_id"), piece.column("text"))
+                parts.setdefault(shard, []).append(made)
     for shard in sorted(parts):
         table = pa.concat_tables([part for part, _ in parts[shard]])
         _commit_shard(task, shard, table, sum(truncated for _, truncated in parts[shard]))

@@ -120,12 +120,7 @@ class _Draw:
 
 
 def _prepare(
-    files: Sequence[Path],
-    sample: Membership,
-    draw: _Draw,
-    words: WordSource,
-    folder: Path,
-    read: Done,
+    files: Sequence[Path], sample: Membership, draw: _Draw, words: WordSource, folder: Path, read: Done
 ) -> tuple[CorpusWords, Doubles, list[Ints]]:
     """Write the folder; returns the words and the mean vector of the corpus's sample, and the random sets."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ from neuronsig.collection.shards import rectangles
 from neuronsig.collection.thresholds import SharedThresholds, in_job_order, scores_at_ranks, write_quantiles
 from neuronsig.collection.topk import Keys, ragged
 from neuronsig.errors import InputError
+from neuronsig.ragged import offsets_of
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.heartbeat import Heartbeat
 from neuronsig.storage.location import location
@@ -127,10 +128,7 @@ class Replica:
             heartbeat.stop()
             give_back()
         return {
-            "shard": index,
-            "sentences": marker["sentences"],
-            "tokens": marker["tokens"],
-            "survivors": marker["survivors"],
+            **{name: marker[name] for name in ("shard", "sentences", "tokens", "survivors")},
             "seconds": scored.seconds if scored else 0.0,
             "forward_seconds": scored.forward_seconds if scored else 0.0,
             "peak_bytes": peak_bytes(),
@@ -173,7 +171,6 @@ class Replica:
     def commit(self, index: int, scored: ScoredShard) -> dict[str, Any]:
         """Write the shard's thresholds and lists, one row group a group of units, then the marker."""
         job, shard = self.job, self.job.shards[index]
-        folder = location(job.commits)
         facts = {
             "shard": index,
             "sentences": shard.sentences,
@@ -188,7 +185,7 @@ class Replica:
                     writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
             return facts
 
-        data = folder / unique_name(f"shard-{index:05d}", ".parquet")
+        data = location(job.commits) / unique_name(f"shard-{index:05d}", ".parquet")
         return commit(data, job.marker(index), job.fingerprint, write)
 
     def _lists(self, position: int) -> Lists:
@@ -200,7 +197,7 @@ class Replica:
         ]
         parts = list(self._sorters.map(lambda block: ragged(self.top.result(*block)), blocks))
         counts = np.concatenate([np.diff(offsets) for _, offsets in parts])
-        return np.concatenate([keys for keys, _ in parts]), np.concatenate([[0], np.cumsum(counts)])
+        return np.concatenate([keys for keys, _ in parts]), offsets_of(counts)
 
     def _without_neighbours(self, scores: Tensor, input_ids: Tensor, sentence_ids: Tensor) -> Tensor:
         """Scores (rows, batch) with those of NaN columns made again, each sentence by itself; refuses one still NaN.
