@@ -1,11 +1,4 @@
-"""Errors, named by their consequence.
-
-    NeuronsigError            one line for the user; the job stops with exit code 2
-    ├── ConfigError           the command must change before anything can start
-    ├── InputError            a file, table, corpus or model is not what it should be
-    │   └── TooLittleTextError    the corpus is too small to judge signatures on; exit code 3
-    ├── PlanMismatchError     the run directory was made with another plan; nothing was touched
-    └── MachineError          this machine cannot do it: Java, disk, permissions, memory
+"""Errors, named by their consequence: what a user must change before the job can be done.
 
 A message is one line that gives the parameter or file, the bound, the value found and the remedy.
 Every other exception is a defect of neuronsig and shows its traceback.
@@ -19,7 +12,7 @@ class NeuronsigError(Exception):
 
 
 class ConfigError(NeuronsigError):
-    """A parameter is unknown, of the wrong type or out of its bounds."""
+    """A parameter is unknown, of the wrong type or out of its bounds: nothing can start."""
 
 
 class InputError(NeuronsigError):
@@ -33,7 +26,7 @@ class TooLittleTextError(InputError):
 
 
 class PlanMismatchError(NeuronsigError):
-    """The run directory holds results of another plan (config, model, corpus)."""
+    """The run directory holds results of another plan (config, model, corpus); nothing was touched."""
 
 
 class MachineError(NeuronsigError):

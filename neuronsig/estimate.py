@@ -57,18 +57,15 @@ class ModelShape:
     def flops_per_token(self, length: float) -> float:
         """Multiply-adds x 2 of one token's way through all blocks in a sentence of `length` tokens.
 
-        Four width x width projections and two width x feed_forward products a block, and the two products of
-        attention with `length` other tokens: 170 MFLOP for BERT-base (design section 5).
+        Beside its weights the two products of attention with `length` other tokens: 170 MFLOP for BERT-base (design
+        section 5).
         """
-        dense = 2 * (4 * self.width**2 + 2 * self.width * self.feed_forward)
-        attention = 4 * length * self.width
-        return self.layers * (dense + attention)
+        return self.layers * (2 * self.block_weights + 4 * length * self.width)
 
     @property
-    def weight_bytes(self) -> int:
-        """Bytes of its checkpoint in float32, with the words of BERT."""
-        block = 4 * self.width**2 + 2 * self.width * self.feed_forward
-        return 4 * (self.layers * block + EMBEDDED_WORDS * self.width)
+    def block_weights(self) -> int:
+        """Of a block: four width x width projections and two width x feed_forward products."""
+        return 4 * self.width**2 + 2 * self.width * self.feed_forward
 
     @classmethod
     def from_config(cls, path: Path) -> ModelShape:
@@ -189,7 +186,7 @@ def _replica_memory(config: Config, shape: ModelShape, rows: int, widest: int, l
         largest=largest,
         threads=config.ray.replica_cpus or max(1, hardware.spark_cores // hardware.replicas),
         gpu=hardware.gpu,
-        weights=shape.weight_bytes,
+        weights=4 * (shape.layers * shape.block_weights + EMBEDDED_WORDS * shape.width),  # in float32
         batch=forward_bytes(tokens, largest.sentence_tokens, shape.width, inner, rows // signs, signs),
     )
 

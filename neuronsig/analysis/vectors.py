@@ -180,7 +180,8 @@ class TypicalSentences:
             near = inside[rough >= max(rough.max(), self.cosine[row]) - _MARGIN]
             exact = cosines(block.vectors[near], directions[row])
             for cosine, sentence in zip(exact, block.ids[near], strict=True):
-                self._offer(int(row), float(cosine), int(sentence))
+                if cosine > self.cosine[row] or (cosine == self.cosine[row] and sentence < self.ids[row]):
+                    self.cosine[row], self.ids[row] = cosine, sentence
 
     def merge(self, other: TypicalSentences) -> None:
         """Keep the nearer sentence of both."""
@@ -191,10 +192,6 @@ class TypicalSentences:
     def sentence_ids(self) -> list[int | None]:
         """The typical sentence of each neuron; None where no sentence has a vector."""
         return [None if found == NO_SENTENCE else int(found) for found in self.ids]
-
-    def _offer(self, row: int, cosine: float, sentence: int) -> None:
-        if cosine > self.cosine[row] or (cosine == self.cosine[row] and sentence < self.ids[row]):
-            self.cosine[row], self.ids[row] = cosine, sentence
 
 
 def among(wanted: Ints, ids: Ints) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -46,14 +46,19 @@ FacetsOfNeuron = tuple[list[dict[str, Any]], float | None]
 
 @dataclass(frozen=True)
 class FacetColumns:
-    """The columns `facets` and `silhouette` of NEURONS, in the order of the lists' neurons.
-
-    `by_chance` is the highest silhouette of a set of random sentences; NaN where the corpus is too small for one.
-    """
+    """The columns `facets` and `silhouette` of NEURONS, in the order of the lists' neurons."""
 
     facets: list[list[dict[str, Any]]]
     silhouette: list[float | None]
-    by_chance: float
+    by_chance: float  # highest of a set of random sentences; NaN where the corpus is too small for one
+
+
+class _Draw(NamedTuple):
+    """Which sentences of the corpus are drawn, by a hash of the id."""
+
+    share: float  # of them for the words and the mean
+    sets: int  # random sets,
+    each: float  # each of this share
 
 
 def sampled(lists: NeuronLists, most: int) -> Membership:
@@ -84,8 +89,9 @@ def neuron_facets(
 
     The same to the bit on the same machine for any cut into tasks.
     """
-    sample = sampled(lists, SENTENCES)
-    corpus, mean, drawn = _prepare(files, sample, _Draw.of(total), words, folder, read)
+    sample, each = sampled(lists, SENTENCES), min(1.0, SENTENCES / max(total, 1))
+    draw = _Draw(min(1.0, CORPUS_SENTENCES / max(total, 1)), max(1, min(RANDOM_SETS, int(1 / each))), each)
+    corpus, mean, drawn = _prepare(files, sample, draw, words, folder, read)
     order = np.argsort(sample.neurons, kind="stable")
     bounds = np.searchsorted(sample.neurons[order], np.arange(sample.n_neurons + 1))
     own = [sample.sentence_ids[order[start:stop]] for start, stop in pairwise(bounds)]
@@ -100,23 +106,6 @@ def neuron_facets(
         done(len(rows))
     facets, silhouettes = zip(*(row for _, rows in sorted(found.items()) for row in rows), strict=True)
     return FacetColumns(list(facets), list(silhouettes), by_chance)
-
-
-@dataclass(frozen=True)
-class _Draw:
-    """Which sentences of the corpus are drawn, by a hash of the id.
-
-    `share` of them for the words and the mean; `sets` random sets of the share `each`.
-    """
-
-    share: float
-    sets: int
-    each: float
-
-    @classmethod
-    def of(cls, total: int) -> _Draw:
-        each = min(1.0, SENTENCES / max(total, 1))
-        return cls(min(1.0, CORPUS_SENTENCES / max(total, 1)), max(1, min(RANDOM_SETS, int(1 / each))), each)
 
 
 def _prepare(

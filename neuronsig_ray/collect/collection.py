@@ -34,6 +34,11 @@ from neuronsig_ray.tasks import map_tasks, storage_error
 # A replica that dies while it starts (node lost, memory) is tried again this often before the job fails.
 _START_ATTEMPTS = 4
 _RATE_SECONDS = 2.0
+_COUNTED = {
+    "sentences": "Sentences scored",
+    "tokens": "Tokens scored",
+    "survivors": "Scores committed, that no threshold ruled out",
+}
 
 Row = dict[str, Any]
 
@@ -106,12 +111,7 @@ class Metrics:
     def __init__(self, model: str) -> None:
         tags = {"model": model}
         self.counters = {
-            name: Counter(f"neuronsig_{name}", description, ("model",))
-            for name, description in (
-                ("sentences", "Sentences scored"),
-                ("tokens", "Tokens scored"),
-                ("survivors", "Scores committed, that no threshold ruled out"),
-            )
+            name: Counter(f"neuronsig_{name}", description, ("model",)) for name, description in _COUNTED.items()
         }
         self.rate = Gauge("neuronsig_tokens_per_second", "Tokens a second of this replica", ("model",))
         for metric in (*self.counters.values(), self.rate):

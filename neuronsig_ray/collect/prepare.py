@@ -11,19 +11,10 @@ from typing import Any
 import ray
 
 from neuronsig.checkpoint import TokenizerSpec, weights_fingerprint
+from neuronsig.collection import shards as sharding
 from neuronsig.collection.convergence import stop_rule
 from neuronsig.collection.job import Group, Job
 from neuronsig.collection.memory import Largest, MemoryBound, replica_bound
-from neuronsig.collection.shards import (
-    BATCH_PLAN,
-    SHORTEST,
-    ShardPlan,
-    batch_tokens,
-    committed_keys,
-    in_flight,
-    node_keys,
-    shard_sizes,
-)
 from neuronsig.collection.tree_reduce import task_bound
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
@@ -65,8 +56,8 @@ def make_plan(
         "attention": attention_in_use(attention_kernel(skeleton(str(folder))), device.device, device.dtype),
         "signs": sorted(collect.signs),
         "k": collect.k,
-        "batch_tokens": batch_tokens(collect.batch_tokens, device.device),
-        "batch_plan": BATCH_PLAN,
+        "batch_tokens": sharding.batch_tokens(collect.batch_tokens, device.device),
+        "batch_plan": sharding.BATCH_PLAN,
         **({"stop": asdict(rule)} if rule else {}),
     }
 
@@ -74,7 +65,7 @@ def make_plan(
 def make_job(
     config: Config,
     run: RunDirectory,
-    shards: ShardPlan,
+    shards: sharding.ShardPlan,
     fingerprint: str,
     folder: Path,
     weights: str,
@@ -96,7 +87,7 @@ def make_job(
         k=config.collect.k,
         skip_prefix=0 if special else shards.prefix_tokens,
         skip_suffix=0 if special else shards.suffix_tokens,
-        batch_tokens=batch_tokens(config.collect.batch_tokens, device.device),
+        batch_tokens=sharding.batch_tokens(config.collect.batch_tokens, device.device),
         threads=threads,
         sentences=shards.sentences,
         shards=tuple(shards.shards),
@@ -121,7 +112,7 @@ def require_same_machine(job: Job) -> None:
         )
 
 
-def check_vocabulary(config: Config, values: dict[str, Any], shards: ShardPlan) -> None:
+def check_vocabulary(config: Config, values: dict[str, Any], shards: sharding.ShardPlan) -> None:
     """Raise InputError when the corpus holds tokens that the model has no embedding of."""
     size = (values.get("text_config") or values).get("vocab_size")
     if size and shards.max_token_id >= size:
@@ -171,9 +162,9 @@ def least_bound(config: Config, pool: Pool, folder: Path, groups: Sequence[Group
 
     It is `job_bound` with the shortest inputs that there can be.
     """
-    collect, largest = config.collect, max(shard_sizes(sentences, config.tokenize.shard_sentences), default=0)
-    least = Largest(largest, SHORTEST * largest, SHORTEST)
-    tokens = batch_tokens(collect.batch_tokens, "cuda" if pool.gpus else "cpu")
+    collect, largest = config.collect, max(sharding.shard_sizes(sentences, config.tokenize.shard_sentences), default=0)
+    least = Largest(largest, sharding.SHORTEST * largest, sharding.SHORTEST)
+    tokens = sharding.batch_tokens(collect.batch_tokens, "cuda" if pool.gpus else "cpu")
     return _bound(folder, groups, len(collect.signs), collect.k, least, tokens, pool.cpus, bool(pool.gpus))
 
 
@@ -216,8 +207,8 @@ def require_resources(
 
     Returns what a replica may hold at most.
     """
-    committed = committed_keys(job.k, [shard.sentences for shard in job.shards], in_flight(pool.most))
-    nodes = node_keys(job.k, committed, len(job.shards))
+    committed = sharding.committed_keys(job.k, [shard.sentences for shard in job.shards], sharding.in_flight(pool.most))
+    nodes = sharding.node_keys(job.k, committed, len(job.shards))
     quantiles = 64 * 4 * len(job.shards)
     name = config.model.name
     # Commits of an earlier attempt are used or deleted, and so is its table, unless this one is made from it.

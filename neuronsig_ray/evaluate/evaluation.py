@@ -60,7 +60,9 @@ def evaluate(
     # Scores are those of the collection: other signatures of the same neurons are judged on them again.
     job = _score(*here, work, f"{collection} {share!r}", share)
     with task("reading held-out sentences", None, "files") as bar:
-        table = held_out_table(run.sentences, share, bar.advance)
+        check_table(run.sentences, SENTENCES)
+        calls = [(absolute(file), share) for file in table_files(run.sentences)]
+        table = pa.concat_tables(map_tasks(_read_held_out, calls, bar.advance))
         if mining.trees:
             table = with_trees(table, mining, share, bar.advance)
     shards = [committed(job.marker(shard.index), job.fingerprint) for shard in job.shards]
@@ -141,12 +143,6 @@ class HeldOutReplica(Replica):
 
         data = location(job.commits) / unique_name(f"shard-{index:05d}", ".parquet")
         return commit(data, job.marker(index), job.fingerprint, write)
-
-
-def held_out_table(sentences: Path, share: float, done: Done) -> pa.Table:
-    """The held-out sentences, of all files by Ray tasks; `done` counts files. Memory: the held-out sentences."""
-    check_table(sentences, SENTENCES)
-    return pa.concat_tables(map_tasks(_read_held_out, [(str(file), share) for file in table_files(sentences)], done))
 
 
 def _read_held_out(file: str, share: float) -> pa.Table:

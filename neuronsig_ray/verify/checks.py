@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import ray
 
-from neuronsig.collection.job import Group, Job
+from neuronsig.collection.job import Job
 from neuronsig.collection.spot_check import StoredRow, find_tokens, missing_entries, read_texts, sample_rows, tolerance
 from neuronsig.collection.topk import Keys, pack, unpack
 from neuronsig.collection.tree_reduce import final_marker
@@ -153,18 +153,16 @@ def cores_of(job: Job) -> int:
 
 def group_files(job: Job, topk: Path) -> list[GroupFile | None]:
     """The file of every group, None where no valid commit names one."""
+    lists = (tuple(sorted(job.signs)), min(job.k, job.sentences))
+    found: list[GroupFile | None] = []
     with task("checksums", len(job.groups), "files") as bar:
-
-        def file_of(group: Group) -> GroupFile | None:
+        for group in job.groups:
             marker = final_marker(topk, group)
             valid = committed(marker, job.fingerprint)
+            file = join(marker.parent, valid["file"]) if valid else None
+            found.append(GroupFile(file, group.site, group.layer, group.units, *lists) if file else None)
             bar.advance()
-            if valid is None:
-                return None
-            length, signs = min(job.k, job.sentences), tuple(sorted(job.signs))
-            return GroupFile(join(marker.parent, valid["file"]), group.site, group.layer, group.units, signs, length)
-
-        return [file_of(group) for group in job.groups]
+    return found
 
 
 def recomputed(
