@@ -24,7 +24,8 @@ from neuronsig_ray.session import largest_memory
 # Tasks under way for each core of the cluster: while one runs, the arguments of the next one arrive.
 _TASKS_PER_CORE = 2
 
-Function, Call = Callable[..., Any], tuple[Any, ...]
+Function = Callable[..., Any]
+Call = tuple[Any, ...]
 
 
 def map_tasks(
