@@ -46,14 +46,8 @@ def locate(activations: Floats, offsets: Ids, baselines: Floats, places: Ids, to
     Baselines (pairs,) and activations are times sign.
     """
     n, lengths = len(places), np.diff(offsets)
-    found = Located(
-        [np.zeros(0, np.float32)] * n,
-        np.full(n, np.nan, np.float32),
-        np.full(n, -1, np.int64),
-        np.zeros(n, bool),
-        np.zeros(n, np.int64),
-        np.full(n, np.nan, np.float32),
-    )
+    none, nan = np.full(n, -1, np.int64), np.full(n, np.nan, np.float32)
+    found = Located([nan[:0]] * n, nan, none, np.zeros(n, bool), np.zeros_like(none), nan.copy())
     for length in np.unique(lengths).tolist():
         pairs = np.flatnonzero(lengths == length)
         pooled = tokens.pooled(length)
