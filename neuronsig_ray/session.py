@@ -122,10 +122,10 @@ def replica_pool(config: RayConfig, found: Resources, shards: int) -> Pool:
 
 def most_on_a_node(config: RayConfig, pool: Pool) -> int:
     """How many replicas of a pool share the memory of one node, at most."""
-    if ray.is_initialized():
-        return fitting(pool, [(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in _nodes()])
-    found = resources(config)
-    return fitting(pool, [(found.cpus, found.gpus)])
+    if not ray.is_initialized():
+        found = resources(config)
+        return fitting(pool, [(found.cpus, found.gpus)])
+    return fitting(pool, [(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in _nodes()])
 
 
 def fitting(pool: Pool, nodes: Sequence[tuple[int, int]]) -> int:

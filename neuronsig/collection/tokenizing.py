@@ -50,11 +50,6 @@ class ShardTask:
         count = len(shard_sizes(self.sentences, self.shard_sentences))
         return range(self.first_shard, self.first_shard + count)
 
-    @property
-    def part(self) -> ShardPart:
-        """What the plan says of these shards."""
-        return ShardPart(self.fingerprint, self.first_id, self.sentences, self.first_shard, len(self.shards))
-
     def next(self, fingerprint: str, sentences: int) -> ShardTask:
         """The same for sentences that were appended."""
         first_id, first_shard = self.first_id + self.sentences, self.shards.stop
@@ -151,7 +146,7 @@ def finish(tasks: Sequence[ShardTask]) -> ShardPlan:
     shards = [Shard(m["shard"], f"shard-{m['shard']:05d}.parquet", *(m[name] for name in facts)) for m in markers]
     spec = tasks[0].tokenizer
     highest = max(marker["max_token_id"] for marker in markers)
-    parts = [task.part for task in tasks]
+    parts = [ShardPart(t.fingerprint, t.first_id, t.sentences, t.first_shard, len(t.shards)) for t in tasks]
     plan = ShardPlan(spec.name, spec.prefix_tokens, spec.suffix_tokens, spec.max_tokens, highest, counts, shards, parts)
     found, wanted = plan.sentences + counts["dropped_empty"], sum(task.sentences for task in tasks)
     if found != wanted:

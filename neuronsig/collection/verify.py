@@ -188,8 +188,7 @@ def sentence_files(folder: Path) -> tuple[Check, list[SentenceFile]]:
     found.sort(key=lambda file: file.first)
     due = 0
     for entry in found:
-        wrong_start = entry.first != due
-        check.count(0, wrong_start, f"{entry.path.name} begins with {entry.first}, {due} was due")
+        check.count(0, entry.first != due, f"{entry.path.name} begins with {entry.first}, {due} was due")
         due = entry.last + 1
     return check, found
 

@@ -66,11 +66,11 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
     if early and early.look():
         pending = []
     started, forward = time.monotonic(), 0.0
+    scored: dict[str, Any] = {}
+    lost: dict[str, Any] = {}
     if pending:
         scored, forward = _score(job, pending, pool, early)
-        stage.counts.update(counts, **scored)
-    stage.counts.update(counts)
-    lost: dict[str, Any] = {}
+    stage.counts.update(counts, **scored)
     if early and early.last is not None:
         lost = convergence.left_out(job, early.last + 1)
         stage.counts.update(lost)

@@ -230,14 +230,11 @@ def require_resources(
 
 def _remedy(config: Config, run: RunDirectory, job: Job, pool: Pool, together: int) -> str:
     """What may be set otherwise: in a collection that was begun, only what is not in its plan."""
-    smaller = "a smaller collect.k or collect.batch_tokens, or fewer collect.layers"
-    fewer = ""
-    if together > 1:
-        # With other threads the plan would be another one.
-        most = " ray.max_replicas=1" if config.ray.max_replicas > 1 else ""
-        fewer = f"ray.replicas=1 ray.replica_cpus={pool.cpus}{most}"
+    most = " ray.max_replicas=1" if config.ray.max_replicas > 1 else ""
+    # With other threads the plan would be another one.
+    fewer = f"ray.replicas=1 ray.replica_cpus={pool.cpus}{most}" if together > 1 else ""
     if job.base:
         return f"set {fewer}" if fewer else "append on a machine with more memory"
     begun = (run.stage_record(f"collect/{config.model.name}") or {}).get("fingerprint") == job.fingerprint
-    smaller += " with overwrite=true" if begun else ""
+    smaller = "a smaller collect.k or collect.batch_tokens, or fewer collect.layers" + " with overwrite=true" * begun
     return f"set {smaller}" + (f", or {fewer}" if fewer else "")
