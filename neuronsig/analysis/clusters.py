@@ -37,10 +37,7 @@ def bounded_perplexity(perplexity: float, n: int) -> float:
 
 
 def kmeans(vectors: Floats, k: int, seed: int) -> NDArray[np.int32]:
-    """Cluster of each row (n,), 0 to k - 1: the best of RESTARTS k-means runs of faiss.
-
-    Raises ConfigError when there are fewer rows than clusters.
-    """
+    """Cluster of each row (n,), 0 to k - 1: the best of RESTARTS k-means runs of faiss. ConfigError for fewer rows."""
     import faiss
 
     n, dimension = vectors.shape

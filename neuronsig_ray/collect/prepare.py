@@ -203,10 +203,7 @@ def require_memory(config: Config, pool: Pool, folder: Path, groups: Sequence[Gr
 def require_resources(
     config: Config, run: RunDirectory, job: Job, pool: Pool, machine: Machine, folder: Path
 ) -> MemoryBound:
-    """Disk for commits, the reduce's nodes and the table, memory for the replicas; MachineError has both figures.
-
-    Returns what a replica may hold at most.
-    """
+    """What a replica may hold at most; MachineError, with both figures, where disk or memory are too small for all."""
     committed = sharding.committed_keys(job.k, [shard.sentences for shard in job.shards], sharding.in_flight(pool.most))
     nodes = sharding.node_keys(job.k, committed, len(job.shards))
     quantiles = 64 * 4 * len(job.shards)

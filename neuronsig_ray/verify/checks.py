@@ -127,10 +127,7 @@ def batch_checks(collection: Collection, stored: Stored, shard_of: Mapping[int, 
 
 
 def why_not_same_bits(config: RayConfig, job: Job, device: DeviceClass, versions: Mapping[str, str]) -> str:
-    """Why scores made here may differ in their last bits from those of the plan's device and library versions.
-
-    Empty when they must not.
-    """
+    """Why scores made here may differ in their last bits from the plan's device and versions; empty: they must not."""
     here = {name: metadata.version(name) for name in versions}
     if here != versions:
         return f"library versions are {here}, the plan's {versions}"
