@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neuronsig.collection.thresholds import ScoreQuantiles, scores_at_ranks
-from neuronsig.collection.topk import EMPTY, Keys, pack, ragged, union, unpack
+from neuronsig.collection.topk import EMPTY, Keys, dense, pack, ragged, union, unpack
 
 ROWS = 5
 
@@ -84,3 +84,9 @@ def test_an_empty_row_stays_open():
     keys[0] = union([pack(np.array([[4, 3, 2, 1]], np.float32), np.arange(4))], 4)
     quantiles.add(scores_at_ranks(*ragged(keys), 3))
     assert quantiles.floor().tolist() == [2.0, -np.inf]
+
+
+def test_thresholds_are_the_kth_scores_and_unknown_for_short_rows():
+    keys = dense(np.sort(pack(np.float32([5, 4, 3]), np.arange(3)))[::-1], np.array([0, 2, 3]))
+    assert thresholds(keys, 2).tolist() == [4.0, -np.inf]
+    assert thresholds(keys, 3).tolist() == [-np.inf, -np.inf]

@@ -81,21 +81,15 @@ def test_no_score_packs_to_the_empty_key():
     assert lowest[0, 0] > topk.EMPTY
 
 
-def test_nan_names_the_sentence_and_the_neuron():
-    with pytest.raises(InputError, match="sentence_id=11: the score of L2/U1 is NaN"):
-        topk.pack(np.float32([[1, 2], [3, np.nan]]), np.array([10, 11]), name=lambda row: f"L2/U{row}")
+def test_nan_names_the_sentence_and_the_row():
+    with pytest.raises(InputError, match="sentence_id=11: the score of row 1 is NaN"):
+        topk.pack(np.float32([[1, 2], [3, np.nan]]), np.array([10, 11]))
 
 
 @pytest.mark.parametrize("wrong", [-1, topk.MAX_ID + 1])
 def test_ids_beyond_32_bits_are_refused(wrong):
     with pytest.raises(InputError, match=f"sentence_id={wrong}: must be from 0 to 4294967295"):
         topk.pack(np.float32([[1]]), np.array([wrong]))
-
-
-def test_thresholds_are_the_kth_scores_and_unknown_for_short_rows():
-    keys = topk.dense(np.sort(topk.pack(np.float32([5, 4, 3]), np.arange(3)))[::-1], np.array([0, 2, 3]))
-    assert topk.thresholds(keys, 2).tolist() == [4.0, -np.inf]
-    assert topk.thresholds(keys, 3).tolist() == [-np.inf, -np.inf]
 
 
 @given(score_tables(), st.integers(1, 10))
