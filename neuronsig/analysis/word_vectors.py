@@ -115,7 +115,7 @@ class LowerCased:
     When fewer than all are kept they are spread evenly over the table.
     """
 
-    def __init__(self, files: Sequence[Path], total: int, keep: int, seen: Done) -> None:
+    def __init__(self, files: Sequence[Path], total: int, keep: int, seen: Done = uncounted) -> None:
         self.files, self.total, self.keep, self.seen = files, total, min(keep, total), seen
 
     def __iter__(self) -> Iterator[list[str]]:

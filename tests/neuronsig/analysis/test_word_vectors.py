@@ -71,7 +71,7 @@ def test_saved_vectors_are_the_same_when_they_are_mapped(files, tmp_path):
 
 
 def test_the_sentences_kept_are_spread_over_all_files(files):
-    kept = list(LowerCased(files, 120, 4, None))
+    kept = list(LowerCased(files, 120, 4))
     assert len(kept) == 4
     assert sum("money" in sentence for sentence in kept) == 2
 
