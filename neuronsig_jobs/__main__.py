@@ -1,20 +1,20 @@
 """The console command: `neuronsig JOB key=value ...`, and the same as `python -m neuronsig_jobs JOB key=value ...`."""
 
-from __future__ import annotations
-
 import ast
 import importlib
+import importlib.util
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from importlib import resources
 
 from neuronsig.run.stages import JOBS
+from neuronsig_jobs.launch import launch
 
 
 def purpose(job: str) -> str:
     """The first line of what a job's module says of it, without importing it: some need an engine."""
-    text = (resources.files("neuronsig_jobs") / f"{job}.py").read_text(encoding="utf-8")
+    spec = importlib.util.find_spec(f"neuronsig_jobs.{job}")
+    text = spec.loader.get_source(spec.name)  # type: ignore[union-attr]
     return (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
 
 
@@ -30,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         meant = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(JOBS)}"
         print(f"error: {words[0]!r} is no job; {meant}", file=sys.stderr)  # noqa: T201
         return 2
-    return int(importlib.import_module(f"neuronsig_jobs.{words[0]}").main(words[1:]))
+    job = importlib.import_module(f"neuronsig_jobs.{words[0]}")
+    # A job that takes words without a key reads them in a `main` of its own.
+    return int(job.main(words[1:]) if hasattr(job, "main") else launch(words[0], job.run, words[1:]))
 
 
 if __name__ == "__main__":

@@ -13,24 +13,27 @@ Examples:
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neuronsig.annotation.sentences import DUPLICATE, batches
-from neuronsig.config import Config, as_plan
+from neuronsig.config import Config, CorpusConfig, as_plan
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.run.appending import added, corpus_growth
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.growth import additions
-from neuronsig.run.plan import fingerprint_of
+from neuronsig.run.plan import additions, fingerprint_of
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter
 from spark_jobs.sentence_table import Whole, claim, discard, read_whole, whole_counts, whole_file
+
+if TYPE_CHECKING:
+    from spark_jobs.annotation_steps import Found
 
 
 def run(config: Config) -> Summary:
@@ -53,7 +56,7 @@ def run(config: Config) -> Summary:
 
 def make_plan(config: Config) -> dict[str, Any]:
     """All that determines the table: text, rules and models, each by content and not by where it lies."""
-    from neuronsig.annotation.paragraphs import wordpiece_json
+    from neuronsig.annotation.sentences import wordpiece_json
     from spark_jobs.annotators import model_identity
 
     corpus, annotator = as_plan(config.corpus), as_plan(config.annotator)
@@ -78,21 +81,28 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     counts = whole_counts(table)
     if counts is not None:
         return counts
+    found, annotate_ranges = _cleaned(config, "neuronsig annotate", config.corpus, work, table)
+    sentences, size = found.numbered.sentences, config.annotator.batch_sentences
+    rate = annotate_ranges(batches([sentences], size))
+    require_rows(table, sentences)
+    counts = {**found.counts, **rate}
+    Whole(sentences, size, counts).write(table)
+    return counts
+
+
+def _cleaned(
+    config: Config, name: str, corpus: CorpusConfig, work: Path, table: Path, first_id: int = 0
+) -> tuple[Found, Callable[[Sequence[tuple[int, int]]], dict[str, float]]]:
+    """The corpus cleaned, numbered from `first_id` on, and what annotates those of its id ranges that are missing."""
     from spark_jobs.session import spark_session
 
-    spark = spark_session(config.spark, "neuronsig annotate", nlp=True)
+    spark = spark_session(config.spark, name, nlp=True)
     from spark_jobs.annotation_steps import Part, annotate_missing, clean_and_number, load_annotators
 
-    part = Part(work, table)
+    part = Part(work, table, first_id)
     pipeline = load_annotators(spark, config.annotator, work)
-    found = clean_and_number(spark, config.corpus, config.annotator, part)
-    size = config.annotator.batch_sentences
-    ranges = batches([found.numbered.sentences], size)
-    rate = annotate_missing(spark, pipeline, found.numbered, ranges, part)
-    require_rows(table, found.numbered.sentences)
-    counts = {**found.counts, **rate}
-    Whole(found.numbered.sentences, size, counts).write(table)
-    return counts
+    found = clean_and_number(spark, corpus, config.annotator, part)
+    return found, lambda ranges: annotate_missing(spark, pipeline, found.numbered, ranges, part)
 
 
 def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
@@ -120,23 +130,16 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
         with enter(config, "annotate", plan, outputs) as stage:
             stage.counts = whole.counts
         return {"sentences new": whole.appended[-1], "sentences in the run": sum(whole.parts)}
-    from spark_jobs.session import spark_session
-
-    spark = spark_session(config.spark, "neuronsig append", nlp=True)
-    from spark_jobs.annotation_steps import Part, annotate_missing, clean_and_number, load_annotators
-
     claim(work, fingerprint_of(plan))
-    part = Part(work, table, sum(whole.parts))
-    pipeline = load_annotators(spark, config.annotator, work)
     names = additions(plan)[-1]["sources"]
     sources = {names[name]: source for name, source in config.corpus.sources.items()}
     corpus = dataclasses.replace(config.corpus, sources=sources)
-    found = clean_and_number(spark, corpus, config.annotator, part)
+    found, annotate_ranges = _cleaned(config, "neuronsig append", corpus, work, table, sum(whole.parts))
     new = found.numbered.sentences
     if new:
         with enter(config, "annotate", plan, outputs) as stage:
             parts = [*whole.parts, new]
-            annotate_missing(spark, pipeline, found.numbered, batches(parts, whole.batch_sentences), part)
+            annotate_ranges(batches(parts, whole.batch_sentences))
             require_rows(table, sum(parts))
             stage.counts = added(whole.counts, found.counts)
             dataclasses.replace(whole, counts=stage.counts, appended=parts[1:]).write(table)
@@ -162,6 +165,3 @@ def require_rows(table: Path, sentences: int) -> None:
             f"{table} holds {rows:,} rows, expected {sentences:,}; make it again: neuronsig annotate with "
             "overwrite=true"
         )
-
-
-main = command("annotate", run)

@@ -15,8 +15,6 @@ Examples:
   neuronsig append corpus=imdb data=../shared/data run=runs/six model=bert_base
 """
 
-from __future__ import annotations
-
 import dataclasses
 from itertools import accumulate
 
@@ -26,9 +24,9 @@ from neuronsig.corpora.check import check_sources
 from neuronsig.errors import PlanMismatchError
 from neuronsig.run.appending import JOB, require_same, stale
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.growth import additions
+from neuronsig.run.plan import additions
 from neuronsig_jobs import annotate, tokenize
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from spark_jobs.sentence_table import read_whole
 from spark_jobs.session import session_of_its_own
 
@@ -79,6 +77,3 @@ def tokenizer_of(config: Config, run: RunDirectory) -> TokenizerSpec | None:
 
         require_same_settings(config, run)
     return tokenizer
-
-
-main = command("append", run)

@@ -12,8 +12,6 @@ Example:  neuronsig cluster run=runs/demo model=minilm
           neuronsig cluster run=runs/demo analysis.vectors=crawl-300d-2M-subword.bin overwrite=true
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 
@@ -24,14 +22,15 @@ from neuronsig.analysis.clusters import RESTARTS, Agreement, check_clusters, lay
 from neuronsig.analysis.vectors import neuron_lists
 from neuronsig.analysis.word_vectors import check_vectors, word_source, words_plan
 from neuronsig.config import Config
-from neuronsig.figures.gallery import draw_all
+from neuronsig.figures.gallery import figures
+from neuronsig.figures.style import save
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import list_files
 from neuronsig.storage.parquet import check_table, read_parquet, read_table
 from neuronsig.storage.whole_files import atomic_write, written_folder
 from neuronsig.tables import PROFILES, SENTENCES, TOPK
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.cluster import facet_tasks
 from neuronsig_ray.cluster.neurons import cluster_neurons, profiles_of
@@ -67,10 +66,10 @@ def run(config: Config) -> Summary:
             with written_folder(directory.neurons(name)) as path:
                 pq.write_table(neurons, path / "part-00000.parquet", compression="zstd")
             _tell(directory, name, neurons, found)
-    figures = sum(file.suffix == ".png" for file in list_files(folder))
+    pictures = sum(file.suffix == ".png" for file in list_files(folder))
     return {
         "table": str(directory.neurons(name)),
-        "figures": f"{figures} in {folder}",
+        "figures": f"{pictures} in {folder}",
         "stage, seconds": stage.seconds,
         **stage.counts,
     }
@@ -86,7 +85,6 @@ def _tell(directory: RunDirectory, name: str, neurons: pa.Table, found: dict[str
     show_table("Neurons by cluster and layer", header, rows)
     table = read_parquet(corpora) if corpora.exists() else None
     with task("figures", None, "figures") as t:
-        draw_all(neurons, found, table, name, folder, t.advance)
-
-
-main = command("cluster", run)
+        for figure_name, figure in figures(neurons, found, table, name):
+            save(figure, folder, figure_name)
+            t.advance()

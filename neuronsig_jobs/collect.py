@@ -10,8 +10,6 @@ shards, and counted as inexact.
 Example:  neuronsig collect run=runs/demo model=minilm collect.k=1000 collect.signs=[1,-1]
 """
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 
 from neuronsig.checkpoint import load_tokenizer, model_config, weights_fingerprint
@@ -21,8 +19,8 @@ from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.run.appending import JOB, place_of, require_same, stage_growth
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.growth import additions, earlier, note
-from neuronsig_jobs.launch import Summary, command
+from neuronsig.run.plan import additions, earlier, note
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter
 from neuronsig_ray.collect.make import files_of_table, make_table
 from neuronsig_ray.collect.prepare import (
@@ -115,6 +113,3 @@ def shards_seen(run: RunDirectory, model: str, source: str, shards: ShardPlan) -
     place = place_of(run, f"collect/{model}", source)
     parts = shards.parts[: 0 if place is None else place + 1]
     return sum(part.shards for part in parts)
-
-
-main = command("collect", run)

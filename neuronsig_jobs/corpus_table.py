@@ -4,23 +4,19 @@ Example:
   neuronsig corpus_table run=runs/demo
 """
 
-from __future__ import annotations
-
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from neuronsig.config import Config
 from neuronsig.progress import say, show_table
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage.parquet import check_table, read_parquet
+from neuronsig.storage.parquet import check_table, read_parquet, write_parquet
 from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 
 CORPORA = pa.schema(
@@ -69,17 +65,12 @@ def count(config: Config, table: Path) -> list[dict[str, Any]]:
 
 def write(rows: list[dict[str, Any]], file: Path) -> None:
     """The table as Parquet, CSV and Markdown; Parquet last, because its presence says that all are there."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, CORPORA.names, lineterminator="\n")
-    table.writeheader()
-    table.writerows({**row, "metadata": ";".join(row["metadata"])} for row in rows)
-    atomic_write(file.with_suffix(".csv"), text.getvalue().encode())
+    table = pd.DataFrame({**row, "metadata": ";".join(row["metadata"])} for row in rows)
+    atomic_write(file.with_suffix(".csv"), table.to_csv(index=False).encode())
     lines = ["| " + " | ".join(TITLES) + " |", "| --- |" + " ---: |" * 6 + " --- |"]
     lines += ["| " + " | ".join(cells(row)) + " |" for row in rows]
     atomic_write(file.with_suffix(".md"), ("\n".join(lines) + "\n").encode())
-    buffer = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows, CORPORA), buffer, compression="zstd")
-    atomic_write(file, buffer.getvalue().to_pybytes())
+    write_parquet(pa.Table.from_pylist(rows, CORPORA), file)
 
 
 def cells(row: dict[str, Any]) -> list[str]:
@@ -87,6 +78,3 @@ def cells(row: dict[str, Any]) -> list[str]:
     shares = [f"{100 * row[name]:.1f}%" for name in ("noun_share", "verb_share", "adj_share")]
     numbers = [f"{row['sentences']:,}", f"{row['words']:,}", f"{row['length_mean']:.1f}"]
     return [row["domain"], *numbers, *shares, ", ".join(row["metadata"])]
-
-
-main = command("corpus_table", run)

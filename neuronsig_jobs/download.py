@@ -9,8 +9,6 @@ Examples:
   neuronsig download data=data download.corpora=[gutenberg] download.homes.gutenberg.ids=[11,84]
 """
 
-from __future__ import annotations
-
 import json
 import posixpath
 import shutil
@@ -26,7 +24,7 @@ from neuronsig.corpora.download import fetch, published_checksum, split_checksum
 from neuronsig.errors import ConfigError, MachineError
 from neuronsig.progress import say, task
 from neuronsig.storage.whole_files import atomic_write
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 
 HOME_KEYS = ("url", "path", "checksum", "checksums", "bytes", "ids")
 RECORD = ".download.json"
@@ -132,6 +130,3 @@ def _records(folder: Path) -> dict[str, Any]:
 def _record(one: Wanted, entry: dict[str, Any]) -> None:
     records = {**_records(one.target.parent), one.target.name: entry}
     atomic_write(one.target.parent / RECORD, json.dumps(records, indent=1, sort_keys=True).encode())
-
-
-main = command("download", run)

@@ -10,21 +10,19 @@ Examples:
   neuronsig estimate run=runs/six corpus=six collect.k=10000 hardware=h200x8
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
 from neuronsig.checkpoint import load_tokenizer, resolve_model_path
 from neuronsig.config import Config
-from neuronsig.corpora.size import estimated_sentences
+from neuronsig.corpora.plan import estimated_sentences
 from neuronsig.errors import InputError, NeuronsigError
 from neuronsig.estimate import ModelShape, estimate
 from neuronsig.progress import say, show_table
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 
 
 def run(config: Config) -> Summary:
@@ -104,6 +102,3 @@ def _hours(value: float) -> str:
     if value >= 1:
         return f"{value:,.1f} h"
     return f"{value * 60:,.1f} min" if value >= 1 / 60 else f"{value * 3600:,.1f} s"
-
-
-main = command("estimate", run)

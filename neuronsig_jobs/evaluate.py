@@ -18,26 +18,21 @@ its word embeddings, so that its neurons respond to words, and signatures tell o
 what differs between both, not the distance to chance.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
 
 from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.held_out import held_out_share, positive_fraction, require_positives, require_same_trees
 from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
-from neuronsig.figures.evaluation import evaluation_by_layer
+from neuronsig.figures.layers import evaluation_by_layer
 from neuronsig.figures.style import save
 from neuronsig.progress import show_table
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.mined_with import mined_trees, mined_with
 from neuronsig.storage.files import remove
-from neuronsig.storage.parquet import check_table, read_table
-from neuronsig.storage.whole_files import written
+from neuronsig.storage.parquet import check_table, read_table, write_csv
 from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.evaluate.evaluation import evaluate
 from neuronsig_ray.finished_run import on_any_device, same_model_run
@@ -46,7 +41,7 @@ from neuronsig_ray.finished_run import on_any_device, same_model_run
 def run(config: Config) -> Summary:
     """Score, judge, and show what is found by layer, unless it is there already."""
     name, inputs = config.model.name, inputs_of(config, "evaluate")
-    finished, mining = same_model_run(config, "neuronsig evaluate"), mined_with(RunDirectory(config.run), name)
+    finished, mining = same_model_run(config, "neuronsig evaluate"), RunDirectory(config.run).mined_with(name)
     directory, job = finished.run, finished.job
     share = held_out_share(config, mining, job.sentences)
     fraction = positive_fraction(config, job.k, job.kept, job.sentences)
@@ -57,7 +52,8 @@ def run(config: Config) -> Summary:
             check_table(directory.signatures(name), SIGNATURES)
             check_table(directory.profiles(name), PROFILES)
             if mining.trees:
-                require_same_trees(mining.trees, mined_trees(directory, name))
+                recorded = (directory.stage_record(f"mine/{name}") or {})["plan"]["mining"]
+                require_same_trees(mining.trees, recorded.get("trees_fingerprint", ""))
             directory.require_space(4 * job.rows * round(share * job.sentences))
             start_ray()
             here = on_any_device(config, finished)  # ranks are asked for, not bits
@@ -77,13 +73,8 @@ def _tell(found: pa.Table, directory: RunDirectory, name: str) -> dict[str, Any]
         LAYER_COLUMNS,
         shown(rows),
     )
-    with written(directory.analysis(name, "evaluation.csv")) as path:
-        pyarrow.csv.write_csv(pa.Table.from_pylist(rows), path)
-    save(
-        evaluation_by_layer(found, f"Source: {name}, run {directory.root.name}"), directory.analysis(name), "evaluation"
-    )
+    write_csv(pa.Table.from_pylist(rows), directory.analysis(name, "evaluation.csv"))
+    figure = evaluation_by_layer(found, f"Source: {name}, run {directory.root.name}")
+    save(figure, directory.analysis(name), "evaluation")
     shares = {"> chance": "better than chance", "> words": "than their words", "> other": "than another neuron's"}
     return {"share of signatures": {title: round(rows[-1][key] or 0.0, 4) for key, title in shares.items()}}
-
-
-main = command("evaluate", run)

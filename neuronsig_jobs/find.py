@@ -23,12 +23,9 @@ The first search after mine makes an index of the signatures (RUN/work/find, or 
 on a store); every other one takes under a second. --json prints the answer as JSON, and nothing else.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -106,7 +103,7 @@ def _index(run: str, model: str) -> Path:
     if name is not None and (file := index_file(run, model, name)).exists():
         return file
     # Only here are the tables' readers imported: they take longer than the search.
-    from neuronsig.find.make import ensure_index
+    from neuronsig.find.index import ensure_index
 
     return ensure_index(run, model)
 
@@ -165,9 +162,8 @@ def require_no_mistyped(config: Config, suspected: Mapping[str, str]) -> None:
             )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str]) -> int:
     """Entry point: words that set no key are the pattern."""
-    given = sys.argv[1:] if argv is None else argv
     words = [word for word in given if word != "--json"]
     settings = [word for word in words if word in OPTIONS or is_setting(word)]
     free = [word for word in words if word not in settings]

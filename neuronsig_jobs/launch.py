@@ -1,7 +1,5 @@
 """What all entry points share: parse, show the merged config, call, sum up."""
 
-from __future__ import annotations
-
 import errno
 import sys
 import textwrap
@@ -24,23 +22,13 @@ USAGE = """Usage: neuronsig {name} [preset=demo|paper] [group=choice ...] [key=v
        In a checkout, python -m jobs.{name} is the same."""
 
 
-def command(name: str, run: Callable[[Config], Summary]) -> Callable[..., int]:
-    """`main` of a job's module: runs the job from its command-line words and returns its exit code."""
-
-    def main(argv: Sequence[str] | None = None) -> int:
-        return launch(name, run, argv)
-
-    return main
-
-
-def launch(name: str, job: Callable[[Config], Summary], argv: Sequence[str] | None = None) -> int:
+def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) -> int:
     """Run one job from the command line and return its exit code.
 
     The config groups that the job `name` reads are shown, and recorded. Exit codes: 0 done, 2 an error
     the user can mend (one line on stderr), 3 the text is too little to judge signatures on (likewise), 130
     interrupted. Anything else raises with its traceback.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
     sections = sections_of(name)
     if "--help" in words or "-h" in words:
         _help(name, sys.modules[job.__module__].__doc__ or "", sections)

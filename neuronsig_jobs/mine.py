@@ -24,7 +24,6 @@ other neurons need overwrite=true, which keeps the results of those mined before
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +39,7 @@ from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import PROFILES, SENTENCES, TOPK
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 
 if TYPE_CHECKING:
@@ -67,31 +66,31 @@ def run(config: Config) -> Summary:
     model = config.model.name
     inputs = inputs_of(config, "mine")
     settings = FIXED | {key: value for key, value in as_plan(config.mining).items() if key not in HOW}
+    trees = None
     if config.mining.trees:
         tree_units(config.mining.trees)
         settings["trees"] = absolute(location(config.mining.trees))
         settings["trees_fingerprint"] = trees_fingerprint(config.mining.trees)
+        # A user's trees are parsed into another folder for other trees, sentences or labels.
+        trees = directory.work("trees", fingerprint_of([inputs["annotate"], [settings[key] for key in TREES]]))
     else:
         del settings["trees"]  # runs mined before there was such a key stay as they are
-    plan = {"inputs": inputs, "mining": settings}
-    if config.mining.trees and _is_next(directory.stage_record(f"mine/{model}"), plan, config.overwrite):
-        _parse(config, directory, inputs, settings)
-    if config.overwrite:
-        _keep_from_harm(config, directory, inputs)
-    with enter(config, "mine", plan) as stage:
+    with enter(config, "mine", {"inputs": inputs, "mining": settings}, checks=True) as stage:
         if stage.done:
             return {"nothing to do": "all signatures are there", **stage.counts}
+        _keep_from_harm(config, directory, inputs)
+        if trees is not None:
+            from spark_jobs.mining.trees import parse_trees
+
+            # Before the stage begins: when trees are mended they are others, and not in its plan.
+            check_table(directory.sentences, SENTENCES)
+            words = config.mining.subtree_labels == "words"
+            parse_trees(_session(config), config.mining.trees, directory.sentences, trees, words)
+        stage.begin()
         check_table(directory.sentences, SENTENCES)
         check_table(directory.topk(model), TOPK)
-        stage.counts |= _mine(config, directory, inputs, settings)
+        stage.counts |= _mine(config, directory, inputs, settings, trees)
         return stage.counts
-
-
-def _is_next(entry: Mapping[str, Any] | None, plan: Mapping[str, Any], overwrite: bool) -> bool:
-    """Whether the stage, by its record, will be made: it is neither finished nor of another plan that stays."""
-    if entry is None:
-        return True
-    return entry["status"] != "complete" if entry["fingerprint"] == fingerprint_of(plan) else overwrite
 
 
 def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, str]) -> None:
@@ -113,20 +112,6 @@ def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, s
         require_trees(directory.sentences)
 
 
-def _parse(config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> None:
-    """Parse the trees before the stage is entered: when they are mended they are others, and not in its plan."""
-    from spark_jobs.mining.trees import parse_trees
-
-    check_table(directory.sentences, SENTENCES)
-    folder, words = _parsed(directory, inputs, settings), config.mining.subtree_labels == "words"
-    parse_trees(_session(config), config.mining.trees, directory.sentences, folder, words)
-
-
-def _parsed(directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> Path:
-    """Where a user's trees are parsed: another folder for other trees, sentences or labels."""
-    return directory.work("trees", fingerprint_of([inputs["annotate"], [settings[key] for key in TREES]]))
-
-
 def _session(config: Config) -> SparkSession:
     from spark_jobs.session import spark_session
 
@@ -135,12 +120,13 @@ def _session(config: Config) -> SparkSession:
     return spark_session(spark, f"neuronsig mine {config.model.name}")
 
 
-def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any]) -> dict[str, Any]:
+def _mine(
+    config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any], trees: Path | None
+) -> dict[str, Any]:
     from spark_jobs.mining.signatures import MiningPaths, mine_model
 
     model = config.model.name
-    users = bool(config.mining.trees)
-    encoding = [inputs["annotate"], {key: settings[key] for key in (*ENCODING, *TREES * users)}]
+    encoding = [inputs["annotate"], {key: settings[key] for key in (*ENCODING, *TREES * (trees is not None))}]
     mining = [inputs, {key: value for key, value in settings.items() if key not in SELECTION}]
     paths = MiningPaths(
         sentences=directory.sentences,
@@ -149,9 +135,6 @@ def _mine(config: Config, directory: RunDirectory, inputs: dict[str, str], setti
         work=directory.work("mine", model, fingerprint_of(mining)),
         signatures=directory.signatures(model),
         profiles=directory.profiles(model),
-        trees=_parsed(directory, inputs, settings) if users else None,
+        trees=trees,
     )
     return mine_model(_session(config), paths, config.mining)
-
-
-main = command("mine", run)

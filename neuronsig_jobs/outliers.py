@@ -11,29 +11,24 @@ without near-duplicates (annotator.near_duplicates=0.8).
 Example:  neuronsig outliers run=runs/demo model=minilm outliers.share=0.8
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 from tokenizers import Tokenizer
 
-from neuronsig.collection.dominance import FLAGS, OUTLIERS, Strongest, dominance, flags_by_layer, read_listed
+from neuronsig.collection.dominance import ALIKE, FLAGS, OUTLIERS, Strongest, dominance, flags_by_layer, read_listed
 from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
-from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.readers import read_top_lists
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.findings import OUTLIERS_FILE, dominance_view
+from neuronsig.signature.results import OUTLIERS_FILE, dominance_view
 from neuronsig.signature.wording import dominance_text
-from neuronsig.storage.parquet import parquet_file
-from neuronsig.storage.whole_files import written
-from neuronsig_jobs.launch import Summary, command
+from neuronsig.storage.parquet import read_parquet, write_csv, write_parquet
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.finished_run import on_any_device, same_model_run
 from neuronsig_ray.session import ray_session
@@ -46,7 +41,7 @@ def run(config: Config) -> Summary:
     run, name = RunDirectory.existing(config.run), config.model.name
     plan = {
         "inputs": inputs_of(config, "outliers"),
-        "outliers": as_plan(config.outliers),
+        "outliers": {**as_plan(config.outliers), "alike": ALIKE},
         "strongest": config.triggers.sentences if config.outliers.tokens else 0,
         "columns": OUTLIERS.names,
     }
@@ -54,13 +49,11 @@ def run(config: Config) -> Summary:
     with enter(config, "outliers", plan) as stage:
         if not stage.done:
             table = _make(config, run)
-            with written(file.with_name("outliers.csv")) as path:
-                pyarrow.csv.write_csv(table, path)
-            with written(file) as path:
-                pq.write_table(table, path, compression="zstd")
+            write_csv(table, file.with_name("outliers.csv"))
+            write_parquet(table, file)
             flagged = Counter(flag for flags in table["flags"].to_pylist() for flag in flags.split())
             stage.counts = {"neurons": table.num_rows, "dominated by": {flag: flagged[flag] for flag in FLAGS}}
-    rows = parquet_file(file).read().to_pylist()
+    rows = read_parquet(file).to_pylist()
     _show(rows, plan["outliers"])
     return {**stage.counts, "table": str(file)}
 
@@ -76,7 +69,7 @@ def _make(config: Config, run: RunDirectory) -> pa.Table:
     rows = []
     with task("looking at lists", len(lists), "neurons") as bar:
         for neuron, ids in lists.items():
-            rows.append(dominance(neuron, ids, listed, chosen.alike, strongest.get(neuron, []), chosen.share))
+            rows.append(dominance(neuron, ids, listed, strongest.get(neuron, []), chosen.share))
             bar.advance()
     return pa.Table.from_pylist(rows, schema=OUTLIERS)
 
@@ -99,6 +92,3 @@ def _show(rows: list[dict[str, Any]], settings: dict[str, Any]) -> None:
         say(f"  {neuron}: {dominance_text(dominance_view(row, settings))}")
     if len(flagged) > SHOWN:
         say(f"  and {len(flagged) - SHOWN:,} more")
-
-
-main = command("outliers", run)

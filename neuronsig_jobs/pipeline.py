@@ -9,15 +9,13 @@ Examples:
   neuronsig pipeline corpus=text corpus.path=my_texts run=runs/mine
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 
 from neuronsig.config import Config
-from neuronsig.corpora.size import estimated_sentences
+from neuronsig.corpora.plan import estimated_sentences
 from neuronsig.errors import ConfigError, NeuronsigError, TooLittleTextError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
@@ -39,7 +37,7 @@ def check(config: Config) -> None:
 
     from neuronsig.analysis.clusters import check_clusters
     from neuronsig.analysis.word_vectors import check_vectors
-    from neuronsig.annotation.paragraphs import wordpiece_json
+    from neuronsig.annotation.sentences import wordpiece_json
     from neuronsig.checkpoint import load_tokenizer, model_config
     from neuronsig.corpora.check import check_sources
     from neuronsig.mining.user_trees import tree_units
@@ -125,12 +123,7 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
     return {"seconds": seconds, "left out": left_out, "all stages, seconds": total, "report": absolute(index)}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str]) -> int:
     """Entry point; the words are handed on to every job as they are."""
-    given = sys.argv[1:] if argv is None else argv
     words = [word for word in given if "=" in word or word.startswith("~")]
-
-    def with_words(config: Config) -> Summary:
-        return run_stages(config, words)
-
-    return launch("pipeline", with_words, given)
+    return launch("pipeline", lambda config: run_stages(config, words), given)

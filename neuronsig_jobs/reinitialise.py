@@ -17,8 +17,6 @@ The whole method on it, in the same run, with the same text and tokens, after th
 Give neuronsig collect and neuronsig mine the settings that the trained model had (collect.k, collect.signs, mining.*).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from neuronsig.checkpoint import model_config
@@ -26,7 +24,7 @@ from neuronsig.config import Config
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.progress import task
 from neuronsig.storage.location import is_local, location
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_ray.model.reinitialise import reinitialise
 
 
@@ -57,6 +55,3 @@ def output_folder(config: Config) -> Path:
             f"reinitialise.output={target}: a model is read from a local folder; set reinitialise.output to one"
         )
     return target
-
-
-main = command("reinitialise", run)

@@ -7,17 +7,16 @@ Examples:
   neuronsig report run=runs/paper model=bert_base report.sentences=50
 """
 
-from __future__ import annotations
-
 from neuronsig.config import Config
 from neuronsig.progress import say
-from neuronsig.report import build, inputs_fingerprint
+from neuronsig.report.build import build, inputs_fingerprint
+from neuronsig.report.front_page import FEATURED
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
 from neuronsig.signature.freshness import LEFT_OUT, freshness, say_commands
 from neuronsig.storage.files import list_files
 from neuronsig.storage.location import absolute
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 
 
@@ -29,7 +28,7 @@ def run(config: Config) -> Summary:
     found = freshness(directory, model, "neuronsig report")
     inputs = inputs_of(config, "report") | found.current
     plan = {
-        "report": {"sentences": config.report.sentences, "featured": config.report.featured},
+        "report": {"sentences": config.report.sentences, "featured": FEATURED},
         "inputs": inputs,
         "figures": fingerprint_files(figures),
         "templates": inputs_fingerprint(),
@@ -40,17 +39,8 @@ def run(config: Config) -> Summary:
     # in its place.
     with enter(config, "report", plan, outputs=[]) as stage:
         if not stage.done or not there:
-            built = build(directory, model, config.report)
-            stage.counts |= {
-                "neuron pages": built.pages,
-                "neurons in which little or nothing stands out": built.silent,
-                "largest neuron page, bytes": built.largest_page,
-                "site, bytes": built.bytes,
-            }
+            stage.counts |= build(directory, model, config.report.sentences)
     say_commands(LEFT_OUT, found.left_out)
     say(f"\nreport: {absolute(index)}")
     left_out = {"left out": ", ".join(found.left_out)} if found.left_out else {}
     return {**stage.counts, **left_out, "report": absolute(index)}
-
-
-main = command("report", run)

@@ -6,9 +6,6 @@ Examples:
   neuronsig show run=runs/paper model=bert_base neuron=L7/U43
 """
 
-from __future__ import annotations
-
-import sys
 from collections.abc import Sequence
 
 from neuronsig.config import Config
@@ -38,9 +35,8 @@ def run(config: Config) -> Summary:
     return {"neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}"}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(words: Sequence[str]) -> int:
     """Entry point: a word that is neither a key's value nor an option is the neuron."""
-    words = list(sys.argv[1:] if argv is None else argv)
     free = [word for word in words if "=" not in word and word[:1] not in ("-", "~")]
     settings = [word for word in words if word not in free]
     return launch("show", run, [*settings, *[f"neuron={' '.join(free)}"] * bool(free)])

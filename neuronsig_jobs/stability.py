@@ -12,30 +12,26 @@ Example:  neuronsig stability run=runs/six model=minilm
           neuronsig stability run=runs/six stability.neurons=0 stability.k=[500,2000,4000]
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from neuronsig.config import Config, as_plan
-from neuronsig.figures.stability import stability_figure
+from neuronsig.figures.curves import stability_figure
 from neuronsig.figures.style import save
 from neuronsig.mining.halves import KINDS, Settings, read_halves
 from neuronsig.mining.stability import enough, enough_text, usable_sizes
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.mined_with import mined_with
 from neuronsig.run.plan import fingerprint_of
-from neuronsig.signature.findings import STABILITY_FILE
+from neuronsig.signature.results import STABILITY_FILE
 from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute
-from neuronsig.storage.parquet import check_table, read_parquet, table_files
-from neuronsig.storage.whole_files import atomic_write, written
+from neuronsig.storage.parquet import check_table, read_parquet, table_files, write_parquet
+from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.evaluate.stability import measure
 
@@ -50,7 +46,7 @@ def run(config: Config) -> Summary:
     with enter_on_ray(config, "stability", plan) as (stage, start_ray):
         if not stage.done:
             check_table(directory.sentences, SENTENCES)
-            mining = mined_with(directory, name)
+            mining = directory.mined_with(name)
             lists, neurons = read_halves(directory.topk(name), rules, mining.holdout)
             start_ray()
             stage.begin()
@@ -77,8 +73,7 @@ def _tell(config: Config, directory: RunDirectory, table: pa.Table, sizes: list[
     measured = ["overlap", "jaccard"]
     by_layer = rows.groupby(["kind", "site", "layer", "k"])[measured].mean().round(4).reset_index()
     atomic_write(folder / "stability.csv", by_layer.to_csv(index=False).encode())
-    with written(folder / STABILITY_FILE) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_parquet(table, folder / STABILITY_FILE)
     means = rows.groupby(["kind", "k"])[measured].mean()
     of = {(kind, what): means.loc[kind, what].to_dict() for kind in KINDS for what in measured}
     fewest = {kind: enough(sizes, of[kind, "overlap"], ENOUGH) for kind in KINDS}
@@ -95,6 +90,3 @@ def _tell(config: Config, directory: RunDirectory, table: pa.Table, sizes: list[
         "overlap at the most sentences": {kind: round(of[kind, "overlap"][sizes[-1]], 3) for kind in KINDS},
         "neurons without a pattern beyond chance": {kind: int((last == kind).sum()) for kind in KINDS},
     }
-
-
-main = command("stability", run)

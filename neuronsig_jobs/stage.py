@@ -1,7 +1,5 @@
 """How a job enters its stage of the run directory: as the registry (neuronsig.run.stages) says it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path

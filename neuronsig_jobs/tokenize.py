@@ -6,11 +6,8 @@ shards by a seeded permutation of their ids. Inputs beyond the model's limit are
 Example:  neuronsig tokenize run=runs/demo model=minilm
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer
@@ -20,10 +17,10 @@ from neuronsig.config import Config
 from neuronsig.progress import polled, task
 from neuronsig.run.appending import place_of, stage_growth
 from neuronsig.run.directory import RunDirectory, Stage
-from neuronsig.run.growth import additions, earlier, note
+from neuronsig.run.plan import additions, earlier, note
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 from spark_jobs.sentence_table import read_texts
 from spark_jobs.session import spark_session
@@ -35,13 +32,7 @@ def run(config: Config) -> Summary:
     inputs = inputs_of(config, "tokenize")
     check_table(run.sentences, SENTENCES)
     tokenizer = load_tokenizer(config.model)
-    folder = run.tokenized(tokenizer.name)
-    _forget_incomplete(folder)
-    plan = make_plan(config, tokenizer, inputs["annotate"])
-    with enter(config, "tokenize", plan, outputs_of(folder), tokenizer.name) as stage:
-        if not stage.done:
-            make(config, run, tokenizer, stage)
-    shards = ShardPlan.read(folder)
+    stage, shards = _made(config, run, tokenizer, make_plan(config, tokenizer, inputs["annotate"]))
     return {"tokenizer": tokenizer.name, "shards": len(shards.shards), **stage.counts, **note(stage.plan)}
 
 
@@ -51,25 +42,31 @@ def append(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, ends: Se
     `ends` are the sentences of the run at first and after every addition to it. A part's permutation is its own.
     Raises what `neuronsig.run.appending.stage_growth` does.
     """
-    name, folder = stage_of(tokenizer), run.tokenized(tokenizer.name)
-    _forget_incomplete(folder)
+    name = stage_of(tokenizer)
     plan = make_plan(config, tokenizer, run.fingerprint("annotate", "neuronsig append"))
     before = place_of(run, name, "annotate")
     addition = {"first_id": ends[before] if before is not None else 0}
-    grown = stage_growth(run, name, "annotate", plan, addition)
-    with enter(config, "tokenize", grown, outputs_of(folder), tokenizer.name) as stage:
+    stage, shards = _made(config, run, tokenizer, stage_growth(run, name, "annotate", plan, addition))
+    return {"tokenizer": tokenizer.name, "shards new": 0 if stage.done else shards.parts[-1].shards}
+
+
+def _made(
+    config: Config, run: RunDirectory, tokenizer: TokenizerSpec, plan: Mapping[str, Any]
+) -> tuple[Stage, ShardPlan]:
+    """The stage of this plan, and its shards, which are made where they are not there."""
+    folder = run.tokenized(tokenizer.name)
+    file = folder / PLAN_FILE
+    # A finished table that lost a file is made whole again: without plan.json the stage is not done.
+    if file.is_file() and not all((folder / shard.file).is_file() for shard in ShardPlan.read(folder).shards):
+        file.unlink()
+    with enter(config, "tokenize", plan, [folder, file], tokenizer.name) as stage:
         if not stage.done:
             make(config, run, tokenizer, stage)
-    parts = ShardPlan.read(folder).parts
-    return {"tokenizer": tokenizer.name, "shards new": 0 if stage.done else parts[-1].shards}
+    return stage, ShardPlan.read(folder)
 
 
 def stage_of(tokenizer: TokenizerSpec) -> str:
     return f"tokenize/{tokenizer.name}"
-
-
-def outputs_of(folder: Path) -> list[Path]:
-    return [folder, folder / PLAN_FILE]
 
 
 def make_plan(config: Config, tokenizer: TokenizerSpec, sentences: str) -> dict[str, Any]:
@@ -105,14 +102,3 @@ def make(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, stage: Sta
             shards = write_shards(spark, texts, *parts)
         bar.update(total)
     stage.counts = {"sentences": shards.sentences, "tokens": shards.tokens, **shards.counts}
-
-
-def _forget_incomplete(folder: Path) -> None:
-    """A finished table that lost a file is made whole again: without plan.json the stage is not done."""
-    if (folder / PLAN_FILE).is_file():
-        shards = ShardPlan.read(folder).shards
-        if not all((folder / shard.file).is_file() for shard in shards):
-            (folder / PLAN_FILE).unlink()
-
-
-main = command("tokenize", run)

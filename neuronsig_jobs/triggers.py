@@ -13,20 +13,17 @@ command again does only what is missing.
 Example:  neuronsig triggers run=runs/demo model=minilm triggers.sentences=50
 """
 
-from __future__ import annotations
-
 from neuronsig.collection.job import Job
 from neuronsig.config import Config, MiningConfig, as_plan
 from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory, Stage
-from neuronsig.run.mined_with import mined_with
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES
 from neuronsig.triggers.cover import placeless_kinds
 from neuronsig.triggers.detectors import DETECTORS as KINDS
 from neuronsig.triggers.detectors import RULES, detector_counts, detectors_by_layer
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.finished_run import FinishedRun, on_any_device, same_model_run
 from neuronsig_ray.session import Pool
@@ -47,7 +44,7 @@ def run(config: Config) -> Summary:
             # Triggers are asked for, not bits.
             here = on_any_device(config, finished)
             stage.begin()
-            _make(config, finished, *here, stage, mined_with(finished.run, name))
+            _make(config, finished, *here, stage, finished.run.mined_with(name))
     show_table(
         "What the strongest tokens are",
         ("layer", *KINDS, "covered", "any word"),
@@ -69,6 +66,3 @@ def _make(config: Config, finished: FinishedRun, job: Job, pool: Pool, stage: St
         **detector_counts(table),
         "kinds that hold no word": ", ".join(placeless_kinds(mining)),
     }
-
-
-main = command("triggers", run)

@@ -9,8 +9,6 @@ an error when anything is wrong.
 Example:  neuronsig verify run=runs/demo model=minilm verify.sample=1000
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from neuronsig.collection.topk import Keys
@@ -18,7 +16,7 @@ from neuronsig.collection.verify import DENSE, Check, ListChecks, check_files, s
 from neuronsig.config import Config
 from neuronsig.errors import InputError
 from neuronsig.progress import say, show_table, task
-from neuronsig_jobs.launch import Summary, command
+from neuronsig_jobs.launch import Summary
 from neuronsig_ray.finished_run import SAME_MODEL, finished_run
 from neuronsig_ray.session import ray_session
 from neuronsig_ray.verify.checks import TOKENS, Collection, group_files, recomputed
@@ -71,6 +69,3 @@ def run(config: Config) -> Summary:
 def _show(checks: Sequence[Check]) -> None:
     rows = [(c.name, c.checked, c.wrong, c.first if c.wrong else c.worst) for c in checks]
     show_table("What was checked", ("check", "looked at", "wrong", ""), rows)
-
-
-main = command("verify", run)

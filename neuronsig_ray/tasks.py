@@ -17,7 +17,7 @@ from ray.exceptions import RayTaskError
 
 from neuronsig.errors import MachineError, NeuronsigError, reason
 from neuronsig.progress import Done, uncounted
-from neuronsig.readers.sentences import Ids, in_order, sentences_by_id
+from neuronsig.readers import Ids, in_order, sentences_by_id
 from neuronsig.storage.location import absolute
 from neuronsig_ray.session import largest_memory
 

@@ -32,7 +32,7 @@ from neuronsig.evaluation.held_out import Block
 from neuronsig.evaluation.judging import read_signatures
 from neuronsig.neuron import Neuron
 from neuronsig.progress import Done, task
-from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.readers import read_top_lists
 from neuronsig.run.commits import all_committed, committed, committed_once, sweep, unique_name
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of

@@ -21,7 +21,7 @@ from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from neuronsig.annotation import sentences as rules
-from neuronsig.annotation.paragraphs import judge_sentences, split_paragraphs, wordpiece_json
+from neuronsig.annotation.sentences import judge_sentences, split_paragraphs, wordpiece_json
 from neuronsig.config import AnnotatorConfig
 from neuronsig.tables import SENTENCES
 from spark_jobs.paths import uri

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A real local session with Spark NLP's jar; small, so that it fits beside everything else."""
     pytest.importorskip("pyspark", reason="pyspark is not installed")
     from neuronsig.config import SparkConfig
+    from spark_jobs import annotation_steps, annotators
     from spark_jobs.session import spark_session
 
     # A default file system that is not this machine's: every path given to Spark must name its own.
@@ -66,9 +68,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     ]
     # A JVM that lives for minutes does not earn back what its optimizing compiler costs: half its processor time.
     settings.append("spark.driver.defaultJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+    # Nor do queries over a few rows what compiling each of them costs: a quarter of the rest.
+    settings += ["spark.sql.codegen.wholeStage=false", "spark.sql.codegen.factoryMode=NO_CODEGEN"]
     config = SparkConfig(master="local[2]", driver_memory="2g", shuffle_partitions=2, conf=settings)
     session = spark_session(config, "tests", nlp=True)
-    yield session
+    with pytest.MonkeyPatch.context() as patch:
+        # Reading the annotators' models takes seconds; here they are read once.
+        for load in (annotators.load_tagger, annotators.load_parser):
+            patch.setattr(annotation_steps, load.__name__, cache(load))
+        yield session
     session.stop()
 
 

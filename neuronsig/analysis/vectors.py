@@ -21,7 +21,7 @@ from scipy.sparse import csr_matrix
 
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import coded, flat_words, offsets_of, rows_of
-from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.readers import read_top_lists
 
 if TYPE_CHECKING:
     from neuronsig.analysis.word_vectors import GensimVectors

@@ -29,7 +29,7 @@ from neuronsig.config.signatures import TRAIN, TRAIN_SENTENCES
 from neuronsig.errors import ConfigError, InputError, first_line
 from neuronsig.progress import Done, task, uncounted
 from neuronsig.ragged import lowered_lists
-from neuronsig.readers.sentences import token_batches
+from neuronsig.readers import token_batches
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import local_copy

@@ -2,8 +2,6 @@
 1997), found by MinHash signatures in bands, so that no text is compared with all others.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Sequence

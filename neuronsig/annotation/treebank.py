@@ -5,8 +5,6 @@ weights: `perceptron.seen=[N]`, then for every feature template a block of `valu
 lines.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

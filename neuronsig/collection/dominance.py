@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from neuronsig.annotation.near_duplicates import PERMUTATIONS, Signatures, signatures
 from neuronsig.neuron import Neuron
-from neuronsig.readers.sentences import sentences_by_id
+from neuronsig.readers import sentences_by_id
 from neuronsig.storage.parquet import check_table, table_files
 from neuronsig.tables import NEURON_KEY, SENTENCES
 
@@ -27,6 +27,8 @@ from neuronsig.tables import NEURON_KEY, SENTENCES
 RARE = 0.01
 # A document with more than this part of a list's share of all listed sentences is only a large one.
 LARGE = 0.5
+# Sentences with this share of word pairs in common, as their signatures estimate it, are near-duplicates.
+ALIKE = 0.7
 
 DOCUMENT, NEAR_DUPLICATES, WORD, TOKEN = "document", "near_duplicates", "word", "token"
 FLAGS = (DOCUMENT, NEAR_DUPLICATES, WORD, TOKEN)
@@ -88,7 +90,6 @@ def dominance(
     neuron: Neuron,
     sentence_ids: npt.NDArray[np.int64],
     listed: ListedSentences,
-    alike: float,
     strongest: Sequence[Strongest],
     flagged_from: float,
 ) -> dict[str, object]:
@@ -99,7 +100,7 @@ def dominance(
     rows = np.searchsorted(listed.ids, sentence_ids)
     code, in_document = Counter(listed.documents[rows].tolist()).most_common(1)[0]
     in_all = int(np.count_nonzero(listed.documents == code)) / len(listed.ids)
-    repeated = near_duplicate_share(listed.signatures[rows], alike)
+    repeated = near_duplicate_share(listed.signatures[rows])
     word, held = rare_word([listed.words[row] for row in rows], listed.counts, len(listed.ids))
     token = Counter((s.token, s.place) for s in strongest).most_common(1)
     measured = [s.concentration for s in strongest if not np.isnan(s.concentration)]
@@ -129,7 +130,7 @@ def dominance(
     }
 
 
-def near_duplicate_share(signatures: Signatures, alike: float) -> float:
+def near_duplicate_share(signatures: Signatures, alike: float = ALIKE) -> float:
     """Share of sentences, in order of rank, whose signatures say that they are alike to an earlier one."""
     if len(signatures) < 2:
         return 0.0

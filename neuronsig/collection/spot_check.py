@@ -14,9 +14,9 @@ from neuronsig.collection.shards import Shard
 from neuronsig.collection.topk import Keys, pack, unpack
 from neuronsig.collection.verify import GroupFile, Ids, SentenceFile, places
 from neuronsig.neuron import Neuron
-from neuronsig.readers.sentences import sentences_by_id
-from neuronsig.storage.parquet import parquet_file, read_parquet
-from neuronsig.tables import TOPK
+from neuronsig.readers import sentences_by_id
+from neuronsig.storage.parquet import parquet_file
+from neuronsig.tables import TOKENIZED, TOPK
 
 # Share of the typical size of a group's activations. Seen at most (MiniLM, hidden states and mlp): 6e-6 in float32,
 # 0.06 in bfloat16. Of another model's scores of the same sentences 86 % lie beyond the wider one.
@@ -40,11 +40,8 @@ def find_tokens(folder: Path, shards: Sequence[Shard], sentence_ids: Ids) -> dic
     for shard in shards:
         if len(found) == len(sentence_ids):
             break
-        ids = read_parquet(folder / shard.file, ["sentence_id"])["sentence_id"].to_numpy()
-        rows = np.flatnonzero(np.isin(ids, sentence_ids))
-        if rows.size:
-            tokens = read_parquet(folder / shard.file, ["input_ids"])["input_ids"].take(pa.array(rows))
-            found |= {int(i): (shard.index, t) for i, t in zip(ids[rows], tokens.to_pylist(), strict=True)}
+        inside = sentences_by_id(folder / shard.file, sentence_ids, TOKENIZED.names, TOKENIZED).to_pylist()
+        found |= {row["sentence_id"]: (shard.index, row["input_ids"]) for row in inside}
     return found
 
 

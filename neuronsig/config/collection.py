@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from neuronsig.config.fields import option, require, require_each, some_of
+from neuronsig.config.fields import option, require, some_of
 from neuronsig.neuron import SIGNS, SITES
 
 POOLINGS = ("mean", "max", "last")
@@ -101,12 +101,10 @@ class OutliersConfig:
 
     sentences: int = option(100, "top sentences of each list that are looked at", least=2, unit="sentences")
     tokens: bool = option(True, "look at the strongest tokens of the first triggers.sentences, which asks the model")
-    alike: float = option(0.7, "share of word pairs from which two sentences are near-duplicates (estimated)")
     share: float = option(0.5, "share of a list, or of an activation, from which one thing dominates it")
 
     def check(self, key: str) -> None:
-        shares = ("alike", "share")
-        require_each(self, key, shares, lambda value: 0 < value <= 1, "above 0, at most 1", "it is a share")
+        require(0 < self.share <= 1, f"{key}.share", self.share, "above 0, at most 1", "it is a share")
 
 
 @dataclass

@@ -199,4 +199,3 @@ class ReportConfig:
 
     sentences: int = option(20, "top sentences on a neuron's page", least=1)
     show_sentences: int = option(8, "top sentences that neuronsig show prints", least=1)
-    featured: int = option(12, "neurons featured on the first page", least=0)

@@ -109,7 +109,3 @@ class TrainConfig:
     output: str = option("runs/annotators", "folder the trained models are written to")
     pos_iterations: int = option(5, "iterations of PerceptronApproach", least=1)
     parser_iterations: int = option(8, "iterations of DependencyParserApproach", least=1)
-    max_megabytes: float = option(15.0, "size of both models together after pruning")
-
-    def check(self, key: str) -> None:
-        require(self.max_megabytes > 0, f"{key}.max_megabytes", self.max_megabytes, "above 0")

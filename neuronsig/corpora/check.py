@@ -1,7 +1,5 @@
 """Is every source there and of the format named? Said in one line, before anything expensive."""
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Callable, Sequence
@@ -11,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.config import CorpusConfig, SourceConfig
-from neuronsig.corpora import documentation, rows, sentiment140
+from neuronsig.corpora import documentation, rows, sentiment
 from neuronsig.corpora.files import Unit, is_archive, members, open_file
 from neuronsig.corpora.formats import FORMATS
 from neuronsig.corpora.plan import READ_ERRORS, source_units
@@ -142,22 +140,15 @@ def _unreadable(source: SourceConfig, key: str, error: BaseException, path: str 
 def _is_tweet(head: bytes) -> bool:
     line = head.decode("latin-1").splitlines()[:1]
     row = next((row for row, _ in rows.records(io.StringIO("".join(line)), ",")), None)
-    return row is not None and len(row) == sentiment140.COLUMNS and row[0] in sentiment140.POLARITY
+    return row is not None and len(row) == sentiment.COLUMNS and row[0] in sentiment.POLARITY
 
 
 _LOOKS: dict[str, tuple[Callable[[bytes], bool], str]] = {
     "reuters": (lambda head: b"<REUTERS" in head, "has no <REUTERS ...> story"),
-    "newsgroups": (
-        lambda head: b":" in head.split(b"\n", 1)[0],
-        "does not begin with a header line (From: ...)",
-    ),
-    "sentiment140": (
-        _is_tweet,
-        'does not begin with six quoted columns ("0","id","date","query","user","text")',
-    ),
+    "newsgroups": (lambda head: b":" in head.split(b"\n", 1)[0], "does not begin with a header line (From: ...)"),
+    "sentiment140": (_is_tweet, 'does not begin with six quoted columns ("0","id","date","query","user","text")'),
     "wikipedia_dump": (
-        lambda head: b"<mediawiki" in head or b"<page>" in head,
-        "is no MediaWiki export (no <mediawiki> or <page>)",
+        lambda head: b"<mediawiki" in head or b"<page>" in head, "is no MediaWiki export (no <mediawiki> or <page>)"
     ),
     "wikipedia_extracted": (lambda head: b"<doc " in head, "has no <doc id=... title=...> block"),
     "gutenberg": (
@@ -168,5 +159,5 @@ _LOOKS: dict[str, tuple[Callable[[bytes], bool], str]] = {
         lambda head: head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"),
         "does not begin with a JSON object ({...}) on its first line",
     ),
-}
+}  # fmt: skip
 """By format: whether a file's first bytes look like it, and what is said of those that do not."""

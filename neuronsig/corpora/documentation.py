@@ -4,8 +4,6 @@ The standard library's help topics and docstrings, and of every installed distri
 the docstrings of its outermost modules. Source files are read by `ast`, never imported.
 """
 
-from __future__ import annotations
-
 import ast
 import email
 import hashlib

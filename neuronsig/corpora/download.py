@@ -1,7 +1,5 @@
 """One file over HTTP: resumed where it stopped, checked, and put in place only when whole."""
 
-from __future__ import annotations
-
 import hashlib
 import http.client
 import os

@@ -1,7 +1,5 @@
 """Anybody's text files: a folder, read recursively, or one file."""
 
-from __future__ import annotations
-
 import codecs
 import posixpath
 from collections.abc import Iterator

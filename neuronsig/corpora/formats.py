@@ -1,12 +1,10 @@
 """The formats by name: which files hold documents, and how they are parsed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from neuronsig.config import SourceConfig, text
-from neuronsig.corpora import documentation, folder, gutenberg, imdb, newsgroups, reuters, rows, sentiment140, wikipedia
+from neuronsig.corpora import documentation, folder, gutenberg, newsgroups, reuters, rows, sentiment, wikipedia
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import SourceFile
 
@@ -34,8 +32,8 @@ FORMATS = {
     "documentation": Format(_any, documentation.parse),
     "reuters": Format(reuters.wanted, reuters.parse, "reuters"),
     "newsgroups": Format(newsgroups.wanted, newsgroups.parse, "newsgroups"),
-    "imdb": Format(imdb.wanted, imdb.parse, "imdb", imdb.side),
-    "sentiment140": Format(sentiment140.wanted, sentiment140.parse, "sentiment140"),
+    "imdb": Format(sentiment.is_review, sentiment.parse_reviews, "imdb", sentiment.is_film_list),
+    "sentiment140": Format(sentiment.is_tweets, sentiment.parse_tweets, "sentiment140"),
     "wikipedia_dump": Format(wikipedia.is_dump, wikipedia.parse_dump, "wikipedia"),
     "wikipedia_extracted": Format(wikipedia.is_extracted, wikipedia.parse_extracted),
     "gutenberg": Format(gutenberg.wanted, gutenberg.parse, "gutenberg"),

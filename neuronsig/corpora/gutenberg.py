@@ -1,7 +1,5 @@
 """Project Gutenberg books as plain text: header and licence around the body, lines wrapped at about 70 characters."""
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Iterator

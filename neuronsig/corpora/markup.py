@@ -1,7 +1,5 @@
 """Markdown and reStructuredText (docstrings included) to paragraphs of prose."""
 
-from __future__ import annotations
-
 import html
 import inspect
 import re

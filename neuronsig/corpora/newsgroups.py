@@ -1,7 +1,5 @@
 """20 Newsgroups: one message a file, `<split>/<newsgroup>/<message id>`, header lines above a blank line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

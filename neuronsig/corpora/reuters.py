@@ -1,7 +1,5 @@
 """Reuters-21578, Distribution 1.0: SGML files `reut2-*.sgm` (D. D. Lewis's README.txt defines every field)."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Anybody's rows: JSON Lines, CSV and Parquet; text and metadata columns are named in the config."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -4,8 +4,6 @@ A dump is MediaWiki export XML, one `<page>` an article, bzip2 or plain. wikiext
 the title, paragraphs one a line, `</doc>`.
 """
 
-from __future__ import annotations
-
 import html
 import posixpath
 import re

@@ -1,7 +1,5 @@
 """Wikitext to prose, on the tree that mwparserfromhell makes of it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any

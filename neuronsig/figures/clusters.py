@@ -1,18 +1,16 @@
 """Neurons as points and as clusters: t-SNE by layer (P1 Figure 2), clusters against layers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, PowerNorm
+from matplotlib.colors import BoundaryNorm, ListedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from neuronsig.analysis.clusters import Agreement, contingency
-from neuronsig.figures.style import INK, dress, layer_colormap, layer_ticks, new_figure, styled
+from neuronsig.figures.style import INK, dress, layer_colours, layer_ticks, new_figure, styled
 
 
 @styled
@@ -24,15 +22,13 @@ def tsne_by_layer(places: NDArray[np.float32], layers: NDArray[Any], source: str
     # Drawn in a fixed shuffled order: else the deepest layer lies on top of all others.
     order = np.random.default_rng(0).permutation(len(places))
     size = float(np.clip(16_000 / max(len(places), 1), 5, 40))
-    colours = layer_colormap(len(found))
+    colours = ListedColormap(layer_colours(len(found)))
     axes.scatter(
         places[order, 0], places[order, 1], c=[colours(int(i)) for i in row[order]], s=size, linewidths=0, alpha=0.85
     )
     axes.set_aspect("equal", adjustable="datalim")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
     norm = BoundaryNorm(np.arange(-0.5, len(found) + 0.5), len(found))
     step = max(1, -(-len(found) // 16))
     bar = figure.colorbar(ScalarMappable(norm, colours), ax=axes, shrink=0.7, pad=0.02, aspect=24)
@@ -59,34 +55,23 @@ def clusters_by_layer(clusters: NDArray[Any], layers: NDArray[Any], found: Agree
     if wide <= 26 and high <= 30:
         for (row, column), n in np.ndenumerate(table):
             dark = float(np.asarray(image.norm(share[row, column]))) > 0.5
-            axes.text(
-                column,
-                row,
-                f"{n:,}" if n else "·",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if dark else INK,
-                fontweight="bold" if found.matching.get(rows[row]) == columns[column] else "normal",
-            )
+            colour = "white" if dark else INK
+            weight = "bold" if found.matching.get(rows[row]) == columns[column] else "normal"
+            number = f"{n:,}" if n else "·"
+            axes.text(column, row, number, ha="center", va="center", fontsize=8, color=colour, fontweight=weight)
     for row, cluster in enumerate(rows):
         if cluster in found.matching:
             column = columns.index(found.matching[cluster])
-            axes.add_patch(_frame(column, row))
+            frame = Rectangle((column - 0.47, row - 0.46), 0.94, 0.92, fill=False, edgecolor="#D55E00", linewidth=1.8)
+            axes.add_patch(frame)
     figure.colorbar(image, ax=axes, label="Share of the layer's neurons", format=lambda x, _: f"{x:.0%}", pad=0.03)
     layer_ticks(axes, columns)
     axes.set_yticks(range(high), [str(row) for row in rows])
     axes.tick_params(length=0)
-    for side in axes.spines.values():
-        side.set_visible(False)
-    axes.set_xlabel("Layer")
-    axes.set_ylabel("Cluster (by mean layer)")
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="Layer", ylabel="Cluster (by mean layer)")
     subtitle = (
         f"Best one-to-one matching (framed): {found.accuracy:.1%} of the neurons;\n"
         f"by chance {found.chance_mean:.1%} (95th percentile {found.chance_high:.1%})"
     )
     return dress(figure, "Do clusters of neurons follow the layers?", subtitle, source)
-
-
-def _frame(column: int, row: int) -> Rectangle:
-    return Rectangle((column - 0.47, row - 0.46), 0.94, 0.92, fill=False, edgecolor="#D55E00", linewidth=1.8)

@@ -1,7 +1,5 @@
 """What the text is: the corpora at a glance (P1 Table 1), and where each layer's top sentences come from."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -54,11 +52,9 @@ def shares_by_layer(
     if corpus:
         ticks, names = list(axes.get_xticks()), [t.get_text() for t in axes.get_xticklabels()]
         axes.set_xticks([-1.5, *ticks], ["corpus", *names])
-    axes.set_ylim(0, 1)
-    axes.set_xlim(places[0] - 0.6, places[-1] + 0.6)
+    axes.set(xlim=(places[0] - 0.6, places[-1] + 0.6), ylim=(0, 1))
     axes.yaxis.set_major_formatter(PercentFormatter(1, 0))
-    axes.set_xlabel("Layer")
-    axes.set_ylabel("Share of the top sentences")
+    axes.set(xlabel="Layer", ylabel="Share of the top sentences")
     axes.tick_params(axis="x", length=0)
     handles, names = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5), handlelength=1.1)
@@ -86,8 +82,7 @@ def corpora_overview(table: pa.Table, source: str) -> Figure:
             axes.annotate(
                 form.format(value), (value, place), (3, 0), textcoords="offset points", va="center", fontsize=8
             )
-        axes.set_xlim(0, max([*values, 1]) * 1.34)
-        axes.set_xticks([])
+        axes.set(xlim=(0, max([*values, 1]) * 1.34), xticks=[])
         axes.spines["bottom"].set_visible(False)
         axes.set_title(label, loc="left", color=INK)
         axes.tick_params(axis="y", length=0)

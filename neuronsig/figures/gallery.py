@@ -1,9 +1,6 @@
 """All figures of one model, from its neurons table, under their names in analysis/<model>."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -15,30 +12,9 @@ from neuronsig.analysis.rankings import field_counts, field_names, sentiment_sd
 from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import TOTAL, corpora_overview, shares_by_layer
 from neuronsig.figures.layers import length_map, ranking_by_layer
-from neuronsig.figures.style import save
 from neuronsig.neuron import SITES
 
 MOST_VALUES = 24
-
-
-def draw_all(
-    neurons: pa.Table,
-    found: Mapping[str, Agreement],
-    corpora: pa.Table | None,
-    model: str,
-    folder: Path,
-    drawn: Callable[[], None] = lambda: None,
-) -> list[str]:
-    """Draw and save every figure that the data allow, and return their names; `neurons` is the NEURONS table.
-
-    `found` is by site.
-    """
-    names = []
-    for name, figure in figures(neurons, found, corpora, model):
-        save(figure, folder, name)
-        names.append(name)
-        drawn()
-    return names
 
 
 def figures(
@@ -46,6 +22,7 @@ def figures(
 ) -> list[tuple[str, Figure]]:
     """Name and figure of all that the data allow: sentiment and domains only where the text has them.
 
+    `neurons` is the NEURONS table, `found` is by site.
     Every site has figures of its own, as if it had been collected alone: layer 4's hidden states and feed-forward
     activations are other neurons. Names begin with the site, but for hidden states.
     """

@@ -1,26 +1,30 @@
-"""What changes from layer to layer: rankings as box plots (P1 Figures 3, 4), mean length as a map (P2 Figure 2)."""
-
-from __future__ import annotations
+"""What changes by layer: ranks and scores as box plots (P1 Figures 3, 4), mean length as a map (P2 Figure 2)."""
 
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from neuronsig.analysis.rankings import rank_from_most
 from neuronsig.figures.style import (
+    CATEGORIES,
     INK,
     MUTED,
+    OTHER_COLOUR,
     dress,
     layer_colours,
     layer_ticks,
     new_figure,
-    nothing_to_show,
     styled,
 )
+from neuronsig.neuron import SITES
+
+BOXES: dict[str, Any] = {"whis": (5, 95), "showfliers": False, "patch_artist": True, "whiskerprops": {"color": MUTED}}
 
 
 @styled
@@ -43,20 +47,19 @@ def ranking_by_layer(
         "whiskers: 5 to 95 %, dashed: every median if layers did not differ"
     )
     if not total:
-        nothing_to_show(axes, "no neuron has enough sentences")
+        axes.set_axis_off()
+        why = "no neuron has enough sentences"
+        axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes, color=MUTED)
         return dress(figure, title, subtitle, source)
     groups = [ranks[(layers == layer) & known] for layer in found]
     drawn = axes.boxplot(
         groups,
         positions=range(len(found)),
         widths=0.62,
-        whis=(5, 95),
-        showfliers=False,
-        patch_artist=True,
         medianprops={"color": "white", "linewidth": 2.2, "solid_capstyle": "butt"},
-        whiskerprops={"color": MUTED},
         capprops={"color": MUTED},
         boxprops={"linewidth": 0},
+        **BOXES,
     )
     for box, median, colour in zip(drawn["boxes"], drawn["medians"], layer_colours(len(found)), strict=True):
         box.set_facecolor(colour)
@@ -67,9 +70,7 @@ def ranking_by_layer(
     axes.set_yticks([1, *inner], [f"{tick:,}" for tick in (1, *inner)])
     axes.grid(axis="y")
     layer_ticks(axes, found)
-    axes.set_xlim(-0.6, len(found) - 0.4)
-    axes.set_xlabel("Layer")
-    axes.set_ylabel("Rank of the neuron\n(up: more selective)")
+    axes.set(xlim=(-0.6, len(found) - 0.4), xlabel="Layer", ylabel="Rank of the neuron\n(up: more selective)")
     return dress(figure, title, subtitle, source)
 
 
@@ -108,13 +109,53 @@ def length_map(lengths: NDArray[np.float64], layers: NDArray[Any], units: NDArra
     if len(found) > 1:
         axes.text(1.01, 0, "ρ", transform=axes.get_yaxis_transform(), va="center", fontsize=9, color=MUTED)
     layer_ticks(axes, found, "y")
-    axes.set_xticks([])
-    axes.set_ylabel("Layer")
-    axes.set_xlabel(f"Units (all {len(columns):,}, in layer {found[0]}'s order: short to long)")
-    for side in axes.spines.values():
-        side.set_visible(False)
+    units_label = f"Units (all {len(columns):,}, in layer {found[0]}'s order: short to long)"
+    axes.set(xticks=[], xlabel=units_label, ylabel="Layer")
+    axes.spines[:].set_visible(False)
     subtitle = (
         "Mean length of the top sentences of each neuron; a vertical stripe is a unit that keeps its preference\n"
         f"through the layers. ρ: rank correlation of a layer's lengths with layer {found[0]}'s."
     )
     return dress(figure, "Which neurons answer to short, which to long sentences", subtitle, source)
+
+
+MEASURES = (
+    ("ap", "the signature", CATEGORIES[0]),
+    ("words_ap", "its words alone", CATEGORIES[1]),
+    ("length_ap", "the length alone", CATEGORIES[2]),
+    ("random_ap", "another neuron's signature", OTHER_COLOUR),
+)
+
+
+@styled
+def evaluation_by_layer(table: pa.Table, source: str) -> Figure:
+    """Boxes of average precision by site and layer, of a table of EVALUATION: one for each of MEASURES."""
+    layers = np.array([SITES.index(site) for site in table["site"].to_pylist()]) * 10_000 + table["layer"].to_numpy()
+    found = np.unique(layers)
+    figure, axes = new_figure(max(6.4, 1.8 + 0.85 * len(found)), 4.4)
+    for place, (column, _, colour) in enumerate(MEASURES):
+        values = table[column].to_numpy().astype(np.float64)
+        groups = [values[(layers == layer) & ~np.isnan(values)] for layer in found]
+        axes.boxplot(
+            groups,
+            positions=np.arange(len(found)) + 0.19 * (place - (len(MEASURES) - 1) / 2),
+            widths=0.16,
+            medianprops={"color": INK, "linewidth": 1.4, "solid_capstyle": "butt"},
+            showcaps=False,
+            boxprops={"linewidth": 0, "facecolor": colour},
+            **BOXES,
+        )
+    chance = float(np.median(table["chance"].to_numpy())) if table.num_rows else 0.0
+    line = axes.axhline(chance, color=INK, linewidth=1.1, linestyle=(0, (4, 3)), zorder=0.6, label="chance")
+    layer_ticks(axes, [int(layer) % 10_000 for layer in found])
+    axes.grid(axis="y")
+    axes.set(xlim=(-0.6, len(found) - 0.4), ylim=(0, None))
+    axes.set(xlabel="Layer", ylabel="Average precision on unseen sentences")
+    handles = [Patch(color=colour, label=name) for _, name, colour in MEASURES]
+    axes.legend(handles=[*handles, line], loc="upper right", ncols=2)
+    positives = f"{chance:.1%} of the sentences" if table.num_rows else "none"
+    subtitle = (
+        f"{table.num_rows:,} neurons: how well their signatures find, among sentences that mining has not seen,\n"
+        f"those that activate them most ({positives}). Box: middle half, whiskers: 5 to 95 % of a layer's neurons"
+    )
+    return dress(figure, "How good are the signatures?", subtitle, source)

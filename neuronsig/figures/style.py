@@ -1,7 +1,5 @@
 """The one style of all figures: fonts, palettes safe for the colour-blind, title, source note, and saving."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -11,7 +9,6 @@ from typing import Any, ParamSpec
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from neuronsig.storage.whole_files import atomic_write
@@ -68,10 +65,6 @@ def layer_colours(n: int) -> list[Any]:
     return [mpl.colormaps["viridis"](x) for x in (np.linspace(0.0, 0.92, n) if n > 1 else [0.45])]
 
 
-def layer_colormap(n: int) -> ListedColormap:
-    return ListedColormap(layer_colours(n))
-
-
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure of one panel, in inches; title and note are added by `dress`."""
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -99,17 +92,8 @@ def layer_ticks(axes: Axes, layers: Sequence[int], axis: str = "x") -> None:
     """Name the positions 0, 1, ... after layers; every second, third, ... one when there are many."""
     step = max(1, -(-len(layers) // 16))
     places = list(range(0, len(layers), step))
-    names = [str(layers[place]) for place in places]
-    if axis == "x":
-        axes.set_xticks(places, names)
-    else:
-        axes.set_yticks(places, names)
-
-
-def nothing_to_show(axes: Axes, why: str) -> None:
-    """Say in the middle of an empty panel why it is empty."""
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes, color=MUTED)
+    set_ticks = axes.set_xticks if axis == "x" else axes.set_yticks
+    set_ticks(places, [str(layers[place]) for place in places])
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The index of a signatures/ table: one SQLite file, from items to patterns to the rows of neurons.
+"""The index of a run's signatures, made where it is not there: one SQLite file, from items to patterns to neurons.
 
     neuron     one row a neuron
     item       the items of patterns, with the number of patterns that hold them
@@ -12,11 +12,9 @@ sorted Parquet because of the search: measured on 3.2 million rows, a query take
 pyarrow takes 0.2 s to be imported and then reads whole row groups.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -24,18 +22,24 @@ from typing import Any
 
 import pyarrow as pa
 
-from neuronsig.errors import InputError, reason
-from neuronsig.find.query import items_of
+from neuronsig.errors import InputError, MachineError, reason
+from neuronsig.find.index_location import identity, index_file
+from neuronsig.find.query import SEPARATOR, items_of
 from neuronsig.kinds import SUBTREE, kind_of
 from neuronsig.miners.brackets import brackets, nodes_of
 from neuronsig.neuron import NEURON_COLUMNS
+from neuronsig.progress import say
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.storage.parquet import check_table, parquet_file, table_files
+from neuronsig.storage.whole_files import written
 from neuronsig.tables import SIGNATURES
 
 BATCH = 16_384
 CACHE_KIB = 65_536
 """Memory SQLite uses for pages, and for each of its sorts, before it goes to the disk."""
-SEPARATOR = "\x1f"
+WAIT = 3600.0
+"""Seconds to wait for another process that makes the same index."""
 NUMBERS = ("f1", "n1", "f2", "n2", "log_ratio", "lrc", "matched", "q")
 
 SCHEMA = """
@@ -52,12 +56,43 @@ CREATE TABLE raw.pair (item INTEGER, pattern INTEGER);
 """
 
 
-def build_index(
-    signatures: Path, file: Path, done: Callable[[int], None] | None = None, kept: int | None = None
-) -> dict[str, int]:
+def ensure_index(run: str, model: str) -> Path:
+    """The index of the signatures that the run holds now; made, atomically, where there is none.
+
+    Raises InputError for an unknown run or model and for signatures that are not there, not finished or not of the
+    run's present lists; MachineError when the index cannot be written.
+    """
+    directory = RunDirectory.existing(run)
+    directory.fingerprint(f"mine/{model}", "find")
+    rows = check_table(directory.signatures(model), SIGNATURES)
+    stages = directory.record()["stages"]
+    name = identity(stages, model)
+    if name is None:
+        raise InputError(f"find: mine/{model} is being run in run={run}; wait for it")
+    kept = directory.mined_with(model).patterns_kept
+    file = index_file(run, model, name)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(file.parent / f".{model}.lock", WAIT):
+            if not file.exists():
+                say(f"making the index of {rows:,} signature rows, once")
+                with written(file) as temporary:
+                    build_index(directory.signatures(model), temporary, kept=kept)
+                # Indices of what the run held before; who has one of them open goes on reading it.
+                for other in file.parent.glob(f"{model}-{'?' * 16}.sqlite"):
+                    if other != file:
+                        other.unlink(missing_ok=True)
+    except HeldError as held:
+        raise MachineError(f"find: {held} has been making {file} for {WAIT:.0f} s; end that process") from None
+    except OSError as error:
+        raise MachineError(f"find: {file} cannot be written ({reason(error)}); free some space there") from None
+    return file
+
+
+def build_index(signatures: Path, file: Path, kept: int | None = None) -> dict[str, int]:
     """Write the index of a signatures/ table to a local file that does not exist; returns counts.
 
-    `done` counts rows read; `kept` is mining.patterns_kept of these signatures, None: not known. Memory does not grow
+    `kept` is mining.patterns_kept of these signatures, None: not known. Memory does not grow
     with the rows. Raises InputError when the table is broken.
     """
     check_table(signatures, SIGNATURES)
@@ -75,8 +110,6 @@ def build_index(
             reading = _Reading(base, kept)
             for batch in _batches(signatures):
                 reading.add(batch)
-                if done:
-                    done(batch.num_rows)
             counts = reading.finish()
             base.execute("COMMIT")
         finally:
@@ -156,7 +189,7 @@ class _Reading:
         for (kind, text), group in groupby(_many(ordered), key=lambda row: row[:2]):
             rows = [row[2:] for row in group]
             tree = brackets(nodes_of(text)) if kind_of(kind).shape == SUBTREE else None
-            names = items_of(kind, text.split(SEPARATOR), self.tags)
+            names = items_of(kind, text.split(SEPARATOR))
             codes = sorted({items.setdefault(name, len(items)) for name in names})
             held[0].append((number, kind, SEPARATOR.join(names), tree, first, len(rows)))
             held[1].extend((first + place, *row) for place, row in enumerate(rows))

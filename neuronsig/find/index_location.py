@@ -3,8 +3,6 @@
 The name of an index tells what it was made of, so that an index is never stale: another mining has another name.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

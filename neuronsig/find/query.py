@@ -4,7 +4,7 @@
     JJ NN                               tags: what the run's tagger calls so, in capitals as it writes them
     not JJ                              both
     sentiment=negative                  a metadata field and its value
-    (VB (RB))                           a subtree in brackets; labels are tags, words, or those of trees brought
+    (VB (RB))                           a subtree in brackets; labels are tags, words, or those of user's trees
     set: good JJ sentiment=negative     together in a sentence, in any order
 
 `word:`, `pos:`, `meta:`, `tree:` and `set:` say what all that follows is. A value or word with spaces stands in
@@ -13,24 +13,29 @@ quotes: domain="social media" or "domain=social media".
 An item is a string of its class and its name: `w:not`, `p:JJ`, `m:sentiment=negative`, and `t:VB` for a node's label.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from neuronsig.errors import ConfigError
+from neuronsig.kinds import METADATA, SEQUENCE, SET, SUBTREE, TAGS, WORDS, kind_of
 from neuronsig.miners.brackets import Node, nodes_of
 
+SEPARATOR = "\x1f"
+"""Between the items of a pattern in the index."""
 WORD, TAG, VALUE, LABEL = "w:", "p:", "m:", "t:"
 PREFIXES = {"word": WORD, "words": WORD, "pos": TAG, "tag": TAG, "meta": VALUE, "tree": LABEL, "set": ""}
-SEQUENCE, SET, TREE = "sequence", "set", "tree"
+CLASSES = {WORDS: WORD, TAGS: TAG, METADATA: VALUE}
+"""By layer of the registry of kinds."""
 _TOKEN = re.compile(r'(?:(word|words|pos|tag|meta|tree|set):)?(?:([^\s"=]+=)?"([^"]*)"|([^\s"]+))?')
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is looked for: `items` in order (a sequence, a set) or the nodes of a tree in preorder."""
+    """What is looked for: `items` in order (a sequence, a set) or the nodes of a tree in preorder.
+
+    `form` is the shape (neuronsig.kinds) of the patterns that answer it: SEQUENCE, SET or SUBTREE.
+    """
 
     text: str
     form: str
@@ -98,30 +103,15 @@ def _tree(text: str, bracketed: str) -> Query:
     if not bracketed:
         raise ConfigError(f"pattern {text!r}: no tree follows; write one as in tree:(VB (RB))")
     nodes = nodes_of(bracketed)
-    return Query(bracketed, TREE, tuple(LABEL + label for _, label in nodes), nodes)
+    return Query(bracketed, SUBTREE, tuple(LABEL + label for _, label in nodes), nodes)
 
 
-def items_of(kind: str, pattern: Sequence[str], tags: Container[str]) -> tuple[str, ...]:
+def items_of(kind: str, pattern: Sequence[str]) -> tuple[str, ...]:
     """The items of a row of SIGNATURES, in its order; those of a subtree are its nodes' labels."""
-    if kind in ("words", "word_sequence"):
-        return tuple(WORD + word for word in pattern)
-    if kind in ("pos", "pos_sequence"):
-        return tuple(TAG + tag for tag in pattern)
-    if kind == "metadata":
-        return (VALUE + "=".join(pattern),)
-    if kind == "subtree":
+    known = kind_of(kind)
+    if known.shape == SUBTREE:
         return tuple(LABEL + label for _, label in nodes_of(pattern[0]))
-    return tuple(_named(item, kind, tags) for item in pattern)
-
-
-def _named(item: str, kind: str, tags: Container[str]) -> str:
-    """An item of an itemset or a mixed sequence: `word=the`, `pos=NN`, `domain=book`, or a word or tag as it is."""
-    for prefix, of in (("word=", WORD), ("pos=", TAG)):
-        if item.startswith(prefix) and len(item) > len(prefix):
-            return of + item[len(prefix) :]
-    if kind == "itemset" and "=" in item:
-        return VALUE + item
-    return (TAG if item in tags and any(map(str.isalpha, item)) else WORD) + item
+    return tuple(CLASSES[layer] + name for layer, name in known.read(pattern))
 
 
 def shown(item: str) -> str:

@@ -1,7 +1,5 @@
 """A query answered from the index: the neurons that respond, ranked, and how many in each layer."""
 
-from __future__ import annotations
-
 import difflib
 import json
 import sqlite3
@@ -12,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.find.query import SEQUENCE, SET, TREE, VALUE, Query, parse, shown
+from neuronsig.find.query import CLASSES, LABEL, SEPARATOR, TAG, VALUE, WORD, Query, parse, shown
+from neuronsig.kinds import ITEM, KINDS, SEQUENCE, SET, SUBTREE, kind_of, pattern_kinds
 from neuronsig.miners.brackets import brackets, nodes_of
 from neuronsig.miners.containment import has_subtree, in_order
 from neuronsig.neuron import Neuron
 from neuronsig.signature.view import reference, share
 
-SEPARATOR = "\x1f"
-"""Between the items of a pattern in the index."""
-
-CLASSES = {"w:": "word", "p:": "tag", "m:": "metadata value", "t:": "label of a tree"}
-ORDERED = ("words", "word_sequence", "pos", "pos_sequence", "mixed_sequence", "metadata")
+NAMES = {WORD: "word", TAG: "tag", VALUE: "metadata value", LABEL: "label of a tree"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +103,7 @@ def search(index: Path, text: str, shown_hits: int = 20) -> Answer:
         codes = [_item(base, query, item, facts["kept"]) for item in dict.fromkeys(query.items)]
         _choose(base, query, codes)
         answer = _answer(base, query, facts, shown_hits)
-        if answer.neurons or query.form == TREE or len(codes) < 2:
+        if answer.neurons or query.form == SUBTREE or len(codes) < 2:
             return answer
         parts = _by_parts(base, [(number, name) for number, name, _ in codes])
         return replace(answer, parts=tuple(parts[: shown_hits or None]), with_parts=len(parts))
@@ -156,7 +151,7 @@ def _item(base: sqlite3.Connection, query: Query, item: str, kept: int | None) -
     near = difflib.get_close_matches(item, names, n=3, cutoff=0.7) or (names[:5] if of == VALUE else [])
     hint = f"; near it: {', '.join(map(shown, near))}" if near else ""
     raise ConfigError(
-        f"pattern {query.text!r}: the {CLASSES[of]} {name!r} is in no signature beyond chance, neither alone nor in "
+        f"pattern {query.text!r}: the {NAMES[of]} {name!r} is in no signature beyond chance, neither alone nor in "
         f"one of {_strongest(kept)} patterns of a kind{hint}"
     )
 
@@ -174,8 +169,7 @@ def _choose(base: sqlite3.Connection, query: Query, codes: Sequence[tuple[int, s
     rarest = sorted(codes, key=lambda code: code[2])
     if query.form == SEQUENCE and len(rarest) == 1 and len(wanted) == 1:
         base.execute(
-            "INSERT INTO chosen SELECT id, items <> ? FROM posting JOIN pattern ON pattern = id "
-            "WHERE item = ? AND kind <> 'subtree'",
+            "INSERT INTO chosen SELECT id, items <> ? FROM posting JOIN pattern ON pattern = id WHERE item = ?",
             (wanted[0], rarest[0][0]),
         )
         return
@@ -190,17 +184,16 @@ def _choose(base: sqlite3.Connection, query: Query, codes: Sequence[tuple[int, s
 
 def _level(query: Query, wanted: tuple[str, ...], kind: str, items: str, tree: str | None) -> int | None:
     """0: the pattern is the query; 1: it contains it; None: neither."""
-    if query.form == TREE:
+    if query.form == SUBTREE:
         if tree is None:
             return None
         nodes = [(depth, shown(name)) for (depth, _), name in zip(query.nodes, wanted, strict=True)]
         return 0 if tree == brackets(nodes) else 1 if has_subtree(nodes_of(tree), nodes) else None
     held = tuple(items.split(SEPARATOR))
+    shape = kind_of(kind).shape
     if query.form == SET:
-        return None if kind != "itemset" else int(set(held) != set(wanted))
-    if kind not in ORDERED or not in_order(held, wanted):
-        return None
-    return int(held != wanted)
+        return int(set(held) != set(wanted)) if shape == SET else None
+    return int(held != wanted) if shape in (ITEM, SEQUENCE) and in_order(held, wanted) else None
 
 
 def _answer(base: sqlite3.Connection, query: Query, facts: dict[str, Any], shown_hits: int) -> Answer:
@@ -211,35 +204,35 @@ def _answer(base: sqlite3.Connection, query: Query, facts: dict[str, Any], shown
         "JOIN evidence e ON e.id BETWEEN p.first AND p.first + p.n - 1 GROUP BY e.neuron, c.level"
     ):
         best[neuron] = min(best.get(neuron, (2, 0.0, 0, 0)), (level, -lrc, row, pattern))
-    names = {row[0]: Neuron(*row[1:]) for row in base.execute("SELECT id, site, layer, unit, sign FROM neuron")}
+    names = _neurons(base)
     order = sorted(best.items(), key=lambda entry: (*entry[1][:2], names[entry[0]]))
     hits = [_hit(base, names[neuron], *found) for neuron, found in order[: shown_hits or None]]
-    kinds = dict(base.execute("SELECT kind, count(*) FROM chosen JOIN pattern ON pattern = id GROUP BY kind"))
     return Answer(
         query,
         tuple(hits),
         len(best),
         sum(level == 0 for level, *_ in best.values()),
         _layers(names, best),
-        tuple(_notes(query, facts, kinds, len(names))),
+        tuple(_notes(query, facts, bool(best), len(names))),
     )
 
 
 def _by_parts(base: sqlite3.Connection, items: Sequence[tuple[int, str]]) -> list[PartsHit]:
     """The neurons that have each of the items alone beyond chance, the largest sum of LRC first."""
+    single = [kind.name for kind in KINDS.values() if not kind.mined]
     rows = [
         {
             neuron: (share(f1, n1), lrc)
             for neuron, f1, n1, lrc in base.execute(
                 "SELECT e.neuron, e.f1, e.n1, e.lrc FROM posting JOIN pattern p ON p.id = pattern "
                 "JOIN evidence e ON e.id BETWEEN p.first AND p.first + p.n - 1 "
-                "WHERE item = ? AND p.items = ? AND p.kind IN ('words', 'pos', 'metadata')",
-                item,
+                f"WHERE item = ? AND p.items = ? AND p.kind IN ({', '.join('?' * len(single))})",
+                [*item, *single],
             )
         }
         for item in items
     ]
-    names = {row[0]: Neuron(*row[1:]) for row in base.execute("SELECT id, site, layer, unit, sign FROM neuron")}
+    names = _neurons(base)
     found = [
         PartsHit(names[neuron], tuple(row[neuron][0] for row in rows), sum(row[neuron][1] for row in rows))
         for neuron in set(rows[0]).intersection(*rows[1:])
@@ -251,8 +244,11 @@ def _hit(base: sqlite3.Connection, neuron: Neuron, level: int, _: float, row: in
     kind, items, tree = base.execute("SELECT kind, items, tree FROM pattern WHERE id = ?", (pattern,)).fetchone()
     numbers = "f1, n1, f2, n2, log_ratio, lrc, matched, q"
     counts = base.execute(f"SELECT {numbers} FROM evidence WHERE id = ?", (row,)).fetchone()
-    joint = " + " if kind == "itemset" else " "
-    return Hit(neuron, level == 0, kind, tree or joint.join(map(shown, items.split(SEPARATOR))), *counts)
+    return Hit(neuron, level == 0, kind, tree or kind_of(kind).joint.join(map(shown, items.split(SEPARATOR))), *counts)
+
+
+def _neurons(base: sqlite3.Connection) -> dict[int, Neuron]:
+    return {row[0]: Neuron(*row[1:]) for row in base.execute("SELECT id, site, layer, unit, sign FROM neuron")}
 
 
 def _layers(names: dict[int, Neuron], best: dict[int, tuple[int, float, int, int]]) -> tuple[LayerCount, ...]:
@@ -265,29 +261,27 @@ def _layers(names: dict[int, Neuron], best: dict[int, tuple[int, float, int, int
     return tuple(LayerCount(*key, *row) for key, row in sorted(counted.items()))
 
 
-def _able(query: Query) -> tuple[str, ...]:
-    """The kind of pattern that such a query of several parts is answered from."""
-    if query.form != SEQUENCE:
-        return ("subtree",) if query.form == TREE else ("itemset",)
-    if len(query.items) == 1:
-        return ()
-    classes = {item[:2] for item in query.items}
-    return ("mixed_sequence",) if len(classes) > 1 else ("word_sequence" if classes == {"w:"} else "pos_sequence",)
+def _answering(query: Query) -> str | None:
+    """The kind of pattern that a query of several parts is answered from; None for one of a single item."""
+    if query.form == SEQUENCE and len(query.items) == 1:
+        return None
+    held = {item[:2] for item in query.items}
+    kinds = [kind for kind in pattern_kinds() if kind.shape == query.form]
+    return next(k.name for k in kinds if k.shape != SEQUENCE or {CLASSES[layer] for layer in k.layers} == held)
 
 
-def _notes(query: Query, facts: dict[str, Any], kinds: dict[str, int], neurons: int) -> list[str]:
-    """Which kinds of pattern could answer, but were mined for some of the neurons only, or not at all."""
-    by_kind = facts["neurons by kind"]
-    able = _able(query)
+def _notes(query: Query, facts: dict[str, Any], found: bool, neurons: int) -> list[str]:
+    """Whether the kind of pattern that could answer was mined for some of the neurons only, or not at all."""
+    kind = _answering(query)
+    if kind is None:
+        return []
+    name, of = kind.replace("_", " ") + "s", facts["neurons by kind"].get(kind, 0)
+    if of == 0:
+        return [f"no neuron has {name}: neuronsig mine mines them"]
     notes = []
-    for kind in able:
-        of = by_kind.get(kind, 0)
-        name = kind.replace("_", " ") + "s"
-        if of == 0:
-            notes.append(f"no neuron has {name}: neuronsig mine mines them")
-        elif of < neurons:
-            notes.append(f"{name} were found for {of:,} of {neurons:,} neurons: the others may respond unseen")
-    if len(query.items) > 1 and not kinds and able and by_kind.get(able[0]):
+    if of < neurons:
+        notes.append(f"{name} were found for {of:,} of {neurons:,} neurons: the others may respond unseen")
+    if len(query.items) > 1 and not found:
         among = _strongest(facts["kept"])
         notes.append(
             f"every part is in some signature, but not all of them in one of the {name} among {among} "

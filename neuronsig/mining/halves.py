@@ -30,7 +30,7 @@ from neuronsig.mining.kinds import least_support, limits_of
 from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import Codes, list_lengths, offsets_of
-from neuronsig.readers.top_lists import listed_neurons, read_top_lists
+from neuronsig.readers import listed_neurons, read_top_lists
 from neuronsig.splitmix import uniform
 
 Pattern = tuple[int, ...]

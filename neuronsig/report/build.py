@@ -1,10 +1,8 @@
 """Builds the site of one model: neuron pages layer by layer, then the pages that need all of them."""
 
-from __future__ import annotations
-
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,21 +10,16 @@ from typing import Any
 import jinja2
 
 from neuronsig import __version__
-from neuronsig.config import ReportConfig
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
-from neuronsig.report.dominated import DominatedPage, dominated_pages
-from neuronsig.report.featured import choose_featured, choose_silent
-from neuronsig.report.neuron_page import neuron_context
-from neuronsig.report.overview import overview
+from neuronsig.report.front_page import FEATURED, choose_featured, choose_silent, overview
+from neuronsig.report.pages import dominated_pages, neuron_context
 from neuronsig.report.render import environment
-from neuronsig.report.search_index import SearchIndex
-from neuronsig.report.site_data import Line, kinds_by_layer, write_labels, write_map
+from neuronsig.report.site_data import Line, SearchIndex, group_title, kinds_by_layer, write_labels, write_map
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import Description, describe
-from neuronsig.signature.view import NeuronView
 from neuronsig.storage.files import files_below
 from neuronsig.storage.whole_files import atomic_write, written_folder
 
@@ -35,48 +28,40 @@ READING = (*sorted((PACKAGE.parent / "signature").glob("*.py")), PACKAGE.parent 
 """Modules beside the report's own that decide what a page says."""
 
 
-@dataclass(frozen=True)
-class ReportSummary:
-    """What was written: `index` is the page to open."""
-
-    index: Path
-    pages: int
-    silent: int
-    largest_page: int
-    bytes: int
-
-
 def inputs_fingerprint() -> str:
     """Fingerprint of the templates and the code that fill them, so that a newer version is built anew."""
     files = [path for path in PACKAGE.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")]
     return fingerprint_files([*files, *READING])
 
 
-def build(run: RunDirectory, model: str, config: ReportConfig) -> ReportSummary:
-    """Write `report/<model>/` and `report/index.html`; the old site stays whole until the new one is; on a
-    store, where nothing is renamed, until the new one's pages are uploaded.
+def build(run: RunDirectory, model: str, sentences: int) -> dict[str, int]:
+    """Write `report/<model>/` and `report/index.html`, with so many top sentences a neuron; returns counts.
+
+    The old site stays whole until the new one is; on a store, where nothing is renamed, until the new one's pages are
+    uploaded.
 
     Memory grows with neurons x sentences shown, not with the corpus or K. Raises InputError when the model's
     tables are not there or not of one run.
     """
-    reader = SignatureReader(run, model, config.sentences, "report")
+    reader = SignatureReader(run, model, sentences, "report")
     with written_folder(run.report / model) as site:
         (site / "neurons").mkdir()
         shutil.copytree(PACKAGE / "assets", site / "assets", ignore=shutil.ignore_patterns("__pycache__"))
-        builder = _Builder(reader, site, config)
+        builder = _Builder(reader, site)
         builder.neuron_pages()
         builder.group_pages()
         builder.dominated_pages()
         builder.front_page(run)
-        summary = ReportSummary(
-            index=run.report / "index.html",
-            pages=len(builder.lines),
-            silent=sum(line.description.kind == "none" for line in builder.lines),
-            largest_page=max(path.stat().st_size for path in (site / "neurons").iterdir()),
-            bytes=sum(path.stat().st_size for path in files_below(site)),
-        )
+        counts = {
+            "neuron pages": len(builder.lines),
+            "neurons in which little or nothing stands out": sum(
+                line.description.kind == "none" for line in builder.lines
+            ),
+            "largest neuron page, bytes": max(path.stat().st_size for path in (site / "neurons").iterdir()),
+            "site, bytes": sum(path.stat().st_size for path in files_below(site)),
+        }
     write_index(run)
-    return summary
+    return counts
 
 
 def write_index(run: RunDirectory) -> None:
@@ -90,12 +75,12 @@ def write_index(run: RunDirectory) -> None:
 class _Builder:
     """The site under construction: `lines` is one entry a neuron, in the reader's order."""
 
-    def __init__(self, reader: SignatureReader, site: Path, config: ReportConfig) -> None:
-        self.reader, self.site, self.config = reader, site, config
+    def __init__(self, reader: SignatureReader, site: Path) -> None:
+        self.reader, self.site = reader, site
         self.environment = environment()
         self.common: dict[str, Any] = {"model": reader.model, "version": __version__}
         self.lines: list[Line] = []
-        self.dominated: list[DominatedPage] = []
+        self.dominated: list[dict[str, Any]] = []
         self.order = {neuron: index for index, neuron in enumerate(reader.neurons)}
 
     def neuron_pages(self) -> None:
@@ -116,42 +101,37 @@ class _Builder:
         write_map(self.site / "data", self.lines)
         template = self.environment.get_template("neuron.html")
         with task("writing pages", len(self.reader.neurons), "pages") as progress:
-            for view in self._views(groups):
+            for view in (view for group in groups for view in self.reader.views(group)):
                 context = neuron_context(view, described, self.reader)
                 self._write(f"neurons/{view.neuron.slug}.html", template, context)
                 progress.advance()
 
-    def _views(self, groups: list[list[Neuron]]) -> Iterator[NeuronView]:
-        for group in groups:
-            yield from self.reader.views(group)
-
     def group_pages(self) -> None:
         """One page a layer and one a cluster: a line for each of its neurons."""
         template = self.environment.get_template("group.html")
-        layers: dict[str, list[Line]] = {}
-        clusters: dict[str, list[Line]] = {}
+        layers, clusters = defaultdict[str, list[Line]](list), defaultdict[int, list[Line]](list)
         for line in self.lines:
-            layers.setdefault(line.neuron.layer_slug, []).append(line)
+            layers[line.neuron.layer_slug].append(line)
             if line.cluster is not None:
-                clusters.setdefault(f"cluster-{line.cluster}", []).append(line)
+                clusters[line.cluster].append(line)
         for slug, lines in layers.items():
-            title = lines[0].group_title
+            title = group_title(lines[0].neuron)
             self._write(f"groups/{slug}.html", template, {"title": title, "lines": lines, "is_cluster": False})
-        for slug, lines in sorted(clusters.items()):
-            title = f"Cluster {lines[0].cluster}"
-            self._write(f"groups/{slug}.html", template, {"title": title, "lines": lines, "is_cluster": True})
+        for cluster, lines in clusters.items():
+            context = {"title": f"Cluster {cluster}", "lines": lines, "is_cluster": True}
+            self._write(f"groups/cluster-{cluster}.html", template, context)
 
     def dominated_pages(self) -> None:
         """One page a thing that dominates lists, where neuronsig outliers has looked for them."""
         template = self.environment.get_template("dominated.html")
         self.dominated = dominated_pages(self.lines)
         for page in self.dominated:
-            self._write(f"groups/{page.slug}.html", template, {"page": page})
+            self._write(f"groups/{page['slug']}.html", template, {"page": page})
 
     def front_page(self, run: RunDirectory) -> None:
         """The run at a glance, featured neurons, figures, and what was dropped."""
-        featured = choose_featured(self.lines, self.config.featured)
-        silent = choose_silent(self.lines, max(1, self.config.featured // 4))
+        featured = choose_featured(self.lines, FEATURED)
+        silent = choose_silent(self.lines, FEATURED // 4)
         wanted = [line.neuron for _, lines in featured for line in lines] + [line.neuron for line in silent]
         cards = {view.neuron: view for view in self.reader.views(wanted)} if wanted else {}
         context = {
@@ -160,7 +140,7 @@ class _Builder:
             "silent": silent,
             "cards": cards,
             "kinds": kinds_by_layer(self.lines),
-            "dominance": next(iter(self.reader.findings.dominance.values()), None),
+            "dominance": next(iter(self.reader.results.dominance.values()), None),
             "dominated": self.dominated,
             "n_dominated": sum(line.dominance is not None for line in self.lines),
             "clusters": {c: len(n) for c, n in sorted(self.reader.clusters.items())},

@@ -1,7 +1,5 @@
 """The templates' environment: everything escaped, numbers as a reader wants them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -28,20 +26,8 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {
-        "clean": clean,
-        "clean_lines": clean_lines,
-        "percent": percent,
-        "pieces": pieces,
-        "times": times,
-        "duration": duration,
-    }
-    env.globals |= {
-        "scale": scale,
-        "drawn_tree": drawn_tree,
-        "dominating": DOMINATING,
-        "dominance_text": dominance_text,
-    }
+    env.filters |= {one.__name__: one for one in (clean, clean_lines, percent, pieces, times, duration)}
+    env.globals |= {one.__name__: one for one in (scale, drawn_tree, dominance_text)} | {"dominating": DOMINATING}
     return env
 
 

@@ -2,10 +2,8 @@
 
 layout      where everything of a run lies
 directory   a run and its run.json, which says how each of its tables was made
-plan        what a stage's output is determined by: fingerprints, versions, differences
+plan        what a stage's output is determined by: fingerprints, versions, differences, growth by appended text
 stages      the registry of jobs and their stages: inputs, tables, config sections, order
-mined_with  what the signatures of a finished run were mined with
-growth      a stage's plan after text was appended
 appending   which stages may grow, and what must be the same
 exclusive   one process at a time
 commits     a file and then its marker: the unit of work is done or it is not

@@ -1,15 +1,12 @@
 """What `neuronsig append` may do to the stages of a run: grow, go on after a kill, nothing, or refuse in one line."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from neuronsig.errors import InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.growth import APPENDED, additions, earlier, grown, without_additions
-from neuronsig.run.plan import plan_difference
+from neuronsig.run.plan import APPENDED, additions, earlier, grown, plan_difference, without_additions
 from neuronsig.run.stages import in_order
 
 JOB = "neuronsig append"

@@ -10,11 +10,7 @@ store gave it at the commit, which is another one for other content; nothing is 
 (HDFS), or the tag differs (the run was copied), the object is read and its SHA-256 decides.
 """
 
-from __future__ import annotations
-
 import json
-import os
-import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,8 +19,8 @@ from typing import Any
 
 from neuronsig.errors import MachineError
 from neuronsig.storage.files import delete_files, file_digest, list_files, read_bytes, size_and_tag
-from neuronsig.storage.location import is_local, join, location, relative_to
-from neuronsig.storage.whole_files import atomic_write, flush, put
+from neuronsig.storage.location import join, relative_to
+from neuronsig.storage.whole_files import atomic_write, written
 
 Marker = dict[str, Any]
 
@@ -39,7 +35,11 @@ def unique_name(name: str, suffix: str) -> str:
 
 def commit(data: Path, marker: Path, fingerprint: str, write: Callable[[Path], Mapping[str, Any]]) -> Marker:
     """Write `data` with `write(local path)`, which returns facts, then the JSON `marker` with them; return it."""
-    content = _write_local(data, write) if is_local(data) else _write_remote(data, write)
+    with written(data) as temporary:
+        facts = write(temporary)
+        content = {**facts, "bytes": temporary.stat().st_size, "sha256": file_digest(temporary)}
+    _, tag = size_and_tag(data)
+    content |= {} if tag is None else {"tag": tag}
     content |= {"file": relative_to(data, marker.parent), "fingerprint": fingerprint}
     atomic_write(marker, json.dumps(content).encode())
     return content
@@ -87,27 +87,3 @@ def sweep(folder: Path, keep: Iterable[str]) -> None:
     """
     kept = set(keep)
     delete_files([path for path in list_files(folder) if path.name not in kept])
-
-
-def _write_local(data: Path, write: Callable[[Path], Mapping[str, Any]]) -> Marker:
-    data.parent.mkdir(parents=True, exist_ok=True)
-    temporary = data.with_name(f".{data.name}-{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        facts = write(temporary)
-        flush(temporary)
-        content = {**facts, "bytes": temporary.stat().st_size, "sha256": file_digest(temporary)}
-        os.replace(temporary, data)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return content
-
-
-def _write_remote(data: Path, write: Callable[[Path], Mapping[str, Any]]) -> Marker:
-    with tempfile.TemporaryDirectory(prefix="neuronsig-") as folder:
-        temporary = location(folder) / data.name
-        facts = write(temporary)
-        content = {**facts, "bytes": temporary.stat().st_size, "sha256": file_digest(temporary)}
-        put(temporary, data)
-    _, tag = size_and_tag(data)
-    return content if tag is None else {**content, "tag": tag}

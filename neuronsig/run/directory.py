@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig import __version__
+from neuronsig.config import MiningConfig, from_plan
 from neuronsig.errors import InputError, MachineError, PlanMismatchError, reason
-from neuronsig.run import growth
+from neuronsig.run import plan as plans
 from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.run.layout import Layout
-from neuronsig.run.plan import fingerprint_of, library_versions, plan_difference
+from neuronsig.run.plan import fingerprint_of, library_versions
 from neuronsig.storage.files import free_space, read_bytes, remove, size_below
 from neuronsig.storage.location import is_local
 from neuronsig.storage.whole_files import atomic_write
@@ -57,7 +58,7 @@ class RunDirectory(Layout):
     """The folder of one run: where its tables are, and what run.json says of the stages that made them."""
 
     @classmethod
-    def create(cls, root: Path | str, free_bytes: int = MINIMUM_SPACE) -> RunDirectory:
+    def create(cls, root: Path | str) -> RunDirectory:
         """Make the folder and prove that it can be written; raises MachineError (permission, disk space)."""
         run = cls(root)
         try:
@@ -72,7 +73,7 @@ class RunDirectory(Layout):
                 remove(written)
         except Exception as error:  # a store's package raises errors of its own
             raise MachineError(f"run={root} cannot be written ({reason(error)}); choose another run=...") from None
-        run.require_space(free_bytes)
+        run.require_space(MINIMUM_SPACE)
         return run
 
     @classmethod
@@ -115,6 +116,11 @@ class RunDirectory(Layout):
     def stage_record(self, name: str) -> dict[str, Any] | None:
         return self.record()["stages"].get(name)
 
+    def mined_with(self, model: str) -> MiningConfig:
+        """What a model's signatures were mined with: keys that are gone since are dropped, keys that there were not
+        yet have their defaults."""
+        return from_plan(MiningConfig, (self.stage_record(f"mine/{model}") or {})["plan"]["mining"])
+
     def fingerprint(self, stage: str, needed_by: str) -> str:
         """Fingerprint of a finished stage that another job reads.
 
@@ -128,7 +134,7 @@ class RunDirectory(Layout):
             have = sorted(n for n, e in stages.items() if n.split("/")[0] == job and e["status"] == "complete")
             found = f" (it has {', '.join(have)})" if have else ""
             state = "is not finished" if entry else "has not been run"
-            maker = "append" if entry and growth.additions(entry["plan"]) else job
+            maker = "append" if entry and plans.additions(entry["plan"]) else job
             raise InputError(
                 f"{needed_by}: stage {stage} {state} in run={self.root}{found}; run neuronsig {maker} first"
             )
@@ -141,7 +147,7 @@ class RunDirectory(Layout):
         """What is wrong with a stage whose input has changed, and the remedy."""
         job = stage.split("/")[0]
         again = f"run neuronsig {job} with overwrite=true first"
-        if made_from not in growth.earlier(self.record()["stages"][source]["plan"]):
+        if made_from not in plans.earlier(self.record()["stages"][source]["plan"]):
             return f"{stage} in run={self.root} was made from another {source} than is there now; {again}"
         if job in ("tokenize", "collect"):
             again = "run neuronsig append of that text for this model first, or that job with overwrite=true"
@@ -162,27 +168,28 @@ class RunDirectory(Layout):
         `outputs` are the paths that hold the stage's results; `plan["inputs"]` names the stages it reads and their
         fingerprints. The block must return at once when `stage.done`. Raises PlanMismatchError, naming the first
         differences, when the directory holds another plan and `overwrite` is false; with `overwrite` the outputs
-        are deleted first. A plan of `growth.grown` may follow the finished one: nothing is deleted then. With
-        `checks` nothing is deleted or recorded before the block calls `stage.begin()`: what it refuses until then
-        leaves the directory as it was, with a finished table of another plan still in it. Raises MachineError when
+        are deleted first. A plan that has grown (neuronsig.run.plan) may follow the finished one: nothing is deleted
+        then. With `checks` nothing is deleted or recorded before the block calls `stage.begin()`: what it refuses until
+        then leaves the directory as it was, with a finished table of another plan still in it. Raises MachineError when
         the directory cannot be written, or another process makes the same stage.
         """
         plan = json.loads(json.dumps(plan, default=str))
         fingerprint = fingerprint_of(plan)
         entry = self.stage_record(name)
-        if entry is not None and _holds(entry, plan, fingerprint) and _is_done(entry, outputs):
+        holds = entry is not None and (entry["fingerprint"] == fingerprint or plans.same_output(plan, entry))
+        if entry is not None and holds and entry["status"] == "complete" and all(path.exists() for path in outputs):
             made = (dict(entry["plan"]), entry["fingerprint"])
             yield Stage(name, *made, True, dict(entry["counts"]), float(entry["seconds"]))
             return
         entry = self._same_plan(name, plan, fingerprint, overwrite)
         with self.alone(name):
             stage = Stage(name, dict(plan), fingerprint, False)
-            if entry is not None and growth.additions(plan):
+            if entry is not None and plans.additions(plan):
                 stage.counts = dict(entry["counts"])
-            grows = entry is not None and growth.follows(plan, entry)
+            before = 0.0
             # The seconds of a run that was interrupted count; those of a table that was deleted since do not.
-            goes_on = entry is not None and (grows or entry["status"] != "complete")
-            earlier = float(entry["seconds"]) if entry is not None and goes_on else 0.0
+            if entry is not None and (plans.follows(plan, entry) or entry["status"] != "complete"):
+                before = float(entry["seconds"])
             common = {"plan": plan, "fingerprint": fingerprint, "config": dict(config), "versions": library_versions()}
             begun: list[float] = []
 
@@ -190,7 +197,7 @@ class RunDirectory(Layout):
                 if entry is None:
                     for path in outputs if self.stage_record(name) else ():
                         remove(path)
-                start = {"status": "running", "started": _now(), "seconds": earlier, "counts": stage.counts}
+                start = {"status": "running", "started": _now(), "seconds": before, "counts": stage.counts}
                 self._write(name, {**common, **start})
                 begun.append(time.monotonic())
 
@@ -204,23 +211,23 @@ class RunDirectory(Layout):
                 # What ended the block is what the user must know of, a full disk perhaps, which takes no record either.
                 with suppress(MachineError):
                     if begun:
-                        self._end(stage, common, "interrupted", earlier + time.monotonic() - begun[0])
+                        self._end(stage, common, "interrupted", before + time.monotonic() - begun[0])
                 raise
-            self._end(stage, common, "complete", earlier + time.monotonic() - begun[0])
+            self._end(stage, common, "complete", before + time.monotonic() - begun[0])
 
     def _same_plan(
         self, name: str, plan: Mapping[str, Any], fingerprint: str, overwrite: bool
     ) -> dict[str, Any] | None:
         """The stage's record when it has this plan; None when there is none, or another that may be overwritten."""
         entry = self.stage_record(name)
-        if entry is None or entry["fingerprint"] == fingerprint or growth.follows(plan, entry):
+        if entry is None or entry["fingerprint"] == fingerprint or plans.follows(plan, entry):
             return entry
-        if not overwrite and growth.without_additions(entry["plan"]) == plan:
-            raise PlanMismatchError(f"run={self.root}: {growth.refusal(name, entry)}")
+        if not overwrite and plans.without_additions(entry["plan"]) == plan:
+            raise PlanMismatchError(f"run={self.root}: {plans.refusal(name, entry)}")
         if not overwrite:
             raise PlanMismatchError(
                 f"run={self.root} already holds {name} made with another plan: "
-                f"{plan_difference(entry['plan'], plan)}; "
+                f"{plans.plan_difference(entry['plan'], plan)}; "
                 "choose another run=..., or overwrite=true to make it again"
             )
         return None
@@ -259,14 +266,6 @@ class RunDirectory(Layout):
                 f"{self.record_file} cannot be written ({reason(error)}); mend that and run the same command again: "
                 "what is committed stays"
             ) from None
-
-
-def _holds(entry: Mapping[str, Any], plan: Mapping[str, Any], fingerprint: str) -> bool:
-    return entry["fingerprint"] == fingerprint or growth.same_output(plan, entry)
-
-
-def _is_done(entry: Mapping[str, Any], outputs: Sequence[Path]) -> bool:
-    return entry["status"] == "complete" and all(path.exists() for path in outputs)
 
 
 def _now() -> str:

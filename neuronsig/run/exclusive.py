@@ -6,8 +6,6 @@ when its owner was a process of this machine that is gone. Clocks of the machine
 two processes hold a lease all the same, no result is wrong: commits (neuronsig.run.commits) may be made twice.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,7 +1,5 @@
 """How far a worker is within one unit of work, told through a small file: for people to watch, never for the result."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """Where everything of a run lies."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from neuronsig.storage.location import location

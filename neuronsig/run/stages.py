@@ -4,8 +4,6 @@ The order of a pipeline, `neuronsig --help`, the settings shown and recorded, wh
 command that makes it again are read off JOBS. The job itself is the module of its name in neuronsig_jobs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,70 +64,37 @@ _ENTRIES = (
     JobSpec("download", ("download",)),
     JobSpec("annotate", ("corpus", "annotator", "spark"), (), ("sentences",), in_pipeline=True),
     JobSpec(
-        "corpus_table",
-        ("spark",),
-        ("annotate",),
-        ("analysis/corpora.parquet",),
-        results="the corpora in figures, which neurons are compared with",
-        in_pipeline=True,
+        "corpus_table", ("spark",), ("annotate",), ("analysis/corpora.parquet",),
+        "the corpora in figures, which neurons are compared with", in_pipeline=True,
     ),
     JobSpec(
-        "tokenize",
-        ("model", "tokenize", "spark"),
-        ("annotate",),
-        ("tokenized/{}",),
-        in_pipeline=True,
-        owns_sections=True,
+        "tokenize", ("model", "tokenize", "spark"), ("annotate",), ("tokenized/{}",),
+        in_pipeline=True, owns_sections=True,
     ),
     JobSpec("collect", ("model", "collect", "ray"), ("tokenize",), ("topk/{}",), in_pipeline=True),
     JobSpec(
-        "mine",
-        ("model", "mining", "spark"),
-        ("annotate", "collect"),
-        ("signatures/{}", "profiles/{}"),
+        "mine", ("model", "mining", "spark"), ("annotate", "collect"), ("signatures/{}", "profiles/{}"),
         in_pipeline=True,
     ),
     JobSpec(
-        "cluster",
-        ("model", "analysis", "ray"),
-        _SIGNATURES,
-        ("neurons/{}", "analysis/{}/clusters.json"),
-        results="clusters, typical sentences and facets",
-        in_pipeline=True,
+        "cluster", ("model", "analysis", "ray"), _SIGNATURES, ("neurons/{}", "analysis/{}/clusters.json"),
+        "clusters, typical sentences and facets", in_pipeline=True,
     ),
     JobSpec(
-        "triggers",
-        ("model", "triggers", "ray"),
-        _SIGNATURES,
-        ("triggers/{}", "detectors/{}"),
-        results="the words that carry the activation",
-        in_pipeline=True,
-        refuses=False,
+        "triggers", ("model", "triggers", "ray"), _SIGNATURES, ("triggers/{}", "detectors/{}"),
+        "the words that carry the activation", in_pipeline=True, refuses=False,
     ),
     JobSpec(
-        "evaluate",
-        ("model", "evaluation", "ray"),
-        _SIGNATURES,
-        ("evaluation/{}",),
-        results="the signature's score on unseen sentences",
-        in_pipeline=True,
-        refuses=False,
+        "evaluate", ("model", "evaluation", "ray"), _SIGNATURES, ("evaluation/{}",),
+        "the signature's score on unseen sentences", in_pipeline=True, refuses=False,
     ),
     JobSpec(
-        "stability",
-        ("model", "stability", "ray"),
-        _SIGNATURES,
-        ("analysis/{}/stability.parquet",),
-        results="the agreement of halves of the corpus",
-        refuses=False,
+        "stability", ("model", "stability", "ray"), _SIGNATURES, ("analysis/{}/stability.parquet",),
+        "the agreement of halves of the corpus", refuses=False,
     ),
     JobSpec(
-        "outliers",
-        ("model", "outliers", "triggers", "ray"),
-        ("annotate", "collect"),
-        ("analysis/{}/outliers.parquet",),
-        results="whether one thing dominates the top sentences",
-        refuses=False,
+        "outliers", ("model", "outliers", "triggers", "ray"), ("annotate", "collect"),
+        ("analysis/{}/outliers.parquet",), "whether one thing dominates the top sentences", refuses=False,
     ),
     JobSpec("report", ("model", "report"), _SIGNATURES, ("report/{}",), in_pipeline=True, refuses=False),
     JobSpec("show", ("model", "report")),
@@ -139,7 +104,7 @@ _ENTRIES = (
     JobSpec("reinitialise", ("model", "reinitialise")),
     JobSpec("estimate", (*_COSTLY, "ray", "hardware", "estimate")),
     JobSpec("train_annotators", ("train", "spark")),
-)
+)  # fmt: skip
 
 JOBS: dict[str, JobSpec] = {job.name: job for job in _ENTRIES}
 """Every job by name; those that leave a stage stand in the order in which each finds what it reads."""

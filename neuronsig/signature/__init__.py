@@ -3,7 +3,7 @@
 view             all that is known of one neuron, as one record
 reader           such records from a run directory, few scans for many neurons
 highlight        top sentences, with the words that match
-findings         what jobs after mining found, where they have run
+results          what jobs after mining found, where they have run
 freshness        which of these results are of what the run holds now, and the commands that make the others
 salience         which statistics stand out enough to be told, redundant ones under what they repeat
 names            of tags and signs

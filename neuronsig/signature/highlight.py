@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from neuronsig.miners.containment import closest_occurrence
 from neuronsig.neuron import Neuron
-from neuronsig.readers.neurons import neuron_filter
-from neuronsig.readers.sentences import in_order, sentences_by_id
-from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.readers import in_order, neuron_filter, read_top_lists, sentences_by_id
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.findings import Activations, Findings
+from neuronsig.signature.results import Activations, StageResults
 from neuronsig.signature.view import Evidence, Segment, SentenceView
 from neuronsig.triggers.words import word_spans
 
@@ -95,14 +93,14 @@ class TopSentences:
         run: RunDirectory,
         model: str,
         profiles: Mapping[Neuron, Mapping[str, Any]],
-        findings: Findings,
+        results: StageResults,
         neurons: Sequence[Neuron],
         sentences: int,
     ) -> None:
         """At most `sentences` of each neuron, and those that `profiles` name as typical."""
         self._lists = read_top_lists(run.topk(model), neurons, sentences, scores=True)
         self._place = {neuron: place for place, neuron in enumerate(self._lists.neurons)}
-        self._activations = findings.activations(neurons, neuron_filter(neurons))
+        self._activations = results.activations(neurons, neuron_filter(neurons))
         rows = [profiles[neuron] for neuron in set(neurons)]
         named = [row.get("typical_sentence_id") for row in rows]
         named += [facet["typical_sentence_id"] for row in rows for facet in row.get("facets") or []]

@@ -12,12 +12,11 @@ from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.errors import ConfigError
 from neuronsig.mining.chosen import most_selective
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
-from neuronsig.readers.neurons import neuron_filter, rows_of
+from neuronsig.readers import neuron_filter, rows_of
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.mined_with import mined_with
-from neuronsig.signature.findings import TOTAL, Findings, read_corpora
 from neuronsig.signature.freshness import by_results, freshness, mining_command
 from neuronsig.signature.highlight import Highlighter, TopSentences
+from neuronsig.signature.results import TOTAL, StageResults, read_corpora
 from neuronsig.signature.view import Effect, Evidence, FacetView, Link, NeuronView, Share
 from neuronsig.storage.parquet import check_table, read_rows
 from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
@@ -51,9 +50,9 @@ class SignatureReader:
         ):
             check_table(directory, schema)
         self.made = frozenset(stage.split("/")[0] for stage in self.current)
-        self.findings = Findings(run, model, self.made)
+        self.results = StageResults(run, model, self.made)
         self.clustered = "cluster" in self.made
-        self.match = mined_with(run, model).match
+        self.match = run.mined_with(model).match
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (SITES.index(n.site), n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})
@@ -153,16 +152,16 @@ class SignatureReader:
             mining_command="" if row["mined"] else mining_command(self.run, self.model, neuron),
             effects=effects_of(row),
             facets=tuple(_facet(facet, top, highlighter) for facet in facets) or None,
-            trigger=self.findings.trigger(neuron),
-            score=self.findings.scores.get(neuron),
-            stability=self.findings.stability.get(neuron),
-            dominance=self.findings.dominance.get(neuron),
+            trigger=self.results.trigger(neuron),
+            score=self.results.scores.get(neuron),
+            stability=self.results.stability.get(neuron),
+            dominance=self.results.dominance.get(neuron),
             missing=by_results(self.missing),
             match=self.match,
         )
 
     def _top_sentences(self, neurons: Sequence[Neuron]) -> TopSentences:
-        return TopSentences(self.run, self.model, self.profiles, self.findings, neurons, self.sentences)
+        return TopSentences(self.run, self.model, self.profiles, self.results, neurons, self.sentences)
 
     def _profiles(self) -> dict[Neuron, dict[str, Any]]:
         """Profiles as mining wrote them, with what clustering added where it is of the same signatures."""

@@ -65,7 +65,7 @@ def _root(row: Evidence, by_pattern: dict[tuple[str, ...], Evidence]) -> Evidenc
     return row
 
 
-class Told(NamedTuple):
+class Fact(NamedTuple):
     """One fact: two or three words, a part of a sentence, and how much it tells, in bits or thereabouts."""
 
     label: str
@@ -176,7 +176,7 @@ def salient_trace(view: NeuronView) -> Evidence | None:
     return max(rows, key=lambda row: (not row.explained_by, bits(row), row.kind, row.pattern), default=None)
 
 
-def salient_tag(view: NeuronView, order: Evidence | None, marks: Sequence[Evidence] = ()) -> Told | None:
+def salient_tag(view: NeuronView, order: Evidence | None, marks: Sequence[Evidence] = ()) -> Fact | None:
     """The part of speech that stands out most: a class of P1 Table 1, a single tag, or the tags of `order`.
 
     Tags of signs that are told as `marks` already are left out.
@@ -189,15 +189,15 @@ def salient_tag(view: NeuronView, order: Evidence | None, marks: Sequence[Eviden
             per = "words" if row.n1 > view.n_sentences else "sentences"
             reference = f", corpus {percent(row.reference)})" if row.reference is not None else ")"
             text = f"many {name} ({percent(row.share)} of {per}{reference}"
-            found.append(Told(name, text, bits(row) * (2 if per == "words" else 0.5)))
+            found.append(Fact(name, text, bits(row) * (2 if per == "words" else 0.5)))
     if order:
         text = f"{named(order)} in {against(order.share, order.reference)}"
         label = named(order).removeprefix("the pattern ").removeprefix("the subtree ")
-        found.append(Told(label, text, 0.5 * bits(order)))
+        found.append(Fact(label, text, 0.5 * bits(order)))
     return max(found, key=lambda told: told.strength, default=None)
 
 
-def _class(share: Share, effects: Mapping[str, Effect]) -> Told | None:
+def _class(share: Share, effects: Mapping[str, Effect]) -> Fact | None:
     """Many or few nouns, verbs or adjectives."""
     if not share.corpus:
         return None
@@ -205,13 +205,13 @@ def _class(share: Share, effects: Mapping[str, Effect]) -> Told | None:
     known = effects.get({"adjective": "adj"}.get(share.name, share.name))
     low, high = (known.low, known.high) if known else (None, None)
     if share.value - share.corpus >= CLASS_GAIN and ratio >= CLASS_RATIO and (low is None or low > 0):
-        return Told(f"many {share.name}s", f"many {share.name}s {text}", 2 * share.value * math.log2(ratio))
+        return Fact(f"many {share.name}s", f"many {share.name}s {text}", 2 * share.value * math.log2(ratio))
     if share.corpus - share.value >= CLASS_GAIN and ratio <= CLASS_LACK and (high is None or high < 0):
-        return Told(f"few {share.name}s", f"few {share.name}s {text}", share.corpus - share.value)
+        return Fact(f"few {share.name}s", f"few {share.name}s {text}", share.corpus - share.value)
     return None
 
 
-def salient_place(view: NeuronView) -> Told | None:
+def salient_place(view: NeuronView) -> Fact | None:
     """Early or late in documents."""
     effect = view.effects.get("relative_position")
     if effect is None or effect.value is None or effect.reference is None or effect.effect is None:
@@ -220,7 +220,7 @@ def salient_place(view: NeuronView) -> Told | None:
         return None
     where = "early" if effect.effect < 0 else "late"
     text = f"{where} in their documents (on average {percent(effect.value)} in, corpus {percent(effect.reference)})"
-    return Told(f"{where} in documents", text, 0.25 * abs(effect.effect))
+    return Fact(f"{where} in documents", text, 0.25 * abs(effect.effect))
 
 
 def salient_metadata(view: NeuronView) -> list[Evidence]:

@@ -14,7 +14,7 @@ from neuronsig.kinds import METADATA, WORDS
 from neuronsig.signature.names import MARKS, TAGS
 from neuronsig.signature.salience import (
     FACET_SHARE,
-    Told,
+    Fact,
     against,
     bits,
     named,
@@ -63,9 +63,9 @@ class _Findings(NamedTuple):
     marks: list[Evidence]
     ending: tuple[str, Evidence] | None
     phrase: Evidence | None
-    tag: Told | None
+    tag: Fact | None
     length: str
-    place: Told | None
+    place: Fact | None
     metadata: list[Evidence]
     together: Evidence | None = None
 

@@ -82,7 +82,7 @@ def _is_all(rows: tuple[Evidence, ...]) -> bool:
 
 class Segment(NamedTuple):
     """A piece of a sentence: how it matches the signature (neuronsig.signature.highlight), how strongly its token
-    activates the neuron (0 to findings.SHADES, where neuronsig triggers has run), and whether it is the token that does
+    activates the neuron (0 to results.SHADES, where neuronsig triggers has run), and whether it is the token that does
     so most."""
 
     text: str

@@ -1,7 +1,5 @@
 """What is done with files that are there: read, list, measure, move, delete, copy to this machine."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import posixpath

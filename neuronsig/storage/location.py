@@ -4,8 +4,6 @@
 (`absolute`) and is opened there by `location`: clients of stores survive no fork.
 """
 
-from __future__ import annotations
-
 import os
 import posixpath
 from pathlib import Path

@@ -3,20 +3,20 @@
 A *table* is a directory of Parquet files. Files and folders whose name begins with `_` or `.` are no part of it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from neuronsig.errors import InputError, reason
 from neuronsig.storage.files import files_below
 from neuronsig.storage.location import is_local, location, store_of
+from neuronsig.storage.whole_files import written
 
 
 def parquet_file(path: Path) -> pq.ParquetFile:
@@ -41,6 +41,18 @@ def read_parquet(place: Path, columns: Sequence[str] | None = None) -> pa.Table:
     if place.is_dir():
         files = [p for p in files_below(place) if p.name.endswith(".parquet") and not p.name.startswith(("_", "."))]
     return pq.read_table(**parquet_source(files), columns=None if columns is None else list(columns), partitioning=None)
+
+
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a Parquet file, whole or not at all."""
+    with written(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def write_csv(table: pa.Table, path: Path) -> None:
+    """Write a CSV file, whole or not at all."""
+    with written(path) as temporary:
+        pyarrow.csv.write_csv(table, temporary)
 
 
 def table_files(directory: Path | str) -> list[Path]:

@@ -6,8 +6,6 @@
 HDFS writes in place, so that there a file is torn until it is closed; commits believe no torn file.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 import uuid

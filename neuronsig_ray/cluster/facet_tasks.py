@@ -23,7 +23,7 @@ from neuronsig.analysis.word_vectors import GensimVectors, WordSource, opened_wo
 from neuronsig.neuron import SITES, Neuron
 from neuronsig.progress import Done, uncounted
 from neuronsig.ragged import coded, fixed_binary_column, flat_words, lowered_lists, rows_of
-from neuronsig.readers.sentences import token_batches
+from neuronsig.readers import token_batches
 from neuronsig.splitmix import uniform
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import absolute, location

@@ -28,7 +28,7 @@ from neuronsig.config import AnalysisConfig
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
 from neuronsig.progress import Done, task, uncounted
-from neuronsig.readers.sentences import token_batches
+from neuronsig.readers import token_batches
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute

@@ -20,7 +20,7 @@ from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.thresholds import write_base
 from neuronsig.collection.tree_reduce import base_quantiles, final_marker, node_count, task_bound
 from neuronsig.config import Config
-from neuronsig.figures.convergence import convergence_figure
+from neuronsig.figures.curves import convergence_figure
 from neuronsig.figures.style import save
 from neuronsig.progress import Done, polled, say, task, uncounted
 from neuronsig.run.commits import Marker, committed

@@ -25,7 +25,7 @@ from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units
 from neuronsig.progress import Done, polled, task
 from neuronsig.ragged import fixed_binary_column
-from neuronsig.readers.sentences import picked_sentences, require_sentences
+from neuronsig.readers import picked_sentences, require_sentences
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.heartbeat import Heartbeat, beats

@@ -23,7 +23,7 @@ from neuronsig.mining import halves
 from neuronsig.mining.stability import AGREEMENT, compare
 from neuronsig.progress import Done, uncounted
 from neuronsig.ragged import Codes
-from neuronsig.readers.sentences import token_batches
+from neuronsig.readers import token_batches
 from neuronsig.storage.location import absolute
 from neuronsig.storage.whole_files import written
 from neuronsig_ray.tasks import ended_tasks, listed_sentences, map_tasks

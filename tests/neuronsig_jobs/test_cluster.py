@@ -11,6 +11,7 @@ pytest.importorskip("ray", reason="ray is not installed")
 import neuronsig_jobs.cluster
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import NEURONS, PROFILES
+from neuronsig_jobs.__main__ import main
 from neuronsig_ray.cluster import neurons
 from tests.run_factory import make_run
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 def command(made, *words):
-    return neuronsig_jobs.cluster.main(["--brief", f"run={made.run.root}", *SMALL, *words])
+    return main(["cluster", "--brief", f"run={made.run.root}", *SMALL, *words])
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from neuronsig.find import make
+from neuronsig.find import index
 from neuronsig.run.directory import RunDirectory
 from neuronsig_jobs.find import main
 from tests.neuronsig.find.tables import write_signatures
@@ -76,8 +76,8 @@ def test_the_index_is_made_once_and_anew_when_signatures_change(
     made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
-    build = make.build_index
-    monkeypatch.setattr(make, "build_index", lambda *given, **more: (built.append(given), build(*given, **more))[1])
+    build = index.build_index
+    monkeypatch.setattr(index, "build_index", lambda *given, **more: (built.append(given), build(*given, **more))[1])
     answer(made, capsys, "violin")
     answer(made, capsys, "violin")
     assert len(built) == 1
@@ -96,7 +96,7 @@ def test_an_interrupted_index_is_not_believed(made: Path, monkeypatch: pytest.Mo
         file.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(make, "build_index", half)
+    monkeypatch.setattr(index, "build_index", half)
     assert main(["--brief", f"run={made}", "violin"]) == 130
     assert indices(made) == []
 

@@ -8,7 +8,7 @@ import pytest
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import SIGNATURES
-from neuronsig_jobs.mine import main
+from neuronsig_jobs.__main__ import main
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, write_run
 
 QUICK = [
@@ -37,7 +37,7 @@ def write_trees(path, tree):
 
 
 def mine(made, *words):
-    return main([f"run={made.root}", *QUICK, *words])
+    return main(["mine", f"run={made.root}", *QUICK, *words])
 
 
 def test_a_finished_run_is_left_alone_and_other_settings_need_overwrite(spark, made, capsys):

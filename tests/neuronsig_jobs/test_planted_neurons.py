@@ -15,7 +15,7 @@ from neuronsig.neuron import Neuron
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import describe
 from neuronsig.signature.view import NeuronView
-from neuronsig_jobs import mine
+from neuronsig_jobs.__main__ import main
 from tests.spark_jobs.mining.small_run import MODEL, write_run
 
 SENTENCES, K, DOCUMENT = 8000, 120, 20
@@ -103,7 +103,7 @@ def views(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> list[NeuronVi
     made = write_run(tmp_path_factory.mktemp("planted"), rows, top)
     supports = [f"mining.{kind}_min_support=0.1" for kind in ("word", "pos", "mixed", "itemset", "subtree")]
     settings = [*supports, "mining.pos_max_length=3", "mining.subtree_max_nodes=3"]
-    assert mine.main([f"run={made.root}", *settings, "--brief"]) == 0
+    assert main(["mine", f"run={made.root}", *settings, "--brief"]) == 0
     reader = SignatureReader(made, MODEL, sentences=1)
     return list(reader.views([Neuron("hidden", 1, unit) for unit in range(len(TRAITS))], with_sentences=False))
 

@@ -26,16 +26,12 @@ MODULE = '''"""Signatures of a rotated basis.
 
 Example:  neuronsig rotate run=runs/demo
 """
-from neuronsig_jobs.launch import command
 from neuronsig_jobs.stage import enter, inputs_of
 
 
 def run(config):
     with enter(config, "rotate", {"inputs": inputs_of(config, "rotate")}) as stage:
         return {"done before": str(stage.done)}
-
-
-main = command("rotate", run)
 '''
 
 

@@ -12,6 +12,7 @@ import neuronsig_jobs.show
 from neuronsig.config.compose import compose
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.freshness import remake_command
+from neuronsig_jobs.__main__ import main
 from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_run
 
 
@@ -52,13 +53,13 @@ def test_show_prints_as_many_sentences_as_asked_for(made: FactoryRun, capsys: py
     assert [rank for rank in ranks if rank.isdigit()][1:] == [str(rank) for rank in range(1, 24)]
 
 
-@pytest.mark.parametrize("job", [neuronsig_jobs.show, neuronsig_jobs.report], ids=["show", "report"])
+@pytest.mark.parametrize("job", ["show", "report"])
 def test_results_of_another_collection_are_refused_with_the_job_to_run(
-    job: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    job: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = make_run(tmp_path / "run", layers=1, units=1, sentences=50, k=10)
     change_stage(made.run, "collect/minilm", fingerprint="f" * 16)
-    code = job.main(["--brief", f"run={made.run.root}"])  # type: ignore[attr-defined]
+    code = main([job, "--brief", f"run={made.run.root}"])
     error = capsys.readouterr().err
     assert code == 2
     assert "mine/minilm" in error
@@ -66,11 +67,11 @@ def test_results_of_another_collection_are_refused_with_the_job_to_run(
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("job", [neuronsig_jobs.show, neuronsig_jobs.report], ids=["show", "report"])
+@pytest.mark.parametrize("job", ["show", "report"])
 def test_a_folder_that_is_no_run_is_one_line_and_exit_code_two(
-    job: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    job: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = job.main(["--brief", f"run={tmp_path}/nowhere"])  # type: ignore[attr-defined]
+    code = main([job, "--brief", f"run={tmp_path}/nowhere"])
     error = capsys.readouterr().err
     assert code == 2
     assert "is not a run directory" in error
@@ -150,11 +151,11 @@ def test_a_report_shows_outliers_once_they_are_there_and_leaves_out_those_of_ano
 def test_show_takes_a_bare_word_as_the_neuron(made: FactoryRun, capsys: pytest.CaptureFixture[str]) -> None:
     said = []
     for word in ("L1/U1", "neuron=L1/U1"):
-        assert neuronsig_jobs.show.main(["--brief", f"run={made.run.root}", word]) == 0
+        assert main(["show", "--brief", f"run={made.run.root}", word]) == 0
         said.append(capsys.readouterr().out.partition("done in")[0])
     assert said[0] == said[1]
     assert "L1/U1" in said[0]
-    assert neuronsig_jobs.show.main(["--brief", f"run={made.run.root}", "L1/U1", "L1/U2"]) == 2
+    assert main(["show", "--brief", f"run={made.run.root}", "L1/U1", "L1/U2"]) == 2
     assert "L1/U1 L1/U2" in capsys.readouterr().err
-    assert neuronsig_jobs.show.main(["--brief", f"rnu={made.run.root}", "L1/U1"]) == 2
+    assert main(["show", "--brief", f"rnu={made.run.root}", "L1/U1"]) == 2
     assert "unknown key 'rnu'" in capsys.readouterr().err

@@ -9,10 +9,10 @@ import pytest
 
 pytest.importorskip("ray", reason="ray is not installed")
 
-import neuronsig_jobs.stability
 from neuronsig.mining.halves import choose
 from neuronsig.neuron import Neuron
 from neuronsig.signature.reader import SignatureReader
+from neuronsig_jobs.__main__ import main
 from neuronsig_ray.evaluate import stability as carrier
 from tests.run_factory import MODEL, FactoryRun, change_stage, make_run
 
@@ -22,7 +22,7 @@ SMALL = ["ray.address=local", "ray.object_store_mb=100", "stability.k=[20,40,500
 
 
 def command(made: FactoryRun, *words: str) -> int:
-    return neuronsig_jobs.stability.main(["--brief", f"run={made.run.root}", *SMALL, *words])
+    return main(["stability", "--brief", f"run={made.run.root}", *SMALL, *words])
 
 
 def new_run(folder: Path, k: int = 150) -> FactoryRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,7 @@ from neuronsig.config import AnnotatorConfig
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import SENTENCES
 from spark_jobs import annotate, sentence_table
-from spark_jobs.annotators import load_parser, load_tagger
+from spark_jobs.annotation_steps import load_annotators
 from spark_jobs.corpus_statistics import corpus_statistics
 from spark_jobs.paths import uri
 
@@ -34,7 +35,7 @@ CONFIG = AnnotatorConfig(max_characters=80)
 
 @pytest.fixture(scope="module")
 def pipeline(spark):
-    return annotate.annotator_pipeline(spark, load_tagger(spark, ""), load_parser(spark, ""))
+    return load_annotators(spark, CONFIG, Path("unused"))
 
 
 @pytest.fixture(scope="module")

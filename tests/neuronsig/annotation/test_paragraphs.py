@@ -2,7 +2,7 @@
 
 import pytest
 
-from neuronsig.annotation.paragraphs import wordpiece_json
+from neuronsig.annotation.sentences import wordpiece_json
 from neuronsig.errors import InputError
 
 

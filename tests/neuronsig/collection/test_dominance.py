@@ -19,7 +19,7 @@ from neuronsig.collection.dominance import (
     read_listed,
 )
 from neuronsig.neuron import Neuron
-from neuronsig.readers.top_lists import read_top_lists
+from neuronsig.readers import read_top_lists
 from tests.run_factory import MODEL, make_run
 
 TEXTS = [

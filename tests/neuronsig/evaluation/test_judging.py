@@ -9,7 +9,7 @@ from neuronsig.evaluation.classifier import Vote
 from neuronsig.evaluation.judging import Voter, judge_block, partners
 from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
 from neuronsig.evaluation.ranking import judge
-from neuronsig.figures.evaluation import evaluation_by_layer
+from neuronsig.figures.layers import evaluation_by_layer
 from neuronsig.neuron import Neuron
 from neuronsig.tables import EVALUATION
 from tests.neuronsig.evaluation.texts import table_of

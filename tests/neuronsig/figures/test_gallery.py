@@ -8,9 +8,10 @@ import pytest
 from neuronsig.analysis.clusters import agreement
 from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import corpora_overview, shares_by_layer
-from neuronsig.figures.gallery import composition_field, draw_all, figures
+from neuronsig.figures.gallery import composition_field, figures
 from neuronsig.figures.layers import length_map, ranking_by_layer
-from neuronsig.report.overview import CAPTIONS, caption_of
+from neuronsig.figures.style import save
+from neuronsig.report.front_page import CAPTIONS, caption_of
 from neuronsig.tables import NEURONS
 
 DRAWN_BY_OTHER_JOBS = {"convergence", "evaluation", "stability"}
@@ -52,6 +53,13 @@ def neurons(layers, units, fields=("domain", "sentiment"), site="hidden"):
                 }
             )
     return pa.Table.from_pylist(rows, schema=NEURONS)
+
+
+def draw_all(table, found, corpora, model, folder):
+    drawn = figures(table, found, corpora, model)
+    for name, figure in drawn:
+        save(figure, folder, name)
+    return [name for name, _ in drawn]
 
 
 def found(table):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from neuronsig.errors import NeuronsigError
-from neuronsig.find.query import SEQUENCE, SET, TREE, items_of, parse
+from neuronsig.find.query import items_of, parse
+from neuronsig.kinds import SEQUENCE, SET, SUBTREE
 
 TAGS = {"NN", "JJ", "RB", "VB", "IN", ",", "PRP$"}
 
@@ -35,8 +36,8 @@ TAGS = {"NN", "JJ", "RB", "VB", "IN", ",", "PRP$"}
         ("=", SEQUENCE, ("w:=",)),
         ("set: good NN", SET, ("p:NN", "w:good")),
         ("good sentiment=negative", SET, ("m:sentiment=negative", "w:good")),
-        ("(VB (RB))", TREE, ("t:VB", "t:RB")),
-        ("tree: (VB (not))", TREE, ("t:VB", "t:not")),
+        ("(VB (RB))", SUBTREE, ("t:VB", "t:RB")),
+        ("tree: (VB (not))", SUBTREE, ("t:VB", "t:not")),
         ("http://x :", SEQUENCE, ("w:http://x", "w::")),
     ],
 )
@@ -70,9 +71,9 @@ def test_a_malformed_pattern_is_one_line_that_says_what_is_wrong(text: str, said
 
 
 def test_items_of_each_kind_of_row() -> None:
-    assert items_of("words", ["don't"], TAGS) == ("w:don't",)
-    assert items_of("pos_sequence", ["JJ", "NN"], TAGS) == ("p:JJ", "p:NN")
-    assert items_of("metadata", ["domain", "a = b"], TAGS) == ("m:domain=a = b",)
-    assert items_of("itemset", ["word==", "pos=NN", "topic=earn"], TAGS) == ("w:=", "p:NN", "m:topic=earn")
-    assert items_of("mixed_sequence", ["not", "JJ", "word=in", ","], TAGS) == ("w:not", "p:JJ", "w:in", "w:,")
-    assert items_of("subtree", ["(VB (RB) (NN))"], TAGS) == ("t:VB", "t:RB", "t:NN")
+    assert items_of("words", ["don't"]) == ("w:don't",)
+    assert items_of("pos_sequence", ["JJ", "NN"]) == ("p:JJ", "p:NN")
+    assert items_of("metadata", ["domain", "a = b"]) == ("m:domain=a = b",)
+    assert items_of("itemset", ["word==", "pos=NN", "topic=earn"]) == ("w:=", "p:NN", "m:topic=earn")
+    assert items_of("mixed_sequence", ["not", "pos=JJ", "in", ","]) == ("w:not", "p:JJ", "w:in", "w:,")
+    assert items_of("subtree", ["(VB (RB) (NN))"]) == ("t:VB", "t:RB", "t:NN")

@@ -23,7 +23,7 @@ ROWS: list[Row] = [
     ("L2/U9-", "word_sequence", ["not", "but"], 0.0),
     ("L2/U9-", "pos", ["NN"], 1.0),
     ("L2/U7", "pos", ["JJ"], 0.0),
-    ("L2/U7", "mixed_sequence", ["not", "JJ"], 1.2),
+    ("L2/U7", "mixed_sequence", ["not", "pos=JJ"], 1.2),
     ("L2/U8", "itemset", ["word=not", "sentiment=negative"], 4.0),
     ("L1/U0", "metadata", ["sentiment", "negative"], 0.7),
     ("L1/U0", "subtree", ["(VB (RB) (NN))"], 1.1),
@@ -163,7 +163,7 @@ def test_random_tables_give_what_every_row_gives(tmp_path: Path, monkeypatch: py
         query = parse(text, ())
         best: dict[str, tuple[int, float]] = {}
         for (neuron, kind, pattern), lrc in rows.items():
-            held = items_of(kind, pattern, ())
+            held = items_of(kind, pattern)
             if kind == "itemset":
                 inside = set(query.items) <= set(held) and (query.form == "set" or len(query.items) == 1)
                 exact = set(query.items) == set(held)

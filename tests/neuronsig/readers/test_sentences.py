@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.errors import InputError
-from neuronsig.readers.sentences import in_order, picked_sentences, require_sentences, sentences_by_id
+from neuronsig.readers import in_order, picked_sentences, require_sentences, sentences_by_id
 from neuronsig.storage.parquet import table_files
 from neuronsig.tables import SENTENCES
 

@@ -5,7 +5,7 @@ import pytest
 
 from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
-from neuronsig.readers.top_lists import listed_neurons, read_top_lists
+from neuronsig.readers import listed_neurons, read_top_lists
 from neuronsig.tables import TOPK
 
 ONE, OPPOSITE, OTHER = Neuron("hidden", 1, 0), Neuron("hidden", 1, 0, -1), Neuron("mlp", 1, 0)

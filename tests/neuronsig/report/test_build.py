@@ -13,9 +13,8 @@ from urllib.parse import unquote, urlsplit
 import pyarrow.parquet as pq
 import pytest
 
-from neuronsig.config import ReportConfig
-from neuronsig.report import build
-from neuronsig.report.overview import caption_of
+from neuronsig.report.build import build
+from neuronsig.report.front_page import caption_of
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import EVALUATION
 from tests.run_factory import AWKWARD, DOMINATED, MODEL, FactoryRun, add_outliers, add_stage, change_stage, make_run
@@ -61,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
     figures.mkdir()
     (figures / "tsne_by_layer.png").write_bytes(PNG)
     (figures / "tsne_by_layer.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    build(made.run, MODEL, ReportConfig(sentences=10, featured=6))
+    build(made.run, MODEL, 10)
     return made
 
 
@@ -186,7 +185,7 @@ def test_stages_and_figures_of_earlier_results_are_left_out_with_the_command_tha
     stage = stale if stale == "corpus_table" else f"{stale}/{MODEL}"
     if stale:
         change_stage(made.run, stage, plan={"inputs": {"annotate": "another"}}, seconds=50_000)
-    build(made.run, MODEL, ReportConfig(sentences=5, featured=2))
+    build(made.run, MODEL, 5)
     site = made.run.report / MODEL
     left_out = {name for name, job in FIGURES.items() if stale and job == stale}
     if stale == "cluster":
@@ -210,7 +209,7 @@ def test_another_models_tokenization_is_no_stage_of_this_one(tmp_path: Path) -> 
     record = made.run.record()
     record["stages"]["tokenize/another"] = record["stages"]["tokenize/bert"]
     made.run.record_file.write_text(json.dumps(record))
-    build(made.run, MODEL, ReportConfig(sentences=5, featured=2))
+    build(made.run, MODEL, 5)
     front = read(Page(made.run.report / MODEL / "index.html"))
     assert "tokenize/bert" in front
     assert "tokenize/another" not in front
@@ -218,33 +217,33 @@ def test_another_models_tokenization_is_no_stage_of_this_one(tmp_path: Path) -> 
 
 def test_pages_stay_small_however_long_the_sentences(tmp_path: Path) -> None:
     made = make_run(tmp_path / "run", layers=1, units=6, k=60)
-    summary = build(made.run, MODEL, ReportConfig())
-    assert summary.largest_page < 60_000
+    counts = build(made.run, MODEL, 20)
+    assert counts["largest neuron page, bytes"] < 60_000
 
 
 def test_building_again_gives_the_same_bytes_and_drops_old_pages(tmp_path: Path) -> None:
     made = make_run(tmp_path / "run", layers=1, units=4, k=20)
-    build(made.run, MODEL, ReportConfig())
+    build(made.run, MODEL, 20)
     first = {path.name: path.read_bytes() for path in made.run.report.rglob("*") if path.is_file()}
     (made.run.report / MODEL / "neurons" / "old.html").write_text("old")
-    build(made.run, MODEL, ReportConfig())
+    build(made.run, MODEL, 20)
     assert {path.name: path.read_bytes() for path in made.run.report.rglob("*") if path.is_file()} == first
 
 
 def test_one_index_leads_to_all_models(tmp_path: Path) -> None:
     made = make_run(tmp_path / "run", layers=1, units=2, k=20)
-    build(made.run, MODEL, ReportConfig())
+    build(made.run, MODEL, 20)
     index = made.run.report / "index.html"
     assert 'http-equiv="refresh"' in index.read_text()
     shutil.copytree(made.run.report / MODEL, made.run.report / "other")
-    build(RunDirectory(made.run.root), MODEL, ReportConfig())
+    build(RunDirectory(made.run.root), MODEL, 20)
     assert 'http-equiv="refresh"' not in index.read_text()
     assert {"minilm/index.html", "other/index.html"} <= set(Page(index).links)
 
 
 def test_sites_of_several_widths_have_their_own_pages_layers_and_neighbours(tmp_path: Path) -> None:
     made = make_run(tmp_path / "run", layers=2, units=3, k=20, mlp_units=5)
-    build(made.run, MODEL, ReportConfig())
+    build(made.run, MODEL, 20)
     site = made.run.report / MODEL
     assert {path.stem for path in (site / "groups").glob("*-L*.html")} == {
         *("hidden-L01p", "hidden-L02p", "mlp-L01p", "mlp-L02p")
@@ -273,7 +272,7 @@ def dominated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
     less = {"unit": 0, "flags": "token", "concentration": 0.6, "token": "!"}
     rows = [{**DOMINATED, **less}, DOMINATED, {**DOMINATED, **of_document}, {**DOMINATED, "unit": 3, "flags": ""}]
     add_outliers(made.run, rows)
-    build(made.run, MODEL, ReportConfig())
+    build(made.run, MODEL, 20)
     site = made.run.report / MODEL
     return {str(path.relative_to(site)): Page(path) for path in site.rglob("*.html")}
 

@@ -10,17 +10,16 @@ from typing import Any
 
 import pytest
 
-from neuronsig.config import ReportConfig
 from neuronsig.kinds import KINDS
-from neuronsig.report import build
-from neuronsig.report.search_index import bucket, normalise, terms
+from neuronsig.report.build import build
+from neuronsig.report.site_data import bucket, normalise, terms
 from tests.run_factory import MODEL, FactoryRun, make_run
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
     made = make_run(tmp_path_factory.mktemp("site"))
-    build(made.run, MODEL, ReportConfig(sentences=5))
+    build(made.run, MODEL, 5)
     return made
 
 

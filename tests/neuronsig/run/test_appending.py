@@ -6,7 +6,7 @@ from pathlib import Path
 
 from neuronsig.run.appending import stale
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.growth import grown
+from neuronsig.run.plan import grown
 
 MADE_FROM = {
     "tokenize/t": ("annotate",),

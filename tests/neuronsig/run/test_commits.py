@@ -128,6 +128,7 @@ def test_the_same_object_under_another_tag_is_believed_by_its_checksum(remote):
 KILLED = """
 import os, signal, sys
 import neuronsig.run.commits as commits
+from neuronsig.storage import whole_files
 from neuronsig.storage.location import location
 root = location(sys.argv[1])
 def write(path):
@@ -136,7 +137,7 @@ def write(path):
 if sys.argv[2] == "between data and marker":
     commits.atomic_write = lambda path, data: os.kill(os.getpid(), signal.SIGKILL)
 else:
-    commits.put = lambda source, path: os.kill(os.getpid(), signal.SIGKILL)
+    whole_files.put = lambda source, path: os.kill(os.getpid(), signal.SIGKILL)
 commits.commit(root / commits.unique_name("shard-1", ".bin"), root / "shard-1.json", "plan", write)
 """
 

@@ -7,7 +7,7 @@ import pytest
 
 from neuronsig.errors import InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.growth import additions, earlier, grown, without_additions
+from neuronsig.run.plan import additions, earlier, grown, without_additions
 
 
 @pytest.fixture

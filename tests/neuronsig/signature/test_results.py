@@ -12,8 +12,8 @@ import pytest
 
 from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
-from neuronsig.signature.findings import SHADES, shaded
 from neuronsig.signature.reader import SignatureReader
+from neuronsig.signature.results import SHADES, shaded
 from neuronsig.signature.view import NeuronView, ScoreView, StabilityView
 from neuronsig.signature.wording import (
     detector_text,

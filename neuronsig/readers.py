@@ -1,10 +1,11 @@
-"""The neurons' lists of top sentences, as the topk table has them."""
+"""Rows of a run's tables, read for some neurons or sentences, so that nothing else is held.
 
-from __future__ import annotations
+No engine is in it: a job calls these functions in its own process, and Ray's tasks carry them, a file each.
+"""
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,12 +16,29 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
+from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
-from neuronsig.readers.neurons import neuron_filter
-from neuronsig.storage.parquet import check_table, scan
-from neuronsig.tables import TOPK
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import check_table, parquet_file, read_rows, read_table, scan
+from neuronsig.tables import SENTENCES, TOPK
+
+
+def rows_of(directory: Path, schema: pa.Schema, columns: Sequence[str] = ()) -> dict[Neuron, dict[str, Any]]:
+    """A table of one row a neuron, by neuron: these columns, or all of the schema."""
+    return {Neuron.of_row(row): row for row in read_table(directory, schema, columns or None).to_pylist()}
+
+
+def neuron_filter(neurons: Sequence[Neuron]) -> ds.Expression:
+    """A superset of the neurons' rows that Parquet statistics can prune by."""
+    layers = pa.array(sorted({n.layer for n in neurons}), pa.int16())
+    units = pa.array(sorted({n.unit for n in neurons}), pa.int32())
+    sites = pa.array(sorted({n.site for n in neurons}), pa.string())
+    return ds.field("site").isin(sites) & ds.field("layer").isin(layers) & ds.field("unit").isin(units)
+
 
 Ids = NDArray[np.int64]
+
+BLOCK_SENTENCES = 16_384
 
 
 @dataclass(frozen=True)
@@ -93,3 +111,44 @@ def _by_rank(parts: list[list[NDArray[Any]]]) -> list[NDArray[Any]]:
         return values
     order = np.argsort(ranks, kind="stable")
     return [column[order] for column in values]
+
+
+MAKERS = {"topk": "collect", "tokenized": "tokenize"}
+"""The tables that name sentences, and the jobs that make them."""
+
+
+def sentences_by_id(place: Path | str, ids: Ids, columns: Sequence[str], schema: pa.Schema = SENTENCES) -> pa.Table:
+    """The sentences with one of the ids (n,), those that are there; row groups without one are not read."""
+    if not len(ids):
+        return pa.schema([schema.field(name) for name in columns]).empty_table()
+    column = ds.field("sentence_id")
+    near = (column >= int(ids.min())) & (column <= int(ids.max()))
+    return read_rows(place, schema, columns, near & column.isin(pa.array(ids)))
+
+
+def picked_sentences(place: Path | str, pick: Callable[[Ids], NDArray[np.bool_]], columns: Sequence[str]) -> pa.Table:
+    """The sentences whose ids (n,) are picked: bool (n,). `columns` hold sentence_id."""
+    batches = scan(place, SENTENCES, columns)
+    picked = (batch.filter(pa.array(pick(batch.column("sentence_id").to_numpy()))) for batch in batches)
+    return pa.Table.from_batches(picked, pa.schema([SENTENCES.field(name) for name in columns]))
+
+
+def token_batches(file: Path | str) -> Iterator[pa.RecordBatch]:
+    """Columns `sentence_id` and `tokens` of one file, BLOCK_SENTENCES at a time."""
+    yield from parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"])
+
+
+def in_order(parts: Iterable[pa.Table], ids: Ids, sentences: Path | str, named_by: str) -> pa.Table:
+    """What was read of all files, ascending in sentence_id; errors as `require_sentences`."""
+    table = pa.concat_tables(parts).sort_by("sentence_id").combine_chunks()
+    require_sentences(ids, table["sentence_id"].to_numpy(), sentences, named_by)
+    return table
+
+
+def require_sentences(ids: Ids, found: Ids, sentences: Path | str, named_by: str) -> None:
+    """Raise InputError when one of the ids (n,), which are of the table `named_by`, was not found in `sentences`."""
+    if (absent := np.setdiff1d(ids, found)).size:
+        raise InputError(
+            f"{sentences} has no sentence_id {absent[0]}, which {named_by}/ names: one of the tables lost files; "
+            f"delete both and run neuronsig annotate and neuronsig {MAKERS[named_by]} again"
+        )

@@ -1,23 +1,24 @@
-"""What the page of one neuron shows beside its view: neighbours, other layers, similar neurons."""
-
-from __future__ import annotations
+"""What pages beside the front page show: that of one neuron, and those of lists that one thing dominates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from neuronsig.collection.dominance import LARGE, RARE
 from neuronsig.kinds import shown_kinds
 from neuronsig.neuron import Neuron
-from neuronsig.report.site_data import group_title
+from neuronsig.report.site_data import Line, group_title
 from neuronsig.signature.freshness import by_results
 from neuronsig.signature.reader import SignatureReader
-from neuronsig.signature.salience import Entry, without_redundancy
+from neuronsig.signature.salience import Entry, percent, without_redundancy
 from neuronsig.signature.summary import Description
 from neuronsig.signature.view import Evidence, NeuronView
 from neuronsig.signature.wording import (
+    DOMINATING,
     corpus_text,
     detector_text,
     dominated_text,
+    dominating,
     effects_text,
     facets_text,
     quality_texts,
@@ -72,3 +73,41 @@ def _values(view: NeuronView, name: str) -> tuple[str, list[Entry], int]:
 def unfolded(rows: Sequence[Evidence]) -> list[Entry]:
     """Rows of which none explains another."""
     return [Entry(row, ()) for row in rows]
+
+
+NOTES = {
+    "token": "The share is of what is above the unit's mean in the neuron's first {asked} sentences, on the strongest "
+    "token of each. Where that is a special token, collect.special_tokens=false leaves those out of the pooling.",
+    "word": "The share is of the neuron's first {top} sentences. A word is rare that at most "
+    f"{percent(RARE)} of the sentences of all neurons hold.",
+    "document": "The share is of the neuron's first {top} sentences, and at least "
+    f"{1 / LARGE:.0f} times what the document has of the sentences of all neurons.",
+    "near_duplicates": "The share is of the neuron's first {top} sentences, those that nearly repeat a stronger one. "
+    "annotator.near_duplicates=0.8 leaves near-duplicates out of a corpus.",
+}
+
+
+def dominated_pages(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """Variables of templates/dominated.html, for each kind of thing that dominates a list of `lines`.
+
+    Neurons come most dominated first; `what` dominates them, line by line.
+    """
+    pages = []
+    for flag, title in DOMINATING.items():
+        found = [(line, line.dominance) for line in lines if line.dominance and flag in line.dominance.flags]
+        if not found:
+            continue
+        ranked = sorted(found, key=lambda entry: (-(entry[1].shares[flag] or 0.0), entry[0].neuron))
+        one = max((view for _, view in found), key=lambda view: view.sentences)
+        pages.append(
+            {
+                "slug": f"dominated-by-{flag}",
+                "title": title,
+                "threshold": one.threshold,
+                "note": NOTES[flag].format(top=one.sentences, asked=one.token_sentences),
+                "lines": [line for line, _ in ranked],
+                "shares": [view.shares[flag] or 0.0 for _, view in ranked],
+                "what": [dominating(view, flag) for _, view in ranked],
+            }
+        )
+    return pages

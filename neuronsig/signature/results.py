@@ -24,7 +24,7 @@ import pyarrow.dataset as ds
 from neuronsig.collection.dominance import DOCUMENT, NEAR_DUPLICATES, OUTLIERS, TOKEN, WORD
 from neuronsig.errors import InputError, reason
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
-from neuronsig.readers.neurons import rows_of
+from neuronsig.readers import rows_of
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.view import DominanceView, ScoreView, StabilityView, TriggerView
 from neuronsig.storage.parquet import check_table, read_parquet, read_rows
@@ -49,7 +49,7 @@ class Activations:
     note: str
 
 
-class Findings:
+class StageResults:
     """The optional tables of one model; `made` are the jobs whose results are there and current."""
 
     def __init__(self, run: RunDirectory, model: str, made: Collection[str]) -> None:

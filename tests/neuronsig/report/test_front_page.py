@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from neuronsig.neuron import Neuron
-from neuronsig.report.featured import choose_featured, choose_silent
+from neuronsig.report.front_page import choose_featured, choose_silent
 from neuronsig.report.site_data import Line
 from neuronsig.signature.summary import Description
 from tests.neuronsig.signature.test_summary import QUIET

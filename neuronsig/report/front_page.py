@@ -1,13 +1,17 @@
-"""The run at a glance: what was run, on what, for how long, what was dropped, and the figures made of it."""
+"""The front page: the run at a glance (what was run, on what, for how long, what was dropped, figures), and neurons.
 
-from __future__ import annotations
+The neurons shown are the most striking of every kind, and honestly some that are not.
+"""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from neuronsig.neuron import SITE_NAMES, SITES, Neuron
+from neuronsig.report.site_data import Line
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.plan import leaves
 from neuronsig.run.stages import in_order
 from neuronsig.signature.freshness import by_results, required_stages
 from neuronsig.signature.reader import SignatureReader
@@ -29,6 +33,14 @@ CAPTIONS = {
 DRAWN_FROM = {"evaluation": ("evaluate",), "stability": ("stability",), "corpora": ("corpus_table", "cluster")}
 """Figures that are not drawn from neuronsig cluster's results alone, and the jobs whose results they show."""
 SVG_BYTES = 400_000
+SECTIONS = (
+    ("words", "Words and topics", "A few words make up much of their sentences and little of the corpus."),
+    ("metadata", "Domains and sources", "Their sentences come from one kind of text."),
+    ("tags", "Parts of speech", "A part of speech is far more, or less, frequent than in the corpus."),
+    ("length", "Length", "Their sentences are far shorter, or longer, than the corpus's."),
+)
+FEATURED = 12
+"""Neurons that are featured; a quarter as many are shown in which little stands out."""
 
 
 def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str, Any]:
@@ -49,7 +61,7 @@ def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str
         "signs": sorted({neuron.sign for neuron in reader.neurons}, reverse=True),
         "n_mined": mined,
         "k": max(row["n_sentences"] for row in reader.profiles.values()),
-        "plan": dict(_leaves(collect.get("plan", {}))),
+        "plan": dict(leaves(collect.get("plan", {}))),
         "versions": collect.get("versions", {}) | entries.get("annotate", {}).get("versions", {}),
         "missing": by_results(reader.missing),
         "left_out": by_results(reader.left_out),
@@ -119,16 +131,38 @@ def _stages(entries: Mapping[str, Mapping[str, Any]], reader: SignatureReader) -
                 "name": name,
                 "seconds": float(entry.get("seconds", 0.0)),
                 "counts": plain,
-                "reasons": [(key, reason, n) for key, group in groups for reason, n in _leaves(group) if n],
+                "reasons": [(key, reason, n) for key, group in groups for reason, n in leaves(group) if n],
             }
         )
     return found
 
 
-def _leaves(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, item in value.items():
-        name = f"{prefix}.{key}" if prefix else str(key)
-        if isinstance(item, Mapping):
-            yield from _leaves(item, name)
-        else:
-            yield name, item
+def choose_featured(lines: Sequence[Line], n: int) -> list[tuple[tuple[str, str, str], list[Line]]]:
+    """(section, its neurons), at most `n` neurons, the strongest of each kind in turn.
+
+    A neuron whose leading word or value is already shown counts half, then a third, so that sections show
+    different findings; layers break ties from the last to the first.
+    """
+    chosen: dict[str, list[Line]] = {kind: [] for kind, _, _ in SECTIONS}
+    left = {kind: [line for line in lines if line.description.kind == kind] for kind in chosen}
+    shown: Counter[str] = Counter()
+    while sum(map(len, chosen.values())) < n and any(left.values()):
+        for kind, candidates in left.items():
+            if candidates and sum(map(len, chosen.values())) < n:
+                best = max(candidates, key=lambda line: (_worth(line, shown), line.neuron))
+                candidates.remove(best)
+                chosen[kind].append(best)
+                shown.update(best.leads)
+    return [(section, chosen[section[0]]) for section in SECTIONS if chosen[section[0]]]
+
+
+def _worth(line: Line, shown: Counter[str]) -> float:
+    return line.description.strength / (1 + max(shown[lead] for lead in line.leads))
+
+
+def choose_silent(lines: Sequence[Line], n: int) -> list[Line]:
+    """Neurons in which little or nothing stands out, spread evenly over the layers."""
+    silent = [line for line in lines if line.description.kind == "none"]
+    if len(silent) <= n:
+        return silent
+    return [silent[(2 * i + 1) * len(silent) // (2 * n)] for i in range(n)]

@@ -1,0 +1,20 @@
+"""Spark's daemon of Python workers, without archives on the path that it and its workers import from.
+
+Spark puts its own jar and its Python sources, zipped, before the installed ones, and a worker lists every archive anew
+before each task: 75 ms of processor time (measured: two fifths of what the workers of a small mining did).
+"""
+
+import sys
+from importlib.util import find_spec
+
+before = list(sys.path)
+sys.path[:] = [entry for entry in before if not entry.endswith((".zip", ".jar"))]
+if find_spec("pyspark") is None:  # there is no other
+    sys.path[:] = before
+else:
+    sys.path_importer_cache.clear()
+
+if __name__ == "__main__":
+    from pyspark.daemon import manager
+
+    manager()
