@@ -37,9 +37,9 @@ from benchmarks.common import machine, matmul_peak, options, peak_mib, table
 from benchmarks.lengths import draw_inputs
 from neuronsig.collection.job import Job
 from neuronsig.collection.memory import SHARDS_AT_ONCE
-from neuronsig.collection.shard_text import read_shard
+from neuronsig.collection.shard_files import read_shard
 from neuronsig.collection.shards import ShardPlan
-from neuronsig.collection.topk import Keys, dense, merge, unpack
+from neuronsig.collection.topk import Keys, dense, union, unpack
 from neuronsig.storage.location import location
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.collect.selection import ShardTopK
@@ -220,7 +220,7 @@ def _union(job: Job, rows: list[int]) -> Keys:
             keys = dense(lists.values.to_numpy(), lists.offsets.to_numpy())  # (rows of the group, longest)
             owned = np.concatenate([np.arange(start, stop) for start, stop in job.ranges(position)])
             for row in found.keys() & set(owned.tolist()):
-                found[row] = merge(found[row], keys[owned == row], job.k)
+                found[row] = union([found[row], keys[owned == row]], job.k)
     return np.concatenate([found[row][:, : job.kept] for row in rows])
 
 

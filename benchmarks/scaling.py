@@ -39,9 +39,9 @@ from benchmarks.collection import Watched, make_job, write_tokenized
 from benchmarks.common import alone, machine, options, table
 from benchmarks.lengths import draw_inputs
 from neuronsig.collection.job import Group, Job
-from neuronsig.collection.score_quantiles import ScoreQuantiles, scores_at_ranks
-from neuronsig.collection.shard_lists import keys_table, keys_writer
+from neuronsig.collection.shard_files import keys_table, keys_writer
 from neuronsig.collection.shards import ShardPlan, committed_keys, in_flight, shard_sizes
+from neuronsig.collection.thresholds import ScoreQuantiles, scores_at_ranks
 from neuronsig.collection.topk import pack
 from neuronsig.collection.tree_reduce import merged_group, write_final
 from neuronsig.config import RayConfig

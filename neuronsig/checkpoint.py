@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.config import ModelConfig
-from neuronsig.errors import ConfigError, InputError
+from neuronsig.errors import ConfigError, InputError, first_line
 from neuronsig.run.plan import fingerprint_files
 
 TOKENIZER_FILES = ("config.json", "tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json")
@@ -70,9 +70,8 @@ def model_folder(path: str, key: str, patterns: tuple[str, ...]) -> Path:
     try:
         return Path(snapshot_download(resolved, allow_patterns=list(patterns)))
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{key}={path}: neither a folder here nor to be had from the Hugging Face hub ({reason}); "
+            f"{key}={path}: neither a folder here nor to be had from the Hugging Face hub ({first_line(error)}); "
             f"set {key} to a local folder"
         ) from None
 
@@ -95,8 +94,9 @@ def load_tokenizer(config: ModelConfig) -> TokenizerSpec:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True)
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{key}={path}: its tokenizer cannot be loaded ({reason}); set model.tokenizer") from None
+        raise InputError(
+            f"{key}={path}: its tokenizer cannot be loaded ({first_line(error)}); set model.tokenizer"
+        ) from None
     if not getattr(tokenizer, "is_fast", False):
         raise InputError(
             f"{key}={path}: {type(tokenizer).__name__} is not a fast tokenizer; set model.tokenizer to one"

@@ -1,11 +1,4 @@
-"""Errors, named by their consequence.
-
-    NeuronsigError            one line for the user; the job stops with exit code 2
-    ├── ConfigError           the command must change before anything can start
-    ├── InputError            a file, table, corpus or model is not what it should be
-    │   └── TooLittleTextError    the corpus is too small to judge signatures on; exit code 3
-    ├── PlanMismatchError     the run directory was made with another plan; nothing was touched
-    └── MachineError          this machine cannot do it: Java, disk, permissions, memory
+"""Errors, named by their consequence: what a user must change before the job can be done.
 
 A message is one line that gives the parameter or file, the bound, the value found and the remedy.
 Every other exception is a defect of neuronsig and shows its traceback.
@@ -19,7 +12,7 @@ class NeuronsigError(Exception):
 
 
 class ConfigError(NeuronsigError):
-    """A parameter is unknown, of the wrong type or out of its bounds."""
+    """A parameter is unknown, of the wrong type or out of its bounds: nothing can start."""
 
 
 class InputError(NeuronsigError):
@@ -33,14 +26,19 @@ class TooLittleTextError(InputError):
 
 
 class PlanMismatchError(NeuronsigError):
-    """The run directory holds results of another plan (config, model, corpus)."""
+    """The run directory holds results of another plan (config, model, corpus); nothing was touched."""
 
 
 class MachineError(NeuronsigError):
     """The machine lacks what the job needs (Java, disk space, write permission)."""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says that is not blank; its kind where it says nothing."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)
+
+
 def reason(error: BaseException) -> str:
     """What a failed read or write says of itself, in one line."""
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return getattr(error, "strerror", None) or said or type(error).__name__
+    return getattr(error, "strerror", None) or first_line(error)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from neuronsig.collection.memory import Largest, MemoryBound, forward_bytes, replica_bound
 from neuronsig.collection.shards import batch_tokens, committed_keys, in_flight, node_keys, shard_sizes
 from neuronsig.config import Config, MiningConfig
+from neuronsig.config.signatures import TRAIN, TRAIN_SENTENCES
 from neuronsig.errors import InputError
 from neuronsig.run.stages import JOBS
 
@@ -55,18 +57,15 @@ class ModelShape:
     def flops_per_token(self, length: float) -> float:
         """Multiply-adds x 2 of one token's way through all blocks in a sentence of `length` tokens.
 
-        Four width x width projections and two width x feed_forward products a block, and the two products of
-        attention with `length` other tokens: 170 MFLOP for BERT-base (design section 5).
+        Beside its weights the two products of attention with `length` other tokens: 170 MFLOP for BERT-base (design
+        section 5).
         """
-        dense = 2 * (4 * self.width**2 + 2 * self.width * self.feed_forward)
-        attention = 4 * length * self.width
-        return self.layers * (dense + attention)
+        return self.layers * (2 * self.block_weights + 4 * length * self.width)
 
     @property
-    def weight_bytes(self) -> int:
-        """Bytes of its checkpoint in float32, with the words of BERT."""
-        block = 4 * self.width**2 + 2 * self.width * self.feed_forward
-        return 4 * (self.layers * block + EMBEDDED_WORDS * self.width)
+    def block_weights(self) -> int:
+        """Of a block: four width x width projections and two width x feed_forward products."""
+        return 4 * self.width**2 + 2 * self.width * self.feed_forward
 
     @classmethod
     def from_config(cls, path: Path) -> ModelShape:
@@ -85,10 +84,7 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The cost of one run: sizes in sentences, tokens and bytes, work in FLOP, time in hours by stage.
-
-    `replica` is what neuronsig collect asks for each replica.
-    """
+    """The cost of one run: sizes in sentences, tokens and bytes, work in FLOP, time in hours by stage."""
 
     sentences: int
     tokens: float
@@ -97,32 +93,61 @@ class Estimate:
     flops: float
     bytes_by_stage: dict[str, float]
     hours_by_stage: dict[str, float]
-    replica: MemoryBound
+    replica: MemoryBound  # what neuronsig collect asks for each
 
 
 def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sentence: float) -> Estimate:
     """Price a run of `sentences` sentences on `config.hardware`."""
-    collect, hardware = config.collect, config.hardware
+    collect = config.collect
     # The heads of a block are taken to be as wide together as its hidden state.
     units = {"hidden": shape.width, "mlp": shape.feed_forward, "attention": shape.width}
+    in_layer, signs = [units[site] for site in collect.sites], len(collect.signs)
     chosen = collect.layers or range(1, shape.layers + 1)
-    neurons = sum(units[site] for site in collect.sites for layer in chosen if layer or site == "hidden")
-    neurons *= len(collect.signs)
+    neurons = signs * sum(units[site] for site in collect.sites for layer in chosen if layer or site == "hidden")
     tokens = sentences * tokens_per_sentence
-    sizes = shard_sizes(sentences, config.tokenize.shard_sentences)
-    kept = min(collect.k, sentences)
-    committed = committed_keys(collect.k, sizes, in_flight(hardware.replicas))
-    nodes = node_keys(collect.k, committed, len(sizes), collect.reduce_fan_in)
-    mined = neurons_mined(config.mining, sum(units[site] for site in collect.sites), len(collect.signs), neurons)
-    each = MLLIB_SECONDS if config.mining.engine == "mllib" else hardware.mine_seconds
-    located = neurons * min(kept, config.triggers.sentences)
-    held_out = min(sentences * config.mining.holdout, config.evaluation.max_sentences)
     flops = tokens * shape.flops_per_token(tokens_per_sentence)
-    analysis = config.analysis
-    trains = analysis.vectors == "train"
-    trained = min(sentences, analysis.max_train_sentences) * (analysis.epochs + 1) if trains else 0
+    sizes = shard_sizes(sentences, config.tokenize.shard_sentences)
+    most = max(sizes, default=0)
+    largest = Largest(most, round(most * tokens_per_sentence), config.model.max_tokens or LONGEST_INPUT)
+    mined = neurons_mined(config.mining, sum(in_layer), signs, neurons)
+    return Estimate(
+        sentences=sentences,
+        tokens=tokens,
+        neurons=neurons,
+        shards=len(sizes),
+        flops=flops,
+        bytes_by_stage=_bytes(config, sizes, sentences, tokens, neurons),
+        hours_by_stage=_hours(config, sentences, neurons, mined, flops),
+        replica=_replica_memory(config, shape, neurons, signs * max(in_layer), largest),
+    )
+
+
+def _bytes(config: Config, sizes: Sequence[int], sentences: int, tokens: float, neurons: int) -> dict[str, float]:
+    """Bytes on disk by stage; `sizes` are the shards'."""
+    k, analysis = config.collect.k, config.analysis
+    committed = committed_keys(k, sizes, in_flight(config.hardware.replicas))
     # Words of a text grow with about the square root of its length (Heaps).
-    vocabulary = analysis.buckets + WORDS_OF_ROOT * sentences**0.5 if trains else 0.0
+    vocabulary = analysis.buckets + WORDS_OF_ROOT * sentences**0.5 if analysis.vectors == TRAIN else 0.0
+    return {
+        "sentences": sentences * SENTENCE_BYTES,
+        "tokenized": tokens * TOKEN_BYTES,
+        "shard commits, until the reduce": neurons * committed * KEY_BYTES,
+        "inner nodes of the reduce": neurons * node_keys(k, committed, len(sizes)) * KEY_BYTES,
+        "topk": neurons * min(k, sentences) * TOPK_ROW_BYTES,
+        "encoded sentences and mining's work": sentences * ENCODED_BYTES + neurons * MINING_BYTES,
+        "signatures and profiles": neurons * SIGNATURE_BYTES,
+        "scores of held-out sentences, until judged": neurons * _held_out(config, sentences) * 4.0,
+        "word and neuron vectors": 4.0 * analysis.dimension * (vocabulary + neurons),
+        "report": neurons * PAGE_BYTES,
+    }
+
+
+def _hours(config: Config, sentences: int, neurons: int, mined: int, flops: float) -> dict[str, float]:
+    """Hours by stage, in the order of the jobs; `mined` neurons are mined for patterns, `flops` of all sentences."""
+    hardware, analysis, kept = config.hardware, config.analysis, min(config.collect.k, sentences)
+    each = MLLIB_SECONDS if config.mining.engine == "mllib" else hardware.mine_seconds
+    located, held_out = neurons * min(kept, config.triggers.sentences), _held_out(config, sentences)
+    trained = min(sentences, TRAIN_SENTENCES) * (analysis.epochs + 1) if analysis.vectors == TRAIN else 0
     core_seconds = {
         "annotate": sentences / hardware.annotate_rate,
         "corpus_table": sentences / CORPUS_TABLE_RATE,
@@ -142,53 +167,27 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     # Only what these read goes through the model again.
     hours["triggers"] += forward * min(1.0, located / max(sentences, 1))
     hours["evaluate"] += forward * held_out / max(sentences, 1)
-    widest = len(collect.signs) * max(units[site] for site in collect.sites)
-    most = max(sizes, default=0)
-    memory = replica_memory(config, shape, neurons, widest, most, tokens_per_sentence)
-    return Estimate(
-        sentences=sentences,
-        tokens=tokens,
-        neurons=neurons,
-        shards=len(sizes),
-        flops=flops,
-        bytes_by_stage={
-            "sentences": sentences * SENTENCE_BYTES,
-            "tokenized": tokens * TOKEN_BYTES,
-            "shard commits, until the reduce": neurons * committed * KEY_BYTES,
-            "inner nodes of the reduce": neurons * nodes * KEY_BYTES,
-            "topk": neurons * kept * TOPK_ROW_BYTES,
-            "encoded sentences and mining's work": sentences * ENCODED_BYTES + neurons * MINING_BYTES,
-            "signatures and profiles": neurons * SIGNATURE_BYTES,
-            "scores of held-out sentences, until judged": neurons * held_out * 4.0,
-            "word and neuron vectors": 4.0 * analysis.dimension * (vocabulary + neurons),
-            "report": neurons * PAGE_BYTES,
-        },
-        hours_by_stage=dict(sorted(hours.items(), key=lambda item: order.index(item[0].split(":")[0]))),
-        replica=memory,
-    )
+    return dict(sorted(hours.items(), key=lambda item: order.index(item[0].split(":")[0])))
 
 
-def replica_memory(
-    config: Config, shape: ModelShape, rows: int, widest: int, most: int, tokens_per_sentence: float
-) -> MemoryBound:
-    """What neuronsig collect asks for a replica.
+def _held_out(config: Config, sentences: int) -> float:
+    return min(sentences * config.mining.holdout, config.evaluation.max_sentences)
 
-    `rows` are neurons in all signs, `widest` those of the widest site in one layer; the largest shard has `most`
-    sentences.
-    """
-    collect, hardware = config.collect, config.hardware
-    longest, signs = config.model.max_tokens or LONGEST_INPUT, len(collect.signs)
+
+def _replica_memory(config: Config, shape: ModelShape, rows: int, widest: int, largest: Largest) -> MemoryBound:
+    """What neuronsig collect asks for a replica of `rows` neurons, `widest` of them of one site and layer."""
+    collect, hardware, signs = config.collect, config.hardware, len(config.collect.signs)
     tokens = batch_tokens(collect.batch_tokens, "cuda" if hardware.gpu else "cpu")
     inner = max(shape.width, shape.feed_forward)
     return replica_bound(
         rows=rows,
         widest=widest,
         k=collect.k,
-        largest=Largest(most, round(most * tokens_per_sentence), longest),
+        largest=largest,
         threads=config.ray.replica_cpus or max(1, hardware.spark_cores // hardware.replicas),
         gpu=hardware.gpu,
-        weights=shape.weight_bytes,
-        batch=forward_bytes(tokens, longest, shape.width, inner, rows // signs, signs),
+        weights=4 * (shape.layers * shape.block_weights + EMBEDDED_WORDS * shape.width),  # in float32
+        batch=forward_bytes(tokens, largest.sentence_tokens, shape.width, inner, rows // signs, signs),
     )
 
 
@@ -202,8 +201,4 @@ def neurons_mined(mining: MiningConfig, in_layer: int, signs: int, neurons: int)
 
 
 def _first(values: dict[str, object], names: tuple[str, ...]) -> int:
-    for name in names:
-        value = values.get(name)
-        if isinstance(value, int):
-            return value
-    return 0
+    return next((value for value in map(values.get, names) if isinstance(value, int)), 0)

@@ -10,6 +10,7 @@ from typing import Any
 from neuronsig.errors import ConfigError
 
 SITES = ("hidden", "mlp", "attention")
+SIGNS = (1, -1)
 SITE_NAMES = {
     "hidden": "hidden states",
     "mlp": "feed-forward activations (mlp)",
@@ -79,9 +80,5 @@ class Neuron:
         match = _NAME.match(name.strip())
         if match is None:
             raise ConfigError(f"{key}={name!r} is not a neuron's name; write layer and unit as in L4/U123")
-        return cls(
-            (match["site"] or "hidden").lower(),
-            int(match["layer"]),
-            int(match["unit"]),
-            -1 if match["sign"] == "-" else 1,
-        )
+        site, sign = (match["site"] or "hidden").lower(), -1 if match["sign"] == "-" else 1
+        return cls(site, int(match["layer"]), int(match["unit"]), sign)

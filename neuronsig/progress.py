@@ -7,27 +7,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from rich import progress as bars
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 console = Console(soft_wrap=True, highlight=False)
 PLAIN_SECONDS = 10.0
 
+Done = Callable[[int], None]
+"""What counts units of work as they end, such as `Task.advance`."""
+
+
+def uncounted(units: int) -> None:
+    """The Done of work that nobody watches."""
+
 
 class Task:
     """One piece of long work; `advance` may be called as often as you like."""
 
-    def __init__(self, what: str, total: float | None, unit: str, bar: Progress | None) -> None:
+    def __init__(self, what: str, total: float | None, unit: str, bar: bars.Progress | None) -> None:
         self.what, self.total, self.unit = what, total, unit
         self.completed, self.note = 0.0, ""
         self._bar = bar
@@ -56,7 +55,7 @@ class Task:
         left = f", about {_duration((self.total - self.completed) / rate)} left" if self.total and rate else ""
         extra = f", {self.note}" if self.note else ""
         pace = f"{rate:,.1f}/s" if rate >= 1 else f"{rate * 60:,.1f}/min"
-        console.print(f"  {self.what}: {self.completed:,.0f}{of} {self.unit}, {pace}{left}{extra}", markup=False)
+        say(f"  {self.what}: {self.completed:,.0f}{of} {self.unit}, {pace}{left}{extra}")
 
 
 @contextmanager
@@ -65,19 +64,11 @@ def task(what: str, total: float | None = None, unit: str = "") -> Iterator[Task
     if not console.is_terminal:
         plain = Task(what, total, unit, None)
         yield plain
-        console.print(
-            f"  {what}: done, {plain.completed:,.0f} {unit} in {_duration(time.monotonic() - plain._started)}",
-            markup=False,
-        )
+        say(f"  {what}: done, {plain.completed:,.0f} {unit} in {_duration(time.monotonic() - plain._started)}")
         return
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}"),
-    )
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
+    before = (bars.SpinnerColumn(), bars.TextColumn("{task.description}"), bars.BarColumn())
+    count = (bars.MofNCompleteColumn(), bars.TextColumn("{task.fields[unit]}"))
+    with bars.Progress(*before, *count, bars.TimeElapsedColumn(), bars.TimeRemainingColumn(), console=console) as bar:
         yield Task(what, total, unit, bar)
 
 

@@ -70,6 +70,12 @@ def binary_column(values: NDArray[Any], lengths: NDArray[np.integer]) -> pa.Arra
     return pa.Array.from_buffers(pa.binary(), len(lengths), buffers)
 
 
+def fixed_binary_column(values: NDArray[Any]) -> pa.Array:
+    """A matrix (rows, n) as a column of fixed-size binary, one row each."""
+    data = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(pa.binary(values.shape[1] * values.dtype.itemsize), len(values), [None, data])
+
+
 def read_binary(column: pa.Array | pa.ChunkedArray, dtype: Any) -> tuple[NDArray[Any], Codes]:
     """The inverse of `binary_column`: all rows' values in one flat array, and their offsets (rows + 1,)."""
     column = one_array(column)

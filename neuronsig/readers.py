@@ -5,7 +5,7 @@ No engine is in it: a job calls these functions in its own process, and Ray's ta
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
-from neuronsig.storage.parquet import check_table, read_rows, read_table, scan
+from neuronsig.storage.location import location
+from neuronsig.storage.parquet import check_table, parquet_file, read_rows, read_table, scan
 from neuronsig.tables import SENTENCES, TOPK
 
 
@@ -36,6 +37,8 @@ def neuron_filter(neurons: Sequence[Neuron]) -> ds.Expression:
 
 
 Ids = NDArray[np.int64]
+
+BLOCK_SENTENCES = 16_384
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,11 @@ def picked_sentences(place: Path | str, pick: Callable[[Ids], NDArray[np.bool_]]
     batches = scan(place, SENTENCES, columns)
     picked = (batch.filter(pa.array(pick(batch.column("sentence_id").to_numpy()))) for batch in batches)
     return pa.Table.from_batches(picked, pa.schema([SENTENCES.field(name) for name in columns]))
+
+
+def token_batches(file: Path | str) -> Iterator[pa.RecordBatch]:
+    """Columns `sentence_id` and `tokens` of one file, BLOCK_SENTENCES at a time."""
+    yield from parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"])
 
 
 def in_order(parts: Iterable[pa.Table], ids: Ids, sentences: Path | str, named_by: str) -> pa.Table:

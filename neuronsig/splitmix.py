@@ -17,9 +17,6 @@ def mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def uniform(ids: NDArray[np.integer], seed: int) -> NDArray[np.float64]:
-    """A number from 0 to below 1 for each id (n,), as if drawn.
-
-    Other seeds give numbers that have nothing to do with each other.
-    """
+    """A number from 0 to below 1 for each id (n,), as if drawn; with another seed they are others, as if drawn anew."""
     x = np.asarray(ids, np.int64).astype(np.uint64) * STEP + np.uint64(seed)
     return (mixed(x) >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -27,14 +27,7 @@ SENTENCES = pa.schema(
 
 TOKENIZED = pa.schema([("sentence_id", pa.int64()), ("input_ids", pa.list_(pa.int32()))])
 
-TOPK = pa.schema(
-    [
-        *NEURON_KEY,
-        ("rank", pa.int32()),
-        ("score", pa.float32()),
-        ("sentence_id", pa.int64()),
-    ]
-)
+TOPK = pa.schema([*NEURON_KEY, ("rank", pa.int32()), ("score", pa.float32()), ("sentence_id", pa.int64())])
 
 
 # f1 of n1 units of the neuron have the pattern, f2 of n2 of the reference: sentences, tokens for kind `pos`. `matched`
@@ -86,26 +79,16 @@ PROFILES = pa.schema(
 # What a neuron's sentences fall into, largest first (neuronsig cluster): one entry where it answers to one thing.
 # `share` is of the sentences looked at; a word's shares are of the facet's sentences, of the neuron's others (null in
 # an only facet) and of a sample of the corpus, `lrc` the lower of its confidence limits against the two.
+_FACET_WORD = pa.struct(
+    [("word", pa.string()), *((name, pa.float64()) for name in ("share", "others", "corpus", "lrc"))]
+)
 FACETS = pa.list_(
     pa.struct(
         [
             ("sentences", pa.int64()),
             ("share", pa.float64()),
             ("typical_sentence_id", pa.int64()),
-            (
-                "words",
-                pa.list_(
-                    pa.struct(
-                        [
-                            ("word", pa.string()),
-                            ("share", pa.float64()),
-                            ("others", pa.float64()),
-                            ("corpus", pa.float64()),
-                            ("lrc", pa.float64()),
-                        ]
-                    )
-                ),
-            ),
+            ("words", pa.list_(_FACET_WORD)),
         ]
     )
 )
@@ -142,10 +125,7 @@ EVALUATION = pa.schema(
         ("words_auroc", pa.float64()),
         ("length_ap", pa.float64()),  # of the length alone
         ("length_auroc", pa.float64()),
-        (
-            "random_ap",
-            pa.float64(),
-        ),  # of another neuron's, of the same layer and sign, drawn by seed, weighed
+        ("random_ap", pa.float64()),  # of another neuron's, of the same layer and sign, drawn by seed, weighed
         ("random_auroc", pa.float64()),
         ("random_unit", pa.int32()),  # that neuron's unit; null where the layer has no other
         ("over_words", pa.float64()),  # ap - words_ap

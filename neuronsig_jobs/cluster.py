@@ -3,7 +3,7 @@
 Reads RUN/sentences (from annotate), RUN/topk/<model> (from collect) and RUN/profiles/<model> (from mine). fastText
 gives words vectors, sentences the mean of their words', neurons the mean of their top sentences'. Neurons are
 clustered by faiss k-means, each site by itself, with as many clusters as layers, compared with the layers by the
-Hungarian algorithm, and laid out by t-SNE. Each neuron's sentences (analysis.facet_sentences of them) are clustered
+Hungarian algorithm, and laid out by t-SNE. Each neuron's sentences (2,000 of them) are clustered
 too: a neuron that answers to two things has two facets. Writes RUN/neurons/<model> (the profiles with typical
 sentence, facets, vector, cluster and position) and RUN/analysis/<model> (clusters.json, layers_by_cluster.csv,
 figures as .png and .svg).
@@ -18,8 +18,9 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.analysis.clusters import Agreement, check_clusters, layers_by_cluster
-from neuronsig.analysis.word_vectors import check_vectors
+from neuronsig.analysis.clusters import RESTARTS, Agreement, check_clusters, layers_by_cluster
+from neuronsig.analysis.vectors import neuron_lists
+from neuronsig.analysis.word_vectors import check_vectors, word_source, words_plan
 from neuronsig.config import Config
 from neuronsig.figures.gallery import figures
 from neuronsig.figures.style import save
@@ -31,11 +32,13 @@ from neuronsig.storage.whole_files import atomic_write, written_folder
 from neuronsig.tables import PROFILES, SENTENCES, TOPK
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
-from neuronsig_ray.cluster.neurons import cluster_neurons, profiles_of, word_source, words_plan
-from neuronsig_ray.cluster.vectors import neuron_lists
+from neuronsig_ray.cluster import facet_tasks
+from neuronsig_ray.cluster.neurons import cluster_neurons, profiles_of
 from neuronsig_ray.session import ray_session
 
-PLANNED = ("clusters", "restarts", "perplexity", "facets", "facet_sentences", "facet_margin", "seed")
+PLANNED = ("clusters", "perplexity", "facets", "seed")
+FIXED = {"restarts": RESTARTS, "facet_sentences": facet_tasks.SENTENCES, "facet_margin": facet_tasks.MARGIN}
+"""What is no setting any more, and in the plan as it was when it was one: a run that was made then is the same."""
 
 
 def run(config: Config) -> Summary:
@@ -47,7 +50,7 @@ def run(config: Config) -> Summary:
     check_table(directory.topk(name), TOPK)
     check_table(directory.profiles(name), PROFILES)
     words = words_plan(analysis, inputs["annotate"])
-    plan = {"inputs": inputs, "words": words, **{key: getattr(analysis, key) for key in PLANNED}}
+    plan = {"inputs": inputs, "words": words, **FIXED, **{key: getattr(analysis, key) for key in PLANNED}}
     folder = directory.analysis(name)
     # The folder holds other jobs' results too.
     drawn = [file for file in list_files(folder) if "_by_" in file.stem or file.stem == "corpora"]

@@ -23,8 +23,14 @@ from neuronsig.run.plan import additions, earlier, note
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter
 from neuronsig_ray.collect.make import files_of_table, make_table
-from neuronsig_ray.collect.memory_check import machine_of, require_resources
-from neuronsig_ray.collect.prepare import check_vocabulary, groups_of, make_job, make_plan
+from neuronsig_ray.collect.prepare import (
+    check_vocabulary,
+    groups_of,
+    machine_of,
+    make_job,
+    make_plan,
+    require_resources,
+)
 from neuronsig_ray.model.inference import DeviceClass
 from neuronsig_ray.session import address_of, ray_session, replica_pool, resources
 

@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 
 from neuronsig.config import Config, as_plan
-from neuronsig.evaluation.held_out import held_out_share, positive_fraction, require_positives
+from neuronsig.evaluation.held_out import held_out_share, positive_fraction, require_positives, require_same_trees
 from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
 from neuronsig.figures.layers import evaluation_by_layer
 from neuronsig.figures.style import save
@@ -35,7 +35,6 @@ from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.evaluate.evaluation import evaluate
-from neuronsig_ray.evaluate.judge import require_same_trees
 from neuronsig_ray.finished_run import on_any_device, same_model_run
 
 

@@ -18,8 +18,7 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer
 
-from neuronsig.collection.dominance import ALIKE, FLAGS, OUTLIERS, Strongest, dominance_rows, flags_by_layer
-from neuronsig.collection.listed import read_listed
+from neuronsig.collection.dominance import ALIKE, FLAGS, OUTLIERS, Strongest, dominance, flags_by_layer, read_listed
 from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.neuron import Neuron
@@ -33,7 +32,7 @@ from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.finished_run import on_any_device, same_model_run
 from neuronsig_ray.session import ray_session
-from neuronsig_ray.triggers.token_pass import token_pass
+from neuronsig_ray.triggers import token_pass
 
 SHOWN = 10
 
@@ -69,8 +68,8 @@ def _make(config: Config, run: RunDirectory) -> pa.Table:
     strongest = _strongest(config) if chosen.tokens else {}
     rows = []
     with task("looking at lists", len(lists), "neurons") as bar:
-        for row in dominance_rows(lists, listed, strongest, chosen.share):
-            rows.append(row)
+        for neuron, ids in lists.items():
+            rows.append(dominance(neuron, ids, listed, strongest.get(neuron, []), chosen.share))
             bar.advance()
     return pa.Table.from_pylist(rows, schema=OUTLIERS)
 

@@ -42,7 +42,7 @@ def check(config: Config) -> None:
     from neuronsig.corpora.check import check_sources
     from neuronsig.mining.user_trees import tree_units
     from neuronsig_jobs.collect import groups_of
-    from neuronsig_ray.collect.memory_check import require_memory
+    from neuronsig_ray.collect.prepare import require_memory
     from neuronsig_ray.session import address_of, replica_pool, resources
     from spark_jobs.session import choose_java
 

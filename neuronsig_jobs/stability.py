@@ -5,9 +5,8 @@ halves by a hash of its id, so each neuron's list falls into the exact top lists
 sentences of each, words and word sequences are mined and judged as mine does it, and the strongest stability.top
 compared by rank-biased overlap and Jaccard index, for stability.neurons neurons. Writes
 RUN/analysis/<model>/stability.parquet (one row a neuron, kind and k), stability.csv (by layer) and stability.png, and
-says how many sentences are enough: the fewest with stability.enough of the agreement of the most, or that it still
-rises there. An interrupted run
-goes on where it stopped.
+says how many sentences are enough: the fewest with 95 % of the agreement of the most, or that it still rises there. An
+interrupted run goes on where it stopped.
 
 Example:  neuronsig stability run=runs/six model=minilm
           neuronsig stability run=runs/six stability.neurons=0 stability.k=[500,2000,4000]
@@ -36,11 +35,14 @@ from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.evaluate.stability import measure
 
+ENOUGH = 0.95
+"""Share of the agreement at the largest k from which fewer sentences are enough, as usual as 95 % limits."""
+
 
 def run(config: Config) -> Summary:
     """Measure the agreement of both halves, unless it is there, and return how many sentences are enough."""
     directory, name, rules = RunDirectory.existing(config.run), config.model.name, config.stability
-    plan = {"inputs": inputs_of(config, "stability"), "stability": as_plan(rules)}
+    plan = {"inputs": inputs_of(config, "stability"), "stability": as_plan(rules) | {"enough": ENOUGH}}
     with enter_on_ray(config, "stability", plan) as (stage, start_ray):
         if not stage.done:
             check_table(directory.sentences, SENTENCES)
@@ -66,7 +68,7 @@ def run(config: Config) -> Summary:
 
 def _tell(config: Config, directory: RunDirectory, table: pa.Table, sizes: list[int]) -> dict[str, Any]:
     """Write the table, its means by layer and their figure; show the means and return what they say."""
-    name, share, folder = config.model.name, config.stability.enough, directory.analysis(config.model.name)
+    name, folder = config.model.name, directory.analysis(config.model.name)
     rows = table.to_pandas()
     measured = ["overlap", "jaccard"]
     by_layer = rows.groupby(["kind", "site", "layer", "k"])[measured].mean().round(4).reset_index()
@@ -74,8 +76,8 @@ def _tell(config: Config, directory: RunDirectory, table: pa.Table, sizes: list[
     write_parquet(table, folder / STABILITY_FILE)
     means = rows.groupby(["kind", "k"])[measured].mean()
     of = {(kind, what): means.loc[kind, what].to_dict() for kind in KINDS for what in measured}
-    fewest = {kind: enough(sizes, of[kind, "overlap"], share) for kind in KINDS}
-    save(stability_figure(rows, fewest, share, name), folder, "stability")
+    fewest = {kind: enough(sizes, of[kind, "overlap"], ENOUGH) for kind in KINDS}
+    save(stability_figure(rows, fewest, ENOUGH, name), folder, "stability")
     shown = [
         (kind.replace("_", " "), what, *("" if pd.isna(mean[k]) else f"{mean[k]:.2f}" for k in sizes))
         for (kind, what), mean in of.items()

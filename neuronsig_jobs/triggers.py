@@ -18,25 +18,23 @@ from neuronsig.config import Config, MiningConfig, as_plan
 from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory, Stage
-from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import DETECTORS, PROFILES, SIGNATURES
 from neuronsig.triggers.cover import placeless_kinds
 from neuronsig.triggers.detectors import DETECTORS as KINDS
-from neuronsig.triggers.detectors import detector_counts, detectors_by_layer
+from neuronsig.triggers.detectors import RULES, detector_counts, detectors_by_layer
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.finished_run import FinishedRun, on_any_device, same_model_run
 from neuronsig_ray.session import Pool
-from neuronsig_ray.triggers.locate import Plan, locate_blocks
-from neuronsig_ray.triggers.token_pass import token_pass
+from neuronsig_ray.triggers import locate_blocks, token_pass
 
 
 def run(config: Config) -> Summary:
     run, name = RunDirectory(config.run), config.model.name
     inputs, finished = inputs_of(config, "triggers"), same_model_run(config, "neuronsig triggers")
     # The order of the rules is part of what they say.
-    plan = {"inputs": inputs, "triggers": as_plan(config.triggers), "detectors": list(KINDS)}
+    plan = {"inputs": inputs, "triggers": RULES | as_plan(config.triggers), "detectors": list(KINDS)}
     outputs = [run.triggers(name), run.detectors(name)]
     with enter_on_ray(config, "triggers", plan) as (stage, start_ray):
         if not stage.done:
@@ -58,9 +56,8 @@ def run(config: Config) -> Summary:
 def _make(config: Config, finished: FinishedRun, job: Job, pool: Pool, stage: Stage, mining: MiningConfig) -> None:
     run, name = finished.run, config.model.name
     seen = token_pass(finished, name, job, pool, config.triggers.sentences)
-    plan = Plan(absolute(run.root), name, stage.fingerprint, mining, config.triggers)
     with task("locating triggers", job.rows, "neurons") as bar:
-        locate_blocks(plan, blocks_of(job), seen, bar.advance)
+        locate_blocks(run, name, stage.fingerprint, mining, blocks_of(job), seen, bar.advance)
     table = read_table(run.detectors(name), DETECTORS)
     stage.counts = {
         "neurons": table.num_rows,

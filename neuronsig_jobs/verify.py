@@ -19,8 +19,7 @@ from neuronsig.progress import say, show_table, task
 from neuronsig_jobs.launch import Summary
 from neuronsig_ray.finished_run import SAME_MODEL, finished_run
 from neuronsig_ray.session import ray_session
-from neuronsig_ray.verify.checks import Collection
-from neuronsig_ray.verify.sample import TOKENS, group_files, recomputed
+from neuronsig_ray.verify.checks import TOKENS, Collection, group_files, recomputed
 
 
 def run(config: Config) -> Summary:

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
-from neuronsig.collection.early_stop import shards_kept
+from neuronsig.collection.convergence import shards_kept
 from neuronsig.collection.job import Job
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.verify import Check
 from neuronsig.config import CollectConfig, Config, from_plan
 from neuronsig.errors import InputError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage.location import location
-from neuronsig_ray.collect.memory_check import machine_of
-from neuronsig_ray.collect.prepare import groups_of, make_job
+from neuronsig_ray.collect.prepare import groups_of, machine_of, make_job
 from neuronsig_ray.model.inference import DeviceClass
 from neuronsig_ray.session import Pool, replica_pool, resources
 
@@ -26,28 +24,14 @@ SAME_MODEL = "model and tokenizer are the plan's"
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished collection, as run.json and the command line describe it.
-
-    Attributes:
-        run: Where it lies.
-        job: The collection as it was made: its shards, groups of units, device, precision.
-        tokenizer: Of the model that the command line names.
-        weights: That model's folder.
-        device: What the collection was made on.
-        versions: Of the libraries that it was made with, by name.
-    """
+    """A finished collection, as run.json and the command line describe it."""
 
     run: RunDirectory
-    job: Job
-    tokenizer: TokenizerSpec
-    weights: Path
-    device: DeviceClass
-    versions: Mapping[str, str]
-
-    @property
-    def tokenized(self) -> Path:
-        """The folder of its shards."""
-        return location(self.job.tokenized)
+    job: Job  # as it was made: its shards, groups of units, device, precision
+    tokenizer: TokenizerSpec  # of the model that the command line names
+    weights: Path  # that model's folder
+    device: DeviceClass  # what it was made on
+    versions: Mapping[str, str]  # of the libraries that it was made with, by name
 
 
 def finished_run(config: Config, needed_by: str) -> tuple[FinishedRun, Check]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import ray
 
 from neuronsig.config import RayConfig
-from neuronsig.errors import MachineError
+from neuronsig.errors import MachineError, first_line
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,9 @@ def ray_session(config: RayConfig) -> Iterator[None]:
                     _node_ip_address="127.0.0.1",
                 )
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise MachineError(f"ray.address={address or 'local'}: Ray cannot be reached or started ({reason})") from error
+        raise MachineError(
+            f"ray.address={address or 'local'}: Ray cannot be reached or started ({first_line(error)})"
+        ) from error
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
@@ -90,8 +91,7 @@ def ray_session(config: RayConfig) -> Iterator[None]:
 def resources(config: RayConfig) -> Resources:
     """What there is: of the cluster that is connected, else of this machine, which a local Ray will take whole."""
     if ray.is_initialized():
-        total = ray.cluster_resources()
-        nodes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+        total, nodes = ray.cluster_resources(), [int(has.get("CPU", 0)) for has in _nodes()]
         return Resources(int(total.get("CPU", 0)), max(nodes, default=0), int(total.get("GPU", 0)))
     gpus = 0
     if config.gpus != "0":
@@ -115,22 +115,17 @@ def replica_pool(config: RayConfig, found: Resources, shards: int) -> Pool:
         shared = found.cpus // config.replicas if config.replicas else found.largest_node
         each, gpus = config.replica_cpus or max(1, min(shared, found.largest_node)), 0
         replicas = config.replicas or max(1, found.cpus // each)
-    _require(
-        replicas * each <= found.cpus and each <= found.largest_node,
-        config,
-        f"{replicas} x {each} CPUs",
-        str(found.cpus),
-    )
+    fits = replicas * each <= found.cpus and each <= found.largest_node
+    _require(fits, config, f"{replicas} x {each} CPUs", str(found.cpus))
     return Pool(max(1, min(replicas, shards)), each, gpus, min(config.max_replicas, shards))
 
 
 def most_on_a_node(config: RayConfig, pool: Pool) -> int:
     """How many replicas of a pool share the memory of one node, at most."""
-    if ray.is_initialized():
-        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        return fitting(pool, [(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in alive])
-    found = resources(config)
-    return fitting(pool, [(found.cpus, found.gpus)])
+    if not ray.is_initialized():
+        found = resources(config)
+        return fitting(pool, [(found.cpus, found.gpus)])
+    return fitting(pool, [(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in _nodes()])
 
 
 def fitting(pool: Pool, nodes: Sequence[tuple[int, int]]) -> int:
@@ -141,8 +136,12 @@ def fitting(pool: Pool, nodes: Sequence[tuple[int, int]]) -> int:
 
 def largest_memory() -> int:
     """Bytes that Ray lends the tasks of one node, of that which has most."""
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return max((int(has.get("memory", 0)) for has in alive if has.get("CPU", 0) >= 1), default=0)
+    return max((int(has.get("memory", 0)) for has in _nodes() if has.get("CPU", 0) >= 1), default=0)
+
+
+def _nodes() -> list[dict[str, float]]:
+    """What each node of the cluster that is alive has."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def local_cpus() -> int:
@@ -166,12 +165,8 @@ def available_memory() -> int:
         limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
         used = int(Path("/sys/fs/cgroup/memory.current").read_text())
         # Pages of files read lately are given up when memory is wanted.
-        kept = [
-            line.split()[1]
-            for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines()
-            if line.startswith("inactive_file ")
-        ]
-        used -= sum(map(int, kept))
+        told = Path("/sys/fs/cgroup/memory.stat").read_text().splitlines()
+        used -= sum(int(line.split()[1]) for line in told if line.startswith("inactive_file "))
         free += [int(limit) - used] if limit != "max" else []
     except (OSError, ValueError):
         pass

@@ -6,30 +6,30 @@ actors that share one list of work are `ray.util.ActorPool`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import ray
 from ray.exceptions import RayTaskError
 
-from neuronsig.errors import MachineError, NeuronsigError
+from neuronsig.errors import MachineError, NeuronsigError, reason
+from neuronsig.progress import Done, uncounted
+from neuronsig.readers import Ids, in_order, sentences_by_id
+from neuronsig.storage.location import absolute
 from neuronsig_ray.session import largest_memory
 
 # Tasks under way for each core of the cluster: while one runs, the arguments of the next one arrive.
 _TASKS_PER_CORE = 2
 
+Function = Callable[..., Any]
 Call = tuple[Any, ...]
 
 
 def map_tasks(
-    function: Callable[..., Any],
-    calls: Iterable[Call],
-    done: Callable[[int], None] | None = None,
-    *,
-    cpus: int = 1,
-    gpus: int = 0,
-    memory: int = 0,
+    function: Function, calls: Iterable[Call], done: Done = uncounted, *, cpus: int = 1, gpus: int = 0, memory: int = 0
 ) -> list[Any]:
     """What `function` returns for the arguments of each call, in the order of the calls; `done` counts those that end.
 
@@ -38,13 +38,12 @@ def map_tasks(
     results: dict[int, Any] = {}
     for place, result in ended_tasks(function, calls, cpus=cpus, gpus=gpus, memory=memory):
         results[place] = result
-        if done:
-            done(1)
+        done(1)
     return [results[place] for place in range(len(results))]
 
 
 def ended_tasks(
-    function: Callable[..., Any], calls: Iterable[Call], *, cpus: int = 1, gpus: int = 0, memory: int = 0
+    function: Function, calls: Iterable[Call], *, cpus: int = 1, gpus: int = 0, memory: int = 0
 ) -> Iterator[tuple[int, Any]]:
     """(place of the call, what `function` returns for its arguments), of tasks on the whole cluster, as they end.
 
@@ -69,6 +68,16 @@ def _next(under_way: dict[Any, int]) -> tuple[int, Any]:
     (reference, *_), _ = ray.wait(list(under_way), num_returns=1)
     with plain_errors():
         return under_way.pop(reference), ray.get(reference)
+
+
+def listed_sentences(files: Sequence[Path], ids: Ids, columns: Sequence[str], done: Done = uncounted) -> pa.Table:
+    """The sentences with these ids, which lists name, ascending, of all files of a table; `done` counts files.
+
+    Raises InputError when one is not there.
+    """
+    shared = ray.put(ids)
+    parts = map_tasks(sentences_by_id, [(absolute(file), shared, columns) for file in files], done)
+    return in_order(parts, ids, files[0].parent, "topk")
 
 
 @contextmanager
@@ -107,8 +116,7 @@ def plain_errors() -> Iterator[None]:
 
 def storage_error(error: OSError) -> str:
     """What a user can do about a file that could not be read or written."""
-    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
     return (
-        f"a file of the run cannot be read or written ({reason}); mend that and run the same command again: "
+        f"a file of the run cannot be read or written ({reason(error)}); mend that and run the same command again: "
         "what is committed stays"
     )

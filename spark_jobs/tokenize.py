@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.collection.shards import ShardPlan
-from neuronsig.collection.tokenizing import PLACED, SHARD_FACTS, ShardTask, finish, make_shards, place
+from neuronsig.collection.tokenizing import COMMITTED, PLACED, ShardTask, finish, make_shards, place
 from neuronsig.collection.topk import MAX_ID
 from neuronsig.errors import InputError
 from neuronsig.run.commits import all_committed
@@ -63,8 +63,7 @@ def _run(spark: SparkSession, texts: DataFrame, task: ShardTask, pending: list[i
         .repartition(len(pending), "salt")
         .select("shard", "sentence_id", "text")
     )
-    facts = alone.mapInArrow(functools.partial(make_shards, task), spark_schema(SHARD_FACTS))
-    facts.select("shard").collect()
+    alone.mapInArrow(functools.partial(make_shards, task), spark_schema(COMMITTED)).collect()
 
 
 def _partition_salts(spark: SparkSession, partitions: int) -> list[int]:

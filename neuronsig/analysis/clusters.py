@@ -1,18 +1,28 @@
-"""How well clusters of neurons agree with layers (P1 4.3): one-to-one accuracy by the Hungarian algorithm."""
+"""Clusters and a map of neuron vectors, and how well clusters agree with layers (P1 4.3, Figure 2).
+
+Clusters are faiss's k-means, the map scikit-learn's t-SNE, the agreement one-to-one accuracy by the Hungarian
+algorithm. Vectors are used as they are, as in P1: k-means and t-SNE look at Euclidean distances only, which do not
+change when the corpus's mean is taken off.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
+from neuronsig.analysis.vectors import Floats
 from neuronsig.errors import ConfigError
+
+ITERATIONS, RESTARTS = 100, 10
+"""Of k-means; of all starts the best is kept."""
 
 
 def check_clusters(k: int, neurons: int) -> None:
@@ -24,6 +34,33 @@ def check_clusters(k: int, neurons: int) -> None:
 def bounded_perplexity(perplexity: float, n: int) -> float:
     """The perplexity that `n` rows allow: at most a third of the others, at least 1."""
     return max(1.0, min(perplexity, (n - 1) / 3))
+
+
+def kmeans(vectors: Floats, k: int, seed: int) -> NDArray[np.int32]:
+    """Cluster of each row (n,), 0 to k - 1: the best of RESTARTS k-means runs of faiss. ConfigError for fewer rows."""
+    import faiss
+
+    n, dimension = vectors.shape
+    check_clusters(k, n)
+    run = faiss.Kmeans(
+        dimension, k, niter=ITERATIONS, nredo=RESTARTS, seed=seed, min_points_per_centroid=1, max_points_per_centroid=n
+    )
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
+    run.train(rows)
+    return run.index.search(rows, 1)[1][:, 0].astype(np.int32)
+
+
+def tsne(vectors: Floats, perplexity: float, seed: int) -> Floats:
+    """A position (n, 2) for each row. Perplexity is cut to a third of the other rows; under 4 rows all are at 0.
+
+    One thread, so that a seed gives the same picture on the same kind of machine.
+    """
+    n = len(vectors)
+    if n < 4 or not np.ptp(vectors, axis=0).any():
+        return np.zeros((n, 2), dtype=np.float32)
+    model = TSNE(perplexity=bounded_perplexity(perplexity, n), init="pca", random_state=seed)
+    with threadpool_limits(1):
+        return model.fit_transform(np.asarray(vectors, dtype=np.float32)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -50,14 +87,6 @@ def best_matching(table: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[n
     """Rows, columns and total of the one-to-one matching with the most neurons (Kuhn 1955)."""
     rows, columns = linear_sum_assignment(table, maximize=True)
     return rows, columns, int(table[rows, columns].sum())
-
-
-def best_matching_reference(table: NDArray[np.int64]) -> int:
-    """`best_matching`'s total, by trying every permutation."""
-    if table.shape[0] > table.shape[1]:
-        table = table.T
-    n, m = table.shape
-    return max(int(table[np.arange(n), list(chosen)].sum()) for chosen in permutations(range(m), n))
 
 
 def agreement(clusters: NDArray[Any], layers: NDArray[Any], seed: int, rounds: int = 1000) -> Agreement:

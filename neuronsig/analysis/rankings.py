@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -23,10 +21,10 @@ def rank_from_most(values: Doubles) -> Doubles:
     return ranks
 
 
-def field_counts(profiles: pa.ChunkedArray | list[Any], field: str) -> list[dict[str, int]]:
+def field_counts(profiles: pa.ChunkedArray, field: str) -> list[dict[str, int]]:
     """Value -> sentences of one metadata field, for each neuron (`metadata_profile` of the table)."""
-    rows = profiles.to_pylist() if isinstance(profiles, (pa.ChunkedArray, pa.Array)) else profiles
-    return [{value: int(n) for name, counts in row or () if name == field for value, n in counts} for row in rows]
+    rows = profiles.to_pylist()
+    return [{value: n for name, counts in row or () if name == field for value, n in counts} for row in rows]
 
 
 def field_names(profiles: pa.ChunkedArray) -> list[str]:

@@ -10,16 +10,21 @@ nearest sentences are compared by a cosine that each sentence alone determines, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from neuronsig.neuron import Neuron
 from neuronsig.ragged import coded, flat_words, offsets_of, rows_of
+from neuronsig.readers import read_top_lists
+
+if TYPE_CHECKING:
+    from neuronsig.analysis.word_vectors import GensimVectors
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -28,18 +33,6 @@ Ints = NDArray[np.int64]
 NO_SENTENCE = np.iinfo(np.int64).max
 # float32 dot products of 300 terms err by less than this; what lies within it is compared again in float64.
 _MARGIN = 1e-4
-
-
-class WordVectors(Protocol):
-    """What gives a word its vector."""
-
-    dimension: int
-    # No component of a vector is larger; sums are scaled by it so that they cannot overflow.
-    largest: float
-
-    def lookup(self, words: Sequence[str]) -> tuple[Floats, NDArray[np.bool_]]:
-        """Vectors (n, d) and which words have one; the others' rows are zero."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -62,13 +55,6 @@ class Membership:
         last = np.searchsorted(self.sentence_ids, highest, "right")
         return Membership(self.sentence_ids[first:last], self.neurons[first:last], self.n_neurons)
 
-    def wanted(self, block_ids: Ints) -> NDArray[np.bool_]:
-        """Which sentences of a block are in any list."""
-        place = np.searchsorted(self.sentence_ids, block_ids)
-        found = place < len(self.sentence_ids)
-        found[found] = self.sentence_ids[place[found]] == block_ids[found]
-        return found
-
     def matrix(self, block_ids: Ints) -> csr_matrix:
         """int64 matrix (n_neurons, len(block_ids)): 1 where the sentence is in the neuron's list."""
         order = np.argsort(block_ids, kind="stable")
@@ -81,6 +67,23 @@ class Membership:
 
 
 @dataclass(frozen=True)
+class NeuronLists:
+    """All neurons of a model and their top-K lists, as (sentence, neuron) pairs: 12 bytes a pair."""
+
+    neurons: list[Neuron]  # sorted
+    membership: Membership
+    k: int  # length of the longest list
+
+
+def neuron_lists(topk: Path) -> NeuronLists:
+    """The lists of a topk/ table. Their size is neurons x K, whatever the corpus."""
+    lists = read_top_lists(topk)
+    sizes = np.diff(lists.offsets)
+    rows = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    return NeuronLists(lists.neurons, Membership.of(lists.sentence_ids, rows, len(sizes)), int(sizes.max(initial=0)))
+
+
+@dataclass(frozen=True)
 class SentenceBlock:
     """Vectors of the sentences of a block that are in some list."""
 
@@ -89,7 +92,7 @@ class SentenceBlock:
     known: NDArray[np.bool_]  # (n,), whether any token has a vector
 
 
-def sentence_vectors(tokens: pa.Array, words: WordVectors) -> tuple[Floats, NDArray[np.bool_]]:
+def sentence_vectors(tokens: pa.Array, words: GensimVectors) -> tuple[Floats, NDArray[np.bool_]]:
     """Mean of the word vectors of each token list: (n, d) float32, and which sentences have any (P1 4.1).
 
     Tokens without a vector do not count; a token that occurs twice counts twice. Added in float64, in token order.
@@ -110,9 +113,9 @@ def sentence_vectors(tokens: pa.Array, words: WordVectors) -> tuple[Floats, NDAr
     return means.astype(np.float32), known
 
 
-def sentence_block(ids: Ints, tokens: pa.Array, membership: Membership, words: WordVectors) -> SentenceBlock:
+def sentence_block(ids: Ints, tokens: pa.Array, membership: Membership, words: GensimVectors) -> SentenceBlock:
     """Vectors of those sentences of a block that occur in a list."""
-    wanted = membership.wanted(ids)
+    wanted = among(membership.sentence_ids, ids)
     vectors, known = sentence_vectors(tokens.filter(pa.array(wanted)), words)
     return SentenceBlock(ids[wanted], vectors, known)
 
@@ -177,7 +180,8 @@ class TypicalSentences:
             near = inside[rough >= max(rough.max(), self.cosine[row]) - _MARGIN]
             exact = cosines(block.vectors[near], directions[row])
             for cosine, sentence in zip(exact, block.ids[near], strict=True):
-                self._offer(int(row), float(cosine), int(sentence))
+                if cosine > self.cosine[row] or (cosine == self.cosine[row] and sentence < self.ids[row]):
+                    self.cosine[row], self.ids[row] = cosine, sentence
 
     def merge(self, other: TypicalSentences) -> None:
         """Keep the nearer sentence of both."""
@@ -189,9 +193,13 @@ class TypicalSentences:
         """The typical sentence of each neuron; None where no sentence has a vector."""
         return [None if found == NO_SENTENCE else int(found) for found in self.ids]
 
-    def _offer(self, row: int, cosine: float, sentence: int) -> None:
-        if cosine > self.cosine[row] or (cosine == self.cosine[row] and sentence < self.ids[row]):
-            self.cosine[row], self.ids[row] = cosine, sentence
+
+def among(wanted: Ints, ids: Ints) -> NDArray[np.bool_]:
+    """Which of the ids (n,) are in `wanted`, which ascends: (n,)."""
+    place = np.searchsorted(wanted, ids)
+    found = place < len(wanted)
+    found[found] = wanted[place[found]] == ids[found]
+    return found
 
 
 def cosines(vectors: NDArray[Any], direction: Doubles) -> Doubles:

@@ -7,12 +7,16 @@ enter the top N of the shards up to it.
 Shards of one corpus are a random partition of it, so that each of the N best sentences seen so far is as likely to be
 in the last shard as anywhere else: `expected` updates follow, whatever the neurons are. Figures far off them say that
 text was appended, or that the sentences are not in random order.
+
+The collection may stop early, when enough lists have not changed for enough sentences; what is collected so is inexact.
+That rule too looks at shards in plan order and at nothing else, so that it stops after the same shard on any machine,
+with any number of replicas, and after any interruption.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +27,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from neuronsig.collection.job import Job
-from neuronsig.collection.shard_lists import read_keys
-from neuronsig.collection.topk import EMPTY, Keys, merge
+from neuronsig.collection.shard_files import keys_of, read_keys
+from neuronsig.collection.topk import EMPTY, Keys, union
 from neuronsig.collection.tree_reduce import base_group
-from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.config import CollectConfig
+from neuronsig.run.commits import committed, committed_once, unique_name
 from neuronsig.storage.location import join, location
 from neuronsig.storage.parquet import parquet_file, read_parquet
 
@@ -59,22 +64,11 @@ Counts = npt.NDArray[np.int64]
 
 def add_shard(lists: Keys, shard: Keys, top: int) -> tuple[Keys, Counts]:
     """Lists (neurons, n) after a shard's keys (neurons, m), cut to `top`, and each list's new entries (neurons,)."""
-    after = merge(lists, shard, top)
+    after = union([lists, shard], top)
     held = (after != EMPTY).sum(axis=1)
     last = after[np.arange(len(after)), np.maximum(held - 1, 0)] if after.shape[1] else np.zeros(len(after), np.uint64)
     stayed = ((lists >= last[:, None]) & (lists != EMPTY)).sum(axis=1)
     return after, (held - stayed).astype(np.int64)
-
-
-def reference(shards: Iterable[Sequence[set[int]]], top: int) -> list[list[int]]:
-    """Slow and plain: new entries of every neuron for each shard, shards as one set of keys a neuron."""
-    lists: list[list[int]] = []
-    found = []
-    for shard in shards:
-        before = lists or [[] for _ in shard]
-        lists = [sorted({*old, *new}, reverse=True)[:top] for old, new in zip(before, shard, strict=True)]
-        found.append([len(set(now) - set(old)) for now, old in zip(lists, before, strict=True)])
-    return found
 
 
 def expected(before: int, after: int, top: int) -> float:
@@ -129,8 +123,8 @@ def count_group(job: Job, files: Sequence[tuple[int, str]], folder: str, positio
     """Updates of one group's lists by the shards of `files` (index, path), unless they are counted already."""
     group = job.groups[position]
     marker = location(job.commits) / "convergence" / f"{group.name}-top{top}-{len(files)}.json"
-    found = committed(marker, job.fingerprint)
-    if found is None:
+
+    def write(path: Path) -> dict[str, Any]:
         lists = np.zeros((len(job.signs) * group.units, 0), np.uint64)
         if job.base:
             lists = np.ascontiguousarray(base_group(job, location(folder), position)[:, :top])
@@ -138,13 +132,10 @@ def count_group(job: Job, files: Sequence[tuple[int, str]], folder: str, positio
         for index, file in files:
             lists, new = add_shard(lists, read_keys(file, position), top)
             updates.append(ShardUpdates(index, int(new.sum()), int((new > 0).sum())))
+        pq.write_table(pa.Table.from_pylist(list(map(asdict, updates)), schema=_UPDATES), path)
+        return {}
 
-        def write(path: Path) -> dict[str, Any]:
-            rows = [{name: getattr(update, name) for name in _UPDATES.names} for update in updates]
-            pq.write_table(pa.Table.from_pylist(rows, schema=_UPDATES), path)
-            return {}
-
-        found = commit(marker.parent / unique_name(group.name, ".parquet"), marker, job.fingerprint, write)
+    found = committed_once(marker.parent / unique_name(group.name, ".parquet"), marker, job.fingerprint, write)
     return [ShardUpdates(**row) for row in read_parquet(join(marker.parent, found["file"])).to_pylist()]
 
 
@@ -177,3 +168,91 @@ def _earlier(job: Job, file: Path) -> pa.Table | None:
     elif told.get(MADE_BY) != job.base.encode():
         return None
     return rows.cast(CONVERGENCE) if rows.num_rows else None
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """Stop when `fraction` of the lists of the `top` best sentences have not changed for `sentences` sentences."""
+
+    fraction: float
+    sentences: int
+    top: int
+
+
+class UnchangedLists:
+    """The lists of all neurons, in groups, while shards are added; holds 8 bytes x neurons x `top`."""
+
+    def __init__(self, rule: StopRule, neurons: Sequence[int]) -> None:
+        self.rule, self.seen = rule, 0
+        self.lists = [np.zeros((n, 0), np.uint64) for n in neurons]
+        self.changed = [np.zeros(n, np.int64) for n in neurons]  # sentences seen when each list last changed
+
+    def add(self, groups: Iterable[Keys], sentences: int) -> bool:
+        """Take in the next shard's keys, (neurons, m) for each group; return whether to stop after it."""
+        self.seen += sentences
+        for position, keys in enumerate(groups):
+            self.lists[position], new = add_shard(self.lists[position], keys, self.rule.top)
+            self.changed[position][new > 0] = self.seen
+        unchanged = sum(int((self.seen - changed >= self.rule.sentences).sum()) for changed in self.changed)
+        return unchanged >= self.rule.fraction * sum(map(len, self.changed))
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: it ends the scoring when no more is wanted
+    """Enough lists have not changed for long enough; raised where finished shards are counted."""
+
+
+class EarlyStop:
+    """Follows the committed shards of a job; `last` is the shard after which it stops, None while it goes on."""
+
+    def __init__(self, job: Job, rule: StopRule) -> None:
+        self.job, self.next = job, 0
+        self.lists = UnchangedLists(rule, [group.units * len(job.signs) for group in job.groups])
+        self.last: int | None = None
+
+    def look(self) -> bool:
+        """Take in the shards that are committed without a gap; return whether to stop."""
+        while self.last is None and self.next < len(self.job.shards):
+            marker = committed(self.job.marker(self.next), self.job.fingerprint)
+            if marker is None:
+                return False
+            file = parquet_file(location(self.job.commits) / marker["file"])
+            lists = (keys_of(file, position) for position in range(len(self.job.groups)))
+            if self.lists.add((keys[:, : self.lists.rule.top] for keys in lists), marker["sentences"]):
+                self.last = self.next
+            self.next += 1
+        return self.last is not None
+
+
+def stop_rule(config: CollectConfig) -> StopRule | None:
+    """The rule that the config asks for; None where all shards are to be read."""
+    if not config.stop_fraction:
+        return None
+    return StopRule(config.stop_fraction, config.stop_sentences, min(TOP, config.k))
+
+
+def only_first(job: Job, shards: int) -> Job:
+    """The job over its first shards: what a collection that stopped early is a collection of."""
+    kept = job.shards[:shards]
+    return replace(job, shards=kept, sentences=sum(shard.sentences for shard in kept))
+
+
+def left_out(job: Job, shards: int) -> dict[str, Any]:
+    """What a collection over the job's first shards must say of itself; nothing when these are all."""
+    if shards == len(job.shards):
+        return {}
+    kept = only_first(job, shards)
+    return {
+        "sentences": kept.sentences,
+        "tokens": sum(shard.tokens for shard in kept.shards),
+        "shards": shards,
+        "inexact, stopped early": {
+            "sentences left out": job.sentences - kept.sentences,
+            "shards left out": len(job.shards) - shards,
+        },
+    }
+
+
+def shards_kept(job: Job, counts: dict[str, Any]) -> Job:
+    """The job that a finished stage's counts tell of: over all shards, or the first ones."""
+    left = counts.get("inexact, stopped early")
+    return only_first(job, len(job.shards) - left["shards left out"]) if left else job

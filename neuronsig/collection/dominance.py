@@ -7,17 +7,21 @@ Massive activations sit on a few fixed tokens, such as [CLS] or the first full s
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from neuronsig.annotation.near_duplicates import Signatures
+from neuronsig.annotation.near_duplicates import PERMUTATIONS, Signatures, signatures
 from neuronsig.neuron import Neuron
-from neuronsig.tables import NEURON_KEY
+from neuronsig.readers import sentences_by_id
+from neuronsig.storage.parquet import check_table, table_files
+from neuronsig.tables import NEURON_KEY, SENTENCES
 
 # A word in more of the sentences than this is no rare one.
 RARE = 0.01
@@ -59,6 +63,11 @@ class ListedSentences:
     signatures: Signatures  # (n, permutations)
     words: Sequence[frozenset[str]]
 
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How many of all listed sentences hold each word."""
+        return Counter(word for words in self.words for word in words)
+
 
 @dataclass(frozen=True)
 class Strongest:
@@ -67,23 +76,6 @@ class Strongest:
     concentration: float  # NaN: no token is above the baseline
     token: str
     place: str
-
-
-def dominance_rows(
-    lists: Mapping[Neuron, npt.NDArray[np.int64]],
-    listed: ListedSentences,
-    strongest: Mapping[Neuron, Sequence[Strongest]],
-    flagged_from: float,
-) -> Iterator[dict[str, object]]:
-    """A row of OUTLIERS for each neuron: `lists` are its top sentences by rank, `strongest` the tokens of the first."""
-    counts = word_counts(listed)
-    for neuron, ids in lists.items():
-        yield dominance(neuron, ids, listed, counts, strongest.get(neuron, []), flagged_from)
-
-
-def word_counts(listed: ListedSentences) -> Counter[str]:
-    """How many of all listed sentences hold each word."""
-    return Counter(word for words in listed.words for word in words)
 
 
 def flags_by_layer(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str | int, ...]]:
@@ -98,16 +90,18 @@ def dominance(
     neuron: Neuron,
     sentence_ids: npt.NDArray[np.int64],
     listed: ListedSentences,
-    counts: Counter[str],
     strongest: Sequence[Strongest],
     flagged_from: float,
 ) -> dict[str, object]:
-    """A row of OUTLIERS: what the top sentences (by rank) of one neuron have in common."""
+    """A row of OUTLIERS: what the top sentences (by rank) of one neuron have in common.
+
+    `strongest` are the tokens of the first of them.
+    """
     rows = np.searchsorted(listed.ids, sentence_ids)
     code, in_document = Counter(listed.documents[rows].tolist()).most_common(1)[0]
     in_all = int(np.count_nonzero(listed.documents == code)) / len(listed.ids)
     repeated = near_duplicate_share(listed.signatures[rows])
-    word, held = rare_word([listed.words[row] for row in rows], counts, len(listed.ids))
+    word, held = rare_word([listed.words[row] for row in rows], listed.counts, len(listed.ids))
     token = Counter((s.token, s.place) for s in strongest).most_common(1)
     measured = [s.concentration for s in strongest if not np.isnan(s.concentration)]
     shares = {
@@ -127,7 +121,7 @@ def dominance(
         "near_duplicate_share": repeated,
         "word_share": held,
         "word": word,
-        "word_elsewhere": counts[word] / len(listed.ids),
+        "word_elsewhere": listed.counts[word] / len(listed.ids),
         "token_sentences": len(strongest),
         "concentration": shares[TOKEN],
         "token": token[0][0][0] if token else None,
@@ -153,3 +147,28 @@ def rare_word(words: Sequence[frozenset[str]], counts: Counter[str], total: int)
     rare = [(count, word) for word, count in found.items() if counts[word] <= RARE * total]
     count, word = max(rare, key=lambda entry: (entry[0], entry[1]), default=(0, ""))
     return word, count / len(words)
+
+
+_BATCH = 2048
+# Half of the permutations: a list is described, not filtered.
+_PLACES = PERMUTATIONS // 2
+
+
+def read_listed(sentences: Path, ids: npt.NDArray[np.int64]) -> ListedSentences:
+    """Documents, words and signatures of the sentences with these ids, ascending (n,)."""
+    check_table(sentences, SENTENCES)
+    codes: dict[str, int] = {}
+    documents, found = np.full(len(ids), -1, np.int64), np.zeros((len(ids), _PLACES), np.uint32)
+    words: list[frozenset[str]] = [frozenset()] * len(ids)
+    for path in table_files(sentences):
+        table = sentences_by_id(path, ids, ["sentence_id", "domain", "doc_id", "text", "tokens"])
+        rows = np.searchsorted(ids, table["sentence_id"].to_numpy())
+        for start in range(0, table.num_rows, _BATCH):
+            part, at = table.slice(start, _BATCH), rows[start : start + _BATCH]
+            named = zip(part["domain"].to_pylist(), part["doc_id"].to_pylist(), strict=True)
+            names = [f"{domain} {doc}" for domain, doc in named]
+            documents[at] = [codes.setdefault(name, len(codes)) for name in names]
+            found[at] = signatures(part["text"].to_pylist())[:, :_PLACES]
+            for row, tokens in zip(at.tolist(), part["tokens"].to_pylist(), strict=True):
+                words[row] = frozenset(token.lower() for token in tokens)
+    return ListedSentences(ids, documents, list(codes), found, words)

@@ -38,11 +38,7 @@ class Largest:
     @classmethod
     def of(cls, shards: Sequence[Shard]) -> Largest:
         """Each of the three from the shard that has most of it."""
-        return cls(
-            max(shard.sentences for shard in shards),
-            max(shard.tokens for shard in shards),
-            max(shard.longest for shard in shards),
-        )
+        return cls(*(max(getattr(shard, of) for shard in shards) for of in ("sentences", "tokens", "longest")))
 
 
 @dataclass(frozen=True)
@@ -54,15 +50,7 @@ class MemoryBound:
 
 
 def replica_bound(
-    *,
-    rows: int,
-    widest: int,
-    k: int,
-    largest: Largest,
-    threads: int,
-    gpu: bool,
-    weights: int,
-    batch: int,
+    *, rows: int, widest: int, k: int, largest: Largest, threads: int, gpu: bool, weights: int, batch: int
 ) -> MemoryBound:
     """What a replica holds at most; without a GPU all is the host's.
 
@@ -74,7 +62,9 @@ def replica_bound(
     held = SHARDS_AT_ONCE * lists + 4 * widest * kept * 8
     text = SHARDS_AT_ONCE * (largest.tokens * 4 + largest.sentences * 24)
     sorting = max(1, threads) * sorting_bytes(rows, k, largest.sentences)
-    host = held + text + sorting + _thresholds_bytes(rows) + PROCESS + 2 * weights
+    # The score quantiles with their copies while they grow, one shard's scores, and floors.
+    thresholds = rows * (6 * 256 * 12 + 64 * 4 + FLOORS_KEPT * 4)
+    host = held + text + sorting + thresholds + PROCESS + 2 * weights
     device = buffer_bytes(rows, k, largest.sentences) + weights * gpu + batch
     return MemoryBound(host, device + sorting) if gpu else MemoryBound(host + device, 0)
 
@@ -118,8 +108,3 @@ def forward_bytes(
     values += (6 * heads or 1) * tokens * longest  # fused: a mask, where the model makes one
     pooled = (signs + 1) * units * -(-tokens // SHORTEST)
     return 4 * (values + 2 * pooled)
-
-
-def _thresholds_bytes(rows: int) -> int:
-    """The score quantiles with their copies while they grow, one shard's scores, and floors."""
-    return rows * (6 * 256 * 12 + 64 * 4 + FLOORS_KEPT * 4)

@@ -35,6 +35,9 @@ FIRST_SHARD = 8192
 
 _ROUNDS = 4
 
+FAN_IN = 8
+"""Files that one task of the tree reduce merges: more would leave cores idle, fewer make more levels."""
+
 
 def committed_keys(k: int, sizes: Sequence[int], unknown: int) -> float:
     """Scores of one neuron that all shards commit together before the reduce, in expectation.
@@ -50,11 +53,11 @@ def committed_keys(k: int, sizes: Sequence[int], unknown: int) -> float:
     return found
 
 
-def node_keys(k: int, committed: float, shards: int, fan_in: int) -> float:
+def node_keys(k: int, committed: float, shards: int) -> float:
     """Scores of one neuron in the inner nodes of the tree that reduces `shards` with `committed` scores, at most."""
     nodes, level = 0.0, committed
-    while shards > fan_in:
-        shards = -(-shards // fan_in)
+    while shards > FAN_IN:
+        shards = -(-shards // FAN_IN)
         level = min(level, shards * k)
         nodes += level
     return nodes

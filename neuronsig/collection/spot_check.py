@@ -77,10 +77,8 @@ def _rows_at(group: GroupFile, rows: Ids) -> list[StoredRow]:
         inside = rows[(rows >= start) & (rows < stop)] - start
         if inside.size:
             table = file.read_row_group(index, columns=TOPK.names).take(pa.array(inside))
-            scores = table["score"].to_numpy()
-            for row, score in zip(table.to_pylist(), scores, strict=True):
-                neuron = Neuron.of_row(row)
-                found.append(StoredRow(neuron, row["rank"], score, row["sentence_id"]))
+            for row, score in zip(table.to_pylist(), table["score"].to_numpy(), strict=True):
+                found.append(StoredRow(Neuron.of_row(row), row["rank"], score, row["sentence_id"]))
         start = stop
     return found
 

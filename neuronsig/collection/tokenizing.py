@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,7 @@ from neuronsig.tables import TOKENIZED
 
 COUNTS = ("truncated", "dropped_empty")
 
-SHARD_FACTS = pa.schema([("shard", pa.int32()), ("facts", pa.string())])
+COMMITTED = pa.schema([("shard", pa.int32())])
 _BATCH = 2048
 PLACED = pa.schema([("shard", pa.int32()), ("sentence_id", pa.int64()), ("text", pa.string())])
 """Texts, and the shard that each goes to."""
@@ -51,20 +50,10 @@ class ShardTask:
         count = len(shard_sizes(self.sentences, self.shard_sentences))
         return range(self.first_shard, self.first_shard + count)
 
-    @property
-    def part(self) -> ShardPart:
-        """What the plan says of these shards."""
-        return ShardPart(self.fingerprint, self.first_id, self.sentences, self.first_shard, len(self.shards))
-
     def next(self, fingerprint: str, sentences: int) -> ShardTask:
         """The same for sentences that were appended."""
-        return dataclasses.replace(
-            self,
-            fingerprint=fingerprint,
-            sentences=sentences,
-            first_id=self.first_id + self.sentences,
-            first_shard=self.shards.stop,
-        )
+        first_id, first_shard = self.first_id + self.sentences, self.shards.stop
+        return replace(self, fingerprint=fingerprint, sentences=sentences, first_id=first_id, first_shard=first_shard)
 
     def marker(self, shard: int) -> Path:
         """The record of a shard's commit."""
@@ -86,22 +75,19 @@ def place(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Rec
 
 
 def make_shards(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Tokenize rows of PLACED that hold whole shards, and commit each; rows of SHARD_FACTS."""
+    """Tokenize rows of PLACED that hold whole shards, and commit each; rows of COMMITTED."""
     parts: dict[int, list[tuple[pa.Table, int]]] = {}
     for batch in batches:
         for shard in pc.unique(batch.column("shard")).to_pylist():
             rows = batch.filter(pc.equal(batch.column("shard"), shard))
             for start in range(0, rows.num_rows, _BATCH):
                 piece = rows.slice(start, _BATCH)
-                parts.setdefault(shard, []).append(
-                    tokenize_texts(task.tokenizer, piece.column("sentence_id"), piece.column("text"))
-                )
+                made = tokenize_texts(task.tokenizer, piece.column("sentence_id"), piece.column("text"))
+                parts.setdefault(shard, []).append(made)
     for shard in sorted(parts):
         table = pa.concat_tables([part for part, _ in parts[shard]])
-        facts = _commit_shard(task, shard, table, sum(truncated for _, truncated in parts[shard]))
-        yield pa.RecordBatch.from_arrays(
-            [pa.array([shard], pa.int32()), pa.array([json.dumps(facts)])], schema=SHARD_FACTS
-        )
+        _commit_shard(task, shard, table, sum(truncated for _, truncated in parts[shard]))
+        yield pa.RecordBatch.from_arrays([pa.array([shard], pa.int32())], schema=COMMITTED)
 
 
 def tokenize_texts(spec: TokenizerSpec, sentence_ids: pa.Array, texts: pa.Array) -> tuple[pa.Table, int]:
@@ -118,7 +104,7 @@ def tokenize_texts(spec: TokenizerSpec, sentence_ids: pa.Array, texts: pa.Array)
     return pa.table([sentence_ids.cast(pa.int64()), lists], schema=TOKENIZED), truncated
 
 
-def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) -> dict[str, int | None]:
+def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) -> None:
     """Drop sentences without a token of their own, sort by (length, sentence_id), commit."""
     spec = task.tokenizer
     length = pc.list_value_length(table["input_ids"])
@@ -139,14 +125,13 @@ def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) 
         "dropped_empty": table.num_rows - kept.num_rows,
         "repeated_id": int(repeated[0]) if repeated.size else None,
     }
-    folder = location(task.folder)
 
     def write(path: Path) -> dict[str, int | None]:
         pq.write_table(kept, path, compression="zstd")
         return facts
 
-    commit(folder / f"shard-{shard:05d}.parquet", task.marker(shard), task.fingerprint, write)
-    return facts
+    data = location(task.folder) / f"shard-{shard:05d}.parquet"
+    commit(data, task.marker(shard), task.fingerprint, write)
 
 
 def finish(tasks: Sequence[ShardTask]) -> ShardPlan:
@@ -157,20 +142,11 @@ def finish(tasks: Sequence[ShardTask]) -> ShardPlan:
     if repeated:
         raise InputError(f"sentences/ sentence_id {repeated[0]} occurs more than once; run neuronsig annotate again")
     counts = {name: sum(marker[name] for marker in markers) for name in COUNTS}
-    shards = [
-        Shard(
-            marker["shard"],
-            f"shard-{marker['shard']:05d}.parquet",
-            marker["sentences"],
-            marker["tokens"],
-            marker["longest"],
-            marker["sha256"],
-        )
-        for marker in markers
-    ]
+    facts = ("sentences", "tokens", "longest", "sha256")
+    shards = [Shard(m["shard"], f"shard-{m['shard']:05d}.parquet", *(m[name] for name in facts)) for m in markers]
     spec = tasks[0].tokenizer
     highest = max(marker["max_token_id"] for marker in markers)
-    parts = [task.part for task in tasks]
+    parts = [ShardPart(t.fingerprint, t.first_id, t.sentences, t.first_shard, len(t.shards)) for t in tasks]
     plan = ShardPlan(spec.name, spec.prefix_tokens, spec.suffix_tokens, spec.max_tokens, highest, counts, shards, parts)
     found, wanted = plan.sentences + counts["dropped_empty"], sum(task.sentences for task in tasks)
     if found != wanted:

@@ -2,7 +2,7 @@
 
 A key holds the order-preserving bits of a float32 score in its high half and the inverted 32-bit sentence id in
 its low half, so that one integer comparison is the total order "score descending, then sentence id ascending".
-The top-K of a set of keys is the K largest. `merge` is set union cut to K: associative, commutative and
+The top-K of a set of keys is the K largest. `union` is set union cut to K: associative, commutative and
 idempotent, so neither the order of shards nor a shard that is delivered twice can change the answer.
 
 The score of a neuron with sign -1 is its negated activation: its list begins with the lowest activation.
@@ -10,7 +10,7 @@ The score of a neuron with sign -1 is its negated activation: its list begins wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,15 +30,10 @@ _SHIFT = np.uint64(32)
 _SORTED_AT_ONCE = 1 << 17
 
 
-def pack(
-    scores: npt.NDArray[np.float32],
-    sentence_ids: npt.NDArray[np.int64],
-    name: Callable[[int], str] | None = None,
-) -> Keys:
+def pack(scores: npt.NDArray[np.float32], sentence_ids: npt.NDArray[np.int64]) -> Keys:
     """Pack scores (..., n) float32 and ids (n,) into uint64 keys (..., n); -0.0 counts as 0.0.
 
-    Raises InputError for an id outside 0..2^32-1, and for a NaN score, naming its sentence and, through `name`
-    (flat row -> neuron), its neuron.
+    Raises InputError for an id outside 0..2^32-1, and for a NaN score, naming its sentence and (flat) row.
     """
     ids = np.asarray(sentence_ids, dtype=np.int64)
     if ids.size and (ids.min() < 0 or ids.max() > MAX_ID):
@@ -48,8 +43,7 @@ def pack(
     nan = np.isnan(values)
     if nan.any():
         row, column = np.argwhere(nan.reshape(-1, values.shape[-1]))[0]
-        neuron = name(int(row)) if name else f"row {row}"
-        raise InputError(f"sentence_id={ids[column]}: the score of {neuron} is NaN; its weights or input are broken")
+        raise InputError(f"sentence_id={ids[column]}: the score of row {row} is NaN; its weights or input are broken")
     return (ordered_bits(values) << _SHIFT) | (_LOW - ids.astype(np.uint64))
 
 
@@ -68,19 +62,6 @@ def scores_of_bits(high: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
 def unpack(keys: Keys) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Scores float32 and sentence ids int64 of keys of any shape (none of them EMPTY)."""
     return scores_of_bits(keys >> _SHIFT), (_LOW - (keys & _LOW)).astype(np.int64)
-
-
-def select(keys: Keys, k: int) -> Keys:
-    """The k largest keys of every row of (rows, n), sorted descending: (rows, min(k, n)). Keys are unique in a row."""
-    n = keys.shape[1]
-    if n > k:
-        keys = np.partition(keys, n - k, axis=1)[:, n - k :]
-    return np.ascontiguousarray(np.sort(keys, axis=1)[:, ::-1])
-
-
-def merge(a: Keys, b: Keys, k: int) -> Keys:
-    """The `union` of two."""
-    return union([a, b], k)
 
 
 def union(parts: Sequence[Keys], k: int) -> Keys:
@@ -109,19 +90,6 @@ def union(parts: Sequence[Keys], k: int) -> Keys:
 def _repeats(keys: Keys) -> npt.NDArray[np.bool_]:
     """Where sorted rows (rows, n) hold the key on their left again, (rows, n - 1)."""
     return (keys[:, 1:] == keys[:, :-1]) & (keys[:, 1:] != EMPTY)
-
-
-def thresholds(keys: Keys, k: int) -> npt.NDArray[np.float32]:
-    """Score of the k-th key of every row, (rows,) float32; -inf for a row of fewer keys.
-
-    A sentence that scores lower cannot enter the top k; one that ties still may, by its id.
-    """
-    result = np.full(len(keys), -np.inf, np.float32)
-    if keys.shape[1] >= k:
-        kth = keys[:, k - 1]
-        full = kth != EMPTY
-        result[full] = unpack(kth[full])[0]
-    return result
 
 
 def ragged(keys: Keys) -> tuple[Keys, npt.NDArray[np.int64]]:

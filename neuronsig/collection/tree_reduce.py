@@ -6,9 +6,9 @@ goes on with the nodes that are missing. A task holds one group of `fan_in` file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,14 @@ import pyarrow.parquet as pq
 
 from neuronsig.collection.job import Group, Job
 from neuronsig.collection.memory import reduce_task_bytes
-from neuronsig.collection.score_quantiles import scores_at_ranks
-from neuronsig.collection.shard_lists import keys_table, keys_writer, read_keys
-from neuronsig.collection.thresholds import in_job_order
-from neuronsig.collection.topk import EMPTY, Keys, merge, pack, ragged, union, unpack
+from neuronsig.collection.shard_files import keys_table, keys_writer, read_keys
+from neuronsig.collection.shards import FAN_IN
+from neuronsig.collection.thresholds import in_job_order, scores_at_ranks
+from neuronsig.collection.topk import EMPTY, Keys, pack, ragged, union, unpack
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS
-from neuronsig.run.commits import commit, committed, unique_name
+from neuronsig.progress import Done, uncounted
+from neuronsig.run.commits import committed, committed_once, unique_name
 from neuronsig.storage.location import absolute, join, location
 from neuronsig.storage.parquet import parquet_file
 from neuronsig.tables import TOPK
@@ -33,30 +34,18 @@ _GROUP_ROWS = 1 << 17
 # Lists of a neuron that are held before they are merged: one sort of several costs less than one for each.
 _LISTS_HELD = 4
 
-
-class Runner(Protocol):
-    """What runs a function for the arguments of each call: neuronsig_ray.tasks.map_tasks, or a loop."""
-
-    def __call__(
-        self,
-        function: Callable[..., Any],
-        calls: Iterable[tuple[Any, ...]],
-        done: Callable[[int], None] | None,
-        *,
-        memory: int,
-    ) -> list[Any]:
-        """The results, in the order of the calls; `done` counts those that end."""
-        ...
+Runner = Callable[..., list[Any]]
+"""What runs a function for the arguments of each call: neuronsig_ray.tasks.map_tasks, or a loop."""
 
 
 def tree_reduce(
     job: Job,
     files: Sequence[Path],
     folder: Path,
-    fan_in: int,
     run: Runner,
-    done: Callable[[int], None] | None = None,
+    done: Done = uncounted,
     left_out: Mapping[str, Any] | None = None,
+    fan_in: int = FAN_IN,
 ) -> list[dict[str, Any]]:
     """Reduce valid shard files to one file a group in `folder`; return the final markers, one a group.
 
@@ -76,7 +65,7 @@ def tree_reduce(
     return run(write_final, final, done, memory=task_bound(job))
 
 
-def node_count(shards: int, groups: int, fan_in: int) -> int:
+def node_count(shards: int, groups: int, fan_in: int = FAN_IN) -> int:
     """Tasks of the tree over `shards` files."""
     count = groups
     while shards > fan_in:
@@ -155,10 +144,6 @@ def base_quantiles(job: Job, folder: Path) -> npt.NDArray[np.float32]:
 
 def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[str, Any]:
     """Merge files into one node file, group by group, unless it is there already."""
-    marker = location(folder) / f"{name}.json"
-    found = committed(marker, job.fingerprint)
-    if found is not None:
-        return found
 
     def write(path: Path) -> dict[str, Any]:
         with keys_writer(path) as writer:
@@ -167,7 +152,8 @@ def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[
                 writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
         return {}
 
-    return commit(location(folder) / unique_name(name, ".parquet"), marker, job.fingerprint, write)
+    data, marker = (location(folder) / file for file in (unique_name(name, ".parquet"), f"{name}.json"))
+    return committed_once(data, marker, job.fingerprint, write)
 
 
 def write_final(
@@ -178,15 +164,11 @@ def write_final(
     The file is named by the plan: of an appended run's old and new file only the one that the marker names counts.
     """
     group = job.groups[position]
-    marker = final_marker(location(folder), group)
-    found = committed(marker, job.fingerprint)
-    if found is not None:
-        return found
-    keys = merged_group(job, files, position)
-    if job.base:
-        keys = merge(base_group(job, location(folder), position), keys, job.k)
 
     def write(path: Path) -> dict[str, Any]:
+        keys = merged_group(job, files, position)
+        if job.base:
+            keys = union([base_group(job, location(folder), position), keys], job.k)
         rows = 0
         with pq.ParquetWriter(path, TOPK, **_ENCODING) as writer:
             for table in topk_tables(job, group, keys):
@@ -195,7 +177,7 @@ def write_final(
         return {"site": group.site, "layer": group.layer, "rows": rows, "left_out": dict(left_out or {})}
 
     data = location(folder) / f"{group.name}-{job.fingerprint[:8]}.parquet"
-    return commit(data, marker, job.fingerprint, write)
+    return committed_once(data, final_marker(location(folder), group), job.fingerprint, write)
 
 
 def topk_tables(job: Job, group: Group, keys: Keys) -> Iterator[pa.Table]:

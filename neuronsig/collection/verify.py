@@ -5,8 +5,8 @@ A group's file is read one row group at a time, so memory does not grow with K, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,6 @@ from neuronsig.tables import TOPK
 
 Ids = npt.NDArray[np.int64]
 
-FILES = "files are those the markers name"
-LISTS = "every neuron has its list, in order"
-RANKS = "ranks run from 0 without a gap"
-ORDER = "score descending, then sentence_id ascending"
-UNIQUE = "no sentence twice in a list"
-NUMBERS = "no score is NaN"
-SENTENCES = "listed sentences are in sentences/"
 DENSE = "sentence ids run from 0 without a gap"
 
 
@@ -82,21 +75,18 @@ class GroupFile:
             raise InputError(f"{self.path} cannot be read as the topk table ({reason(error)})") from None
 
 
-@dataclass
 class ListChecks:
     """Checks of whole lists, counted over all groups; `sentences` is the size of sentences/."""
 
-    sentences: int
-    lists: Check = field(default_factory=lambda: Check(LISTS))
-    ranks: Check = field(default_factory=lambda: Check(RANKS))
-    order: Check = field(default_factory=lambda: Check(ORDER))
-    unique: Check = field(default_factory=lambda: Check(UNIQUE))
-    numbers: Check = field(default_factory=lambda: Check(NUMBERS))
-    known: Check = field(default_factory=lambda: Check(SENTENCES))
-
-    @property
-    def all(self) -> list[Check]:
-        return [self.lists, self.ranks, self.order, self.unique, self.numbers, self.known]
+    def __init__(self, sentences: int) -> None:
+        self.sentences = sentences
+        self.lists = Check("every neuron has its list, in order")
+        self.ranks = Check("ranks run from 0 without a gap")
+        self.order = Check("score descending, then sentence_id ascending")
+        self.unique = Check("no sentence twice in a list")
+        self.numbers = Check("no score is NaN")
+        self.known = Check("listed sentences are in sentences/")
+        self.all = [self.lists, self.ranks, self.order, self.unique, self.numbers, self.known]
 
     def group(self, group: GroupFile) -> Keys | None:
         """Check one file; return the last key of every list, (neurons,) in file order, None if a list is not whole."""
@@ -128,52 +118,40 @@ class ListChecks:
         self.lists.count(0, int((steps <= 0).sum()), f"{group.path.name}: neurons are not in order of unit and sign")
         counts = np.diff(starts, append=codes.size)
         np.add.at(lengths, first_codes, counts)
-        names = _Namer(group, codes)
+
+        def rows(check: Check, wrong: npt.NDArray[np.bool_], say: Callable[[int], str]) -> None:
+            places = np.flatnonzero(wrong)
+            named = f"{group.neuron(int(codes[places[0]]))} {say(places[0])}" if places.size else ""
+            check.count(wrong.size, places.size, named)
 
         ranks = table["rank"].to_numpy()
         expected = np.arange(codes.size) - np.repeat(starts, counts)
-        self._rows(self.ranks, ranks != expected, names, lambda i: f"has rank {ranks[i]} at place {expected[i]}")
+        rows(self.ranks, ranks != expected, lambda i: f"has rank {ranks[i]} at place {expected[i]}")
 
         scores = table["score"].to_numpy()
         nan = np.isnan(scores)
-        self._rows(self.numbers, nan, names, lambda i: f"has a NaN at rank {expected[i]}")
+        rows(self.numbers, nan, lambda i: f"has a NaN at rank {expected[i]}")
 
         ids = table["sentence_id"].to_numpy()
-        self._rows(
-            self.known, (ids < 0) | (ids >= self.sentences), names, lambda i: f"lists sentence {ids[i]}, which is none"
-        )
+        rows(self.known, (ids < 0) | (ids >= self.sentences), lambda i: f"lists sentence {ids[i]}, which is none")
 
         keys = pack(np.where(nan, np.float32(-np.inf), scores), np.clip(ids, 0, MAX_ID))
         unordered = np.concatenate([[False], (keys[1:] >= keys[:-1]) & (codes[1:] == codes[:-1])])
-        self._rows(self.order, unordered, names, lambda i: f"has {scores[i]:.6g} below {scores[i - 1]:.6g}")
+        rows(self.order, unordered, lambda i: f"has {scores[i]:.6g} below {scores[i - 1]:.6g}")
 
         by_id = np.lexsort((ids, codes))
         same = (np.diff(codes[by_id]) == 0) & (np.diff(ids[by_id]) == 0)
         repeated = np.zeros(codes.size, bool)
         repeated[by_id[1:][same]] = True
-        self._rows(self.unique, repeated, names, lambda i: f"lists sentence {ids[i]} twice")
+        rows(self.unique, repeated, lambda i: f"lists sentence {ids[i]} twice")
 
         last[first_codes] = keys[starts + counts - 1]
         return int(codes[-1])
 
-    @staticmethod
-    def _rows(check: Check, wrong: npt.NDArray[np.bool_], names: _Namer, say) -> None:  # type: ignore[no-untyped-def]
-        places = np.flatnonzero(wrong)
-        check.count(wrong.size, places.size, f"{names.of(places[0])} {say(places[0])}" if places.size else "")
-
-
-@dataclass(frozen=True)
-class _Namer:
-    group: GroupFile
-    codes: Ids
-
-    def of(self, row: int) -> str:
-        return str(self.group.neuron(int(self.codes[row])))
-
 
 def check_files(folder: Path, named: Sequence[Path | None], groups: Sequence[str]) -> Check:
     """Every group has a valid commit (its file or None), and the table has no other file."""
-    check = Check(FILES)
+    check = Check("files are those the markers name")
     for path, group in zip(named, groups, strict=True):
         check.count(1, path is None, f"{group}: no file in {folder} is the one that its marker names")
     for path in sorted(set(table_files(folder)) - {path for path in named if path is not None}):
@@ -210,8 +188,7 @@ def sentence_files(folder: Path) -> tuple[Check, list[SentenceFile]]:
     found.sort(key=lambda file: file.first)
     due = 0
     for entry in found:
-        wrong_start = entry.first != due
-        check.count(0, wrong_start, f"{entry.path.name} begins with {entry.first}, {due} was due")
+        check.count(0, entry.first != due, f"{entry.path.name} begins with {entry.first}, {due} was due")
         due = entry.last + 1
     return check, found
 

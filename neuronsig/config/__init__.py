@@ -5,8 +5,7 @@ both with the command line. `Config` is the whole, and the way in:
 
 text         corpora, their download, annotation, shards, training of annotators
 collection   the model, the collection, and what looks at it again
-mining       signatures
-signatures   what is done with them: evaluation, triggers, stability, analysis, search, report
+signatures   their mining, and what is done with them: evaluation, triggers, stability, analysis, search, report
 machines     Spark, Ray, hardware and size of an estimate
 fields       what sections are made of
 """
@@ -19,54 +18,20 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from neuronsig.config.collection import CollectConfig, ModelConfig, OutliersConfig, ReinitialiseConfig, VerifyConfig
-from neuronsig.config.fields import option, require
+from neuronsig.config.fields import check_section, option, require
 from neuronsig.config.machines import EstimateConfig, HardwareConfig, RayConfig, SparkConfig
-from neuronsig.config.mining import MiningConfig
 from neuronsig.config.signatures import (
     AnalysisConfig,
     EvaluationConfig,
     FindConfig,
+    MiningConfig,
     ReportConfig,
     StabilityConfig,
     TriggersConfig,
 )
-from neuronsig.config.text import (
-    AnnotatorConfig,
-    CorpusConfig,
-    DownloadConfig,
-    SourceConfig,
-    TokenizeConfig,
-    TrainConfig,
-)
+from neuronsig.config.text import AnnotatorConfig, CorpusConfig, DownloadConfig, TokenizeConfig, TrainConfig
+from neuronsig.config.text import SourceConfig as SourceConfig
 from neuronsig.neuron import Neuron
-
-__all__ = [
-    "AnalysisConfig",
-    "AnnotatorConfig",
-    "CollectConfig",
-    "Config",
-    "CorpusConfig",
-    "DownloadConfig",
-    "EstimateConfig",
-    "EvaluationConfig",
-    "FindConfig",
-    "HardwareConfig",
-    "MiningConfig",
-    "ModelConfig",
-    "OutliersConfig",
-    "RayConfig",
-    "ReinitialiseConfig",
-    "ReportConfig",
-    "SourceConfig",
-    "SparkConfig",
-    "StabilityConfig",
-    "TokenizeConfig",
-    "TrainConfig",
-    "TriggersConfig",
-    "VerifyConfig",
-    "as_plan",
-    "from_plan",
-]
 
 
 @dataclass
@@ -117,7 +82,7 @@ class Config:
         for section in dataclasses.fields(self):
             value = getattr(self, section.name)
             if dataclasses.is_dataclass(value):
-                value.check(section.name)  # type: ignore[union-attr]
+                check_section(value, section.name)
 
 
 Section = TypeVar("Section")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from neuronsig.config.fields import option, require
-from neuronsig.neuron import SITES
+from neuronsig.config.fields import option, require, some_of
+from neuronsig.neuron import SIGNS, SITES
 
 POOLINGS = ("mean", "max", "last")
 
@@ -20,10 +20,9 @@ class ModelConfig:
     name: str = option(MISSING, "name of the model's folders in the run directory")
     path: str = option(MISSING, "hub name, local folder, or package:NAME/folder")
     tokenizer: str = option("", "tokenizer's hub name or folder; empty: the model's own")
-    max_tokens: int = option(0, "inputs are cut to this many tokens; 0: the model's own limit")
+    max_tokens: int = option(0, "inputs are cut to this many tokens; 0: the model's own limit", least=0, unit="tokens")
     mlp_module: str = option(
-        "",
-        "linear map that reads the feed-forward activations, as encoder.layer.{}.output.dense; empty: by name",
+        "", "linear map that reads the feed-forward activations, as encoder.layer.{}.output.dense; empty: by name"
     )
     attention_module: str = option("", "linear map that reads the attention heads' outputs; empty: by name")
     shape: list[int] = option([], "[blocks, width, feed-forward width], for estimate where the model is not here")
@@ -38,14 +37,13 @@ class ModelConfig:
         ok = bool(re.fullmatch(r"[A-Za-z0-9][\w.\-]*", self.name))
         require(ok, f"{key}.name", self.name, "letters, digits, '.', '_' or '-'", "it names folders")
         require(self.path != "", f"{key}.path", "''", "a hub name or folder")
-        require(self.max_tokens >= 0, f"{key}.max_tokens", self.max_tokens, "0 or more tokens")
 
 
 @dataclass
 class CollectConfig:
     """The collection: every neuron's top-K sentences in one pass (P1 3.1)."""
 
-    k: int = option(10_000, "sentences kept for each neuron (P1: 10,000)")
+    k: int = option(10_000, "sentences kept for each neuron (P1: 10,000)", least=1, unit="sentences")
     layers: list[int] = option([], "layers collected, 1 = first block, 0 = embeddings (hidden only); empty: all blocks")
     signs: list[int] = option([1], "1: highest activations; -1: lowest; [1,-1]: both in one pass")
     sites: list[str] = option(
@@ -55,26 +53,25 @@ class CollectConfig:
     special_tokens: bool = option(True, "whether pooling includes [CLS], [SEP] and the like")
     dtype: str = option("auto", "float32, bfloat16, or auto: bfloat16 where the hardware multiplies it natively")
     batch_tokens: int = option(
-        0, "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 8192 or 131072 (GPU)"
+        0,
+        "tokens of one rectangular batch of equal-length sentences; 0: what suits the device, 8192 or 131072 (GPU)",
+        least=0,
+        unit="tokens",
     )
-    reduce_fan_in: int = option(8, "shard files merged by one task of the tree reduce")
     stop_fraction: float = option(
         0.0, "stop early, inexactly, when this share of the top-1000 lists has not changed for stop_sentences; 0: never"
     )
     stop_sentences: int = option(0, "sentences for which that share of the lists must not have changed")
 
     def check(self, key: str) -> None:
-        require(self.k >= 1, f"{key}.k", self.k, "1 or more sentences")
         require(all(layer >= 0 for layer in self.layers), f"{key}.layers", self.layers, "0 or more")
-        ok = bool(self.signs) and set(self.signs) <= {1, -1} and len(set(self.signs)) == len(self.signs)
+        ok = bool(self.signs) and some_of(self.signs, SIGNS)
         require(ok, f"{key}.signs", self.signs, "[1], [-1] or [1,-1]")
-        ok = bool(self.sites) and set(self.sites) <= set(SITES) and len(set(self.sites)) == len(self.sites)
+        ok = bool(self.sites) and some_of(self.sites, SITES)
         require(ok, f"{key}.sites", self.sites, f"some of {', '.join(SITES)}")
         require(self.pooling in POOLINGS, f"{key}.pooling", self.pooling, f"one of {', '.join(POOLINGS)}")
         dtypes = ("auto", "float32", "bfloat16")
         require(self.dtype in dtypes, f"{key}.dtype", self.dtype, f"one of {', '.join(dtypes)}")
-        require(self.batch_tokens >= 0, f"{key}.batch_tokens", self.batch_tokens, "0 or more tokens")
-        require(self.reduce_fan_in >= 2, f"{key}.reduce_fan_in", self.reduce_fan_in, "2 or more files")
         ok = 0 <= self.stop_fraction <= 1
         require(ok, f"{key}.stop_fraction", self.stop_fraction, "from 0 (never) to 1", "it is a share of lists")
         ok = self.stop_sentences >= 0 and (self.stop_sentences > 0) == (self.stop_fraction > 0)
@@ -86,26 +83,27 @@ class CollectConfig:
 class VerifyConfig:
     """What `neuronsig verify` scores again."""
 
-    sample: int = option(200, "rows of the topk table recomputed from the text; 0: only the table itself is checked")
-    others: int = option(50, "further random sentences that are looked for in every list they belong in")
-    seed: int = option(0, "seed of the sample")
-
-    def check(self, key: str) -> None:
-        require(self.sample >= 0, f"{key}.sample", self.sample, "0 or more rows")
-        require(self.others >= 0, f"{key}.others", self.others, "0 or more sentences")
-        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
+    sample: int = option(
+        200,
+        "rows of the topk table recomputed from the text; 0: only the table itself is checked",
+        least=0,
+        unit="rows",
+    )
+    others: int = option(
+        50, "further random sentences that are looked for in every list they belong in", least=0, unit="sentences"
+    )
+    seed: int = option(0, "seed of the sample", least=0)
 
 
 @dataclass
 class OutliersConfig:
     """When `neuronsig outliers` calls a neuron's list dominated by one thing."""
 
-    sentences: int = option(100, "top sentences of each list that are looked at")
+    sentences: int = option(100, "top sentences of each list that are looked at", least=2, unit="sentences")
     tokens: bool = option(True, "look at the strongest tokens of the first triggers.sentences, which asks the model")
     share: float = option(0.5, "share of a list, or of an activation, from which one thing dominates it")
 
     def check(self, key: str) -> None:
-        require(self.sentences >= 2, f"{key}.sentences", self.sentences, "2 or more sentences")
         require(0 < self.share <= 1, f"{key}.share", self.share, "above 0, at most 1", "it is a share")
 
 
@@ -114,7 +112,4 @@ class ReinitialiseConfig:
     """The null model that `neuronsig reinitialise` writes (P1 4.1)."""
 
     output: str = option("", "folder the model is written to; empty: RUN/models/<name>-reinitialised")
-    seed: int = option(0, "seed of the random weights")
-
-    def check(self, key: str) -> None:
-        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
+    seed: int = option(0, "seed of the random weights", least=0)

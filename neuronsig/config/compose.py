@@ -18,14 +18,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import MISSING, DictConfig, OmegaConf, open_dict
-from omegaconf.errors import (
-    ConfigAttributeError,
-    ConfigKeyError,
-    MissingMandatoryValue,
-    OmegaConfBaseException,
-    ValidationError,
-)
+from omegaconf import MISSING, DictConfig, OmegaConf, errors, open_dict
 
 from neuronsig.config import Config, CorpusConfig, SourceConfig
 from neuronsig.errors import ConfigError
@@ -57,11 +50,11 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         _set_sources(merged, [word for word in words if word.startswith(SOURCES)])
         _require_reader(merged)
         config = OmegaConf.to_object(merged)
-    except MissingMandatoryValue as error:
+    except errors.MissingMandatoryValue as error:
         raise ConfigError(
             f"{error.full_key}: a value is missing; set {error.full_key}=... on the command line"
         ) from None
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, errors.OmegaConfBaseException) as error:
         raise ConfigError(_explain(error, overrides)) from None
     assert isinstance(config, Config)
     config.check()
@@ -231,19 +224,13 @@ def _unknown(key: str) -> str:
 
 def _explain(error: Exception, overrides: Sequence[str]) -> str:
     """One line for Hydra's and OmegaConf's many-line messages."""
-    text = str(error)
-    cause = error.__cause__ or error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if (
-        isinstance(cause, (ConfigKeyError, ConfigAttributeError))
-        or "not in struct" in text
-        or "not in 'Config'" in text
-    ):
-        key = getattr(cause, "full_key", None) or ""
-        named = re.search(r"Could not (?:override|append to config) '?([^'\s]+)'?", text)
-        key = (named.group(1).rstrip(".") if named else key) or "?"
+    text, cause = str(error), error.__cause__ or error
+    named = re.search(r"Could not (?:override|append to config) '?([^'\s]+)'?", text)
+    unknown = isinstance(cause, (errors.ConfigKeyError, errors.ConfigAttributeError)) or "not in struct" in text
+    if unknown or "not in 'Config'" in text:
+        key = (named.group(1).rstrip(".") if named else getattr(cause, "full_key", None)) or "?"
         return _unknown(key)
-    if isinstance(cause, ValidationError):
+    if isinstance(cause, errors.ValidationError):
         key = getattr(cause, "full_key", None) or next((w.split("=")[0] for w in overrides), "?")
         if "is not a ListConfig" in str(cause):
             value = next((w.partition("=")[2] for w in overrides if w.startswith(f"{key}=")), "")
@@ -255,4 +242,4 @@ def _explain(error: Exception, overrides: Sequence[str]) -> str:
     override = re.search(r"Could not override '([^']+)'", text)
     if override:
         return _unknown(override.group(1))
-    return " ".join(lines)[:400]
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())[:400]

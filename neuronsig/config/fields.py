@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import field, fields
 from typing import Any
 
 from neuronsig.errors import ConfigError
 
 
-def option(default: Any, help: str) -> Any:
-    """A field with its default and the sentence that `--help` prints for it."""
-    metadata = {"help": help}
+def option(default: Any, help: str, least: int | None = None, unit: str = "") -> Any:
+    """A field with its default, the sentence that `--help` prints for it, and the `least` it may be, in units."""
+    metadata = {"help": help, "least": least, "unit": unit}
     if isinstance(default, (list, dict)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -21,6 +22,28 @@ def require(condition: bool, key: str, value: object, bound: str, remedy: str = 
     """Raise ConfigError `key=value: must be <bound>; <remedy>` unless the condition holds."""
     if not condition:
         raise ConfigError(f"{key}={value}: must be {bound}" + (f"; {remedy}" if remedy else ""))
+
+
+def check_section(section: Any, key: str) -> None:
+    """Check that the fields of a section are not below their least, and all else that its `check` says of them."""
+    for entry in fields(section):
+        value, least = getattr(section, entry.name), entry.metadata["least"]
+        if least is not None:
+            require(value >= least, f"{key}.{entry.name}", value, f"{least} or more {entry.metadata['unit']}".rstrip())
+    if hasattr(section, "check"):
+        section.check(key)
+
+
+def require_each(section: Any, key: str, names: Sequence[str], holds: Callable[[Any], bool], *bound: str) -> None:
+    """`require` of the fields `names` of a section; `bound`, and the remedy where there is one, are theirs all."""
+    for name in names:
+        value = getattr(section, name)
+        require(holds(value), f"{key}.{name}", value, *bound)
+
+
+def some_of(values: Collection[Any], known: Collection[Any]) -> bool:
+    """Whether all values are known ones, and none is there twice."""
+    return set(values) <= set(known) and len(set(values)) == len(values)
 
 
 def environment_int(name: str, default: int) -> int:

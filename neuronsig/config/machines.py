@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from neuronsig.config.fields import option, require
+from neuronsig.config.fields import option, require, require_each
 
 
 @dataclass
@@ -15,8 +15,7 @@ class SparkConfig:
     master: str = option("local[*]", "Spark master; empty: the one spark-submit or Databricks gives")
     driver_memory: str = option("4g", "JVM heap of the driver (of everything, when local)")
     nlp_package: str = option(
-        "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3",
-        "Maven coordinate of Spark NLP; empty: already on the classpath",
+        "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3", "Maven coordinate of Spark NLP; empty: already on the classpath"
     )
     nlp_jar: str = option("", "Spark NLP's assembly jar, for machines without a Maven repository")
     nlp_excludes: list[str] = option(
@@ -28,13 +27,12 @@ class SparkConfig:
         ],
         "native deep-learning parts of Spark NLP that are not fetched; [] for pretrained deep annotators",
     )
-    shuffle_partitions: int = option(0, "spark.sql.shuffle.partitions; 0: twice the cores, at least 8")
+    shuffle_partitions: int = option(0, "spark.sql.shuffle.partitions; 0: twice the cores, at least 8", least=0)
     conf: list[str] = option([], "further Spark settings, as \"spark.conf=['spark.KEY=VALUE','spark.KEY=VALUE']\"")
 
     def check(self, key: str) -> None:
         ok = bool(re.fullmatch(r"\d+[kmgKMG]", self.driver_memory))
         require(ok, f"{key}.driver_memory", self.driver_memory, "a number with k, m or g, as in 4g")
-        require(self.shuffle_partitions >= 0, f"{key}.shuffle_partitions", self.shuffle_partitions, "0 or more")
         for setting in self.conf:
             require("=" in setting, f"{key}.conf", setting, "of the form spark.KEY=VALUE")
 
@@ -44,17 +42,17 @@ class RayConfig:
     """Where Ray runs, and how many replicas of the model."""
 
     address: str = option("", "Ray cluster address, auto, or empty: RAY_ADDRESS, else a local one is started")
-    replicas: int = option(0, "model replicas; 0: one for each GPU, or one on CPU for each replica_cpus")
+    replicas: int = option(0, "model replicas; 0: one for each GPU, or one on CPU for each replica_cpus", least=0)
     max_replicas: int = option(0, "replicas that an autoscaling cluster may grow to; 0: no more than replicas")
-    replica_cpus: int = option(0, "CPU cores (and torch threads) of a replica; 0: all of a CPU machine, 1 beside a GPU")
+    replica_cpus: int = option(
+        0, "CPU cores (and torch threads) of a replica; 0: all of a CPU machine, 1 beside a GPU", least=0
+    )
     gpus: str = option("auto", "auto: a GPU for each replica where there are any; 0: CPU only; 1: GPU required")
     object_store_mb: int = option(256, "object store of a local Ray, in MiB")
 
     def check(self, key: str) -> None:
-        require(self.replicas >= 0, f"{key}.replicas", self.replicas, "0 or more")
         ok = self.max_replicas == 0 or self.max_replicas >= max(self.replicas, 1)
         require(ok, f"{key}.max_replicas", self.max_replicas, f"0, or at least ray.replicas={self.replicas}")
-        require(self.replica_cpus >= 0, f"{key}.replica_cpus", self.replica_cpus, "0 or more")
         require(self.gpus in ("auto", "0", "1"), f"{key}.gpus", self.gpus, "auto, 0 or 1")
         require(self.object_store_mb >= 80, f"{key}.object_store_mb", self.object_store_mb, "80 MiB or more")
 
@@ -73,9 +71,8 @@ class HardwareConfig:
     mine_seconds: float = option(0.85, "core-seconds of one neuron's patterns at K = 10,000, mined and judged")
 
     def check(self, key: str) -> None:
-        for name in ("replicas", "tflops", "utilisation", "spark_cores", "annotate_rate", "mine_seconds"):
-            value = getattr(self, name)
-            require(value > 0, f"{key}.{name}", value, "above 0")
+        rates = ("replicas", "tflops", "utilisation", "spark_cores", "annotate_rate", "mine_seconds")
+        require_each(self, key, rates, lambda value: value > 0, "above 0")
 
 
 @dataclass
@@ -83,10 +80,9 @@ class EstimateConfig:
     """The size of the job that `neuronsig estimate` prices."""
 
     sentences: int = option(
-        0, "sentences; 0: those of the run's sentences/ table, else told from the sizes of the corpus's files"
+        0, "sentences; 0: those of the run's sentences/ table, else told from the sizes of the corpus's files", least=0
     )
     tokens_per_sentence: float = option(25.0, "word pieces a sentence, special tokens included, when not measured")
 
     def check(self, key: str) -> None:
-        require(self.sentences >= 0, f"{key}.sentences", self.sentences, "0 or more")
         require(self.tokens_per_sentence > 0, f"{key}.tokens_per_sentence", self.tokens_per_sentence, "above 0")

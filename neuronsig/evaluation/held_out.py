@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsig.collection.job import Job
-from neuronsig.collection.shard_text import ShardText
+from neuronsig.collection.shard_files import ShardText
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError, TooLittleTextError
 from neuronsig.mining.holdout import is_held_out
+from neuronsig.mining.user_trees import trees_fingerprint
 from neuronsig.neuron import Neuron
 from neuronsig.storage.parquet import parquet_file
 
@@ -129,3 +130,12 @@ def read_block(files: Sequence[Path], block: Block) -> tuple[npt.NDArray[np.int6
     found = np.concatenate(ids)
     order = np.argsort(found)
     return found[order], np.concatenate(scores)[order]
+
+
+def require_same_trees(trees: str, fingerprint: str) -> None:
+    """Raise InputError when the bracketed trees that were mined, of this fingerprint, are gone, or others now."""
+    if trees_fingerprint(trees) != fingerprint:
+        raise InputError(
+            f"mining.trees={trees} is not the table that was mined: it has changed since; put the old one "
+            "back, or run neuronsig mine with it and overwrite=true first"
+        )

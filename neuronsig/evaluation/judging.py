@@ -15,15 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow.dataset as ds
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
-from neuronsig.evaluation.classifier import LENGTH, Matches, Vote, bits_by_kind, length_bits
+from neuronsig.evaluation.classifier import LENGTH, Matches, Vote, bits_by_kind, length_bits, votes_of
 from neuronsig.evaluation.ranking import judge, spearman
 from neuronsig.neuron import Neuron
+from neuronsig.storage.parquet import read_rows
+from neuronsig.tables import PROFILES, SIGNATURES
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,32 @@ class Voter:
     votes: tuple[Vote, ...]
     length_mean: float
     length_sd: float
+
+
+def read_signatures(signatures: str, profiles: str, neurons: Sequence[Neuron]) -> dict[Neuron, Voter]:
+    """Signatures of neurons of one site, layer and sign, from the folders of both tables.
+
+    Raises InputError where a neuron has no profile.
+    """
+    first = neurons[0]
+    wanted = (ds.field("site") == first.site) & (ds.field("layer") == first.layer) & (ds.field("sign") == first.sign)
+    units = [neuron.unit for neuron in neurons]
+    wanted &= (ds.field("unit") >= min(units)) & (ds.field("unit") <= max(units))
+    rows: dict[int, list[dict[str, Any]]] = {unit: [] for unit in units}
+    kept = wanted & (ds.field("lrc") > 0)
+    columns = ["unit", "kind", "pattern", "lrc", "explained_by"]
+    for row in read_rows(signatures, SIGNATURES, columns, kept).to_pylist():
+        rows[row["unit"]].append(row)
+    measures = ("length_mean", "length_sd")
+    measured = read_rows(profiles, PROFILES, ["unit", *measures], wanted)
+    lengths = {row["unit"]: row for row in measured.to_pylist()}
+    absent = [neuron for neuron in neurons if neuron.unit not in lengths]
+    if absent:
+        raise InputError(f"{profiles} has no row of {absent[0]}; run neuronsig mine again")
+    return {
+        neuron: Voter(tuple(votes_of(rows[neuron.unit])), *(lengths[neuron.unit][name] for name in measures))
+        for neuron in neurons
+    }
 
 
 def judge_block(

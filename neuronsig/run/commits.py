@@ -69,6 +69,11 @@ def committed(marker: Path, fingerprint: str) -> Marker | None:
     return dict(content) if valid else None
 
 
+def committed_once(data: Path, marker: Path, fingerprint: str, write: Callable[[Path], Mapping[str, Any]]) -> Marker:
+    """The marker of a valid commit, made by `write` where there is none."""
+    return committed(marker, fingerprint) or commit(data, marker, fingerprint, write)
+
+
 def all_committed(markers: Iterable[Path], fingerprint: str) -> list[Marker | None]:
     """`committed` of many markers, in order; those of a store are asked for together."""
     with ThreadPoolExecutor(_READERS) as readers:

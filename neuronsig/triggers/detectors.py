@@ -6,7 +6,7 @@
     tag       else in `same_tag` or more the trigger has the same part of speech
     context   else: one token stands out of a sentence, but different ones
 
-The shares are those of TriggersConfig. Of a flat activation the strongest word says nothing, however often it is the
+The shares are those of RULES. Of a flat activation the strongest word says nothing, however often it is the
 same one, so `diffuse` comes first.
 """
 
@@ -19,17 +19,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from neuronsig.config import TriggersConfig
 from neuronsig.neuron import SITES
 
 SPECIAL, DIFFUSE, TOKEN, TAG, CONTEXT = DETECTORS = ("special", "diffuse", "token", "tag", "context")
 """In the order in which they are looked for."""
 
+RULES = {"special": 0.5, "diffuse": 0.2, "same_word": 0.5, "same_tag": 0.8}
+"""Half of the sentences make it for one word, or for special tokens; for a tag, of which there are few, four fifths."""
+
 COVERED = {"of triggers": "covered_share", "of all words": "words_covered"}
 """Columns that say how much of the sentences some pattern of the signature holds."""
 
 
-def detector_row(rows: Sequence[Mapping[str, Any]], words: Sequence[str], tags: Sequence[str], rules: TriggersConfig):  # type: ignore[no-untyped-def]
+def detector_row(rows: Sequence[Mapping[str, Any]], words: Sequence[str], tags: Sequence[str]) -> dict[str, Any]:
     """The measured columns of DETECTORS of one neuron, from its rows of TRIGGERS and their triggers' words and tags.
 
     Sentences without a word that has a token have no trigger, and count in the shares all the same.
@@ -51,18 +53,18 @@ def detector_row(rows: Sequence[Mapping[str, Any]], words: Sequence[str], tags: 
         "covered_share": sum(row["covered"] for row in rows) / n,
         "near_offset": float(np.median(offsets)) if offsets else None,
     }
-    return found | {"detector": kind_of(found, rules)}
+    return found | {"detector": _detector(found)}
 
 
-def kind_of(found: Mapping[str, Any], rules: TriggersConfig) -> str:
-    """The detector that a row of DETECTORS is."""
-    if found["special_share"] >= rules.special:
+def _detector(found: Mapping[str, Any]) -> str:
+    """What a row of DETECTORS is of."""
+    if found["special_share"] >= RULES["special"]:
         return SPECIAL
-    if (found["concentration"] or 0.0) < rules.diffuse:
+    if (found["concentration"] or 0.0) < RULES["diffuse"]:
         return DIFFUSE
-    if found["word_share"] >= rules.same_word:
+    if found["word_share"] >= RULES["same_word"]:
         return TOKEN
-    return TAG if found["tag_share"] >= rules.same_tag else CONTEXT
+    return TAG if found["tag_share"] >= RULES["same_tag"] else CONTEXT
 
 
 def detector_counts(table: pa.Table) -> dict[str, Any]:

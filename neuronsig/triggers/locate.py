@@ -9,11 +9,20 @@ what is above the baseline, the unit's mean over tokens.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from neuronsig.collection.dominance import Strongest
+from neuronsig.config import MiningConfig
+from neuronsig.evaluation.classifier import Vote
+from neuronsig.neuron import Neuron
+from neuronsig.triggers.cover import CodedVotes, cover
+from neuronsig.triggers.detectors import detector_row
 from neuronsig.triggers.model_tokens import Ids, ModelTokens
 
 Floats = NDArray[np.float32]
@@ -37,14 +46,8 @@ def locate(activations: Floats, offsets: Ids, baselines: Floats, places: Ids, to
     Baselines (pairs,) and activations are times sign.
     """
     n, lengths = len(places), np.diff(offsets)
-    found = Located(
-        [np.zeros(0, np.float32)] * n,
-        np.full(n, np.nan, np.float32),
-        np.full(n, -1, np.int64),
-        np.zeros(n, bool),
-        np.zeros(n, np.int64),
-        np.full(n, np.nan, np.float32),
-    )
+    none, nan = np.full(n, -1, np.int64), np.full(n, np.nan, np.float32)
+    found = Located([nan[:0]] * n, nan, none, np.zeros(n, bool), np.zeros_like(none), nan.copy())
     for length in np.unique(lengths).tolist():
         pairs = np.flatnonzero(lengths == length)
         pooled = tokens.pooled(length)
@@ -71,3 +74,92 @@ def locate(activations: Floats, offsets: Ids, baselines: Floats, places: Ids, to
         for pair, of, width in zip(pairs.tolist(), by_word, widths.tolist(), strict=True):
             found.words[pair] = of[:width]
     return found
+
+
+PAIRS = pa.schema([("row", pa.int32()), ("sentence_id", pa.int64()), ("activations", pa.list_(pa.float32()))])
+"""A neuron's row of the job, a sentence that it lists, and the activation of each of the sentence's tokens."""
+
+
+@dataclass(frozen=True)
+class LocatedPairs:
+    """Neurons and their top sentences, by neuron and rank, and where in the sentences the activations sit."""
+
+    number: Ids  # (pairs,) the neuron's place
+    rank: Ids  # (pairs,)
+    sentence_ids: Ids  # (pairs,)
+    places: Ids  # (pairs,) the sentence's, in the tokens
+    found: Located
+
+    @classmethod
+    def of(cls, table: pa.Table, first: int, baselines: Floats, tokens: ModelTokens) -> LocatedPairs:
+        """From rows of PAIRS, by row and rank; neuron 0 is row `first`, and baselines (neurons,) are times sign."""
+        number = table["row"].to_numpy().astype(np.int64) - first
+        ids = table["sentence_id"].to_numpy()
+        lists = table["activations"].combine_chunks() if len(table) else pa.array([], PAIRS.field("activations").type)
+        values, offsets = lists.values.to_numpy(), lists.offsets.to_numpy().astype(np.int64)
+        places = tokens.places(ids)
+        rank = np.arange(len(ids)) - np.searchsorted(number, number)
+        return cls(number, rank, ids, places, locate(values, offsets, baselines[number], places, tokens))
+
+
+def block_rows(
+    neurons: Sequence[Neuron],
+    pairs: LocatedPairs,
+    votes: Sequence[Sequence[Vote]],
+    tokens: ModelTokens,
+    baselines: Floats,
+    mining: MiningConfig,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of TRIGGERS, a pair each, and of DETECTORS, a neuron with sentences each; votes are those of each neuron."""
+    found = pairs.found
+    covered = cover(CodedVotes(votes, tokens.text, mining), tokens.text, pairs.number, pairs.places, found.trigger)
+    rows = []
+    for i, number in enumerate(pairs.number.tolist()):
+        vote, offset = int(covered.vote[i]), int(covered.offset[i])
+        named = votes[number][vote] if vote >= 0 else None
+        rows.append(
+            {
+                **neurons[number].as_row(),
+                "rank": int(pairs.rank[i]),
+                "sentence_id": int(pairs.sentence_ids[i]),
+                "activations": found.words[i],
+                "special": _number(found.special[i]),
+                "trigger": int(found.trigger[i]),
+                "on_special": bool(found.on_special[i]),
+                "concentration": _number(found.concentration[i]),
+                "covered": named is not None and offset == 0,
+                "kind": named.kind if named else None,
+                "pattern": list(named.pattern) if named else None,
+                "offset": offset if named else None,
+            }
+        )
+    detectors = []
+    bounds = np.searchsorted(pairs.number, np.arange(len(neurons) + 1)).tolist()
+    for number, neuron in enumerate(neurons):
+        start, stop = bounds[number], bounds[number + 1]
+        if start == stop:
+            continue
+        named = [tokens.word_and_tag(int(pairs.places[i]), int(found.trigger[i])) for i in range(start, stop)]
+        words, tags = zip(*named, strict=True)
+        measured = detector_row(rows[start:stop], words, tags)
+        chance = float(covered.words[start:stop].mean())
+        detectors.append({**neuron.as_row(), "baseline": float(baselines[number]), "words_covered": chance, **measured})
+    return rows, detectors
+
+
+def strongest_tokens(
+    pairs: LocatedPairs, neurons: int, tokens: ModelTokens, name: Callable[[int], str | None]
+) -> list[list[Strongest]]:
+    """Of each neuron the strongest token of each of its sentences, by rank; `name` is the text of a token's id."""
+    found: list[list[Strongest]] = [[] for _ in range(neurons)]
+    at, first = pairs.found.strongest, tokens.offsets[pairs.places]
+    last = tokens.offsets[pairs.places + 1] - first - 1
+    where = np.where(at == 0, "first", np.where(at == last, "last", "inside"))
+    columns = (pairs.number, pairs.found.concentration, tokens.input_ids[first + at], where)
+    for number, concentration, token, place in zip(*(column.tolist() for column in columns), strict=True):
+        found[number].append(Strongest(concentration, name(token) or "", place))
+    return found
+
+
+def _number(value: np.floating) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from neuronsig.checkpoint import TokenizerSpec
 from neuronsig.encoding.text import Text
+from neuronsig.ragged import offsets_of
 from neuronsig.triggers.words import word_of_tokens, word_spans
 
 CHUNK = 2048
@@ -49,7 +50,7 @@ class ModelTokens:
                 special = np.array(encoded.special_tokens_mask, bool)
                 word = np.where(special, -1, word_of_tokens(encoded.offsets, word_spans(text, of)))
                 found.append((np.array(encoded.ids, np.int64), word, special))
-        offsets = np.cumsum([0, *(len(ids) for ids, *_ in found)]).astype(np.int64)
+        offsets = offsets_of([len(ids) for ids, *_ in found])
         input_ids, word_of, special_of = (np.concatenate(column) for column in zip(*found, strict=True))
         text_of = Text.of(table.drop_columns(["text"]))
         return cls(text_of, offsets, input_ids, word_of, special_of, skip_prefix, skip_suffix)
@@ -95,7 +96,7 @@ def chunks_of(tokens: ModelTokens, rows: Ids, sentence_ids: Ids) -> list[Chunk]:
         part = order[start : start + CHUNK]
         low, high = np.searchsorted(wanted[by_place], [start, start + len(part)])
         mine = by_place[low:high]
-        offsets = np.concatenate(([0], np.cumsum(lengths[part]))).astype(np.int64)
+        offsets = offsets_of(lengths[part])
         ids = np.concatenate([tokens.input_ids[tokens.offsets[i] : tokens.offsets[i + 1]] for i in part])
         found.append(Chunk(index, tokens.text.ids[part], offsets, ids, rows[mine], wanted[mine] - start))
     return found

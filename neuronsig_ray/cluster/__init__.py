@@ -1,8 +1,5 @@
 """Sentence and neuron vectors, clusters and facets, carried over Ray.
 
-neurons      from top lists to the table of NEURONS
-vectors      neuron vectors and typical sentences
-embeddings   fastText word vectors, trained or read
+neurons      from top lists to the table of NEURONS: vectors, typical sentences, clusters
 facet_tasks  what a neuron's sentences fall into
-kmeans       clusters and a map of neuron vectors
 """

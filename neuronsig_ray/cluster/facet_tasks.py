@@ -6,28 +6,33 @@ a block reads the rows of its own sentences, so memory grows with neither the co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import ray
 
 from neuronsig.analysis.facets import CorpusWords, find_facets, key_words
-from neuronsig.analysis.vectors import Doubles, Ints, Membership, sentence_vectors
-from neuronsig.config import AnalysisConfig
+from neuronsig.analysis.vectors import Doubles, Ints, Membership, NeuronLists, among, sentence_vectors
+from neuronsig.analysis.word_vectors import GensimVectors, WordSource, opened_words
 from neuronsig.neuron import SITES, Neuron
-from neuronsig.ragged import coded, flat_words, lowered_lists, rows_of
+from neuronsig.progress import Done, uncounted
+from neuronsig.ragged import coded, fixed_binary_column, flat_words, lowered_lists, rows_of
+from neuronsig.readers import token_batches
 from neuronsig.splitmix import uniform
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import absolute, location
-from neuronsig.storage.parquet import parquet_file
-from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES, NeuronLists, WordSource, opened_words
 from neuronsig_ray.tasks import ended_tasks, map_tasks
 
+SENTENCES = 2000
+"""Sentences of each neuron that facets are looked for in, at most: time and disk do not grow with K."""
+MARGIN = 0.02
+"""Sentences are facets where their mean silhouette is this much above that of random ones."""
 CORPUS_SENTENCES = 200_000
 """Sentences of the corpus whose words and mean vector the facets are compared with."""
 BLOCK_NEURONS = 24
@@ -35,31 +40,25 @@ RANDOM_SETS = 16
 """Sets of random sentences, each as many as a neuron's, whose silhouettes are what chance gives."""
 _SEED, _CHANCE = 0x666163657473, 0x6368616E6365
 
-
-@dataclass(frozen=True)
-class Settings:
-    """What determines the facets beside the sentences and the word vectors."""
-
-    most: int
-    sentences: int
-    margin: float
-    seed: int
-
-    @classmethod
-    def of(cls, config: AnalysisConfig) -> Settings:
-        return cls(config.facets, config.facet_sentences, config.facet_margin, config.seed)
+# The facets of a neuron as the table has them, and the silhouette of its best split; None: there is none.
+FacetsOfNeuron = tuple[list[dict[str, Any]], float | None]
 
 
 @dataclass(frozen=True)
 class FacetColumns:
-    """The columns `facets` and `silhouette` of NEURONS, in the order of the lists' neurons.
-
-    `by_chance` is the highest silhouette of a set of random sentences; NaN where the corpus is too small for one.
-    """
+    """The columns `facets` and `silhouette` of NEURONS, in the order of the lists' neurons."""
 
     facets: list[list[dict[str, Any]]]
     silhouette: list[float | None]
-    by_chance: float
+    by_chance: float  # highest of a set of random sentences; NaN where the corpus is too small for one
+
+
+class _Draw(NamedTuple):
+    """Which sentences of the corpus are drawn, by a hash of the id."""
+
+    share: float  # of them for the words and the mean
+    sets: int  # random sets,
+    each: float  # each of this share
 
 
 def sampled(lists: NeuronLists, most: int) -> Membership:
@@ -81,82 +80,49 @@ def neuron_facets(
     lists: NeuronLists,
     words: WordSource,
     folder: Path,
-    settings: Settings,
-    read: Callable[[int], None] | None = None,
-    done: Callable[[int], None] | None = None,
+    most: int,
+    seed: int,
+    read: Done = uncounted,
+    done: Done = uncounted,
 ) -> FacetColumns:
-    """Facets of all neurons; `read` counts sentence files, `done` neurons. `folder` is filled; delete it after.
+    """`most` facets of all neurons; `read` counts sentence files, `done` neurons. `folder` is filled; delete it after.
 
     The same to the bit on the same machine for any cut into tasks.
     """
-    sample = sampled(lists, settings.sentences)
-    corpus, mean, drawn = _prepare(files, sample, _Draw.of(total, settings), words, folder, read)
+    sample, each = sampled(lists, SENTENCES), min(1.0, SENTENCES / max(total, 1))
+    draw = _Draw(min(1.0, CORPUS_SENTENCES / max(total, 1)), max(1, min(RANDOM_SETS, int(1 / each))), each)
+    corpus, mean, drawn = _prepare(files, sample, draw, words, folder, read)
     order = np.argsort(sample.neurons, kind="stable")
     bounds = np.searchsorted(sample.neurons[order], np.arange(sample.n_neurons + 1))
-    ids = sample.sentence_ids[order]
-    (by_chance,) = map_tasks(_chance, [(absolute(folder), drawn, mean, settings)])
-    floor = settings.margin + (0.0 if np.isnan(by_chance) else by_chance)
-    shared = ray.put((corpus, mean, settings, floor))
-    blocks = range(0, len(lists.neurons), BLOCK_NEURONS)
-
-    def call(first: int) -> tuple[Any, ...]:
-        neurons = lists.neurons[first : first + BLOCK_NEURONS]
-        own = [ids[bounds[row] : bounds[row + 1]] for row in range(first, first + len(neurons))]
-        return absolute(folder), neurons, own, shared
-
-    found: dict[int, list[tuple[list[dict[str, Any]], float | None]]] = {}
-    for place, rows in ended_tasks(_block, map(call, blocks)):
+    own = [sample.sentence_ids[order[start:stop]] for start, stop in pairwise(bounds)]
+    (by_chance,) = map_tasks(_chance, [(absolute(folder), drawn, mean, most, seed)])
+    floor = MARGIN + (0.0 if np.isnan(by_chance) else by_chance)
+    shared = ray.put((corpus, mean, most, seed, floor))
+    blocks = [slice(first, first + BLOCK_NEURONS) for first in range(0, len(own), BLOCK_NEURONS)]
+    calls = ((absolute(folder), lists.neurons[block], own[block], shared) for block in blocks)
+    found: dict[int, list[FacetsOfNeuron]] = {}
+    for place, rows in ended_tasks(_block, calls):
         found[place] = rows
-        if done:
-            done(len(rows))
-    every = [row for place in range(len(blocks)) for row in found[place]]
-    return FacetColumns([facets for facets, _ in every], [value for _, value in every], by_chance)
-
-
-@dataclass(frozen=True)
-class _Draw:
-    """Which sentences of the corpus are drawn, by a hash of the id.
-
-    `share` of them for the words and the mean; `sets` random sets of the share `each`.
-    """
-
-    share: float
-    sets: int
-    each: float
-
-    @classmethod
-    def of(cls, total: int, settings: Settings) -> _Draw:
-        each = min(1.0, settings.sentences / max(total, 1))
-        return cls(min(1.0, CORPUS_SENTENCES / max(total, 1)), max(1, min(RANDOM_SETS, int(1 / each))), each)
+        done(len(rows))
+    facets, silhouettes = zip(*(row for _, rows in sorted(found.items()) for row in rows), strict=True)
+    return FacetColumns(list(facets), list(silhouettes), by_chance)
 
 
 def _prepare(
-    files: Sequence[Path],
-    sample: Membership,
-    draw: _Draw,
-    words: WordSource,
-    folder: Path,
-    read: Callable[[int], None] | None,
+    files: Sequence[Path], sample: Membership, draw: _Draw, words: WordSource, folder: Path, read: Done
 ) -> tuple[CorpusWords, Doubles, list[Ints]]:
     """Write the folder; returns the words and the mean vector of the corpus's sample, and the random sets."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = ray.put(np.unique(sample.sentence_ids))
-    ordered = map_tasks(
-        _read_file,
-        (
-            (absolute(file), absolute(folder / f"part-{number:05d}.arrow"), wanted, draw, words)
-            for number, file in enumerate(files)
-        ),
-        read,
-    )
-    counts = pa.concat_tables([part[0] for part in ordered]).group_by("word").aggregate([("n", "sum")])
-    counts = counts.sort_by("word")
-    n, known = (sum(part[at] for part in ordered) for at in (1, 3))
-    mean = np.sum([part[2] for part in ordered], axis=0) / max(known, 1)
-    ids = np.concatenate([part[4] for part in ordered])
+    targets = [absolute(folder / f"part-{number:05d}.arrow") for number in range(len(files))]
+    calls = [(absolute(file), target, wanted, draw, words) for file, target in zip(files, targets, strict=True)]
+    counted, sizes, sums, known, random = zip(*map_tasks(_read_file, calls, read), strict=True)
+    counts = _added(counted).sort_by("word")
+    ids = np.concatenate(random)
     place = (uniform(ids, _CHANCE) // draw.each).astype(np.int64)
     drawn = [np.sort(ids[place == number]) for number in range(draw.sets)]
-    return CorpusWords(counts["word"].combine_chunks(), counts["n_sum"].to_numpy().astype(np.int64), n), mean, drawn
+    corpus = CorpusWords(counts["word"].combine_chunks(), counts["n"].to_numpy().astype(np.int64), sum(sizes))
+    return corpus, np.sum(sums, axis=0) / max(sum(known), 1), drawn
 
 
 def _read_file(
@@ -173,15 +139,12 @@ def _read_file(
     counts = [pa.table({"word": pa.array([], pa.string()), "n": pa.array([], pa.int64())})]
     random = [np.zeros(0, np.int64)]
     sums, known, n = np.zeros(vectors.dimension), 0, 0
-    store = location(target)
-    with store.open("wb") as stream, pa.ipc.new_file(stream, schema) as writer:
-        for batch in parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"]):
-            ids, tokens = batch.column("sentence_id").to_numpy(), batch.column("tokens")
-            place = np.minimum(np.searchsorted(wanted, ids), max(len(wanted) - 1, 0))
-            own = wanted[place] == ids if len(wanted) else np.zeros(len(ids), bool)
+    with location(target).open("wb") as stream, pa.ipc.new_file(stream, schema) as writer:
+        for batch in token_batches(file):
+            ids, tokens = batch["sentence_id"].to_numpy(), batch["tokens"]
             by_chance = uniform(ids, _CHANCE) < draw.sets * draw.each
             random.append(ids[by_chance])
-            own |= by_chance
+            own = by_chance | among(wanted, ids)
             drawn = uniform(ids, _SEED) < draw.share
             if drawn.any():
                 counted, added, with_vector = _corpus_part(tokens.filter(pa.array(drawn)), vectors)
@@ -190,14 +153,17 @@ def _read_file(
             if own.any():
                 kept = tokens.filter(pa.array(own))
                 means, _ = sentence_vectors(kept, vectors)
-                raw = pa.py_buffer(np.ascontiguousarray(means.astype(np.float16)).tobytes())
-                column = pa.Array.from_buffers(schema.field("vector").type, len(means), [None, raw])
+                column = fixed_binary_column(means.astype(np.float16))
                 writer.write_batch(pa.record_batch([pa.array(ids[own]), column, lowered_lists(kept)], schema=schema))
-    counted = pa.concat_tables(counts).group_by("word").aggregate([("n", "sum")]).rename_columns(["word", "n"])
-    return counted, n, sums, known, np.concatenate(random)
+    return _added(counts), n, sums, known, np.concatenate(random)
 
 
-def _corpus_part(tokens: pa.Array, vectors: Any) -> tuple[pa.Table, Doubles, int]:
+def _added(counts: Sequence[pa.Table]) -> pa.Table:
+    """Counts `n` of each `word` of several tables."""
+    return pa.concat_tables(counts).group_by("word").aggregate([("n", "sum")]).rename_columns(["word", "n"])
+
+
+def _corpus_part(tokens: pa.Array, vectors: GensimVectors) -> tuple[pa.Table, Doubles, int]:
     means, known = sentence_vectors(tokens, vectors)
     words, offsets = flat_words(tokens, lower=True)
     names, codes = coded(words)
@@ -207,53 +173,44 @@ def _corpus_part(tokens: pa.Array, vectors: Any) -> tuple[pa.Table, Doubles, int
     return counted, means.astype(np.float64).sum(axis=0), int(known.sum())
 
 
-class _Sentences:
-    """The folder's sentences by id."""
-
-    def __init__(self, folder: str) -> None:
-        files = sorted(local_copy(location(folder)).glob("*.arrow"))
-        tables = [pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files]
-        self.table = pa.concat_tables(tables)
-        ids = self.table["sentence_id"].to_numpy()
-        self.order = np.argsort(ids, kind="stable")
-        self.ids = ids[self.order]
-
-    def of(self, ids: Ints) -> tuple[np.ndarray, pa.Array]:
-        """Vectors (n, d) float32 and lower-cased words of sentences that are all there."""
-        rows = self.table.take(self.order[np.searchsorted(self.ids, ids)]).combine_chunks()
-        raw = b"".join(rows["vector"].to_pylist())
-        vectors = np.frombuffer(raw, np.float16).reshape(len(ids), -1).astype(np.float32)
-        return vectors, rows["words"].chunk(0)
-
-
 @lru_cache(maxsize=1)
-def _sentences(folder: str) -> _Sentences:
-    return _Sentences(folder)
+def _opened(folder: str) -> tuple[pa.Table, Ints, Ints]:
+    """The folder's sentences, their rows by id, and the ids ascending."""
+    files = sorted(local_copy(location(folder)).glob("*.arrow"))
+    table = pa.concat_tables([pa.ipc.open_file(pa.memory_map(str(file))).read_all() for file in files])
+    ids = table["sentence_id"].to_numpy()
+    order = np.argsort(ids, kind="stable")
+    return table, order, ids[order]
 
 
-def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, settings: Settings) -> float:
+def _sentences(folder: str, ids: Ints) -> tuple[np.ndarray, pa.Array]:
+    """Vectors (n, d) float32 and lower-cased words of sentences of the folder."""
+    table, order, known = _opened(folder)
+    rows = table.take(order[np.searchsorted(known, ids)]).combine_chunks()
+    vectors = np.frombuffer(b"".join(rows["vector"].to_pylist()), np.float16)
+    return vectors.reshape(len(ids), -1).astype(np.float32), rows["words"].chunk(0)
+
+
+def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, most: int, seed: int) -> float:
     """The highest silhouette of a split of random sentences."""
     found = []
     for number, ids in enumerate(drawn):
         if len(ids):
-            vectors, _ = _sentences(folder).of(ids)
-            found.append(find_facets(vectors, mean, settings.most, 2.0, (settings.seed, number)).silhouette)
+            vectors, _ = _sentences(folder, ids)
+            found.append(find_facets(vectors, mean, most, 2.0, (seed, number)).silhouette)
     return max((value for value in found if not np.isnan(value)), default=float("nan"))
 
 
 def _block(
-    folder: str,
-    neurons: Sequence[Neuron],
-    ids: Sequence[Ints],
-    shared: tuple[CorpusWords, Doubles, Settings, float],
-) -> list[tuple[list[dict[str, Any]], float | None]]:
-    corpus, mean, settings, floor = shared
+    folder: str, neurons: Sequence[Neuron], ids: Sequence[Ints], shared: tuple[CorpusWords, Doubles, int, int, float]
+) -> list[FacetsOfNeuron]:
+    corpus, mean, most, seed, floor = shared
     found = []
     for neuron, own in zip(neurons, ids, strict=True):
         hashed = own[np.argsort(uniform(own, _SEED), kind="stable")]
-        vectors, words = _sentences(folder).of(hashed)
-        seed = (settings.seed, SITES.index(neuron.site), neuron.layer, neuron.unit, int(neuron.sign > 0))
-        facets = find_facets(vectors, mean, settings.most, floor, seed)
+        vectors, words = _sentences(folder, hashed)
+        own_seed = (seed, SITES.index(neuron.site), neuron.layer, neuron.unit, int(neuron.sign > 0))
+        facets = find_facets(vectors, mean, most, floor, own_seed)
         n = sum(len(facet.rows) for facet in facets.facets)
         rows = [
             {

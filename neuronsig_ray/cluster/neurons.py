@@ -2,66 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import ray
 
-from neuronsig.analysis.clusters import Agreement, agreement, ordered_by_layer
-from neuronsig.analysis.word_vectors import TRAIN
+from neuronsig.analysis.clusters import Agreement, agreement, kmeans, ordered_by_layer, tsne
+from neuronsig.analysis.vectors import (
+    NO_SENTENCE,
+    Doubles,
+    Membership,
+    NeuronLists,
+    NeuronSums,
+    TypicalSentences,
+    sentence_block,
+    unit_vectors,
+)
+from neuronsig.analysis.word_vectors import WordSource, opened_words
 from neuronsig.config import AnalysisConfig
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS, SITES, Neuron
-from neuronsig.progress import task
+from neuronsig.progress import Done, task, uncounted
+from neuronsig.readers import token_batches
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute
-from neuronsig.storage.parquet import check_table, table_files
-from neuronsig.storage.whole_files import is_whole, written_folder
+from neuronsig.storage.parquet import check_table, read_parquet, table_files
 from neuronsig.tables import FACETS, NEURONS, SENTENCES
-from neuronsig_ray.cluster.embeddings import read_vectors, save_vectors, train
-from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets
-from neuronsig_ray.cluster.kmeans import kmeans, tsne
-from neuronsig_ray.cluster.vectors import NeuronLists, WordSource, neuron_vectors, typical_sentences
-
-
-def words_plan(config: AnalysisConfig, sentences: str) -> dict[str, Any]:
-    """All that determines the word vectors: how they are trained and on what, or which file they are."""
-    if config.vectors == TRAIN:
-        keys = ("dimension", "epochs", "max_train_sentences", "min_count", "buckets", "seed")
-        return {"train": sentences, **{key: getattr(config, key) for key in keys}}
-    path = Path(config.vectors)
-    return {"file": path.name, "bytes": path.stat().st_size, "ends": _ends_of(path)}
-
-
-def _ends_of(path: Path, size: int = 1 << 20) -> str:
-    """Fingerprint of a file's first and last MiB: pretrained files have gigabytes."""
-    with open(path, "rb") as stream:
-        head = stream.read(size)
-        stream.seek(max(0, path.stat().st_size - size))
-        return hashlib.sha256(head + stream.read(size)).hexdigest()[:16]
-
-
-def word_source(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any], total: int) -> WordSource:
-    """Train or read the word vectors once; every model of the run shares them."""
-    folder = run.work("words", fingerprint_of(plan))
-    trained = config.vectors == TRAIN
-    if not is_whole(folder):
-        if trained:
-            with task("training word vectors", total * (config.epochs + 1), "sentences") as t:
-                vectors = train(table_files(run.sentences), total, config, t.advance)
-        else:
-            run.require_space(2 * Path(config.vectors).stat().st_size)
-            with task(f"reading {config.vectors}", 1, "file") as t:
-                vectors = read_vectors(config)
-                t.advance()
-        with written_folder(folder) as path:
-            save_vectors(vectors, path)
-    return WordSource(absolute(folder), lower=trained)
+from neuronsig_ray.cluster.facet_tasks import FacetColumns, neuron_facets
+from neuronsig_ray.tasks import ended_tasks
 
 
 def cluster_neurons(
@@ -126,7 +100,7 @@ def _clusters_by_site(
         for site in present:
             own = np.flatnonzero(sites == site)
             k = analysis.clusters or len(np.unique(layers[own]))
-            labels = kmeans(vectors[own], k, analysis.restarts, analysis.seed)
+            labels = kmeans(vectors[own], k, analysis.seed)
             clusters[own] = first + ordered_by_layer(labels, layers[own])
             first += k
             t.advance()
@@ -146,7 +120,8 @@ def _facets(
     reading = task("vectors of the sentences that facets are looked for in", len(files), "files")
     with reading as read, task("facets", len(lists.neurons), "neurons") as t:
         total = check_table(run.sentences, SENTENCES)
-        found = neuron_facets(files, total, lists, words, folder, Settings.of(analysis), read.advance, t.advance)
+        wanted = (analysis.facets, analysis.seed)
+        found = neuron_facets(files, total, lists, words, folder, *wanted, read.advance, t.advance)
     remove(folder)
     return found
 
@@ -173,3 +148,50 @@ def _require_all_sentences(seen: np.ndarray, lists: NeuronLists, run: RunDirecto
             f"{expected[row]}, {seen[row]} are there; "
             "delete it and run neuronsig annotate again"
         )
+
+
+def neuron_vectors(files: Sequence[Path], lists: NeuronLists, words: WordSource, done: Done = uncounted) -> NeuronSums:
+    """First pass: the sums whose `means()` are the neuron vectors. `done` counts files."""
+    vectors = opened_words(words)
+    empty = partial(NeuronSums, len(lists.neurons), vectors.dimension, lists.k, vectors.largest)
+    return _over_files(files, lists, words, empty, (), done)
+
+
+def typical_sentences(
+    files: Sequence[Path], lists: NeuronLists, means: Doubles, words: WordSource, done: Done = uncounted
+) -> TypicalSentences:
+    """Second pass: for each neuron the sentence of its list that is nearest to its mean. `done` counts files."""
+    directions = ray.put(unit_vectors(means))
+    return _over_files(files, lists, words, partial(TypicalSentences, len(lists.neurons)), (directions,), done)
+
+
+def _over_files(
+    files: Sequence[Path], lists: NeuronLists, words: WordSource, empty: partial[Any], more: tuple[Any, ...], done: Done
+) -> Any:
+    """What `empty` makes, with all listed sentences added by a task for each file that has some.
+
+    `done` counts all files; `more` is what adding takes beside a block and its membership.
+    """
+
+    def calls() -> Iterator[tuple[Any, ...]]:
+        for file in files:
+            ids = read_parquet(file, ["sentence_id"])["sentence_id"].to_numpy()
+            piece = lists.membership.between(ids.min(initial=NO_SENTENCE), ids.max(initial=-1))
+            if len(piece.neurons):
+                yield (absolute(file), piece, words, empty, *more)
+            else:
+                done(1)
+
+    total = empty()
+    for _, part in ended_tasks(_of_file, calls()):
+        total.merge(part)
+        done(1)
+    return total
+
+
+def _of_file(file: str, membership: Membership, words: WordSource, empty: partial[Any], *more: Any) -> Any:
+    found, vectors = empty(), opened_words(words)
+    for batch in token_batches(file):
+        block = sentence_block(batch["sentence_id"].to_numpy(), batch["tokens"], membership, vectors)
+        found.add(block, membership, *more)
+    return found

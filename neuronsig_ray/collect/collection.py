@@ -20,8 +20,10 @@ from ray.util.metrics import Counter, Gauge
 from neuronsig import errors
 from neuronsig.collection.job import Job
 from neuronsig.collection.memory import SHARDS_AT_ONCE
+from neuronsig.collection.shards import FAN_IN
 from neuronsig.collection.tree_reduce import Runner, tree_reduce
 from neuronsig.errors import InputError, MachineError, NeuronsigError
+from neuronsig.progress import Done, uncounted
 from neuronsig.run.commits import Marker, all_committed, sweep
 from neuronsig.storage.location import location
 from neuronsig_ray.collect.prepare import require_same_machine
@@ -32,6 +34,11 @@ from neuronsig_ray.tasks import map_tasks, storage_error
 # A replica that dies while it starts (node lost, memory) is tried again this often before the job fails.
 _START_ATTEMPTS = 4
 _RATE_SECONDS = 2.0
+_COUNTED = {
+    "sentences": "Sentences scored",
+    "tokens": "Tokens scored",
+    "survivors": "Scores committed, that no threshold ruled out",
+}
 
 Row = dict[str, Any]
 
@@ -104,12 +111,7 @@ class Metrics:
     def __init__(self, model: str) -> None:
         tags = {"model": model}
         self.counters = {
-            name: Counter(f"neuronsig_{name}", description, ("model",))
-            for name, description in (
-                ("sentences", "Sentences scored"),
-                ("tokens", "Tokens scored"),
-                ("survivors", "Scores committed, that no threshold ruled out"),
-            )
+            name: Counter(f"neuronsig_{name}", description, ("model",)) for name, description in _COUNTED.items()
         }
         self.rate = Gauge("neuronsig_tokens_per_second", "Tokens a second of this replica", ("model",))
         for metric in (*self.counters.values(), self.rate):
@@ -130,8 +132,8 @@ class Metrics:
 def reduce_shards(
     job: Job,
     folder: Path,
-    fan_in: int,
-    done: Callable[[int], None] | None = None,
+    fan_in: int = FAN_IN,
+    done: Done = uncounted,
     left_out: Mapping[str, Any] | None = None,
     run: Runner = map_tasks,
 ) -> list[Marker]:
@@ -149,7 +151,7 @@ def reduce_shards(
             f"{job.sentences} sentences are scored; run the same command again"
         )
     files = [location(job.commits) / markers[shard.index]["file"] for shard in job.shards]
-    finals = tree_reduce(job, files, folder, fan_in, run, done, left_out)
+    finals = tree_reduce(job, files, folder, run, done, left_out, fan_in)
     for group, final in zip(job.groups, finals, strict=True):
         expected = len(job.signs) * group.units * job.kept
         if final["rows"] != expected:

@@ -10,21 +10,28 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from neuronsig.collection.early_stop import EarlyStop, Stopped, left_out, only_first, stop_rule
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from neuronsig.collection import convergence
 from neuronsig.collection.job import Group, Job
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.thresholds import write_base
-from neuronsig.collection.tree_reduce import base_quantiles, final_marker, node_count
+from neuronsig.collection.tree_reduce import base_quantiles, final_marker, node_count, task_bound
 from neuronsig.config import Config
-from neuronsig.progress import polled, say, task
-from neuronsig.run.commits import committed
+from neuronsig.figures.curves import convergence_figure
+from neuronsig.figures.style import save
+from neuronsig.progress import Done, polled, say, task, uncounted
+from neuronsig.run.commits import Marker, committed
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.heartbeat import beats
 from neuronsig.storage.files import read_bytes, remove
-from neuronsig.storage.location import join, location
+from neuronsig.storage.location import absolute, join, location
+from neuronsig.storage.whole_files import written
 from neuronsig_ray.collect.collection import Row, clean, reduce_shards, score_shards, valid_commits
-from neuronsig_ray.collect.convergence import write_convergence
 from neuronsig_ray.session import Pool
+from neuronsig_ray.tasks import map_tasks
 
 _SUMMED = ("sentences", "tokens", "survivors", "forward_seconds")
 
@@ -54,25 +61,24 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
     pending = [shard.index for shard in job.shards if shard.index not in markers]
     if pending and job.base and not any(finished):
         write_base(job, base_quantiles(job, topk))
-    rule = stop_rule(config.collect)
-    early = EarlyStop(job, rule) if rule else None
+    rule = convergence.stop_rule(config.collect)
+    early = convergence.EarlyStop(job, rule) if rule else None
     if early and early.look():
         pending = []
     started, forward = time.monotonic(), 0.0
+    scored: dict[str, Any] = {}
+    lost: dict[str, Any] = {}
     if pending:
         scored, forward = _score(job, pending, pool, early)
-        stage.counts.update(counts, **scored)
-    stage.counts.update(counts)
-    lost: dict[str, Any] = {}
+    stage.counts.update(counts, **scored)
     if early and early.last is not None:
-        lost = left_out(job, early.last + 1)
+        lost = convergence.left_out(job, early.last + 1)
         stage.counts.update(lost)
-        job = only_first(job, early.last + 1)
+        job = convergence.only_first(job, early.last + 1)
     with task("convergence", len(job.groups), "groups") as bar:
         write_convergence(job, valid_commits(job), run, config.model.name, bar.advance)
-    fan_in = config.collect.reduce_fan_in
-    with task("reducing", node_count(len(job.shards), len(job.groups), fan_in), "nodes") as bar:
-        finals = reduce_shards(job, topk, fan_in, bar.advance, lost)
+    with task("reducing", node_count(len(job.shards), len(job.groups)), "nodes") as bar:
+        finals = reduce_shards(job, topk, done=bar.advance, left_out=lost)
     stage.counts["rows"] = sum(final["rows"] for final in finals)
     if pending:
         # Of all that the machine was taken for: reading, starting replicas, convergence and the reduce included.
@@ -81,7 +87,9 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
     remove(location(job.commits))
 
 
-def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) -> tuple[dict[str, Any], float]:
+def _score(
+    job: Job, pending: list[int], pool: Pool, early: convergence.EarlyStop | None
+) -> tuple[dict[str, Any], float]:
     """Score pending shards with progress, all or until enough lists do not change any more.
 
     Returns rates and survivors, and the seconds that all replicas together spent in the model.
@@ -109,10 +117,10 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
             peak = max(peak, row["peak_bytes"])
             show(Counter())
             if early and early.look():
-                raise Stopped
+                raise convergence.Stopped
 
         # A shard may take minutes: between two finished ones the replicas' own counts are shown.
-        with polled(lambda: show(beats(location(job.commits)))), suppress(Stopped):
+        with polled(lambda: show(beats(location(job.commits)))), suppress(convergence.Stopped):
             score_shards(job, pending, pool, on_row)
     elapsed = time.monotonic() - started
     counts = {
@@ -122,3 +130,38 @@ def _score(job: Job, pending: list[int], pool: Pool, early: EarlyStop | None) ->
         "peak memory of a replica, MiB": peak >> 20,
     }
     return counts, float(total["forward_seconds"])
+
+
+def write_convergence(
+    job: Job,
+    markers: dict[int, Marker],
+    run: RunDirectory,
+    model: str,
+    done: Done = uncounted,
+    top: int = convergence.TOP,
+) -> pa.Table:
+    """Count the updates that the committed shards brought, and write analysis/<model>/convergence.*; return the table.
+
+    `done` counts groups. The rows of the finished table that the job adds to stay, where there are any.
+    """
+    shards = [shard for shard in job.shards if shard.index in markers]
+    files = [(shard.index, absolute(location(job.commits) / markers[shard.index]["file"])) for shard in shards]
+    folder, top = absolute(run.topk(model)), min(top, job.k)
+    calls = [(job, files, folder, position, top) for position in range(len(job.groups))]
+    found = map_tasks(convergence.count_group, calls, done, memory=task_bound(job))
+    sizes = [(group.name, group.units * len(job.signs)) for group in job.groups]
+    groups = [(*size, updates) for size, updates in zip(sizes, found, strict=True)]
+    if not shards:
+        return convergence.CONVERGENCE.empty_table()
+    made = convergence.table(groups, [shard.sentences for shard in shards], job.base_sentences, top)
+    made = convergence.after_earlier(job, run.analysis(model, "convergence.parquet"), made)
+    _write(made, run.analysis(model), job, model)
+    return made
+
+
+def _write(made: pa.Table, folder: Path, job: Job, model: str) -> None:
+    with written(folder / "convergence.csv") as path:
+        pyarrow.csv.write_csv(made, path)
+    save(convergence_figure(made, model), folder, "convergence")
+    with written(folder / "convergence.parquet") as path:
+        pq.write_table(made.replace_schema_metadata({convergence.MADE_BY: job.fingerprint.encode()}), path)

@@ -1,23 +1,30 @@
-"""From a config to a collection that can start: its units, its plan and its job."""
+"""From a config to a collection that can start: its units, machine, plan and job, the disk and memory it takes."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import ray
+
 from neuronsig.checkpoint import TokenizerSpec, weights_fingerprint
-from neuronsig.collection.early_stop import in_plan
+from neuronsig.collection import shards as sharding
+from neuronsig.collection.convergence import stop_rule
 from neuronsig.collection.job import Group, Job
-from neuronsig.collection.shards import BATCH_PLAN, ShardPlan, batch_tokens
+from neuronsig.collection.memory import Largest, MemoryBound, replica_bound
+from neuronsig.collection.tree_reduce import task_bound
 from neuronsig.config import Config
 from neuronsig.errors import InputError, MachineError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.location import absolute
-from neuronsig_ray.model.attention import attention_in_use
+from neuronsig_ray.model.bfloat16 import attention_in_use
 from neuronsig_ray.model.inference import DeviceClass, device_class
-from neuronsig_ray.model.sites import attention_kernel, groups_in, skeleton
+from neuronsig_ray.model.sites import activation_bound, attention_kernel, groups_in, skeleton
+from neuronsig_ray.session import Pool, available_memory, most_on_a_node
+from neuronsig_ray.tasks import map_tasks
 
 
 def groups_of(config: Config, folder: Path) -> tuple[Group, ...]:
@@ -36,7 +43,7 @@ def make_plan(
     device: DeviceClass,
 ) -> dict[str, Any]:
     """All that determines the table, `weights` by their fingerprint; not the number of replicas."""
-    collect = config.collect
+    collect, rule = config.collect, stop_rule(config.collect)
     return {
         "weights": weights,
         "tokenizer": tokenizer.name,
@@ -49,16 +56,16 @@ def make_plan(
         "attention": attention_in_use(attention_kernel(skeleton(str(folder))), device.device, device.dtype),
         "signs": sorted(collect.signs),
         "k": collect.k,
-        "batch_tokens": batch_tokens(collect.batch_tokens, device.device),
-        "batch_plan": BATCH_PLAN,
-        **in_plan(collect),
+        "batch_tokens": sharding.batch_tokens(collect.batch_tokens, device.device),
+        "batch_plan": sharding.BATCH_PLAN,
+        **({"stop": asdict(rule)} if rule else {}),
     }
 
 
 def make_job(
     config: Config,
     run: RunDirectory,
-    shards: ShardPlan,
+    shards: sharding.ShardPlan,
     fingerprint: str,
     folder: Path,
     weights: str,
@@ -80,7 +87,7 @@ def make_job(
         k=config.collect.k,
         skip_prefix=0 if special else shards.prefix_tokens,
         skip_suffix=0 if special else shards.suffix_tokens,
-        batch_tokens=batch_tokens(config.collect.batch_tokens, device.device),
+        batch_tokens=sharding.batch_tokens(config.collect.batch_tokens, device.device),
         threads=threads,
         sentences=shards.sentences,
         shards=tuple(shards.shards),
@@ -105,7 +112,7 @@ def require_same_machine(job: Job) -> None:
         )
 
 
-def check_vocabulary(config: Config, values: dict[str, Any], shards: ShardPlan) -> None:
+def check_vocabulary(config: Config, values: dict[str, Any], shards: sharding.ShardPlan) -> None:
     """Raise InputError when the corpus holds tokens that the model has no embedding of."""
     size = (values.get("text_config") or values).get("vocab_size")
     if size and shards.max_token_id >= size:
@@ -113,3 +120,118 @@ def check_vocabulary(config: Config, values: dict[str, Any], shards: ShardPlan) 
             f"model.tokenizer={config.model.tokenizer}: token {shards.max_token_id} is beyond the {size} tokens of "
             f"{config.model.path}; set the tokenizer that the model was trained with"
         )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a replica finds where it runs: the device's class, and the free bytes of host and device."""
+
+    device: DeviceClass
+    host_bytes: int
+    device_bytes: int
+
+
+def look(gpu: bool, dtype: str, threads: int) -> Machine:
+    """Describe the machine of this process."""
+    device = device_class(gpu, dtype, threads)
+    free = 0
+    if gpu:
+        import torch
+
+        free = int(torch.cuda.mem_get_info()[0])
+    return Machine(device, available_memory(), free)
+
+
+def machine_of(config: Config, pool: Pool) -> Machine:
+    """The machine of a replica: asked on the cluster, or of this one before a local Ray is started."""
+    asked = (pool.gpus > 0, config.collect.dtype, pool.cpus)
+    if not ray.is_initialized():
+        return look(*asked)
+    (found,) = map_tasks(look, [asked], cpus=pool.cpus, gpus=pool.gpus)
+    return Machine(DeviceClass(**asdict(found.device)), found.host_bytes, found.device_bytes)
+
+
+def job_bound(job: Job, folder: Path) -> MemoryBound:
+    """What a replica of a job holds at most."""
+    gpu = job.device != "cpu"
+    return _bound(folder, job.groups, len(job.signs), job.k, Largest.of(job.shards), job.batch_tokens, job.threads, gpu)
+
+
+def least_bound(config: Config, pool: Pool, folder: Path, groups: Sequence[Group], sentences: int) -> MemoryBound:
+    """What a replica of a collection from `sentences` or more will hold at most, whatever their lengths.
+
+    It is `job_bound` with the shortest inputs that there can be.
+    """
+    collect, largest = config.collect, max(sharding.shard_sizes(sentences, config.tokenize.shard_sentences), default=0)
+    least = Largest(largest, sharding.SHORTEST * largest, sharding.SHORTEST)
+    tokens = sharding.batch_tokens(collect.batch_tokens, "cuda" if pool.gpus else "cpu")
+    return _bound(folder, groups, len(collect.signs), collect.k, least, tokens, pool.cpus, bool(pool.gpus))
+
+
+def _bound(
+    folder: Path, groups: Sequence[Group], signs: int, k: int, largest: Largest, tokens: int, threads: int, gpu: bool
+) -> MemoryBound:
+    units = sum(group.units for group in groups)
+    return replica_bound(
+        rows=signs * units,
+        widest=signs * max(group.units for group in groups),
+        k=k,
+        largest=largest,
+        threads=threads,
+        gpu=gpu,
+        weights=sum(path.stat().st_size for path in folder.glob("*.safetensors")),
+        batch=activation_bound(str(folder), units, signs, tokens, largest.sentence_tokens),
+    )
+
+
+def require_memory(config: Config, pool: Pool, folder: Path, groups: Sequence[Group], sentences: int) -> None:
+    """Raise MachineError where this machine's replicas can never hold the lists of a corpus of `sentences` or more.
+
+    Asked before the corpus is annotated. GPUs are not asked for their memory: that would hold a part of each for as
+    long as this process lives.
+    """
+    needed = least_bound(config, pool, folder, groups, sentences).host * pool.most
+    if needed > (free := available_memory()):
+        neurons = len(config.collect.signs) * sum(group.units for group in groups)
+        raise MachineError(
+            f"collect.k={config.collect.k} for {neurons:,} neurons needs {needed / 2**20:,.0f} MiB of memory or more "
+            f"for {pool.most} replica{'s' if pool.most > 1 else ''}, {free / 2**20:,.0f} MiB are free; set a smaller "
+            "collect.k, fewer collect.sites, collect.signs or collect.layers, or ray.replicas=1"
+        )
+
+
+def require_resources(
+    config: Config, run: RunDirectory, job: Job, pool: Pool, machine: Machine, folder: Path
+) -> MemoryBound:
+    """What a replica may hold at most; MachineError, with both figures, where disk or memory are too small for all."""
+    committed = sharding.committed_keys(job.k, [shard.sentences for shard in job.shards], sharding.in_flight(pool.most))
+    nodes = sharding.node_keys(job.k, committed, len(job.shards))
+    quantiles = 64 * 4 * len(job.shards)
+    name = config.model.name
+    # Commits of an earlier attempt are used or deleted, and so is its table, unless this one is made from it.
+    there = [run.shards(name)] if job.base else [run.shards(name), run.topk(name)]
+    run.require_space(int(job.rows * (8 * (job.kept + committed + nodes) + quantiles)), there)
+    bound, together = job_bound(job, folder), most_on_a_node(config.ray, pool)
+    for needed, free, what in (
+        (bound.host * together, machine.host_bytes, f"memory for {together} replica{'s' if together > 1 else ''}"),
+        (bound.device, machine.device_bytes, "GPU memory for a replica"),
+        (task_bound(job), machine.host_bytes, "memory for a task of the reduce"),
+    ):
+        if needed > free:
+            raise MachineError(
+                f"collect.k={job.k} for {job.rows:,} neurons needs up to {needed / 2**20:,.0f} MiB of {what}, "
+                f"{free / 2**20:,.0f} MiB are free; {_remedy(config, run, job, pool, together)}"
+            )
+    return bound
+
+
+def _remedy(config: Config, run: RunDirectory, job: Job, pool: Pool, together: int) -> str:
+    """What may be set otherwise: in a collection that was begun, only what is not in its plan."""
+    most = " ray.max_replicas=1" if config.ray.max_replicas > 1 else ""
+    # With other threads the plan would be another one.
+    fewer = f"ray.replicas=1 ray.replica_cpus={pool.cpus}{most}" if together > 1 else ""
+    if job.base:
+        return f"set {fewer}" if fewer else "append on a machine with more memory"
+    begun = (run.stage_record(f"collect/{config.model.name}") or {}).get("fingerprint") == job.fingerprint
+    smaller = "a smaller collect.k or collect.batch_tokens, or fewer collect.layers" + " with overwrite=true" * begun
+    return f"set {smaller}" + (f", or {fewer}" if fewer else "")

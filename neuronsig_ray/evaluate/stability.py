@@ -7,7 +7,7 @@ batch's lists and patterns, not with the corpus nor with the number of neurons.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,124 +19,84 @@ import ray
 from neuronsig.encoding.text import WordText
 from neuronsig.encoding.vocabulary import Strata
 from neuronsig.miners.trie import CountingTrie
-from neuronsig.mining.halves import (
-    HALVES,
-    LENGTHS,
-    Lists,
-    Mined,
-    Sample,
-    Settings,
-    count_lengths,
-    count_patterns,
-    halves_of,
-    mine_sizes,
-)
+from neuronsig.mining import halves
 from neuronsig.mining.stability import AGREEMENT, compare
-from neuronsig.neuron import Neuron
+from neuronsig.progress import Done, uncounted
 from neuronsig.ragged import Codes
-from neuronsig.readers import in_order, sentences_by_id
-from neuronsig.storage.location import absolute, location
-from neuronsig.storage.parquet import parquet_file
+from neuronsig.readers import token_batches
+from neuronsig.storage.location import absolute
 from neuronsig.storage.whole_files import written
-from neuronsig_ray.cluster.vectors import BLOCK_SENTENCES
-from neuronsig_ray.tasks import ended_tasks, map_tasks
+from neuronsig_ray.tasks import ended_tasks, listed_sentences, map_tasks
 
 BATCH_NEURONS = 50
-_COLUMNS = ["sentence_id", "tokens"]
 
 
 def measure(
-    files: Sequence[Path], lists: Lists, settings: Settings, folder: Path, done: Callable[[int], None] | None = None
+    files: Sequence[Path], lists: halves.Lists, settings: halves.Settings, folder: Path, done: Done = uncounted
 ) -> list[Path]:
     """Files of AGREEMENT, one a batch, in `folder`; those that are there are not made again. `done` counts neurons."""
     found: list[Path] = []
-    halves: tuple[Strata, list[Codes]] | None = None
+    corpus: tuple[Strata, list[Codes]] | None = None
     for number, first in enumerate(range(0, len(lists.neurons), BATCH_NEURONS)):
         batch = lists[first : first + BATCH_NEURONS]
         file = folder / f"batch-{number:05d}.parquet"
         if not file.is_file():
-            halves = halves or _halves(files, settings)
-            rows = _batch(files, batch, settings, *halves)
+            if corpus is None:
+                lengths = map_tasks(_count_lengths, [(absolute(file), settings.mining.holdout) for file in files])
+                corpus = halves.halves_of(np.sum(lengths, axis=0), settings.mining.match)
+            rows = _batch(files, batch, settings, *corpus)
             with written(file) as temporary:
                 pq.write_table(pa.Table.from_pylist(rows, schema=AGREEMENT), temporary, compression="zstd")
         found.append(file)
-        if done:
-            done(len(batch.neurons))
+        done(len(batch.neurons))
     return found
 
 
-def _halves(files: Sequence[Path], settings: Settings) -> tuple[Strata, list[Codes]]:
-    counts = np.zeros((HALVES, LENGTHS), np.int64)
-    for _, part in ended_tasks(_count_lengths, [(absolute(file), settings.mining.holdout) for file in files]):
-        counts += part
-    return halves_of(counts, settings.mining.match)
-
-
 def _batch(
-    files: Sequence[Path], batch: Lists, settings: Settings, strata: Strata, halves: Sequence[Codes]
+    files: Sequence[Path], batch: halves.Lists, settings: halves.Settings, strata: Strata, corpus: Sequence[Codes]
 ) -> list[dict[str, Any]]:
-    gathered = _gather(files, batch)
+    wanted = np.unique(np.concatenate([half for pair in batch.halves for half in pair]))
+    gathered = WordText.of(listed_sentences(files, wanted, ["sentence_id", "tokens"]))
     text = ray.put(gathered)
-    mined: list[list[list[Mined]]] = map_tasks(_mine, [(text, pair, strata, settings) for pair in batch.halves])
+    mined: list[list[list[halves.Mined]]] = map_tasks(_mine, [(text, pair, strata, settings) for pair in batch.halves])
     every = sorted({p for neuron in mined for half in neuron for sample in half for p in sample.patterns})
     number = {pattern: place for place, pattern in enumerate(every)}
-    counts = np.zeros((len(every), HALVES * strata.size), np.int64)
+    counts = np.zeros((len(every), halves.HALVES * strata.size), np.int64)
     if every:
         used = np.unique(np.array([item for pattern in every for item in pattern], np.int64))
         trie = CountingTrie([tuple(np.searchsorted(used, pattern).tolist()) for pattern in every])
         shared = ray.put((trie, gathered.names.take(pa.array(used)), strata, settings))
         # Counts are as large as the patterns are many: no more of them at once than there are cores.
-        parts = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        names = [absolute(file) for file in files]
-        for _, part in ended_tasks(_count_files, [(names[i::parts], shared) for i in range(parts)]):
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        for _, part in ended_tasks(
+            _count_files, [(list(map(absolute, files[i::cores])), shared) for i in range(cores)]
+        ):
             counts += part
-    by_half = ray.put(counts.reshape(len(every), HALVES, strata.size))
-    calls = []
-    for neuron, pair in zip(batch.neurons, mined, strict=True):
-        places = [[np.array([number[p] for p in sample.patterns], np.int64) for sample in half] for half in pair]
-        calls.append((neuron, pair, places, by_half, halves, strata.bins, settings))
-    return [row for rows in map_tasks(_compare, calls) for row in rows]
+    by_half = counts.reshape(len(every), halves.HALVES, strata.size)
 
+    def calls() -> Iterator[tuple[Any, ...]]:
+        for neuron, pair in zip(batch.neurons, mined, strict=True):
+            places = [[np.array([number[p] for p in sample.patterns], np.int64) for sample in half] for half in pair]
+            of_size = [[by_half[place, half] for place in sizes] for half, sizes in enumerate(places)]
+            yield neuron, pair, of_size, corpus, strata.bins, settings
 
-def _gather(files: Sequence[Path], batch: Lists) -> WordText:
-    wanted = np.unique(np.concatenate([half for pair in batch.halves for half in pair]))
-    shared = ray.put(wanted)
-    calls = [(absolute(file), shared, _COLUMNS) for file in files]
-    return WordText.of(in_order(map_tasks(sentences_by_id, calls), wanted, files[0].parent, "topk"))
-
-
-def _batches(files: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    for file in files:
-        yield from parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=_COLUMNS)
+    return [row for rows in map_tasks(compare, calls()) for row in rows]
 
 
 def _count_lengths(file: str, holdout: float) -> Codes:
-    found = np.zeros((HALVES, LENGTHS), np.int64)
-    for batch in _batches([file]):
-        found += count_lengths(batch, holdout)
-    return found
+    parts = (halves.count_lengths(batch, holdout) for batch in token_batches(file))
+    return sum(parts, np.zeros((halves.HALVES, halves.LENGTHS), np.int64))
 
 
-def _mine(text: WordText, pair: tuple[Codes, Codes], strata: Strata, settings: Settings) -> list[list[Mined]]:
-    return [mine_sizes(Sample.of(text, ids[: settings.sizes[-1]], strata), strata, settings) for ids in pair]
+def _mine(text: WordText, pair: Sequence[Codes], strata: Strata, settings: halves.Settings) -> list[list[halves.Mined]]:
+    samples = [halves.Sample.of(text, ids[: settings.sizes[-1]], strata) for ids in pair]
+    return [halves.mine_sizes(sample, strata, settings) for sample in samples]
 
 
-def _count_files(files: Sequence[str], shared: tuple[CountingTrie, pa.Array, Strata, Settings]) -> Codes:
+def _count_files(files: Sequence[str], shared: tuple[CountingTrie, pa.Array, Strata, halves.Settings]) -> Codes:
     trie, names, strata, settings = shared
-    found = np.zeros((trie.size, HALVES * strata.size), np.int64)
-    for batch in _batches(files):
-        found += count_patterns(batch, trie, names, strata, settings)
+    found = np.zeros((trie.size, halves.HALVES * strata.size), np.int64)
+    for file in files:
+        for batch in token_batches(file):
+            found += halves.count_patterns(batch, trie, names, strata, settings)
     return found
-
-
-def _compare(
-    neuron: Neuron,
-    mined: Sequence[Sequence[Mined]],
-    places: Sequence[Sequence[Codes]],
-    counts: Codes,
-    halves: Sequence[Codes],
-    bins: int,
-    settings: Settings,
-) -> list[dict[str, Any]]:
-    of_size = [[counts[place, half] for place in sizes] for half, sizes in enumerate(places)]
-    return compare(neuron, mined, of_size, halves, bins, settings)

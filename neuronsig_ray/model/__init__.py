@@ -2,7 +2,6 @@
 
 inference     the model, and the activations of its sites
 sites         where they are read, found by name
-attention     attention of a CPU in bfloat16
-packed        linear maps of a CPU in bfloat16
+bfloat16      linear maps and attention of a CPU in bfloat16
 reinitialise  the same model with random blocks
 """

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from neuronsig.collection.job import Group
-from neuronsig.errors import InputError, MachineError
-from neuronsig_ray.model.attention import attend_in_blocks
-from neuronsig_ray.model.packed import pack_linear_maps
+from neuronsig.errors import InputError, MachineError, first_line
+from neuronsig_ray.model.bfloat16 import attend_in_blocks, pack_linear_maps
 from neuronsig_ray.model.sites import blocks, depth, readers, trunk
 
 
@@ -64,13 +63,7 @@ class InspectedModel:
     """
 
     def __init__(
-        self,
-        folder: str,
-        dtype: str,
-        device: str,
-        groups: tuple[Group, ...],
-        signs: tuple[int, ...],
-        pooling: str,
+        self, folder: str, dtype: str, device: str, groups: tuple[Group, ...], signs: tuple[int, ...], pooling: str
     ) -> None:
         model, self.warnings = _load(folder, dtype)
         self.model = model.eval().requires_grad_(False).to(device)
@@ -186,8 +179,9 @@ def _load(folder: str, dtype: str) -> tuple[Any, list[str]]:
             folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True
         )
     except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"model.path={folder}: the weights cannot be loaded ({reason}); restore them") from error
+        raise InputError(
+            f"model.path={folder}: the weights cannot be loaded ({first_line(error)}); restore them"
+        ) from error
     inspected = trunk(model)
     warnings = _check_weights(folder, info, () if inspected is model else ("decoder.", "lm_head."))
     model = inspected

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from neuronsig.checkpoint import TOKENIZER_FILES
-from neuronsig.errors import InputError, MachineError
+from neuronsig.errors import InputError, MachineError, first_line
 from neuronsig.storage.whole_files import written_folder
 
 
@@ -30,8 +30,9 @@ def reinitialise(source: Path, target: Path, seed: int) -> dict[str, int]:
         trained = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
         kept = trained.get_input_embeddings().weight.detach().clone()
     except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"model.path={source}: the model cannot be loaded ({reason}); restore it") from error
+        raise InputError(
+            f"model.path={source}: the model cannot be loaded ({first_line(error)}); restore it"
+        ) from error
     devices = [] if not torch.cuda.is_available() else [torch.cuda.current_device()]
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

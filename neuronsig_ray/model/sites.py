@@ -15,7 +15,7 @@ from torch import nn
 
 from neuronsig.collection.job import Group
 from neuronsig.collection.memory import forward_bytes
-from neuronsig.errors import ConfigError, InputError
+from neuronsig.errors import ConfigError, InputError, first_line
 from neuronsig.neuron import SITES
 
 # {} is the block's number from 0. ALBERT's groups are fewer than its layers, which share them.
@@ -78,8 +78,7 @@ def skeleton(folder: str) -> nn.Module:
             model = trunk(AutoModel.from_config(config))
         depth(model), width(model)
     except Exception as error:  # unknown kinds, missing keys and impossible sizes are reported in many ways
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"model.path={folder}: its config is of no known transformer ({reason})") from None
+        raise InputError(f"model.path={folder}: its config is of no known transformer ({first_line(error)})") from None
     return model
 
 

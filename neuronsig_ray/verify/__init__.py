@@ -1,6 +1,5 @@
 """A finished collection checked and scored again, carried over Ray.
 
-checks   stored scores and lists against those made again
-sample   which neurons and sentences are scored again
+checks   which neurons and sentences are scored again, and how they compare with what is stored
 rescore  the scoring
 """

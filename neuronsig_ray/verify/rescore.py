@@ -15,12 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from neuronsig.collection.job import Group, Job
-from neuronsig.collection.shard_text import ShardText, read_shard
+from neuronsig.collection.job import Job
+from neuronsig.collection.shard_files import ShardText, read_shard
 from neuronsig.collection.shards import rectangles
 from neuronsig.collection.topk import Keys, pack
 from neuronsig.storage.location import location
 from neuronsig_ray.collect.scorer import Replica
+from neuronsig_ray.model.sites import readers, trunk
 
 # Entries of one shard that are looked for in the lists, at most; there are as many as sentences where K holds all.
 _MOST_ENTRIES = 65_536
@@ -44,33 +45,23 @@ class PlainScorer:
         self.job = job
         self.model: Any = None
 
-    def scores(self, input_ids: Sequence[int], first: int, stop: int) -> npt.NDArray[np.float32]:
-        """Scores (rows,) of one sentence whose tokens `first` to `stop` - 1 are pooled."""
-        states = self.activations(torch.tensor([list(input_ids)]))
-        found = []
-        for sign in self.job.signs:
-            for state in states:
-                tokens = sign * state[0, first:stop]  # (tokens, units)
-                pooled = {"mean": tokens.mean(0), "max": tokens.max(0).values, "last": tokens[-1]}[self.job.pooling]
-                found.append(pooled)
-        return torch.cat(found).numpy()
-
-    def _load(self) -> None:
-        from transformers import AutoModel
-
-        from neuronsig_ray.model.sites import trunk
-
-        torch.set_num_threads(self.job.threads or 1)
-        model = AutoModel.from_pretrained(self.job.model, dtype=torch.float32, attn_implementation="eager")
-        self.model = trunk(model).eval()
-
     @torch.no_grad()
-    def activations(self, input_ids: Tensor) -> list[Tensor]:
-        """Activations (batch, tokens, units) of every group: a hidden state, or what a linear map reads."""
+    def scores(self, input_ids: Sequence[int], first: int, stop: int) -> npt.NDArray[np.float32]:
+        """Scores (rows,) of one sentence whose tokens `first` to `stop` - 1 are pooled.
+
+        A group's activations are a hidden state, or what a linear map reads.
+        """
+        job, groups = self.job, self.job.groups
         if self.model is None:
-            self._load()
+            from transformers import AutoModel
+
+            torch.set_num_threads(job.threads or 1)
+            model = AutoModel.from_pretrained(job.model, dtype=torch.float32, attn_implementation="eager")
+            self.model = trunk(model).eval()
         read: dict[str, list[Tensor]] = {}
-        names = {group.site: self._readers(group) for group in self.job.groups if group.site != "hidden"}
+        names = {
+            group.site: readers(self.model, group.site, group.module) for group in groups if group.site != "hidden"
+        }
         hooks = [
             self.model.get_submodule(name).register_forward_pre_hook(
                 lambda module, inputs, name=name: read.setdefault(name, []).append(inputs[0])
@@ -78,24 +69,24 @@ class PlainScorer:
             for name in {name for modules in names.values() for name in modules}
         ]
         try:
-            states = self.model(input_ids, output_hidden_states=True).hidden_states
+            states = self.model(torch.tensor([list(input_ids)]), output_hidden_states=True).hidden_states
         finally:
             for hook in hooks:
                 hook.remove()
-        found = []
-        for group in self.job.groups:
+        activations = []  # (tokens, units) each
+        for group in groups:
             if group.site == "hidden":
-                found.append(states[group.layer])
+                activations.append(states[group.layer][0])
             else:
                 name = names[group.site][group.layer - 1]
                 call = names[group.site][: group.layer - 1].count(name)  # layers may share a module
-                found.append(read[name][call].reshape(*input_ids.shape, -1))
-        return found
-
-    def _readers(self, group: Group) -> list[str]:
-        from neuronsig_ray.model.sites import readers
-
-        return readers(self.model, group.site, group.module)
+                activations.append(read[name][call].reshape(len(input_ids), -1))
+        found = []
+        for sign in job.signs:
+            for state in activations:
+                tokens = sign * state[first:stop]
+                found.append({"mean": tokens.mean(0), "max": tokens.max(0).values, "last": tokens[-1]}[job.pooling])
+        return torch.cat(found).numpy()
 
 
 class BatchScorer:

@@ -20,8 +20,7 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
 from neuronsig_jobs import collect
 from neuronsig_ray.collect import make
-from neuronsig_ray.collect.memory_check import Machine
-from neuronsig_ray.collect.prepare import require_same_machine
+from neuronsig_ray.collect.prepare import Machine, require_same_machine
 from neuronsig_ray.model.inference import device_class
 from neuronsig_ray.session import Resources, ray_session, replica_pool
 from tests.neuronsig_ray.here import scored_here

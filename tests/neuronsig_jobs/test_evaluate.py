@@ -25,8 +25,8 @@ from neuronsig.signature.freshness import remake_command
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import EVALUATION, SENTENCES
 from neuronsig_jobs import evaluate
-from neuronsig_ray.evaluate import evaluation
-from neuronsig_ray.evaluate.heldout import HeldOutReplica
+from neuronsig_ray.blocks import BlockTables
+from neuronsig_ray.evaluate.evaluation import HeldOutReplica
 from neuronsig_ray.finished_run import same_model_run
 from neuronsig_ray.session import Pool
 from neuronsig_ray.verify.rescore import PlainScorer
@@ -83,7 +83,7 @@ def test_after_a_kill_only_what_is_missing_is_done_and_the_rows_are_the_same(run
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluation, "judge_blocks", killed)
+    monkeypatch.setattr(BlockTables, "make", killed)
     with pytest.raises(KeyboardInterrupt):
         evaluate.run(settings(run, model))
     monkeypatch.undo()
@@ -95,8 +95,8 @@ def test_after_a_kill_only_what_is_missing_is_done_and_the_rows_are_the_same(run
         assert {path: path.stat().st_mtime_ns for path in scores.glob("*.parquet")} == before
         judged(*arguments)
 
-    judged = evaluation.judge_blocks
-    monkeypatch.setattr(evaluation, "judge_blocks", check)
+    judged = BlockTables.make
+    monkeypatch.setattr(BlockTables, "make", check)
     evaluate.run(settings(run, model))
     assert table_of(run) == table_of(whole)
 

@@ -29,7 +29,7 @@ from neuronsig_jobs import pipeline
 from neuronsig_jobs.__main__ import main
 from neuronsig_jobs.launch import Summary, for_job
 from neuronsig_jobs.pipeline import check
-from neuronsig_ray.collect import memory_check
+from neuronsig_ray.collect import prepare
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -269,7 +269,7 @@ def test_lists_that_this_machine_cannot_hold_are_refused_before_the_corpus_is_an
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Here 2 GB: thrice 2,304 lists of 50,000 sentences are more, those of a small corpus not."""
-    monkeypatch.setattr(memory_check, "available_memory", lambda: 2 * 10**9)
+    monkeypatch.setattr(prepare, "available_memory", lambda: 2 * 10**9)
     folder = tmp_path / "text"
     folder.mkdir()
     (folder / "small.txt").write_text(sentences_of(PARTS["cooking.txt"]))

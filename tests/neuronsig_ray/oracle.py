@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from neuronsig.collection.job import Job
-from neuronsig.collection.shard_text import read_shard
+from neuronsig.collection.shard_files import read_shard
 from neuronsig.collection.topk import reference
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import TOPK

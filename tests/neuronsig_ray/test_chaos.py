@@ -54,7 +54,7 @@ from neuronsig.errors import MachineError
 from neuronsig.run.directory import RunDirectory
 from neuronsig_jobs import collect as collect_job
 from neuronsig_ray.collect import collection as collect
-from neuronsig_ray.collect.convergence import write_convergence
+from neuronsig_ray.collect.make import write_convergence
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray import faults

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import pytest
 
-from neuronsig.collection.convergence import ALL, ShardUpdates, add_shard, expected, reference, table
+from neuronsig.collection.convergence import ALL, ShardUpdates, add_shard, expected, table
+
+
+def reference(shards: Iterable[Sequence[set[int]]], top: int) -> list[list[int]]:
+    """Slow and plain: new entries of every neuron for each shard, shards as one set of keys a neuron."""
+    lists: list[list[int]] = []
+    found = []
+    for shard in shards:
+        before = lists or [[] for _ in shard]
+        lists = [sorted({*old, *new}, reverse=True)[:top] for old, new in zip(before, shard, strict=True)]
+        found.append([len(set(now) - set(old)) for now, old in zip(lists, before, strict=True)])
+    return found
 
 
 def as_rows(sets: list[set[int]]) -> np.ndarray:

@@ -16,9 +16,8 @@ from neuronsig.collection.dominance import (
     dominance,
     near_duplicate_share,
     rare_word,
-    word_counts,
+    read_listed,
 )
-from neuronsig.collection.listed import read_listed
 from neuronsig.neuron import Neuron
 from neuronsig.readers import read_top_lists
 from tests.run_factory import MODEL, make_run
@@ -40,8 +39,7 @@ def listed(documents: list[int], repeat: int = 1) -> ListedSentences:
 
 
 def row_of(found: ListedSentences, ids: list[int], strongest: list[Strongest], share: float = 0.5) -> dict:
-    counts = word_counts(found)
-    return dominance(Neuron("hidden", 1, 2), np.array(ids), found, counts, 0.6, strongest, share)
+    return dominance(Neuron("hidden", 1, 2), np.array(ids), found, 0.6, strongest, share)
 
 
 def test_a_list_is_described_by_what_most_of_it_has_in_common():

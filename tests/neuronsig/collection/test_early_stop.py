@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
-from neuronsig.collection.early_stop import StopRule, UnchangedLists, reference
+from neuronsig.collection.convergence import StopRule, UnchangedLists
 from tests.neuronsig.collection.test_convergence import as_rows
+
+
+def reference(rule: StopRule, shards: Sequence[tuple[int, Sequence[set[int]]]]) -> int | None:
+    """Slow and plain: the shard after which to stop, of shards (sentences, a set of keys a neuron); None for none."""
+    history: list[tuple[int, list[list[int]]]] = [(0, [[] for _ in shards[0][1]])]
+    for index in range(len(shards)):
+        so_far = [shard for _, shard in shards[: index + 1]]
+        lists = [sorted(set().union(*keys), reverse=True)[: rule.top] for keys in zip(*so_far, strict=True)]
+        history.append((sum(size for size, _ in shards[: index + 1]), lists))
+        quiet = 0
+        for neuron in range(len(lists)):
+            same = [at for at, then in history if then[neuron] == lists[neuron]]
+            quiet += history[-1][0] - min(same) >= rule.sentences
+        if quiet >= rule.fraction * len(lists):
+            return index
+    return None
 
 
 def stopped_after(rule: StopRule, shards: list[tuple[int, list[set[int]]]], cut: int = 2) -> int | None:

@@ -40,7 +40,7 @@ def test_unpack_returns_what_was_packed(scores, first):
 def test_selection_equals_a_full_sort(scores, k):
     ids = np.arange(scores.shape[1]) * 7 + 3
     keys = topk.pack(scores, ids)
-    assert_equals_reference(topk.select(keys, k), scores, ids, k)
+    assert_equals_reference(topk.union([keys], k), scores, ids, k)
 
 
 @settings(max_examples=60)
@@ -49,11 +49,11 @@ def test_any_cut_into_shards_merged_in_any_order_equals_a_full_sort(scores, k, r
     n = scores.shape[1]
     ids = np.arange(n)
     owner = np.array([random.randrange(shards) for _ in range(n)])
-    parts = [topk.select(topk.pack(scores[:, owner == s], ids[owner == s]), k) for s in range(shards)]
+    parts = [topk.union([topk.pack(scores[:, owner == s], ids[owner == s])], k) for s in range(shards)]
     parts.append(parts[random.randrange(shards)])  # a shard that is delivered twice
     while len(parts) > 1:
         random.shuffle(parts)
-        parts.append(topk.merge(parts.pop(), parts.pop(), k))
+        parts.append(topk.union([parts.pop(), parts.pop()], k))
     kept = min(k, n)
     assert (parts[0][:, kept:] == topk.EMPTY).all()
     assert_equals_reference(parts[0][:, :kept], scores, ids, k)
@@ -61,19 +61,19 @@ def test_any_cut_into_shards_merged_in_any_order_equals_a_full_sort(scores, k, r
 
 def test_ties_go_to_the_lower_sentence_id():
     keys = topk.pack(np.float32([[1, 2, 2, 1]]), np.array([4, 9, 3, 2]))
-    assert topk.unpack(topk.select(keys, 4))[1].tolist() == [[3, 9, 2, 4]]
+    assert topk.unpack(topk.union([keys], 4))[1].tolist() == [[3, 9, 2, 4]]
 
 
 def test_negative_zero_ties_with_zero():
     keys = topk.pack(np.float32([[0.0, -0.0]]), np.array([7, 5]))
-    scores, ids = topk.unpack(topk.select(keys, 2))
+    scores, ids = topk.unpack(topk.union([keys], 2))
     assert ids.tolist() == [[5, 7]]
     assert not np.signbit(scores).any()
 
 
 def test_merging_a_list_with_itself_changes_nothing():
-    keys = topk.select(topk.pack(np.float32([[3, 1, 2], [0, 0, 0]]), np.arange(3)), 2)
-    assert (topk.merge(keys, keys, 2) == keys).all()
+    keys = topk.union([topk.pack(np.float32([[3, 1, 2], [0, 0, 0]]), np.arange(3))], 2)
+    assert (topk.union([keys, keys], 2) == keys).all()
 
 
 def test_no_score_packs_to_the_empty_key():
@@ -81,9 +81,9 @@ def test_no_score_packs_to_the_empty_key():
     assert lowest[0, 0] > topk.EMPTY
 
 
-def test_nan_names_the_sentence_and_the_neuron():
-    with pytest.raises(InputError, match="sentence_id=11: the score of L2/U1 is NaN"):
-        topk.pack(np.float32([[1, 2], [3, np.nan]]), np.array([10, 11]), name=lambda row: f"L2/U{row}")
+def test_nan_names_the_sentence_and_the_row():
+    with pytest.raises(InputError, match="sentence_id=11: the score of row 1 is NaN"):
+        topk.pack(np.float32([[1, 2], [3, np.nan]]), np.array([10, 11]))
 
 
 @pytest.mark.parametrize("wrong", [-1, topk.MAX_ID + 1])
@@ -92,15 +92,9 @@ def test_ids_beyond_32_bits_are_refused(wrong):
         topk.pack(np.float32([[1]]), np.array([wrong]))
 
 
-def test_thresholds_are_the_kth_scores_and_unknown_for_short_rows():
-    keys = topk.dense(np.sort(topk.pack(np.float32([5, 4, 3]), np.arange(3)))[::-1], np.array([0, 2, 3]))
-    assert topk.thresholds(keys, 2).tolist() == [4.0, -np.inf]
-    assert topk.thresholds(keys, 3).tolist() == [-np.inf, -np.inf]
-
-
 @given(score_tables(), st.integers(1, 10))
 def test_ragged_rows_come_back_dense(scores, k):
-    keys = topk.select(topk.pack(scores, np.arange(scores.shape[1])), k)
+    keys = topk.union([topk.pack(scores, np.arange(scores.shape[1]))], k)
     keys[0, 1:] = topk.EMPTY
     back = topk.dense(*topk.ragged(keys))
     assert (back == keys[:, : back.shape[1]]).all()

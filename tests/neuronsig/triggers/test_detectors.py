@@ -1,6 +1,5 @@
 import pytest
 
-from neuronsig.config import TriggersConfig
 from neuronsig.triggers.detectors import detector_row
 
 
@@ -27,12 +26,12 @@ def row(trigger=0, on_special=False, concentration=0.6, covered=True, offset=0):
     ],
 )
 def test_detectors_by_their_rules(rows, words, tags, detector):
-    assert detector_row(rows, words, tags, TriggersConfig())["detector"] == detector
+    assert detector_row(rows, words, tags)["detector"] == detector
 
 
 def test_shares_count_sentences_without_a_trigger_too():
     rows = [row(), row(covered=False, offset=-3), row(covered=False, offset=None), row(-1, covered=False, offset=None)]
-    found = detector_row(rows, ["a", "b", "A", ""], ["X", "X", "Y", ""], TriggersConfig())
+    found = detector_row(rows, ["a", "b", "A", ""], ["X", "X", "Y", ""])
     assert (found["word"], found["word_share"]) == ("a", 0.5)
     assert (found["tag"], found["tag_share"]) == ("X", 0.5)
     assert (found["covered_share"], found["near_offset"]) == (0.25, 3.0)
@@ -40,5 +39,5 @@ def test_shares_count_sentences_without_a_trigger_too():
 
 
 def test_equally_common_triggers_go_by_the_alphabet():
-    found = detector_row([row()] * 2, ["b", "a"], ["Y", "X"], TriggersConfig())
+    found = detector_row([row()] * 2, ["b", "a"], ["Y", "X"])
     assert (found["word"], found["tag"]) == ("a", "X")

@@ -13,13 +13,12 @@ from gensim.models.keyedvectors import KeyedVectors
 
 pytest.importorskip("ray", reason="ray is not installed")
 
-from neuronsig.analysis.vectors import Membership
+from neuronsig.analysis.vectors import Membership, NeuronLists
+from neuronsig.analysis.word_vectors import WordSource, save_vectors
 from neuronsig.errors import MachineError
 from neuronsig.neuron import Neuron
 from neuronsig_ray.cluster import facet_tasks as carrier
-from neuronsig_ray.cluster.embeddings import save_vectors
-from neuronsig_ray.cluster.facet_tasks import FacetColumns, Settings, neuron_facets, sampled
-from neuronsig_ray.cluster.vectors import NeuronLists, WordSource
+from neuronsig_ray.cluster.facet_tasks import FacetColumns, neuron_facets, sampled
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 TOPICS = {"sea": ["ship", "wave", "harbour", "sail"], "food": ["bread", "soup", "oven", "spoon"], "all": ["the", "of"]}
@@ -59,7 +58,7 @@ def found(world: tuple[Path, pa.Table, np.ndarray], place: Path, cuts: list[int]
     for number, (first, last) in enumerate(pairwise([0, *cuts, len(table)])):
         pq.write_table(table.slice(first, last - first), place / f"part-{number:02d}.parquet")
     files = sorted(place.iterdir())
-    carrier.BLOCK_NEURONS = block
+    carrier.BLOCK_NEURONS, carrier.SENTENCES = block, 200
     words = WordSource(str(folder / "words"), True)
     counted = [0, 0]
 
@@ -67,7 +66,7 @@ def found(world: tuple[Path, pa.Table, np.ndarray], place: Path, cuts: list[int]
         counted[which] += n
 
     result = neuron_facets(
-        files, 3000, lists_of(of), words, place / "facets", Settings(4, 200, 0.02, 0),
+        files, 3000, lists_of(of), words, place / "facets", 4, 0,
         lambda n: count(0, n), lambda n: count(1, n),
     )  # fmt: skip
     assert counted == [len(files), 3]
@@ -102,7 +101,7 @@ def test_sentences_that_a_task_cannot_read_are_told_in_one_line(
     folder, _, of = world
     words, gone = WordSource(str(folder / "words"), True), [tmp_path / "gone.parquet"]
     with pytest.raises(MachineError, match="a file of the run cannot be read or written") as caught:
-        neuron_facets(gone, 3000, lists_of(of), words, tmp_path / "facets", Settings(4, 200, 0.02, 0))
+        neuron_facets(gone, 3000, lists_of(of), words, tmp_path / "facets", 4, 0)
     assert "\n" not in str(caught.value)
 
 

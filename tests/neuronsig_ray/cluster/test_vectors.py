@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 from gensim.models.keyedvectors import KeyedVectors
 
-from neuronsig.analysis.vectors import NeuronSums, TypicalSentences, sentence_block, unit_vectors
+from neuronsig.analysis.vectors import NeuronSums, TypicalSentences, neuron_lists, sentence_block, unit_vectors
+from neuronsig.analysis.word_vectors import WordSource, opened_words, save_vectors
 from neuronsig.errors import MachineError
 from neuronsig.neuron import Neuron
 from neuronsig.tables import TOPK
-from neuronsig_ray.cluster.embeddings import open_vectors, save_vectors
-from neuronsig_ray.cluster.vectors import WordSource, neuron_lists, neuron_vectors, typical_sentences
+from neuronsig_ray.cluster.neurons import neuron_vectors, typical_sentences
 
 NEURONS = [Neuron("hidden", layer, unit, sign) for layer in (1, 2) for unit in (0, 1, 2) for sign in (1, -1)]
 
@@ -70,7 +70,7 @@ def test_top_lists_hold_every_neuron_in_order_with_its_sentences(world):
 def test_tasks_over_files_equal_one_block_to_the_bit(world, local_ray, tmp_path, cuts):
     folder, table = world
     lists = neuron_lists(folder / "topk")
-    words = open_vectors(folder / "words", lower=False)
+    words = opened_words(WordSource(str(folder / "words"), lower=False))
     block = sentence_block(np.arange(400), table["tokens"].combine_chunks(), lists.membership, words)
     sums = NeuronSums(len(lists.neurons), 6, lists.k, words.largest)
     sums.add(block, lists.membership)

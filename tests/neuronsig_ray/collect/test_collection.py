@@ -17,11 +17,11 @@ from safetensors.torch import load_file, save_file
 
 from neuronsig.collection.job import Job
 from neuronsig.collection.memory import PROCESS
-from neuronsig.collection.shard_text import read_shard
+from neuronsig.collection.shard_files import read_shard
 from neuronsig.collection.tree_reduce import final_marker, node_count, write_final
 from neuronsig.errors import InputError
 from neuronsig_ray.collect import collection as collect
-from neuronsig_ray.collect.memory_check import job_bound
+from neuronsig_ray.collect.prepare import job_bound
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.session import Pool
 from neuronsig_ray.tasks import Call

@@ -10,12 +10,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from neuronsig.collection.convergence import CONVERGENCE, count_group
-from neuronsig.collection.shard_text import read_shard
+from neuronsig.collection.shard_files import read_shard
 from neuronsig.collection.topk import pack
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.location import location
 from neuronsig_ray.collect import collection as collect
-from neuronsig_ray.collect import convergence
+from neuronsig_ray.collect import make
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.session import Pool
 from tests.neuronsig_ray.here import score_here
@@ -43,7 +43,7 @@ def test_two_replicas_leave_commits_with_all_that_brute_force_counts(local_ray, 
     run = RunDirectory.create(tmp_path / "run")
     done = Counter()
     markers = collect.valid_commits(job)
-    made = convergence.write_convergence(job, markers, run, "tiny", lambda ended: done.update(groups=ended), top=6)
+    made = make.write_convergence(job, markers, run, "tiny", lambda ended: done.update(groups=ended), top=6)
     everything = [row for row in made.to_pylist() if row["group"] == "all"]
     assert [row["new_entries"] for row in everything] == updates_of_all_scores(job, top=6)
     assert [row["sentences"] for row in everything] == np.cumsum([s.sentences for s in job.shards]).tolist()
@@ -76,12 +76,12 @@ def test_appended_shards_go_on_where_the_finished_table_ended(local_ray, tiny_mo
     for shard in job.shards:
         replica.shard(shard.index)
     whole = RunDirectory.create(tmp_path / "whole")
-    wanted = convergence.write_convergence(job, collect.valid_commits(job), whole, "tiny")
+    wanted = make.write_convergence(job, collect.valid_commits(job), whole, "tiny")
 
     run = RunDirectory.create(tmp_path / "run")
     first = dataclasses.replace(job, shards=job.shards[:2], sentences=60, fingerprint="plan-1")
     markers = collect.valid_commits(first)
-    convergence.write_convergence(first, markers, run, "tiny")
+    make.write_convergence(first, markers, run, "tiny")
     collect.reduce_shards(first, run.topk("tiny"), 8)
     added = dataclasses.replace(
         job,
@@ -93,6 +93,6 @@ def test_appended_shards_go_on_where_the_finished_table_ended(local_ray, tiny_mo
         base_sentences=60,
     )
     Replica(added).shard(0)
-    made = convergence.write_convergence(added, collect.valid_commits(added), run, "tiny")
+    made = make.write_convergence(added, collect.valid_commits(added), run, "tiny")
     assert made.equals(wanted)
-    assert convergence.write_convergence(added, collect.valid_commits(added), run, "tiny").equals(wanted)
+    assert make.write_convergence(added, collect.valid_commits(added), run, "tiny").equals(wanted)

@@ -7,13 +7,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from neuronsig.collection.early_stop import EarlyStop, Stopped, StopRule, left_out, only_first, reference, shards_kept
-from neuronsig.collection.shard_text import read_shard
+from neuronsig.collection.convergence import EarlyStop, Stopped, StopRule, left_out, only_first, shards_kept
+from neuronsig.collection.shard_files import read_shard
 from neuronsig.collection.topk import pack
 from neuronsig.storage.location import location
 from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.session import Pool
+from tests.neuronsig.collection.test_early_stop import reference
 from tests.neuronsig_ray.models import make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 

@@ -9,8 +9,7 @@ from neuronsig.collection.shards import Shard, ShardPlan, shard_sizes
 from neuronsig.config.compose import compose
 from neuronsig.estimate import ModelShape, estimate
 from neuronsig.run.directory import RunDirectory
-from neuronsig_ray.collect.memory_check import job_bound, least_bound
-from neuronsig_ray.collect.prepare import groups_of, make_job
+from neuronsig_ray.collect.prepare import groups_of, job_bound, least_bound, make_job
 from neuronsig_ray.model.inference import DeviceClass
 from neuronsig_ray.session import Pool
 

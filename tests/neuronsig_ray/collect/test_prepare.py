@@ -14,13 +14,13 @@ import torch
 
 from neuronsig.collection.job import Job
 from neuronsig.collection.memory import PROCESS, sorting_bytes
-from neuronsig.collection.shard_lists import keys_table, keys_writer
+from neuronsig.collection.shard_files import keys_table, keys_writer
 from neuronsig.collection.topk import pack, ragged
 from neuronsig.collection.tree_reduce import task_bound, write_final, write_inner
 from neuronsig.config.compose import compose
 from neuronsig.errors import MachineError
 from neuronsig.run.directory import RunDirectory
-from neuronsig_ray.collect.memory_check import Machine, job_bound, require_resources
+from neuronsig_ray.collect.prepare import Machine, job_bound, require_resources
 from neuronsig_ray.collect.selection import ShardTopK
 from neuronsig_ray.model.inference import device_class
 from neuronsig_ray.session import Pool, fitting

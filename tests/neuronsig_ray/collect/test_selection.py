@@ -65,7 +65,7 @@ def test_a_floor_from_other_shards_drops_nothing_that_the_merge_needs():
     pruned = run(scores[:, 3000:], ids[3000:], 100, 64, floor=topk.thresholds(first, 100))
     whole = run(scores[:, 3000:], ids[3000:], 100, 64)
     assert (pruned == topk.EMPTY).sum() > (whole == topk.EMPTY).sum()
-    assert (topk.merge(first, pruned, 100) == topk.merge(first, whole, 100)).all()
+    assert (topk.union([first, pruned], 100) == topk.union([first, whole], 100)).all()
 
 
 def test_rows_are_pruned_so_that_the_buffer_never_grows():

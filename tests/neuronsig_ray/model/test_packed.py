@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from neuronsig_ray.model.packed import PackedLinear, pack_linear_maps
+from neuronsig_ray.model.bfloat16 import PackedLinear, pack_linear_maps
 
 pytestmark = pytest.mark.skipif(
     not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this CPU does not multiply bfloat16 in oneDNN"

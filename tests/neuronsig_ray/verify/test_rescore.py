@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers as hf
 
-from neuronsig.collection.shard_text import ShardText
+from neuronsig.collection.shard_files import ShardText
 from neuronsig.collection.shards import rectangles
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.verify.rescore import PlainScorer, batches_with

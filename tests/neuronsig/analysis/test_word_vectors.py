@@ -8,16 +8,18 @@ pytest.importorskip("gensim", reason="gensim is not installed")
 from gensim.models import FastText
 from gensim.models.fasttext import save_facebook_model
 
-from neuronsig.analysis.word_vectors import LowerCased, check_vectors
-from neuronsig.config import AnalysisConfig
-from neuronsig.errors import ConfigError, InputError
-from neuronsig_ray.cluster.embeddings import (
+from neuronsig.analysis.word_vectors import (
     GensimVectors,
-    open_vectors,
+    LowerCased,
+    WordSource,
+    check_vectors,
+    opened_words,
     read_vectors,
     save_vectors,
     train,
 )
+from neuronsig.config import AnalysisConfig
+from neuronsig.errors import ConfigError, InputError
 
 ANIMALS = [["The", "cat", "chases", "a", "mouse"], ["A", "dog", "chases", "the", "cat"]] * 30
 MONEY = [["Banks", "lend", "money", "at", "interest"], ["Money", "and", "interest", "worry", "banks"]] * 30
@@ -63,13 +65,13 @@ def test_an_unknown_word_gets_its_n_grams_mean_and_a_word_too_short_for_any_gets
 def test_saved_vectors_are_the_same_when_they_are_mapped(files, tmp_path):
     vectors = train(files, 120, SMALL)
     save_vectors(vectors, tmp_path / "words")
-    mapped = open_vectors(tmp_path / "words", lower=True)
+    mapped = opened_words(WordSource(str(tmp_path / "words"), lower=True))
     words = ["money", "catlike", "zzz"]
     assert mapped.lookup(words)[0].tobytes() == GensimVectors(vectors, lower=True).lookup(words)[0].tobytes()
 
 
 def test_the_sentences_kept_are_spread_over_all_files(files):
-    kept = list(LowerCased(files, 120, 4, None))
+    kept = list(LowerCased(files, 120, 4))
     assert len(kept) == 4
     assert sum("money" in sentence for sentence in kept) == 2
 

@@ -8,8 +8,8 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from neuronsig.collection.job import Group
-from neuronsig_ray.model import attention
-from neuronsig_ray.model.attention import attend_in_blocks, attention_in_use, in_blocks
+from neuronsig_ray.model import bfloat16
+from neuronsig_ray.model.bfloat16 import attend_in_blocks, attention_in_use, in_blocks
 from neuronsig_ray.model.inference import InspectedModel
 
 LENGTHS = [1, 2, 5, 11, 16, 22, 31, 33, 43, 60, 63, 65, 100, 130, 255]
@@ -49,13 +49,13 @@ def test_float32_in_blocks_agrees_to_the_last_digits() -> None:
 
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
-    plain = attention.in_blocks
+    plain = bfloat16.in_blocks
 
     def counted(*args: Any) -> torch.Tensor:
         seen.append(args[3])
         return plain(*args)
 
-    monkeypatch.setattr(attention, "in_blocks", counted)
+    monkeypatch.setattr(bfloat16, "in_blocks", counted)
     return seen
 
 
@@ -91,7 +91,7 @@ def test_models_in_bfloat16_score_in_blocks_as_they_do_without(
     seen = calls(monkeypatch)
     found = model.scores(ids, 0, 0)
     assert seen == [32, 32]
-    monkeypatch.setattr(attention, "_width", lambda length: None)
+    monkeypatch.setattr(bfloat16, "_width", lambda length: None)
     assert torch.allclose(found, model.scores(ids, 0, 0), atol=0.03)
 
 

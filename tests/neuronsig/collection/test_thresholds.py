@@ -5,17 +5,30 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuronsig.collection.score_quantiles import ScoreQuantiles, scores_at_ranks
-from neuronsig.collection.topk import merge, pack, ragged, select, thresholds
+from neuronsig.collection.thresholds import ScoreQuantiles, scores_at_ranks
+from neuronsig.collection.topk import EMPTY, Keys, dense, pack, ragged, union, unpack
 
 ROWS = 5
+
+
+def thresholds(keys: Keys, k: int) -> np.ndarray:
+    """Score of the k-th key of every row, (rows,) float32; -inf for a row of fewer keys.
+
+    A sentence that scores lower cannot enter the top k; one that ties still may, by its id.
+    """
+    result = np.full(len(keys), -np.inf, np.float32)
+    if keys.shape[1] >= k:
+        kth = keys[:, k - 1]
+        full = kth != EMPTY
+        result[full] = unpack(kth[full])[0]
+    return result
 
 
 def shard_keys(random, first_id, size, k, ties=False):
     scores = random.normal(size=(ROWS, size)).astype(np.float32)
     if ties:
         scores = np.round(scores)
-    return select(pack(scores, np.arange(first_id, first_id + size)), k)
+    return union([pack(scores, np.arange(first_id, first_id + size))], k)
 
 
 @pytest.mark.parametrize("k", [1, 2, 7, 100, 1000])
@@ -28,7 +41,7 @@ def test_a_floor_is_never_above_the_k_th_best_of_what_was_added(k, ties):
         keys = shard_keys(random, first, size, k, ties)
         first += size
         quantiles.add(scores_at_ranks(*ragged(keys), k))
-        known = merge(known, keys, k)
+        known = union([known, keys], k)
         assert (quantiles.floor() <= thresholds(known, k)).all()
 
 
@@ -39,7 +52,7 @@ def test_it_is_close_to_the_k_th_best_after_many_shards():
     for i in range(shards):
         keys = shard_keys(random, i * size, size, k)
         quantiles.add(scores_at_ranks(*ragged(keys), k))
-        known = merge(known, keys, k)
+        known = union([known, keys], k)
     expected = thresholds(known, k)
     # How many of a fresh million each threshold lets through: the price of a coarse one.
     fresh = random.normal(size=1_000_000)
@@ -68,6 +81,12 @@ def test_memory_does_not_grow_with_the_number_of_shards():
 def test_an_empty_row_stays_open():
     quantiles = ScoreQuantiles(2, 3)
     keys = np.zeros((2, 4), np.uint64)
-    keys[0] = select(pack(np.array([[4, 3, 2, 1]], np.float32), np.arange(4)), 4)
+    keys[0] = union([pack(np.array([[4, 3, 2, 1]], np.float32), np.arange(4))], 4)
     quantiles.add(scores_at_ranks(*ragged(keys), 3))
     assert quantiles.floor().tolist() == [2.0, -np.inf]
+
+
+def test_thresholds_are_the_kth_scores_and_unknown_for_short_rows():
+    keys = dense(np.sort(pack(np.float32([5, 4, 3]), np.arange(3)))[::-1], np.array([0, 2, 3]))
+    assert thresholds(keys, 2).tolist() == [4.0, -np.inf]
+    assert thresholds(keys, 3).tolist() == [-np.inf, -np.inf]
