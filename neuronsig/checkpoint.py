@@ -1,7 +1,5 @@
 """A model's folder: where it is, what it must hold, what identifies its tokenizer and weights; nothing is loaded."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass

@@ -14,8 +14,6 @@ these shapes and layers is one entry here.
 No engine and no array is needed to read it, so that a search starts in milliseconds.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Progress and tables for people: rich bars on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -3,8 +3,6 @@
 Of a flat array list i is `values[offsets[i]:offsets[i + 1]]`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

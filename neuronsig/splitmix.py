@@ -1,7 +1,5 @@
 """Hashes that look like draws and are the same everywhere: SplitMix64 (Steele, Lea and Flood 2014)."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

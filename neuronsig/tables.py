@@ -1,7 +1,5 @@
 """The tables' schemas, written once (design section 8); neuronsig.storage.parquet checks what it reads by them."""
 
-from __future__ import annotations
-
 import pyarrow as pa
 
 from neuronsig.neuron import NEURON_COLUMNS

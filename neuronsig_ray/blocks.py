@@ -1,7 +1,5 @@
 """Tables made by Ray tasks, a block of neurons each, and committed as a file of each table."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

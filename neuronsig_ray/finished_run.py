@@ -1,7 +1,5 @@
 """The finished collection that a job looks at again."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A Ray session for one job: the cluster that is there, or a quiet local one that ends with the job."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

@@ -4,8 +4,6 @@ Every wing runs its tasks here. The actors of a collection are Ray Data's (neuro
 actors that share one list of work are `ray.util.ActorPool`'s.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path

@@ -7,8 +7,6 @@ where it is read; only the activations of neurons that list the sentence leave t
 Triggers are then located and covered by tasks, a block of neurons each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -7,8 +7,6 @@ Three steps, each a table on disk, so that a job that was interrupted goes on wi
     sentences  annotated in batches of ids, one commit a batch (design section 8)
 """
 
-from __future__ import annotations
-
 import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A job that was interrupted goes on with the step, or the batch, that is missing.
 to one that is there (`Part`).
 """
 
-from __future__ import annotations
-
 import json
 import time
 import uuid

@@ -1,7 +1,5 @@
 """Where annotator models come from: the archives shipped here, a saved model, or a pretrained name."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -4,8 +4,6 @@ All of it is files inside the table, whose names begin with `_` so that no reade
 deleted takes its records along, and the folder of intermediate results may be deleted when the table is whole.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Sequence

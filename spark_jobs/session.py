@@ -4,8 +4,6 @@ Where a session or a JVM is already there (Databricks, spark-submit) it is taken
 memory and its jars are the cluster's business, and only settings that may change at run time are set.
 """
 
-from __future__ import annotations
-
 import collections
 import os
 import re
@@ -258,9 +256,9 @@ def _keep_jars_from_python(context: SparkContext) -> None:
     spark-submit puts them there, and a worker reads the directory of every archive on its path anew for each task: for
     Spark NLP's jar half a second (measured: half of the seconds of mining a small run).
     """
-    jars = [name for name in context._python_includes if name.endswith(".jar")]
-    for name in jars:
-        context._python_includes.remove(name)
+    included = context._python_includes or []
+    jars = [name for name in included if name.endswith(".jar")]
+    included[:] = [name for name in included if name not in jars]
     sys.path[:] = [entry for entry in sys.path if os.path.basename(entry) not in jars]
 
 

@@ -1,7 +1,5 @@
 """What Spark is given: addresses, schemas, and tables that are written once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 

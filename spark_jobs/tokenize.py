@@ -4,8 +4,6 @@ Only `sentence_id` and `text` are read. Texts are shuffled so that one Spark tas
 tokenizes, sorts and commits it: a killed run goes on with the shards that have no valid commit.
 """
 
-from __future__ import annotations
-
 import functools
 
 import pyarrow as pa

@@ -5,8 +5,6 @@ algorithm. Vectors are used as they are, as in P1: k-means and t-SNE look at Euc
 change when the corpus's mean is taken off.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -9,8 +9,6 @@ do, and one that answers to two unrelated things says so.
 Everything is a function of the neuron's own sentences and a seed: the same for any cut into blocks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Rankings of neurons by how selectively they respond (P1 4.3, Figures 3 to 5), from the neurons table."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray

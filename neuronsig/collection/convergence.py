@@ -13,8 +13,6 @@ That rule too looks at shards in plan order and at nothing else, so that it stop
 with any number of replicas, and after any interruption.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path

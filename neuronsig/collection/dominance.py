@@ -4,8 +4,6 @@ Massive activations sit on a few fixed tokens, such as [CLS] or the first full s
 "Massive Activations in Large Language Models", 2024): a list they order says little of what its neuron responds to.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

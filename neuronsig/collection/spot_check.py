@@ -1,7 +1,5 @@
 """A sample of a collection to be scored again: rows of the table, their texts and tokens, and what lists must hold."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -9,8 +9,6 @@ A replica reads the files that are new before it scores a shard; one that is mis
 passed over, for thresholds only save work.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

@@ -8,8 +8,6 @@ idempotent, so neither the order of shards nor a shard that is delivered twice c
 The score of a neuron with sign -1 is its negated activation: its list begins with the lowest activation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Every inner node is a committed file like a shard's, every final file one group 
 goes on with the nodes that are missing. A task holds one group of `fan_in` files at a time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 A group's file is read one row group at a time, so memory does not grow with K, the neurons or the corpus.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path

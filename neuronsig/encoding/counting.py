@@ -3,8 +3,6 @@
 Words are lower-cased. The rows that a batch gives are added up by whoever carries the batches.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -12,8 +12,6 @@ Rows hold bytes, not lists: Spark copies them in one go, and numpy reads them wi
                      -1 for a label without a code
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 

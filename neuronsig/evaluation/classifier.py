@@ -9,8 +9,6 @@ with its mean and standard deviation. How much each kind counts is `neuronsig.ev
 Of the rules tried on MiniLM and the six corpora, letting overlapping patterns of different kinds count once was worse.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ of the held-out sentences and used on the other, and the reverse (cross-fitting)
 have seen it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What a table of EVALUATION says by layer: how many signatures tell more than words, another neuron's, and chance."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -3,8 +3,6 @@
 Brackets of a word itself are written as the Penn Treebank does, -LRB- and -RRB-.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

@@ -9,8 +9,6 @@ numba looks only at the file of a function for whether its code is still valid, 
 calls. So the folder is named by the sources of all of them.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import tempfile

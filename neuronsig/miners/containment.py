@@ -4,8 +4,6 @@ Finding and highlighting hold one pattern against another or against one sentenc
 numba alone takes longer to import.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Iterable, Sequence
 
 

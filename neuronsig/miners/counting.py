@@ -5,8 +5,6 @@ where its prefix occurs, as the miners do it. An itemset is counted as a sequenc
 sentences whose items ascend.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple

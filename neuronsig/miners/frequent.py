@@ -17,8 +17,6 @@ is the last in preorder, so that each subtree comes up once.
 Each counts once for a sentence, however often it is there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 

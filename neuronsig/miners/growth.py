@@ -10,8 +10,6 @@ Each step takes whole tasks, not single states: a compiled function that is call
 inlined, counts references there (measured: 1.3 to 2.7 times slower).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -3,8 +3,6 @@
 A sentence's words have two codes each, either of which an item may be: the word itself and its tag.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

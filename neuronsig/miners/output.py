@@ -1,7 +1,5 @@
 """What a miner's kernel writes: the tree of the patterns found, and the tasks that wait."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from neuronsig.miners.compiled import compiled

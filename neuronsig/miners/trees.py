@@ -4,8 +4,6 @@ A tree's nodes are labelled, and a node's children have an order: by position in
 words as nodes (labels: words or tags); constituency trees come as brackets, for users who bring a parser (P2 did).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

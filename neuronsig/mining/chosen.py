@@ -1,7 +1,5 @@
 """Which neurons are mined, which of them a reader would find most striking, and whether what mining needs is there."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from pathlib import Path

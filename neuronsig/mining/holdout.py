@@ -1,7 +1,5 @@
 """The sentences that no signature is made from, so that signatures can be judged on what they have not seen."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray

@@ -6,8 +6,6 @@ alone and in subtrees tags have their own codes from 0, and a subtree's node is 
 with tags or words; those of bracketed trees that a user brings have labels of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

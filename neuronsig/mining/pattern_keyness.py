@@ -5,8 +5,6 @@ every neuron's patterns are counted in a `PValueCounts`, which are merged over a
 rows, looking each q up.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Patterns as rows of bytes: mined and counted among a neuron's sentences; and with the corpus's counts, judged."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial

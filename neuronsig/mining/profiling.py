@@ -6,8 +6,6 @@ and metadata values are matched by the sentences of a stratum, tags and shares b
 compared with the whole reference, because lengths are what is matched; where domains are matched, so are domains.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ overlap   rank-biased overlap (Webber, Moffat and Zobel 2010), extrapolated: the
 jaccard   patterns in both, of those in either
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any

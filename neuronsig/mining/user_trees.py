@@ -4,8 +4,6 @@ The table is Parquet or JSON Lines (`.gz`, `.bz2`, `.xz` too): a file or a folde
 tree is null or empty, or that has no row, is a sentence without a tree.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Callable, Iterator

@@ -3,8 +3,6 @@
 Shown are those made from what the run holds now. The commands are complete, so that they can be copied and run.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shlex

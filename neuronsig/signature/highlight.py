@@ -1,7 +1,5 @@
 """The top sentences of neurons, marked with what of them matches the signature and what carries the activation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reads neurons' signatures from a run directory: few scans for many neurons, and never a whole corpus in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

@@ -9,8 +9,6 @@ neuronsig outliers  whether one thing dominates the top sentences
 And what neuronsig corpus_table found of the corpora: what the neurons are compared with.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from bisect import bisect_right

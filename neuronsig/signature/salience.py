@@ -4,8 +4,6 @@ The bounds below are the whole of the judgement. Shares of the reference are tho
 neuron's own, where mining matched lengths.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple

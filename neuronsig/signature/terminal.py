@@ -1,7 +1,5 @@
 """A neuron's signature on a terminal, readable at a glance at 80 columns, in colour or through a pipe."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """All that a run knows of one neuron, as one record that the terminal and the report both render (P1 Table 2)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple

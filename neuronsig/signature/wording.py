@@ -1,7 +1,5 @@
 """What jobs after mining found of a neuron, each in one line for a reader; terminal and report print the same."""
 
-from __future__ import annotations
-
 from neuronsig.kinds import kind_of
 from neuronsig.signature.salience import percent
 from neuronsig.signature.summary import strongest_token

@@ -6,8 +6,6 @@ subtrees of a user's bracketed trees: a constituent stands on no word of its own
 the whole sentence, and the leaves need not be the annotator's words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -10,8 +10,6 @@ The shares are those of RULES. Of a flat activation the strongest word says noth
 same one, so `diffuse` comes first.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any

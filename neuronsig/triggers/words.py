@@ -1,7 +1,5 @@
 """The model's tokens as the annotator's words: both are pieces of the same text, cut in different places."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

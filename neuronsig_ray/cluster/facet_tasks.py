@@ -4,8 +4,6 @@ Between the two stands a folder of one Arrow file a sentence file, which the tas
 a block reads the rows of its own sentences, so memory grows with neither the corpus nor the number of neurons.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """From the top lists of a model to the table of NEURONS: vectors, typical sentences, facets, clusters and places."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial

@@ -4,8 +4,6 @@
 shards have a valid commit, and their union is the same however they came to be.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Mapping

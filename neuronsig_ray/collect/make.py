@@ -1,7 +1,5 @@
 """From pending shards to the topk table: score, write the convergence, reduce; committed step by step."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections import Counter

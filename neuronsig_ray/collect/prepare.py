@@ -1,7 +1,5 @@
 """From a config to a collection that can start: its units, machine, plan and job, the disk and memory it takes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata

@@ -1,7 +1,5 @@
 """One model replica: reads a shard, scores it in rectangles, commits the shard's top-K (design section 4.2, 5)."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import time

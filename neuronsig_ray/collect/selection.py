@@ -5,8 +5,6 @@ best key known, is never stored. A row that would overflow is cut to its K best,
 kept is exact: a key leaves only when K better keys of real sentences are known.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 import torch

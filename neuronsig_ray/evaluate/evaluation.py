@@ -1,7 +1,5 @@
 """From a finished collection and its signatures to the table of EVALUATION, on sentences that mining left out."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@ sentence files count all patterns found in both halves of the corpus, and one a 
 batch's lists and patterns, not with the corpus nor with the number of neurons.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any

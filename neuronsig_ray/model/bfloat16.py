@@ -10,8 +10,6 @@ tokens). Short inputs are therefore laid end to end in blocks of 32 or 64 rows t
 keys of longer ones are padded to a multiple of 16.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The inspected model: any Hugging Face encoder or decoder in inference, and the activations of its sites."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import dataclass
 from functools import partial

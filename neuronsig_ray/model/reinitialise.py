@@ -1,7 +1,5 @@
 """A model with random weights and the word embeddings it had: the null of everything told of neurons (P1 4.1)."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ the final norm, where there is one); `mlp` the feed-forward activations, which e
 `attention` the heads' outputs end to end, which enter attention's output projection.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 

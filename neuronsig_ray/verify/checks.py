@@ -1,7 +1,5 @@
 """A sample of a finished collection scored again by Ray actors, against what is stored and what lists must hold."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ The plain way shares no code with the scorer: transformers' model in float32 wit
 sentence at a time. The other goes through the Replica with the same batch, so that every bit must be the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -9,8 +9,6 @@ The lists of a batch are joined with the encoded corpus, and the sentences of a 
 nothing but a batch's lists ever passes the driver.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path

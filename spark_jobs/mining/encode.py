@@ -5,8 +5,6 @@ sentences of the corpus cannot be in `min_count` sentences of a neuron, so leavi
 that a user brings (neuronsig.mining.user_trees) are parsed once and set against the run's sentences.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 

@@ -11,8 +11,6 @@ judge them (neuronsig.mining.pattern_keyness): one counts the p-values of all te
 of SIGNATURES and looks each false-discovery rate up there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -9,8 +9,6 @@ either: where a neuron's sentences could hold more than ITEMSET_BOUND of them th
 patterns are fewer than the grouped engine's, which the counts of the job tell.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed

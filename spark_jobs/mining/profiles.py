@@ -5,8 +5,6 @@ group a neuron. A task holds one counter for each item and stratum (8 bytes), wh
 and sends to every executor is as large.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 

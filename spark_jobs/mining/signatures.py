@@ -1,7 +1,5 @@
 """The whole of mining one model: encode, profile all neurons, choose, mine, count in the corpus, write the tables."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
