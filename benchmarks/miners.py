@@ -250,12 +250,12 @@ def cold() -> None:
     code = """
 import time; wall, cpu = time.monotonic(), time.process_time()
 import numpy as np
-from neuronsig.miners import counting, itemsets, sequences, subtrees, trees
+from neuronsig.miners import counting, frequent, trees
 items, offsets = np.array([1, 2]), np.array([0, 2])
-sequences.frequent_sequences(items, offsets, 1)
-itemsets.frequent_itemsets(items, offsets, 1)
+frequent.frequent_sequences(items, offsets, 1)
+frequent.frequent_itemsets(items, offsets, 1)
 forest = trees.forest(items, np.array([0, 1]), offsets, 3)
-subtrees.frequent_subtrees(forest, 1)
+frequent.frequent_subtrees(forest, 1)
 trie = counting.CountingTrie([(1,)])
 counting.count_sequences(trie, items, offsets)
 counting.count_subtrees(trie, forest)

@@ -119,10 +119,10 @@ class Bench:
     """A Spark session, the encoded corpus of a run, and some of its neurons."""
 
     def __init__(self, given: Any, folder: Path, master: str) -> None:
+        from spark_jobs.mining.batches import count_neurons, read_topk
         from spark_jobs.mining.encode import encode_sentences
-        from spark_jobs.mining.lists import count_neurons, read_topk
-        from spark_jobs.paths import uri
         from spark_jobs.session import spark_session
+        from spark_jobs.tables import uri
 
         local = master.startswith("local[")
         conf = ["spark.scheduler.mode=FAIR"] + ([] if local else ["spark.executor.memory=1500m"])
@@ -135,7 +135,7 @@ class Bench:
         self.neurons = [list(counts)[i] for i in chosen]
         self.counts = counts
         self.dictionary: Dictionary = encode_sentences(
-            self.spark, given.run / "sentences", folder / "encoded", 5, ["date", "split"], 1000, self.mining.holdout
+            self.spark, given.run / "sentences", folder / "encoded", self.mining
         )
         self.encoded = self.spark.read.parquet(uri(folder / "encoded" / "sentences"))
 
@@ -144,10 +144,9 @@ class Bench:
 
     def mine(self, engine: str, neurons: Sequence[int], mining: MiningConfig) -> Path:
         """The patterns' table, written anew."""
-        from spark_jobs.mining.grouped import mine_grouped
-        from spark_jobs.mining.lists import lists_of
+        from spark_jobs.mining.batches import lists_of, mine_grouped
         from spark_jobs.mining.mllib import mine_mllib
-        from spark_jobs.paths import uri
+        from spark_jobs.tables import uri
 
         out = self.folder / engine
         lists = lists_of(self.spark, self.topk, neurons)
@@ -191,16 +190,15 @@ class Bench:
 
     def rows(self, out: Path) -> set[tuple[Any, ...]]:
         """All rows of a patterns' table."""
-        from spark_jobs.paths import uri
+        from spark_jobs.tables import uri
 
         found = self.spark.read.parquet(uri(out)).collect()
         return {(r["neuron"], r["kind"], bytes(r["items"]), bytes(r["strata"]), r["raised"]) for r in found}
 
     def everything(self) -> Cost:
         """Seconds by part for all kinds."""
-        from spark_jobs.mining.judged import gather, judge_patterns
-        from spark_jobs.mining.reference import chunks_of, count_chunk, count_reference
-        from spark_jobs.paths import uri, write_once
+        from spark_jobs.mining.judged import chunks_of, count_chunk, count_reference, gather, judge_patterns
+        from spark_jobs.tables import uri, write_once
 
         n = len(self.neurons)
         parts: list[tuple[str, float, float]] = []

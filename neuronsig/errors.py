@@ -34,8 +34,9 @@ class MachineError(NeuronsigError):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, of many lines the first; its kind where it says nothing."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    """The first line of what an error says that is not blank; its kind where it says nothing."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line), type(error).__name__)
 
 
 def reason(error: BaseException) -> str:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
 Codes = NDArray[np.int64]
+Integers = NDArray[np.integer]
 
 
 def offsets_of(lengths: ArrayLike) -> Codes:

@@ -55,9 +55,9 @@ def run(config: Config) -> Summary:
 def count(config: Config, table: Path) -> list[dict[str, Any]]:
     """One row a domain in the order of the corpus, and a last row `total`; rows of CORPORA."""
     check_table(table, SENTENCES)
-    from spark_jobs.corpus_statistics import corpus_statistics
-    from spark_jobs.paths import uri
+    from spark_jobs.sentence_table import corpus_statistics
     from spark_jobs.session import spark_session
+    from spark_jobs.tables import uri
 
     spark = spark_session(config.spark, "neuronsig corpus_table")
     return [row.asDict() for row in corpus_statistics(spark.read.parquet(uri(table))).collect()]

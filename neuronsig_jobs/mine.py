@@ -80,7 +80,7 @@ def run(config: Config) -> Summary:
             return {"nothing to do": "all signatures are there", **stage.counts}
         _keep_from_harm(config, directory, inputs)
         if trees is not None:
-            from spark_jobs.mining.trees import parse_trees
+            from spark_jobs.mining.encode import parse_trees
 
             # Before the stage begins: when trees are mended they are others, and not in its plan.
             check_table(directory.sentences, SENTENCES)

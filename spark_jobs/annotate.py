@@ -15,32 +15,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from neuronsig.annotation import sentences as rules
+from neuronsig.annotation.near_duplicates import buckets, jaccard, signatures
 from neuronsig.annotation.sentences import judge_sentences, split_paragraphs, wordpiece_json
 from neuronsig.config import AnnotatorConfig
 from neuronsig.tables import SENTENCES
-from spark_jobs.paths import uri
-from spark_jobs.schemas import spark_schema
+from spark_jobs.tables import spark_schema, uri
 
 _METADATA = spark_schema([SENTENCES.field("metadata")])["metadata"].dataType.simpleString()
 # Metadata travels as JSON text between the steps: Arrow and Python never have to unfold the map.
 _DOCUMENT = [("corpus_order", pa.int32()), ("domain", pa.string()), ("doc_id", pa.string())]
 _PARAGRAPHS = spark_schema([*_DOCUMENT, ("paragraph", pa.int32()), ("text", pa.string()), ("metadata", pa.string())])
 CLEANED = spark_schema(
-    [
-        *_DOCUMENT,
-        ("position", pa.int32()),
-        ("text", pa.string()),
-        ("reason", pa.string()),
-        ("metadata", pa.string()),
-    ]
+    [*_DOCUMENT, ("position", pa.int32()), ("text", pa.string()), ("reason", pa.string()), ("metadata", pa.string())]
 )
 _ORDER = ("corpus_order", "doc_id", "position", "text")
+_PLACE = ("corpus_order", "doc_id", "position", "key")
+_BATCH = 1024
+_KEY = ("key", pa.string())
+_BUCKETED = spark_schema(
+    [("corpus_order", pa.int32()), ("doc_id", pa.string()), ("position", pa.int32()), _KEY, ("bucket", pa.int64())]
+)
+_ALIKE = spark_schema([_KEY])
 
 
 def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
@@ -78,12 +80,8 @@ def number(cleaned: DataFrame, partitions: int, known: DataFrame | None = None) 
         kept = kept.join(known, "text", how="left_anti")
     ordered = kept.repartitionByRange(partitions, *_ORDER).sortWithinPartitions(*_ORDER)
     return ordered.select(
-        "corpus_order",
-        "domain",
-        "doc_id",
-        "position",
-        "text",
-        "metadata",
+        *(name for name, _ in _DOCUMENT),
+        *("position", "text", "metadata"),
         F.spark_partition_id().alias("part"),
         # The lower 33 bits count the rows of a partition.
         F.monotonically_increasing_id().bitwiseAND(F.lit((1 << 33) - 1)).alias("row"),
@@ -95,6 +93,44 @@ def distinct(cleaned: DataFrame) -> DataFrame:
     first = Window.partitionBy("text").orderBy("corpus_order", "doc_id", "position", "metadata")
     kept = cleaned.where("reason is null").withColumn("_copy", F.row_number().over(first)).where("_copy = 1")
     return kept.drop("_copy")
+
+
+def without_near_duplicates(distinct: DataFrame, threshold: float) -> DataFrame:
+    """The rows of `distinct` (no text twice) but those alike by `threshold` to an earlier one, be that kept or not.
+
+    MinHash bands in tasks, the likely pairs compared exactly. Every sentence is compared with the first one, in corpus
+    order, of each of its buckets, so that work grows with the corpus and not with the pairs of a large bucket. What is
+    dropped depends on the text alone, not on its partitions.
+    """
+    keyed = distinct.withColumn("key", F.md5("text"))
+    in_buckets = keyed.select(*_PLACE, "text").mapInArrow(lambda parts: _bucketed(parts, threshold), _BUCKETED)
+    placed = in_buckets.select("bucket", "key", F.struct(*_PLACE).alias("place"))
+    firsts = placed.groupBy("bucket").agg(F.min("place")["key"].alias("first"))
+    pairs = placed.join(firsts, "bucket", how="inner").where("key != first").select("key", "first").distinct()
+    texts = keyed.select("key", "text")
+    earlier = texts.select(F.col("key").alias("first"), F.col("text").alias("earlier"))
+    likely = pairs.join(texts, "key", how="inner").join(earlier, "first", how="inner")
+    dropped = (
+        likely.select("key", "text", "earlier").mapInArrow(lambda parts: _alike(parts, threshold), _ALIKE).distinct()
+    )
+    return keyed.join(dropped, "key", how="left_anti").drop("key")
+
+
+def _bucketed(parts: Iterable[pa.RecordBatch], threshold: float) -> Iterator[pa.RecordBatch]:
+    for whole in parts:
+        for start in range(0, whole.num_rows, _BATCH):
+            part = whole.slice(start, _BATCH)
+            found = buckets(signatures(part.column("text").to_pylist()), threshold)
+            rows = pa.array(np.repeat(np.arange(part.num_rows), found.shape[1]))
+            columns = [part.column(name).take(rows) for name in _PLACE]
+            yield pa.RecordBatch.from_arrays([*columns, pa.array(found.ravel())], [*_PLACE, "bucket"])
+
+
+def _alike(parts: Iterable[pa.RecordBatch], threshold: float) -> Iterator[pa.RecordBatch]:
+    for part in parts:
+        pairs = zip(part.column("text").to_pylist(), part.column("earlier").to_pylist(), strict=True)
+        alike = pa.array([jaccard(text, earlier) >= threshold for text, earlier in pairs], pa.bool_())
+        yield pa.RecordBatch.from_arrays([part.column("key").filter(alike)], ["key"])
 
 
 @dataclass
@@ -160,18 +196,13 @@ def annotate(batch: DataFrame, pipeline: PipelineModel, partitions: int) -> Data
     """A batch of numbered sentences as rows of the `sentences/` table, sorted by sentence_id over `partitions`."""
     ordered = batch.repartitionByRange(partitions, "sentence_id").sortWithinPartitions("sentence_id")
     heads = F.transform(F.col("dependency.metadata"), lambda token: token["head"].cast("int"))
-    columns = {
-        "sentence_id": F.col("sentence_id"),
-        "domain": F.col("domain"),
-        "doc_id": F.col("doc_id"),
-        "position": F.col("position"),
-        "text": F.col("text"),
+    made = {
         "tokens": F.col("token.result"),
         "pos": F.col("pos.result"),
         "heads": one_root(heads),
         "metadata": F.from_json("metadata", _METADATA),
     }
-    return pipeline.transform(ordered).select(*[columns[name].alias(name) for name in SENTENCES.names])
+    return pipeline.transform(ordered).select(*[made.get(name, F.col(name)).alias(name) for name in SENTENCES.names])
 
 
 def one_root(heads: Column) -> Column:

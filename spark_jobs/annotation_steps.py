@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,18 +22,18 @@ from pyspark.sql import functions as F
 from neuronsig.annotation.sentences import DUPLICATE, NEAR_DUPLICATE, REASONS
 from neuronsig.config import AnnotatorConfig, CorpusConfig
 from neuronsig.errors import InputError
-from neuronsig.progress import say, task
+from neuronsig.progress import Task, polled, say, task
 from neuronsig.storage.files import remove
 from neuronsig.storage.whole_files import atomic_write
 from spark_jobs import annotate
 from spark_jobs.annotators import load_parser, load_tagger
-from spark_jobs.near_duplicates import without_near_duplicates
-from spark_jobs.paths import uri
-from spark_jobs.readers import read_documents
+from spark_jobs.documents import read_documents
 from spark_jobs.sentence_table import commit_batch, marker_folder, missing_batches, read_texts
-from spark_jobs.watch import watched
+from spark_jobs.tables import uri
 
+CLEANED, NUMBERED = "cleaned", "numbered"
 SENTENCES_PER_TASK = 2_500
+POLL_SECONDS = 0.5
 RATE = "sentences annotated a second"
 
 
@@ -42,25 +45,15 @@ class Part:
     table: Path
     first_id: int = 0
 
-    @property
-    def cleaned(self) -> Path:
-        return self.work / "cleaned"
+    def folder(self, step: str) -> Path:
+        return self.work / step
 
-    @property
-    def clean_record(self) -> Path:
-        return self.work / "cleaned.json"
-
-    @property
-    def numbered(self) -> Path:
-        return self.work / "numbered"
-
-    @property
-    def number_record(self) -> Path:
-        return self.work / "numbered.json"
+    def record(self, step: str) -> Path:
+        return self.work / f"{step}.json"
 
     @property
     def is_numbered(self) -> bool:
-        return self.number_record.is_file() and self.numbered.is_dir()
+        return self.record(NUMBERED).is_file() and self.folder(NUMBERED).is_dir()
 
 
 @dataclass
@@ -83,9 +76,9 @@ def load_annotators(spark: SparkSession, config: AnnotatorConfig, work: Path) ->
 def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, part: Part) -> Found:
     """Read, split, judge, drop copies, order; raises InputError when no sentence of the corpus is fit to be kept."""
     partitions = max(8, 4 * spark.sparkContext.defaultParallelism)
-    if not (part.clean_record.is_file() and (part.is_numbered or part.cleaned.is_dir())):
+    if not (part.record(CLEANED).is_file() and (part.is_numbered or part.folder(CLEANED).is_dir())):
         _clean(spark, corpus, config, part, partitions)
-    record = json.loads(part.clean_record.read_text())
+    record = json.loads(part.record(CLEANED).read_text())
     candidates = record["reasons"].get("", 0)
     if not candidates:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in record["reasons"].items()) or "no text at all"
@@ -95,9 +88,9 @@ def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: Annotato
         )
     if not part.is_numbered:
         _number(spark, config, part, candidates, partitions)
-    numbered = annotate.read_numbered(spark, part.numbered, part.first_id)
+    numbered = annotate.read_numbered(spark, part.folder(NUMBERED), part.first_id)
     dropped = {reason: record["reasons"].get(reason, 0) for reason in REASONS if reason != DUPLICATE}
-    distinct = json.loads(part.number_record.read_text()).get("distinct", numbered.sentences)
+    distinct = json.loads(part.record(NUMBERED).read_text()).get("distinct", numbered.sentences)
     dropped[DUPLICATE] = candidates - numbered.sentences
     if config.near_duplicates:
         dropped[DUPLICATE] = candidates - distinct
@@ -143,6 +136,36 @@ def annotate_missing(
     return {RATE: round(done / (time.monotonic() - started), 1)} if done else {}
 
 
+@contextmanager
+def watched(spark: SparkSession, task: Task, partitions: int, amount: float) -> Iterator[None]:
+    """Advance `task` by `amount` while the action in the block runs, in step with its stage of `partitions` tasks.
+
+    Other stages of the action (samplings, shuffles of another width) do not move the bar.
+    """
+    context = spark.sparkContext
+    group = f"neuronsig-{uuid.uuid4().hex[:8]}"
+    context.setJobGroup(group, task.what)
+    tracker, base = context.statusTracker(), task.completed
+
+    def finished_share() -> float:
+        best = (-1, 0.0)
+        for job in tracker.getJobIdsForGroup(group):
+            found = tracker.getJobInfo(job)
+            for stage_id in found.stageIds if found else ():
+                stage = tracker.getStageInfo(stage_id)
+                if stage is not None and stage.numTasks == partitions:
+                    best = max(best, (stage_id, stage.numCompletedTasks / partitions))
+        return best[1]
+
+    try:
+        with polled(lambda: task.update(base + amount * finished_share()), POLL_SECONDS):
+            yield
+    finally:
+        # Jobs started later in this thread do not belong to this group.
+        context.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
+    task.update(base + amount)
+
+
 def task_count(sentences: int, cores: int) -> int:
     """Tasks of a batch: some seconds long each, so that progress is seen, without a flood of small files."""
     return min(max(4 * cores, -(-sentences // SENTENCES_PER_TASK)), max(64, 4 * cores))
@@ -155,20 +178,20 @@ def _clean(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, p
         task("splitting into sentences", partitions, "parts") as progress,
         watched(spark, progress, partitions, partitions),
     ):
-        frame.write.mode("overwrite").parquet(uri(part.cleaned))
-    found = spark.read.parquet(uri(part.cleaned)).groupBy("reason").count().collect()
+        frame.write.mode("overwrite").parquet(uri(part.folder(CLEANED)))
+    found = spark.read.parquet(uri(part.folder(CLEANED))).groupBy("reason").count().collect()
     record = {
         "documents": documents.count(),
         "skipped": documents.skipped(),
         "notes": documents.notes(),
         "reasons": {row["reason"] or "": row["count"] for row in found},
     }
-    atomic_write(part.clean_record, json.dumps(record).encode())
+    atomic_write(part.record(CLEANED), json.dumps(record).encode())
     remove(part.work / "documents")
 
 
 def _number(spark: SparkSession, config: AnnotatorConfig, part: Part, candidates: int, partitions: int) -> None:
-    cleaned = spark.read.parquet(uri(part.cleaned))
+    cleaned = spark.read.parquet(uri(part.folder(CLEANED)))
     record, known = {}, None
     if config.near_duplicates:
         cleaned = _thinned(spark, cleaned, config.near_duplicates, part)
@@ -184,14 +207,13 @@ def _number(spark: SparkSession, config: AnnotatorConfig, part: Part, candidates
         task("ordering, without duplicates", candidates, "sentences") as progress,
         watched(spark, progress, partitions, candidates),
     ):
-        frame.write.mode("overwrite").parquet(uri(part.numbered))
-    atomic_write(part.number_record, json.dumps(record).encode())
+        frame.write.mode("overwrite").parquet(uri(part.folder(NUMBERED)))
+    atomic_write(part.record(NUMBERED), json.dumps(record).encode())
     remove(part.work / "distinct")
 
 
 def _thinned(spark: SparkSession, cleaned: DataFrame, threshold: float, part: Part) -> DataFrame:
-    """The cleaned sentences without copies and near-duplicates."""
     folder = part.work / "distinct"
     with task("dropping copies", None, "sentences"):
         annotate.distinct(cleaned).write.mode("overwrite").parquet(uri(folder))
-    return without_near_duplicates(spark.read.parquet(uri(folder)), threshold)
+    return annotate.without_near_duplicates(spark.read.parquet(uri(folder)), threshold)

@@ -15,11 +15,11 @@ from typing import Any
 from pyspark.sql import SparkSession
 from sparknlp.annotator import DependencyParserModel, PerceptronModel
 
-from neuronsig.errors import ConfigError, InputError, MachineError
+from neuronsig.errors import ConfigError, InputError, MachineError, reason
 from neuronsig.run.plan import fingerprint_files
 from neuronsig.storage.location import is_local
 from neuronsig.storage.whole_files import is_whole, written_folder
-from spark_jobs.paths import uri
+from spark_jobs.tables import uri
 
 MODELS = resources.files("spark_jobs") / "models"
 """The archives shipped here, which may themselves lie in a zip archive."""
@@ -116,13 +116,13 @@ def _load(kind: Any, key: str, value: str) -> Any:
         try:
             return kind.pretrained(value.removeprefix("pretrained:"))
         except Exception as error:
-            raise ConfigError(f"annotator.{key}={value}: Spark NLP cannot fetch it ({_line(error)})") from error
+            raise ConfigError(f"annotator.{key}={value}: Spark NLP cannot fetch it ({reason(error)})") from error
     if "://" not in value:
         _require_saved(key, value)
     try:
         return kind.load(uri(value))
     except Exception as error:
-        raise InputError(f"annotator.{key}={value} cannot be loaded as {kind.__name__} ({_line(error)})") from error
+        raise InputError(f"annotator.{key}={value} cannot be loaded as {kind.__name__} ({reason(error)})") from error
 
 
 def default_cache() -> Path:
@@ -163,7 +163,3 @@ def _uploaded(folder: Path, cache: Path) -> Path:
         with written_folder(target) as copy:
             shutil.copytree(folder, copy, dirs_exist_ok=True)
     return target
-
-
-def _line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

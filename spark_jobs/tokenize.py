@@ -17,7 +17,7 @@ from neuronsig.collection.tokenizing import COMMITTED, PLACED, ShardTask, finish
 from neuronsig.collection.topk import MAX_ID
 from neuronsig.errors import InputError
 from neuronsig.run.commits import all_committed
-from spark_jobs.schemas import spark_schema
+from spark_jobs.tables import spark_schema
 
 _SALTS = spark_schema([("shard", pa.int32()), ("salt", pa.int32())])
 

@@ -38,8 +38,9 @@ from neuronsig.annotation.treebank import (
     to_tagged_lines,
     without_separators,
 )
+from neuronsig.storage.whole_files import written
 from spark_jobs.annotators import parser_package
-from spark_jobs.paths import uri
+from spark_jobs.tables import uri
 
 DELIMITER = "\x1f"  # ASCII's unit separator: in no token of any treebank
 FOLDS = 4
@@ -147,13 +148,10 @@ def zip_parser(parser: TrainedParser, archive: Path) -> int:
 
 
 def zip_bytes(archive: Path, files: Mapping[str, bytes]) -> int:
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    partial = archive.with_suffix(".partial")
-    with zipfile.ZipFile(partial, "w") as target:
+    with written(archive) as partial, zipfile.ZipFile(partial, "w") as target:
         for name, data in files.items():
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             target.writestr(entry, data, compress_type=zipfile.ZIP_LZMA)
-    partial.replace(archive)
     return archive.stat().st_size
 
 

@@ -1,8 +1,7 @@
 """A sentence as integers: one encoding that mining, evaluation, triggers and stability share.
 
 counting     in how many sentences words, metadata values, tags and labels occur, batch by batch
-strata       which sentences are alike in length and domain
-vocabulary   what has a code; the corpus's, with its counts, as a table
+vocabulary   what has a code, and which sentences are alike; the corpus's, with its counts, as a table
 sentences    sentences to codes: flat arrays, and rows of bytes
 text         sentences with a vocabulary made of themselves
 """

@@ -22,15 +22,8 @@ NODES = "nodes"
 
 BRACKETS = "brackets"
 
-COUNTS = pa.schema(
-    [
-        ("kind", pa.string()),
-        ("field", pa.string()),
-        ("item", pa.string()),
-        ("sentences", pa.int64()),
-        ("tokens", pa.int64()),
-    ]
-)
+_NAMES, _NUMBERS = ("kind", "field", "item"), ("sentences", "tokens")
+COUNTS = pa.schema([*((name, pa.string()) for name in _NAMES), *((name, pa.int64()) for name in _NUMBERS)])
 _Counts = list[tuple[str, str, str, int, int]]
 
 

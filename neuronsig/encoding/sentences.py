@@ -7,7 +7,7 @@ Rows hold bytes, not lists: Spark copies them in one go, and numpy reads them wi
     items   binary   int32 codes of the distinct words and the metadata values, ascending
     tags    binary   uint8 codes of the POS tags in text order
     heads   binary   int16 1-based heads in text order; empty for a sentence without a tree
-    stratum int16    code of its stratum (neuronsig.encoding.strata)
+    stratum int16    code of its stratum (neuronsig.encoding.vocabulary)
     nodes   binary   where bracketed trees are a user's: int32 codes of the labels of the nodes that `heads` has then;
                      -1 for a label without a code
 """
@@ -172,20 +172,12 @@ def encoded_rows(sentence_ids: pa.Array, sentences: Sentences, nodes: bool) -> p
 
 def read_sentences(rows: pa.Table | pa.RecordBatch, columns: Sequence[str] = ALL) -> Sentences:
     """Encoded rows as arrays; a column that is not among `columns` is read as empty."""
-    types = {**_BYTES, NODES: "<i4"}
     nothing = np.zeros(rows.num_rows + 1, np.int64)
-    found = {
-        name: read_binary(rows.column(name), dtype) if name in columns else (np.zeros(0, dtype), nothing)
-        for name, dtype in types.items()
-    }
-    return Sentences(
-        found["words" if "words" in columns else "tags"][1],
-        found["words"][0],
-        found["tags"][0],
-        found["items"][0],
-        found["items"][1],
-        found["heads"][0],
-        found["heads"][1],
-        rows.column("stratum").to_numpy().astype(np.int16),
-        found[NODES][0],
-    )
+
+    def flat(name: str, dtype: str) -> tuple[NDArray[np.integer], Codes]:
+        return read_binary(rows.column(name), dtype) if name in columns else (np.zeros(0, dtype), nothing)
+
+    words, tags, items, heads = (flat(name, _BYTES[name]) for name in ("words", "tags", "items", "heads"))
+    strata = rows.column("stratum").to_numpy().astype(np.int16)
+    offsets = words[1] if "words" in columns else tags[1]
+    return Sentences(offsets, words[0], tags[0], *items, *heads, strata, flat(NODES, "<i4")[0])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from neuronsig.encoding.counting import NODES, SOURCE
 from neuronsig.encoding.sentences import Encoder, Sentences
 from neuronsig.encoding.vocabulary import Vocabulary
 from neuronsig.errors import InputError
+from neuronsig.kinds import METADATA, TAGS, WORDS
 from neuronsig.miners.trees import Forest, forest
 from neuronsig.ragged import Codes, coded, flat_words, offsets_of, one_array
 
@@ -48,34 +50,14 @@ class Text:
         return len(self.ids)
 
     @property
-    def n_codes(self) -> int:
-        """Words, metadata values and tags together."""
-        return self.vocabulary.n_codes
-
-    @property
-    def offsets(self) -> Codes:
-        """(sentences + 1,) of the tokens."""
-        return self.sentences.offsets
-
-    @property
     def lengths(self) -> Codes:
         """Tokens of each sentence, (sentences,)."""
-        return np.diff(self.offsets)
-
-    @property
-    def word_codes(self) -> NDArray[np.integer]:
-        """(tokens,) the item code of each token's word."""
-        return self.sentences.words
+        return np.diff(self.sentences.offsets)
 
     @cached_property
     def tag_codes(self) -> NDArray[np.integer]:
         """(tokens,) the item code of each token's tag."""
         return self.sentences.tags + self.vocabulary.n_items
-
-    @cached_property
-    def sets(self) -> tuple[Codes, Codes]:
-        """The distinct words, tags and metadata values of every sentence, and their offsets."""
-        return self.sentences.transactions(self.vocabulary)
 
     @cached_property
     def trees(self) -> Forest:
@@ -84,27 +66,19 @@ class Text:
         label = np.arange(len(heads))
         if self.vocabulary.labels is None:
             label = np.flatnonzero(np.repeat(np.diff(offsets) > 0, self.lengths))
-        return forest(label, heads, offsets, max(len(heads), len(self.word_codes), 1))
+        return forest(label, heads, offsets, max(len(heads), len(self.sentences.words), 1))
 
     @cached_property
-    def words(self) -> dict[str, int]:
-        """Item codes of words."""
-        return {word: code for code, word in enumerate(self.vocabulary.words)}
-
-    @cached_property
-    def tags(self) -> dict[str, int]:
-        """Item codes of tags."""
-        return {tag: code for code, tag in enumerate(self.vocabulary.tags, self.vocabulary.n_items)}
-
-    @cached_property
-    def metadata(self) -> dict[str, int]:
-        """Item codes of metadata values, named `field=value`."""
-        return {"=".join(pair): code for code, pair in enumerate(self.vocabulary.metadata, len(self.vocabulary.words))}
+    def codes(self) -> dict[str, dict[str, int]]:
+        """The item codes of each layer: words, metadata values named `field=value`, and tags."""
+        of = self.vocabulary
+        layers = {WORDS: of.words, METADATA: map("=".join, of.metadata), TAGS: of.tags}
+        numbers = itertools.count()
+        return {layer: {name: next(numbers) for name in names} for layer, names in layers.items()}
 
     def code(self, item: str, layer: str) -> int:
         """The item code of `item` in the layer words, tags or metadata; -1: no sentence has it."""
-        codes: dict[str, int] = getattr(self, layer)
-        return codes.get(item.lower() if layer == "words" else item, -1)
+        return self.codes[layer].get(item.lower() if layer == WORDS else item, -1)
 
 
 @dataclass(frozen=True)

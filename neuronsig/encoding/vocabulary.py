@@ -1,4 +1,8 @@
-"""What has a code: words, metadata values, tags, and labels of trees; and how often the corpus has it."""
+"""What has a code: words, metadata values, tags, and labels of trees; and how often the corpus has it.
+
+Sentences have a code of their own, their stratum: of like lengths, and of the same domain where domains are matched, so
+that like meets like.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from neuronsig.encoding.counting import BRACKETS, NODES, has_users_trees, metadata_values
-from neuronsig.encoding.strata import Strata
-from neuronsig.errors import InputError
+from neuronsig.errors import ConfigError, InputError
 from neuronsig.kinds import METADATA, TAGS, WORDS
 from neuronsig.ragged import Codes, flat_words
 from neuronsig.storage.parquet import read_parquet
@@ -25,6 +29,75 @@ OTHER = "(other)"
 
 MAX_TAGS = 256
 """A tag's code is one byte."""
+
+MATCHES = ("length", "length_domain", "none")
+
+QUANTILES = (0.005, 0.02, *(i / 14 for i in range(1, 14)), 0.955, 0.98, 0.99, 0.997)
+"""Where bins of lengths begin. Finer at both ends: a list of the top sentences of a neuron that prefers long ones is
+the very end of the distribution, and a wide last bin would still hold sentences of unlike lengths."""
+
+FEWEST = 20
+"""A stratum with fewer reference sentences says too little; its weight goes to the nearest that has as many."""
+
+SMALLEST = 5 * FEWEST
+"""Sentences of the corpus in a length bin, at least."""
+
+MAX_STRATA = np.iinfo(np.int16).max
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Codes of sentences: domain * bins + length bin, int16 from 0; one stratum for all when nothing is matched."""
+
+    edges: NDArray[np.int64]  # (bins - 1,) least words of bins 1, 2, ..., ascending
+    domains: int = 1  # 1 when domains are not matched
+
+    @classmethod
+    def build(cls, match: str, lengths: NDArray[np.integer], domains: int = 1) -> Strata:
+        """From the corpus's histogram: lengths[i] sentences of i words; `domains` counts the corpus's domains.
+
+        Lengths are whole numbers, so quantiles that fall on the same one make a single edge, and short lengths
+        tend to have bins of their own. No bin has fewer than SMALLEST sentences, so a small corpus has fewer bins.
+        Raises ConfigError for another `match`, and for more strata than int16 holds.
+        """
+        if match not in MATCHES:
+            raise ConfigError(f"mining.match={match}: must be one of {', '.join(MATCHES)}")
+        if match == "none":
+            return cls(np.zeros(0, np.int64))
+        shorter = np.concatenate(([0], np.cumsum(np.asarray(lengths, np.int64))))  # sentences under i words
+        total = int(shorter[-1])
+        edges, begun = [], 0
+        for quantile in QUANTILES:
+            edge = int(np.abs(shorter - quantile * total).argmin())
+            if shorter[edge] - begun >= SMALLEST and total - shorter[edge] >= SMALLEST:
+                edges.append(edge)
+                begun = shorter[edge]
+        strata = cls(np.array(edges, np.int64), max(domains, 1) if match == "length_domain" else 1)
+        if strata.size > MAX_STRATA:
+            raise ConfigError(
+                f"mining.match={match}: {domains} domains and {strata.bins} length bins are more than {MAX_STRATA} "
+                "strata; use mining.match=length"
+            )
+        return strata
+
+    @property
+    def bins(self) -> int:
+        """Length bins."""
+        return len(self.edges) + 1
+
+    @property
+    def size(self) -> int:
+        """Number of strata."""
+        return self.bins * self.domains
+
+    def codes(self, lengths: NDArray[np.integer], domain: NDArray[np.integer] | None = None) -> NDArray[np.int16]:
+        """The stratum of each sentence: int16 (sentences,), from its words and its domain's number (if matched)."""
+        code = np.searchsorted(self.edges, lengths, side="right")
+        if self.domains > 1:
+            if domain is None:
+                raise ValueError("domains are matched: the sentences' domain numbers are needed")
+            code = np.asarray(domain, np.int64) * self.bins + code
+        return code.astype(np.int16)
 
 
 @dataclass(kw_only=True)
@@ -102,17 +175,9 @@ class Dictionary(Vocabulary):
     tag_sentences: Codes  # (n_tags,) sentences that hold the tag
     n_sentences: int
     n_tokens: int
-    stratum_sentences: Codes = field(default_factory=lambda: np.zeros(0, np.int64))
-    """(strata,) sentences of each stratum."""
-    stratum_trees: Codes = field(default_factory=lambda: np.zeros(0, np.int64))
-    """(strata,) those of them that have a tree; all where it is not given."""
-    n_trees: int = 0  # sentences with a tree
-
-    def __post_init__(self) -> None:
-        if not len(self.stratum_sentences):
-            self.stratum_sentences = np.array([self.n_sentences], np.int64)
-        if not len(self.stratum_trees):
-            self.stratum_trees = self.stratum_sentences
+    stratum_sentences: Codes  # (strata,) sentences of each stratum
+    stratum_trees: Codes  # (strata,) those of them that have a tree
+    n_trees: int  # sentences with a tree
 
     def item_sentences(self) -> Codes:
         """Sentences of the corpus that hold each item, by item code: words, metadata, tags."""

@@ -21,7 +21,7 @@ from scipy.stats import gamma
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
-from neuronsig.kinds import ITEM, SEQUENCE, SUBTREE, Kind, kind_of
+from neuronsig.kinds import ITEM, SEQUENCE, SUBTREE, TAGS, WORDS, Kind, kind_of
 from neuronsig.miners.brackets import bracket_label
 from neuronsig.miners.counting import Postings, find_sequences, find_subtrees
 from neuronsig.miners.frequent import subtree_items
@@ -138,17 +138,16 @@ def length_bits(text: Text, mean: float, sd: float) -> Floats:
 
 
 def _mean_over_tokens(votes: Sequence[Vote], text: Text) -> Floats:
-    by_code = np.zeros(text.n_codes)
+    by_code = np.zeros(text.vocabulary.n_codes)
     for vote in votes:
-        if vote.pattern[0] in text.tags:
-            by_code[text.tags[vote.pattern[0]]] = vote.bits
+        if (code := text.code(vote.pattern[0], TAGS)) >= 0:
+            by_code[code] = vote.bits
     total = np.concatenate(([0.0], np.cumsum(by_code[text.tag_codes])))
-    return np.diff(total[text.offsets]) / np.maximum(text.lengths, 1)
+    return np.diff(total[text.sentences.offsets]) / np.maximum(text.lengths, 1)
 
 
 def labels_of(text: Text, layer: str) -> dict[str, int]:
     """The code of every label that a node can have: a tag, a word (layer words), or what trees were brought with."""
     if text.vocabulary.labels is not None:
         return {label: code for code, label in enumerate(text.vocabulary.labels)}
-    names = text.words if layer == "words" else text.tags
-    return {bracket_label(name): code for name, code in names.items()}
+    return {bracket_label(name): code for name, code in text.codes[WORDS if layer == "words" else TAGS].items()}

@@ -114,28 +114,23 @@ def judge_neuron(
     kinds = {kind: judge(found, positive) for kind, found in by_kind.items()}
     nothing = judge(np.zeros(n), positive)
     words, length = kinds.get("words", nothing), kinds[LENGTH]
-    ap_low, ap_high = whole.ap.limits()
-    auroc_low, auroc_high = whole.auroc.limits()
     over_words, over_words_low = whole.ap.over(words.ap)
+    measured: dict[str, float] = {}
+    for name, measure in (("ap", whole.ap), ("auroc", whole.auroc)):
+        low, high = measure.limits()
+        measured |= {name: measure.value, f"{name}_low": low, f"{name}_high": high}
+    for name, of in (("words", words), ("length", length)):
+        measured |= {f"{name}_ap": of.ap.value, f"{name}_auroc": of.auroc.value}
     found = {
         "sentences": n,
         "positives": positives,
         "threshold": float(activations[best[-1]]),
         "chance": positives / n,
-        "ap": whole.ap.value,
-        "ap_low": ap_low,
-        "ap_high": ap_high,
-        "auroc": whole.auroc.value,
-        "auroc_low": auroc_low,
-        "auroc_high": auroc_high,
-        "words_ap": words.ap.value,
-        "words_auroc": words.auroc.value,
-        "length_ap": length.ap.value,
-        "length_auroc": length.auroc.value,
+        **measured,
         "over_words": over_words,
         "over_words_low": over_words_low,
         "correlation": spearman(score, activations),
-        "beats_chance": ap_low > positives / n,
+        "beats_chance": measured["ap_low"] > positives / n,
         "beats_words": over_words_low > 0,
         "kind_ap": [(kind, of.ap.value) for kind, of in sorted(kinds.items())],
     }

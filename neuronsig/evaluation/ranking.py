@@ -15,10 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
-Floats = NDArray[np.float64]
+from neuronsig.mining.moments import Z
 
-Z = 1.959963984540054
-"""Standard errors from an estimate to its 95 % limits."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """Frequent patterns on integer-encoded sentences, with no engine: what one neuron's sentences have in common.
 
-    frequent    sequences, itemsets and subtrees that many sentences hold
+    frequent    sequences, itemsets and subtrees that many sentences hold (itemsets: Eclat)
     growth      what grows sequences and subtrees, for mining and for counting (PrefixSpan, FREQT)
-    itemsets    what grows itemsets (Eclat)
     trie        given patterns as a prefix tree
     counting    in how many sentences given patterns occur, and in which
     trees       dependency and constituency trees as arrays

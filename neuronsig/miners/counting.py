@@ -32,6 +32,7 @@ from neuronsig.miners.mined_patterns import Codes, Limits, numbers_of
 from neuronsig.miners.output import ROOM, grow, more_rows
 from neuronsig.miners.trees import Forest
 from neuronsig.miners.trie import CountingTrie, Trie
+from neuronsig.ragged import Integers
 
 BLOCK_ITEMS = 1 << 18
 """Items or nodes taken through the patterns at once; keeps memory flat."""
@@ -51,11 +52,11 @@ class Postings:
 
 def count_sequences(
     trie: CountingTrie,
-    items: NDArray[np.integer],
-    offsets: NDArray[np.integer],
+    items: Integers,
+    offsets: Integers,
     limits: Limits | None = None,
-    positions: NDArray[np.integer] | None = None,
-    strata: NDArray[np.integer] | None = None,
+    positions: Integers | None = None,
+    strata: Integers | None = None,
     n_strata: int = 1,
 ) -> Codes:
     """In how many sentences each pattern occurs within `max_gap` and `max_window`: int64 (patterns,).
@@ -67,9 +68,7 @@ def count_sequences(
     return _counts(trie, blocks, len(offsets) - 1, strata, n_strata)
 
 
-def count_subtrees(
-    trie: CountingTrie, forest: Forest, strata: NDArray[np.integer] | None = None, n_strata: int = 1
-) -> Codes:
+def count_subtrees(trie: CountingTrie, forest: Forest, strata: Integers | None = None, n_strata: int = 1) -> Codes:
     """In how many sentences each subtree occurs: int64 (patterns,), or (patterns, n_strata) as `count_sequences`.
 
     A pattern's items are its nodes in preorder, each `depth * forest.n_labels + label`, as `frequent_subtrees` gives
@@ -80,10 +79,10 @@ def count_subtrees(
 
 def find_sequences(
     trie: CountingTrie,
-    items: NDArray[np.integer],
-    offsets: NDArray[np.integer],
+    items: Integers,
+    offsets: Integers,
     limits: Limits | None = None,
-    positions: NDArray[np.integer] | None = None,
+    positions: Integers | None = None,
 ) -> Postings:
     """Which sentences hold each pattern that `count_sequences` counts."""
     return _postings(trie, _blocks_of_sequences(trie, items, offsets, limits, positions))
@@ -106,11 +105,7 @@ class _Block(NamedTuple):
 
 
 def _blocks_of_sequences(
-    trie: CountingTrie,
-    items: NDArray[np.integer],
-    offsets: NDArray[np.integer],
-    limits: Limits | None,
-    positions: NDArray[np.integer] | None,
+    trie: CountingTrie, items: Integers, offsets: Integers, limits: Limits | None, positions: Integers | None
 ) -> Iterator[_Block]:
     items = np.array(items, np.int64)
     positions = positions_of(items, positions)
@@ -136,7 +131,7 @@ def _blocks_of_subtrees(trie: CountingTrie, forest: Forest) -> Iterator[_Block]:
 
 
 def _counts(
-    trie: CountingTrie, blocks: Iterator[_Block], sentences: int, strata: NDArray[np.integer] | None, n_strata: int
+    trie: CountingTrie, blocks: Iterator[_Block], sentences: int, strata: Integers | None, n_strata: int
 ) -> Codes:
     """The counts of the patterns in the order given: (patterns,), or with strata (patterns, n_strata)."""
     of = np.zeros(max(sentences, 0), np.int16) if strata is None else np.array(strata, np.int16)
@@ -158,7 +153,7 @@ def _postings(trie: CountingTrie, blocks: Iterator[_Block]) -> Postings:
     return Postings(sentence[np.argsort(pattern, kind="stable")], np.concatenate(([0], np.cumsum(counts))))
 
 
-def _blocks(offsets: NDArray[np.integer]) -> Iterator[tuple[int, int]]:
+def _blocks(offsets: Integers) -> Iterator[tuple[int, int]]:
     """Sentences [start, stop) of about BLOCK_ITEMS items each."""
     start = 0
     while start < len(offsets) - 1:

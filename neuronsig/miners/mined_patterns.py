@@ -9,15 +9,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.config.fields import require
 from neuronsig.miners.compiled import compiled
+from neuronsig.ragged import Codes, offsets_of
 
-Codes = NDArray[np.int64]
 TARGETS = ("all", "closed", "maximal")
 
 
@@ -81,6 +81,12 @@ class MinedPatterns:
         flat, bounds = self.items.tolist(), self.offsets.tolist()
         return (tuple(flat[start:stop]) for start, stop in itertools.pairwise(bounds))
 
+    def subset(self, keep: NDArray[np.bool_]) -> MinedPatterns:
+        """Some of the patterns."""
+        lengths = np.diff(self.offsets)
+        items, offsets = self.items[np.repeat(keep, lengths)], offsets_of(lengths[keep])
+        return replace(self, items=items, offsets=offsets, supports=self.supports[keep])
+
     def counts(self) -> dict[tuple[int, ...], int]:
         """Pattern -> support."""
         return dict(zip(self, self.supports.tolist(), strict=True))
@@ -110,7 +116,7 @@ class PrefixTree:
 
     def flat(self, chosen: Codes, lengths: Codes) -> tuple[NDArray[np.int32], Codes]:
         """Items and offsets of the patterns `chosen`, which have these lengths."""
-        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
+        offsets = offsets_of(lengths)
         items = np.empty(int(offsets[-1]), np.int32)
         place, node = offsets[1:] - 1, chosen
         while node.size:

@@ -4,10 +4,8 @@ kinds               the five kinds of patterns: what of a sentence each is made 
 chosen              which neurons are mined
 user_trees          bracketed trees that a user brings, in place of the dependency trees
 holdout             the sentences that no signature is made from
-matched_reference   a reference of the same lengths and domains
-keyness             effects, confidence limits, tests
-moments             lengths, places and shares from sums
-corpus_counts       what profiles are compared with
+keyness             effects, confidence limits and tests against a reference of the same lengths and domains
+moments             lengths, places and shares from sums, and what profiles are compared with
 profiling           one neuron's words, tags, metadata, lengths and places against the corpus
 pattern_keyness     its patterns, judged
 redundancy          patterns that say what another one says

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError, InputError
-from neuronsig.neuron import NEURON_COLUMNS, Neuron
-from neuronsig.storage.parquet import parquet_file, read_parquet, table_files
+from neuronsig.neuron import Neuron
+from neuronsig.storage.parquet import parquet_file, table_files
 
 
 def require_trees(sentences: Path) -> None:
@@ -63,13 +63,8 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
         raise ConfigError(f"mining.neurons={name}: not in {topk}, which holds {bound}; choose one of those")
 
 
-def choose_neurons(profiles: Path, mining: MiningConfig) -> list[Neuron]:
-    """The neurons of the profiles that are to be mined."""
-    return choose(read_parquet(profiles, [*NEURON_COLUMNS, "lead_bits", "lead_item"]).to_pylist(), mining)
-
-
 def choose(rows: Sequence[Mapping[str, Any]], mining: MiningConfig) -> list[Neuron]:
-    """The neurons to mine, sorted: all, or those named, of the layers named, and the most selective ones.
+    """The neurons to mine of rows of PROFILES, sorted: all, or those named, of layers named, and the most selective.
 
     Of either only those of `mining.signs`.
     """
@@ -78,29 +73,29 @@ def choose(rows: Sequence[Mapping[str, Any]], mining: MiningConfig) -> list[Neur
     chosen = set(found)
     if mining.neurons or mining.layers or mining.selective:
         named = {Neuron.parse(name) for name in mining.neurons}
-        bits, leads = [r["lead_bits"] for r in rows], [r["lead_item"] for r in rows]
-        selective = set(most_selective(found, bits, leads, mining.selective))
+        selective = set(most_selective(dict(zip(found, rows, strict=True)), mining.selective))
         chosen = {neuron for neuron in found if neuron in named or neuron.layer in mining.layers or neuron in selective}
     return sorted(chosen, key=lambda neuron: neuron.code)
 
 
-def most_selective(neurons: Sequence[Neuron], bits: Sequence[float], leads: Sequence[str], n: int) -> list[Neuron]:
-    """The `n` neurons that a reader would find most striking, best first.
+def most_selective(profiles: Mapping[Neuron, Mapping[str, Any]], n: int) -> list[Neuron]:
+    """The `n` neurons that a reader would find most striking, best first; of rows of PROFILES.
 
     A neuron's score is the information of its leading item (`keyness.information`): one word, tag or metadata
     value that covers much of its sentences, little of the corpus, and beyond chance. Neurons that share a leading
     item are mostly copies of one finding, so the second one with the same item counts half, the third a third.
     Neurons with no item beyond chance come last, in their own order.
     """
-    heap = [(-float(b), neuron, lead, float(b)) for neuron, b, lead in zip(neurons, bits, leads, strict=True)]
+    heap = [(-float(row["lead_bits"]), neuron) for neuron, row in profiles.items()]
     heapify(heap)
     taken: dict[str, int] = {}
     chosen: list[Neuron] = []
     while heap and len(chosen) < n:
-        score, neuron, lead, b = heappop(heap)
-        current = -b / (1 + taken.get(lead, 0))
+        score, neuron = heappop(heap)
+        lead = profiles[neuron]["lead_item"]
+        current = -float(profiles[neuron]["lead_bits"]) / (1 + taken.get(lead, 0))
         if current > score:
-            heappush(heap, (current, neuron, lead, b))
+            heappush(heap, (current, neuron))
             continue
         chosen.append(neuron)
         taken[lead] = taken.get(lead, 0) + 1

@@ -16,8 +16,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from neuronsig.config import MiningConfig, StabilityConfig
-from neuronsig.encoding.strata import Strata
 from neuronsig.encoding.text import WordText, word_codes
+from neuronsig.encoding.vocabulary import Strata
 from neuronsig.errors import InputError
 from neuronsig.kinds import kind_of
 from neuronsig.miners.counting import count_sequences
@@ -104,10 +104,6 @@ class Settings:
         """Of the word sequences mined."""
         return limits_of(SEQUENCES, self.mining)
 
-    def least(self, k: int) -> int:
-        """Sentences of k that a word sequence must be in."""
-        return least_support(SEQUENCES, k, self.mining)
-
 
 def half_of(sentence_ids: NDArray[np.integer]) -> NDArray[np.int64]:
     """0 or 1 for each sentence, whatever else the corpus holds."""
@@ -187,7 +183,9 @@ def mine_sample(sample: Sample, n_strata: int, least_word: int, least: int, limi
 def mine_sizes(sample: Sample, strata: Strata, settings: Settings) -> list[Mined]:
     """What is mined of the first sentences of a half, for each size."""
     few = settings.mining.min_count
-    return [mine_sample(sample.first(k), strata.size, few, settings.least(k), settings.limits) for k in settings.sizes]
+    least = [least_support(SEQUENCES, k, settings.mining) for k in settings.sizes]
+    kept = zip(settings.sizes, least, strict=True)
+    return [mine_sample(sample.first(k), strata.size, few, sentences, settings.limits) for k, sentences in kept]
 
 
 def halves_of(counts: Codes, match: str) -> tuple[Strata, list[Codes]]:

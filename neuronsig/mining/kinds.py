@@ -23,7 +23,7 @@ from neuronsig.miners.counting import count_sequences, count_subtrees
 from neuronsig.miners.frequent import frequent_itemsets, frequent_sequences, frequent_subtrees
 from neuronsig.miners.mined_patterns import Codes, Limits, MinedPatterns, support_count
 from neuronsig.miners.trie import CountingTrie
-from neuronsig.ragged import offsets_of, rows_of
+from neuronsig.ragged import rows_of
 
 MAX_SHARE = 0.9
 """Items in more than this share of the corpus's sentences, as a full stop, form no itemsets: they would double them."""
@@ -61,40 +61,30 @@ def mine_kind(kind: Kind, sentences: Sentences, dictionary: Dictionary, mining: 
     limits = limits_of(kind, mining)
     if kind.shape == SUBTREE:
         return frequent_subtrees(sentences.forest(dictionary, mining.subtree_labels), least, limits)
+    items, offsets, positions = items_of(kind, sentences, dictionary)
     if kind.shape == SET:
-        items, offsets = sentences.transactions(dictionary)
-        allowed = itemset_items(np.bincount(items, minlength=dictionary.n_items), len(sentences), dictionary)
-        allowed &= np.concatenate([np.full(n, layer in kind.layers) for layer, n in dictionary.sizes.items()])
-        return frequent_itemsets(np.where(allowed[items], items, -1), offsets, least, limits)
-    items, offsets, positions = _sequences(kind, sentences, dictionary)
+        return frequent_itemsets(items, offsets, least, limits)
     found = frequent_sequences(items, offsets, least, limits, positions)
     if len(kind.layers) > 1:
         words = np.add.reduceat(found.items < dictionary.n_items, found.offsets[:-1]) if len(found) else np.zeros(0)
         lengths = np.diff(found.offsets)
-        found = subset(found, (lengths == 1) | ((words > 0) & (words < lengths)))
+        found = found.subset((lengths == 1) | ((words > 0) & (words < lengths)))
     return found
 
 
-def _sequences(kind: Kind, sentences: Sentences, dictionary: Dictionary) -> tuple[Any, Codes, Codes | None]:
-    """Items, offsets and positions, as `frequent_sequences` takes them; without positions each item has its own."""
+def items_of(kind: Kind, sentences: Sentences, dictionary: Dictionary) -> tuple[Any, Codes, Codes | None]:
+    """What one neuron's sequences or itemsets are mined from: items (-1: none), offsets and positions.
+
+    Without positions each item has its own.
+    """
+    if kind.shape == SET:
+        items, offsets = sentences.transactions(dictionary)
+        allowed = itemset_items(np.bincount(items, minlength=dictionary.n_items), len(sentences), dictionary)
+        allowed &= np.concatenate([np.full(n, layer in kind.layers) for layer, n in dictionary.sizes.items()])
+        return np.where(allowed[items], items, -1), offsets, None
     if len(kind.layers) > 1:
         return sentences.stacked(dictionary)
     return (sentences.words if kind.layers == (WORDS,) else sentences.tags), sentences.offsets, None
-
-
-def subset(patterns: MinedPatterns, keep: NDArray[np.bool_]) -> MinedPatterns:
-    """Some of the patterns."""
-    if keep.all():
-        return patterns
-    lengths = np.diff(patterns.offsets)
-    return MinedPatterns(
-        patterns.items[np.repeat(keep, lengths)],
-        offsets_of(lengths[keep]),
-        patterns.supports[keep],
-        patterns.asked,
-        patterns.applied,
-        patterns.found,
-    )
 
 
 def itemset_items(f1: Codes, n1: int, dictionary: Dictionary) -> NDArray[np.bool_]:
@@ -118,16 +108,9 @@ class KindCounter:
     """Counts given patterns of one kind, flat as in MinedPatterns, by stratum."""
 
     def __init__(
-        self,
-        kind: Kind,
-        items: NDArray[np.integer],
-        offsets: Codes,
-        dictionary: Dictionary,
-        mining: MiningConfig,
-        n_strata: int,
+        self, kind: Kind, items: NDArray[np.integer], offsets: Codes, dictionary: Dictionary, mining: MiningConfig
     ) -> None:
-        self.kind, self.dictionary, self.labels = kind, dictionary, mining.subtree_labels
-        self.limits, self.n_strata = limits_of(kind, mining), n_strata
+        self.kind, self.dictionary, self.mining = kind, dictionary, mining
         self.rank = np.zeros(0, np.int64)
         items, offsets = np.asarray(items, np.int64), np.asarray(offsets, np.int64)
         if kind.shape == SET:
@@ -141,14 +124,15 @@ class KindCounter:
         self.trie = CountingTrie.of(items, offsets)
 
     def count(self, sentences: Sentences) -> Codes:
-        """int64 (patterns, n_strata): sentences of each stratum that hold the pattern."""
-        strata: dict[str, Any] = {"strata": sentences.strata, "n_strata": self.n_strata}
+        """int64 (patterns, strata): sentences of each stratum that hold the pattern."""
+        strata: dict[str, Any] = {"strata": sentences.strata, "n_strata": self.dictionary.strata.size}
         if self.kind.shape == SUBTREE:
-            return count_subtrees(self.trie, sentences.forest(self.dictionary, self.labels), **strata)
+            trees = sentences.forest(self.dictionary, self.mining.subtree_labels)
+            return count_subtrees(self.trie, trees, **strata)
         if self.kind.shape == SET:
             return count_sequences(self.trie, *self._ranked(sentences), **strata)
-        items, offsets, positions = _sequences(self.kind, sentences, self.dictionary)
-        return count_sequences(self.trie, items, offsets, self.limits, positions, **strata)
+        items, offsets, positions = items_of(self.kind, sentences, self.dictionary)
+        return count_sequences(self.trie, items, offsets, limits_of(self.kind, self.mining), positions, **strata)
 
     def _ranked(self, sentences: Sentences) -> tuple[Codes, Codes]:
         """Transactions of the items that occur in patterns, by rank."""

@@ -1,7 +1,8 @@
 """Lengths, places and shares of word classes from sums over sentences, with effect sizes and 95 % intervals.
 
 Sums of a part subtract from those of the corpus, so the reference, which is the corpus minus a neuron's sentences,
-is exact without being read again.
+is exact without being read again. What all neurons are compared with is counted batch by batch (CorpusCells): items and
+tags by stratum, and these sums.
 """
 
 from __future__ import annotations
@@ -10,10 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from neuronsig.mining.matched_reference import reference_weights
+from neuronsig.encoding.sentences import Sentences, read_sentences
+from neuronsig.encoding.vocabulary import Dictionary
+from neuronsig.mining.keyness import reference_weights
 from neuronsig.ragged import Codes, rows_of
+
+PROFILED = ("items", "tags", "stratum")
+"""Columns of encoded rows that profiles are made of."""
+
+FLUSH = 1 << 22
+"""Increments held back before they are counted at once: one pass over the counters costs more than the counting."""
+
+_NONE, _START = np.zeros(0, np.int64), np.zeros(1, np.int64)
+_NOTHING = Sentences(_START, _NONE, _NONE, _NONE, _START, _NONE, _START, np.zeros(0, np.int16))
 
 POS_CLASSES = {"noun": "N", "verb": "V", "adj": "J"}
 """First letters of the tags of P1's simplified parts of speech (P1 Table 1)."""
@@ -38,12 +51,7 @@ class TokenMoments:
 
     @classmethod
     def of(
-        cls,
-        offsets: Codes,
-        tags: NDArray[np.integer],
-        strata: NDArray[np.integer],
-        names: Sequence[str],
-        n_strata: int,
+        cls, offsets: Codes, tags: NDArray[np.integer], strata: NDArray[np.integer], names: Sequence[str], n_strata: int
     ) -> TokenMoments:
         """Of sentences whose tags are the codes `tags[offsets[i]:offsets[i + 1]]`, places in `names`."""
         lengths, row = np.diff(offsets), rows_of(offsets)
@@ -120,19 +128,15 @@ class Places:
 
 def place_effects(own: Places, rest: Places) -> dict[str, float | None]:
     """`position_*` and `relative_position_*`, each as `mean_effect` gives it."""
-    position = mean_effect(
-        own.sentences, own.position, own.position_squared, rest.sentences, rest.position, rest.position_squared
-    )
-    relative = mean_effect(
-        own.several,
-        own.relative / RELATIVE,
-        own.relative_squared / RELATIVE**2,
-        rest.several,
-        rest.relative / RELATIVE,
-        rest.relative_squared / RELATIVE**2,
-    )
-    found = {f"position_{name}": value for name, value in position.items()}
-    return found | {f"relative_position_{name}": value for name, value in relative.items()}
+
+    def sums(of: Places) -> tuple[tuple[int, float, float], ...]:
+        relative = of.relative / RELATIVE, of.relative_squared / RELATIVE**2
+        return (of.sentences, of.position, of.position_squared), (of.several, *relative)
+
+    found: dict[str, float | None] = {}
+    for name, mine, others in zip(("position", "relative_position"), sums(own), sums(rest), strict=True):
+        found |= {f"{name}_{part}": value for part, value in mean_effect(*mine, *others).items()}
+    return found
 
 
 def mean_effect(
@@ -206,3 +210,72 @@ def _log_share(x: int, y: int, xx: int, xy: int, yy: int) -> tuple[float, float]
         return float(np.log2(0.5 / y)), 2.0
     share = x / y
     return float(np.log2(share)), max(xx - 2 * share * xy + share**2 * yy, 0.0) / x**2
+
+
+@dataclass(frozen=True)
+class CorpusCounts:
+    """What neurons are compared with: all sentences but those held out, a neuron's own included."""
+
+    dictionary: Dictionary
+    items: NDArray[np.integer]  # (n_items, strata) sentences with the word or metadata value
+    tags: Codes  # (n_tags, strata) tokens with the tag
+    tag_effect: NDArray[np.float64]  # (n_tags,) design effect of the tag's tokens: see moments.design_effect
+    moments: TokenMoments
+    places: Places
+
+
+class CorpusCells:
+    """One flat counter: items by stratum, tags by stratum, then tag_sums, and the rows of TokenMoments by stratum."""
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        self.dictionary, self.strata = dictionary, dictionary.strata.size
+        self.bounds = np.cumsum([0, dictionary.n_items * self.strata, len(dictionary.tags) * self.strata])
+        self._counted = np.zeros(self.bounds[-1], np.int64)
+        self._sums = [np.zeros_like(part) for part in self._sums_of(_NOTHING)]
+        self.size = len(self._counted) + sum(part.size for part in self._sums)
+        self._held: list[NDArray[np.int64]] = []
+        self._held_size = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count some encoded rows."""
+        found = read_sentences(batch, PROFILED)
+        strata = found.strata.astype(np.int64)
+        for codes, offsets, start in (
+            (found.items, found.item_offsets, self.bounds[0]),
+            (found.tags, found.offsets, self.bounds[1]),
+        ):
+            keys = start + codes.astype(np.int64) * self.strata + np.repeat(strata, np.diff(offsets))
+            self._held.append(keys)
+            self._held_size += len(keys)
+        if self._held_size >= FLUSH:
+            self._flush()
+        for total, part in zip(self._sums, self._sums_of(found), strict=True):
+            total += part
+
+    def total(self) -> NDArray[np.int64]:
+        """(size,) all counts."""
+        self._flush()
+        return np.concatenate([self._counted, *(part.ravel() for part in self._sums)])
+
+    def corpus(self, total: NDArray[np.int64], places: Places) -> CorpusCounts:
+        """What a counter of all sentences says."""
+        items, tags, rest = np.split(total, self.bounds[1:])
+        parts = []
+        for part in self._sums:
+            parts.append(rest[: part.size].reshape(part.shape))
+            rest = rest[part.size :]
+        xx, xy, moments = parts[0], parts[1], TokenMoments(*parts[2:])
+        tags = tags.reshape(-1, self.strata)
+        effect = design_effect(tags.sum(axis=1), xx, xy, int(moments.y.sum()), int(moments.yy.sum()))
+        by_item = items.reshape(-1, self.strata).astype(np.int32)
+        return CorpusCounts(self.dictionary, by_item, tags, effect, moments, places)
+
+    def _flush(self) -> None:
+        if self._held:
+            self._counted += np.bincount(np.concatenate(self._held), minlength=len(self._counted))
+            self._held, self._held_size = [], 0
+
+    def _sums_of(self, found: Sentences) -> tuple[NDArray[np.int64], ...]:
+        names = self.dictionary.tags
+        moments = TokenMoments.of(found.offsets, found.tags, found.strata, names, self.strata)
+        return *tag_sums(found.offsets, found.tags, len(names)), *(getattr(moments, f.name) for f in fields(moments))

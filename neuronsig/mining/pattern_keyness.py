@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.mining.keyness import Keyness, PValueCounts, p_value
-from neuronsig.mining.matched_reference import Matched, match_reference
+from neuronsig.mining.keyness import Keyness, Matched, PValueCounts, match_reference, p_value
 from neuronsig.mining.redundancy import Counts, PatternItems, explain
 
 Codes = NDArray[np.int64]
@@ -22,7 +21,7 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class NeuronPatterns:
-    """One neuron's patterns of a kind, and their sentences by stratum (neuronsig.mining.matched_reference).
+    """One neuron's patterns of a kind, and their sentences by stratum (neuronsig.mining.keyness).
 
     Give the single items too: they make no rows, because profiles list them, but they explain what is longer.
     """
@@ -35,6 +34,11 @@ class NeuronPatterns:
     total: NDArray[np.integer]  # (strata,) all sentences
     bins: int  # length bins of the strata
     labels: int = 0  # subtrees only: their number of labels (neuronsig.miners.frequent)
+
+    def of(self, number: int) -> list[int]:
+        """The items of one pattern."""
+        items: list[int] = self.items[self.offsets[number] : self.offsets[number + 1]].tolist()
+        return items
 
     def matched(self) -> Matched:
         """The reference, matched to the neuron's strata."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.sentences import Sentences
@@ -71,7 +71,7 @@ def counted_rows(
     code: int, kind: Kind, found: MinedPatterns, sentences: Sentences, dictionary: Dictionary, mining: MiningConfig
 ) -> pa.RecordBatch:
     """The rows of one neuron and kind, with the sentences of each stratum."""
-    counter = KindCounter(kind, found.items, found.offsets, dictionary, mining, dictionary.strata.size)
+    counter = KindCounter(kind, found.items, found.offsets, dictionary, mining)
     counts = counter.count(sentences)
     if not np.array_equal(counts.sum(axis=1), found.supports):
         raise AssertionError(f"neuron {code}, {kind.name}: patterns mined and counted in the same sentences differ")
@@ -135,74 +135,49 @@ def count_p_values(
     found: dict[str, PValueCounts] = {}
     for batch in batches:
         for _, kind, patterns in unpack(batch, dictionary, mining):
-            found.setdefault(kind, PValueCounts()).add(p_values(patterns, shortest(kind_of(kind), dictionary)))
+            found.setdefault(kind.name, PValueCounts()).add(p_values(patterns, shortest(kind, dictionary)))
     return found
-
-
-def judge_rules(tests: Mapping[str, int], dictionary: Dictionary, mining: MiningConfig) -> dict[str, JudgeRules]:
-    """How each kind is judged; `tests` is its number of hypotheses: neurons x distinct patterns."""
-    return {
-        kind: JudgeRules(
-            number,
-            mining.alpha,
-            mining.patterns_kept,
-            mining.frequent_kept,
-            shortest(kind_of(kind), dictionary),
-            frequent_shortest=2,
-        )
-        for kind, number in tests.items()
-    }
 
 
 def judged(
     batch: pa.RecordBatch,
-    rules: Mapping[str, JudgeRules],
+    tests: Mapping[str, int],
     seen: Mapping[str, PValueCounts],
     dictionary: Dictionary,
     mining: MiningConfig,
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of SIGNATURES of some rows of GATHERED; `seen` has the p-values of all neurons by kind."""
-    for code, kind, patterns in unpack(batch, dictionary, mining):
-        rows = judge(patterns, rules[kind], seen[kind])
-        yield signature_rows(code, kind, patterns, rows, dictionary, mining)
+    """Rows of SIGNATURES of some rows of GATHERED.
 
-
-def signature_rows(
-    code: int,
-    kind: str,
-    patterns: NeuronPatterns,
-    rows: Mapping[str, NDArray[Any]],
-    dictionary: Dictionary,
-    mining: MiningConfig,
-) -> pa.RecordBatch:
-    """The columns that `judge` made as rows of SIGNATURES, patterns in words."""
-
-    def names(number: int) -> list[str]:
-        items = patterns.items[patterns.offsets[number] : patterns.offsets[number + 1]]
-        return pattern_names(kind_of(kind), items.tolist(), dictionary, mining.subtree_labels)
-
-    neuron, n = Neuron.of_code(code), len(rows["pattern"])
-    columns: dict[str, Any] = {
-        **{name: [value] * n for name, value in neuron.as_row().items()},
-        "kind": [kind] * n,
-        **rows,
-        "pattern": [names(number) for number in rows["pattern"]],
-        "explained_by": [names(number) if number >= 0 else None for number in rows["explained_by"]],
-    }
-    return pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in SIGNATURES], SIGNATURES.names)
+    `tests` has the number of hypotheses of each kind, neurons x distinct patterns; `seen` the p-values of all neurons.
+    """
+    kept = mining.patterns_kept, mining.frequent_kept
+    for neuron, kind, patterns in unpack(batch, dictionary, mining):
+        rules = JudgeRules(tests[kind.name], mining.alpha, *kept, shortest(kind, dictionary), frequent_shortest=2)
+        rows = judge(patterns, rules, seen[kind.name])
+        names = partial(pattern_names, kind, dictionary=dictionary, labels=mining.subtree_labels)
+        n = len(rows["pattern"])
+        columns: dict[str, Any] = {
+            **{name: [value] * n for name, value in neuron.as_row().items()},
+            "kind": [kind.name] * n,
+            **rows,
+            "pattern": [names(patterns.of(number)) for number in rows["pattern"]],
+            "explained_by": [names(patterns.of(number)) if number >= 0 else None for number in rows["explained_by"]],
+        }
+        yield pa.RecordBatch.from_arrays([pa.array(columns[f.name], f.type) for f in SIGNATURES], SIGNATURES.names)
 
 
 def unpack(
     batch: pa.RecordBatch, dictionary: Dictionary, mining: MiningConfig
-) -> Iterator[tuple[int, str, NeuronPatterns]]:
+) -> Iterator[tuple[Neuron, Kind, NeuronPatterns]]:
     """Neuron, kind and patterns of each row of GATHERED."""
     strata = dictionary.strata.size
     for row in batch.to_pylist():
-        of_trees = kind_of(row["kind"]).shape == SUBTREE
+        kind = kind_of(row["kind"])
+        of_trees = kind.shape == SUBTREE
         cells = {name: np.frombuffer(row[name], np.int32) for name in _CELLS}
         yield (
-            row["neuron"],
-            row["kind"],
+            Neuron.of_code(row["neuron"]),
+            kind,
             NeuronPatterns(
                 items=cells["items"],
                 offsets=offsets_of(cells["lengths"]),

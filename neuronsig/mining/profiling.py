@@ -18,10 +18,16 @@ from numpy.typing import NDArray
 from neuronsig.encoding.sentences import Sentences
 from neuronsig.encoding.vocabulary import OTHER, Dictionary
 from neuronsig.kinds import METADATA, PREFIXES, TAGS, WORDS, Kind, kind_of, profile_kinds
-from neuronsig.mining.corpus_counts import CorpusCounts
-from neuronsig.mining.keyness import Keyness, information
-from neuronsig.mining.matched_reference import match_reference
-from neuronsig.mining.moments import Places, TokenMoments, mean_effect, place_effects, selectivity, share_effects
+from neuronsig.mining.keyness import Keyness, information, match_reference
+from neuronsig.mining.moments import (
+    CorpusCounts,
+    Places,
+    TokenMoments,
+    mean_effect,
+    place_effects,
+    selectivity,
+    share_effects,
+)
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import Codes
 
@@ -132,11 +138,11 @@ def _comparisons(
     sentences = by_item, corpus.items, moments.sentences, dictionary.stratum_sentences
     # Domains are not matched by themselves: by length bin alone.
     lengths = [part.reshape(*part.shape[:-1], -1, bins).sum(axis=-2) for part in sentences]
-    by_length = _compared(values[is_domain], lengths[0], lengths[1], lengths[2], lengths[3], bins)
-    found, others = _compared(words, *sentences, bins), _compared(values[~is_domain], *sentences, bins)
+    by_length = _compared(values[is_domain], lengths, bins)
+    found, others = _compared(words, sentences, bins), _compared(values[~is_domain], sentences, bins)
     return {
         WORDS: _select(found, found["f1"] > found["matched"] * moments.sentences.sum()),
-        TAGS: _compared(tags, by_tag, corpus.tags, moments.y, corpus.moments.y, bins),
+        TAGS: _compared(tags, (by_tag, corpus.tags, moments.y, corpus.moments.y), bins),
         METADATA: {name: np.concatenate((column, by_length[name])) for name, column in others.items()},
     }
 
@@ -172,15 +178,12 @@ def count_by_stratum(
     return np.bincount(keys, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def _compared(
-    code: Codes,
-    own: NDArray[np.integer],
-    corpus: NDArray[np.integer],
-    n1: NDArray[np.integer],
-    total: NDArray[np.integer],
-    bins: int,
-) -> dict[str, NDArray[Any]]:
-    """Counts of some items (rows of `own` and `corpus`) and their matched share."""
+def _compared(code: Codes, counts: Sequence[NDArray[np.integer]], bins: int) -> dict[str, NDArray[Any]]:
+    """Counts of some items and their matched share.
+
+    `counts`: the neuron's and the corpus's units with each item, (items, strata), and all of them, (strata,) each.
+    """
+    own, corpus, n1, total = counts
     found = match_reference(own[code], corpus[code], n1, total, bins)
     n = len(code)
     return {

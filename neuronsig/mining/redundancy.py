@@ -39,6 +39,7 @@ BLOCK = 512
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 @dataclass
@@ -56,19 +57,19 @@ class Counts:
         """The level of one comparison."""
         return self.alpha / max(len(self.f1), 1)
 
-    def part_explains(self, whole: Codes, part: Codes) -> NDArray[np.bool_]:
+    def part_explains(self, whole: Codes, part: Codes) -> Flags:
         """For pairs of a pattern and a part of it: does the part account for the whole?"""
         ratio, limit = lift(self.f1[whole], self.f1[part], self.f2[whole], self.f2[part], self.level)
         return (ratio < LEAST_LIFT) | (limit <= 0)
 
-    def whole_explains(self, whole: int, part: Codes) -> NDArray[np.bool_]:
+    def whole_explains(self, whole: int, part: Codes) -> Flags:
         """Which of some parts of a pattern it accounts for."""
         f1 = np.maximum(self.f1[part] - self.f1[whole], 0.0)
         f2 = np.maximum(self.f2[part] - self.f2[whole], 0.0)
         _, limit = lift(f1, self.n1, f2, self.n2, self.level)
         return (log_ratio(f1, self.n1, f2, self.n2) < LEAST_LIFT) | (limit <= 0)
 
-    def same(self, rows: Codes, other: int) -> NDArray[np.bool_]:
+    def same(self, rows: Codes, other: int) -> Flags:
         """Which of `rows` have the counts of `other`, within SAME."""
         near1 = np.abs(self.f1[rows] - self.f1[other]) <= SAME * self.f1[other]
         near2 = np.abs(self.f2[rows] - self.f2[other]) <= SAME * self.f2[other]
@@ -76,13 +77,7 @@ class Counts:
 
 
 def explain(
-    order: Codes,
-    selective: NDArray[np.bool_],
-    items: PatternItems,
-    counts: Counts,
-    wanted: int,
-    more: Codes,
-    shortest: int = 1,
+    order: Codes, selective: Flags, items: PatternItems, counts: Counts, wanted: int, more: Codes, shortest: int
 ) -> tuple[Codes, Codes]:
     """Go through the patterns from the strongest (`order`, all patterns) until `wanted` unexplained ones are found.
 
@@ -122,9 +117,7 @@ def explain(
     return np.array(kept, np.int64), explained
 
 
-def explained_by_parts(
-    order: Codes, selective: NDArray[np.bool_], items: PatternItems, counts: Counts, shortest: int
-) -> Codes:
+def explained_by_parts(order: Codes, selective: Flags, items: PatternItems, counts: Counts, shortest: int) -> Codes:
     """(patterns,) for each selective pattern the part that explains it, of several the strongest; -1 for none.
 
     A part that is itself explained by one of its parts explains nothing, so that small lifts cannot add up unseen.
@@ -183,7 +176,7 @@ class PatternItems:
         pairs = np.unique(np.stack((np.concatenate(whole), np.concatenate(part))), axis=1)
         return pairs[0], pairs[1]
 
-    def within(self, rows: Codes, whole: int) -> NDArray[np.bool_]:
+    def within(self, rows: Codes, whole: int) -> Flags:
         """Which of `rows` are proper parts of pattern `whole`."""
         items, lengths = self.items[rows], self.lengths[rows]
         ended = np.concatenate((items, np.full((len(rows), 1), -2)), axis=1)
@@ -196,7 +189,7 @@ class PatternItems:
                 inside[i] = has_subtree(self._tree(whole), self._tree(int(rows[i])))
         return inside
 
-    def overlap(self, rows: Codes, other: int) -> NDArray[np.bool_]:
+    def overlap(self, rows: Codes, other: int) -> Flags:
         """Which of `rows` have half of their items (labels) or more in common with pattern `other`."""
         common = np.isin(self.items[rows], self.items[other, : self.lengths[other]]).sum(axis=1)
         return np.asarray(2 * common >= self.lengths[rows])
@@ -216,7 +209,7 @@ class PatternItems:
         same = (self.nodes[rows[place], :length] == wanted).all(axis=1)
         return np.where(same, rows[place], -1)
 
-    def _connected(self, nodes: Codes, kept: Sequence[int]) -> NDArray[np.bool_]:
+    def _connected(self, nodes: Codes, kept: Sequence[int]) -> Flags:
         """Of subtrees (rows, length), those whose nodes at the places `kept` are one tree."""
         depth = nodes // self.labels
         fine = np.ones(len(nodes), bool)
@@ -232,7 +225,6 @@ class PatternItems:
 
 
 def _kept(length: int) -> Iterator[list[int]]:
-    """Places that a part of a pattern keeps."""
     for size in range(1, length):
         if size == 1 or length - size <= LACKING:
             yield from map(list, combinations(range(length), size))

@@ -37,7 +37,8 @@ PARSED = pa.schema(
     ]
 )
 _ROWS = 1024
-_Rows = tuple[list[int | None], list[str | None], list[str | None]]  # ids, trees, errors
+_Row = tuple[int | None, str | None, str | None]
+"""Id, tree, and what is wrong."""
 
 
 def tree_units(path: str) -> list[Unit]:
@@ -72,11 +73,10 @@ def parsed_trees(
 
     Of the rows whose ids are not `wanted` nothing is parsed. Rows that are wrong in themselves say so in `error`.
     """
-    for ids, trees, errors in _rows(unit):
-        mask = wanted(np.array([-1 if i is None else i for i in ids])) if wanted else np.ones(len(ids), bool)
-        rows = [
-            _parsed(*row, words) for row, use in zip(zip(ids, trees, errors, strict=True), mask, strict=True) if use
-        ]
+    for part in _rows(unit):
+        ids = np.array([-1 if row[0] is None else row[0] for row in part])
+        mask = wanted(ids) if wanted else np.ones(len(part), bool)
+        rows = [_parsed(*row, words) for row, use in zip(part, mask, strict=True) if use]
         columns = zip(*rows, strict=True) if rows else ([] for _ in PARSED)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, PARSED, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=PARSED)
@@ -93,15 +93,14 @@ def _parsed(
         return sentence_id, [], [], f"{ID} {sentence_id}: {wrong}"
 
 
-def _rows(unit: Unit) -> Iterator[_Rows]:
+def _rows(unit: Unit) -> Iterator[list[_Row]]:
     try:
         yield from _parquet_rows(unit) if is_parquet(unit.name) else _json_rows(unit)
     except READ_ERRORS as error:
-        yield [None], [None], [f"{unit.path} cannot be read ({reason(error)}); make it again"]
+        yield [(None, None, f"{unit.path} cannot be read ({reason(error)}); make it again")]
 
 
 def _files(path: str) -> list[tuple[Path, str]]:
-    """The table's files and their names below its folder."""
     check_scheme(path, KEY)
     place = location(path)
     try:
@@ -142,27 +141,26 @@ def _check_first_line(unit: Unit) -> None:
         raise InputError(f"{KEY}: {unit.path}, line 1: {error}")
 
 
-def _parquet_rows(unit: Unit) -> Iterator[_Rows]:
+def _parquet_rows(unit: Unit) -> Iterator[list[_Row]]:
     with open_file(unit.path) as stream, pq.ParquetFile(stream) as table:
         groups = list(range(unit.start, unit.end or table.num_row_groups))
         for batch in table.iter_batches(_ROWS, row_groups=groups, columns=[ID, TREE]):
             ids = batch.column(ID).cast(pa.int64()).to_pylist()
             error = f"{unit.name}: a row has no {ID}"
-            yield ids, batch.column(TREE).to_pylist(), [error if i is None else None for i in ids]
+            rows = zip(ids, batch.column(TREE).to_pylist(), strict=True)
+            yield [(i, tree, error if i is None else None) for i, tree in rows]
 
 
-def _json_rows(unit: Unit) -> Iterator[_Rows]:
+def _json_rows(unit: Unit) -> Iterator[list[_Row]]:
     after = f" after byte {unit.start:,}" if unit.start else ""
     lines = enumerate(lines_of(SourceFile.of(unit)), 1)
     filled = ((number, line) for number, line in lines if line.strip())
     while part := list(itertools.islice(filled, _ROWS)):
         rows = [(number, *_row(line)) for number, line in part]
-        errors = [error and f"{unit.name}, line {number}{after}: {error}" for number, _, _, error in rows]
-        yield [row[1] for row in rows], [row[2] for row in rows], errors
+        yield [(i, tree, error and f"{unit.name}, line {n}{after}: {error}") for n, i, tree, error in rows]
 
 
-def _row(line: bytes) -> tuple[int | None, str | None, str | None]:
-    """Id, tree and what is wrong of a line."""
+def _row(line: bytes) -> _Row:
     try:
         row: Any = json.loads(line)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ import jinja2
 
 from neuronsig.miners.brackets import drawn_tree
 from neuronsig.signature.highlight import cut_segments
-from neuronsig.signature.salience import Entry, percent
+from neuronsig.signature.salience import Entry, percent, times
 from neuronsig.signature.view import Segment, SentenceView
 from neuronsig.signature.wording import DOMINATING, dominance_text
 
@@ -51,13 +51,6 @@ def scale(entries: Sequence[Entry]) -> float:
     """The share that the longest bar of a table stands for, at least 5 %."""
     rows = [entry.row for entry in entries]
     return max([0.05, *(row.share for row in rows), *(row.reference or 0.0 for row in rows)])
-
-
-def times(ratio: float | None, reference: float | None = None) -> str:
-    """`×2.3`; `only` for what the corpus has not at all; nothing where there is no reference."""
-    if ratio is None:
-        return "only" if reference == 0 else ""
-    return f"×{ratio:,.0f}" if ratio >= 10 else f"×{ratio:.1f}"
 
 
 def duration(seconds: float) -> str:

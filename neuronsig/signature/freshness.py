@@ -139,7 +139,6 @@ def _recorded(entry: Mapping[str, Any] | None, section: str) -> list[str]:
 
 @cache
 def _default() -> Config:
-    """What a command without a word means."""
     return compose()
 
 

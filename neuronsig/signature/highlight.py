@@ -17,21 +17,22 @@ from neuronsig.signature.view import Evidence, Segment, SentenceView
 from neuronsig.triggers.words import word_spans
 
 SENTENCE_COLUMNS = ("sentence_id", "domain", "doc_id", "text", "tokens", "metadata")
+MARKED_WORDS, MARKED_PATTERNS = 15, 8
 PLAIN, PATTERN, WORD = 0, 1, 2  # how a segment matches: not at all, as part of a word pattern, as a signature word
 
 
 class Highlighter:
     """The words and word patterns that stand out for one neuron, ready to be looked for in its sentences.
 
-    Only rows that stand out beyond chance count, at most `words` and `patterns` of them, so that the marks say
-    what the signature says and not that the sentence has words.
+    Only rows that stand out beyond chance count, at most MARKED_WORDS and MARKED_PATTERNS of them, so that the marks
+    say what the signature says and not that the sentence has words.
     """
 
-    def __init__(self, words: Sequence[Evidence], sequences: Sequence[Evidence], n_words: int = 15, n_seq: int = 8):
-        self.words = frozenset(row.pattern[0].lower() for row in words[:n_words] if row.stands_out and row.pattern)
+    def __init__(self, words: Sequence[Evidence], sequences: Sequence[Evidence]) -> None:
+        self.words = frozenset(row.pattern[0].lower() for row in words[:MARKED_WORDS] if row.stands_out and row.pattern)
         self.sequences = [
             tuple(word.lower() for word in row.pattern) for row in sequences if row.stands_out and len(row.pattern) > 1
-        ][:n_seq]
+        ][:MARKED_PATTERNS]
 
     def marks(self, tokens: Sequence[str]) -> list[int]:
         """PLAIN, PATTERN or WORD for each token; a pattern marks its first, gapped occurrence."""

@@ -43,12 +43,9 @@ class SignatureReader:
         found = freshness(run, model, needed_by)
         self.run, self.model, self.sentences = run, model, sentences
         self.current, self.left_out, self.missing = tuple(found.current), found.left_out, found.missing
-        for directory, schema in (
-            (run.sentences, SENTENCES),
-            (run.topk(model), TOPK),
-            (run.signatures(model), SIGNATURES),
-        ):
-            check_table(directory, schema)
+        check_table(run.sentences, SENTENCES)
+        check_table(run.topk(model), TOPK)
+        check_table(run.signatures(model), SIGNATURES)
         self.made = frozenset(stage.split("/")[0] for stage in self.current)
         self.results = StageResults(run, model, self.made)
         self.clustered = "cluster" in self.made
@@ -92,10 +89,8 @@ class SignatureReader:
         """The `n` most striking neurons by their leading item, as mining chooses them, those with patterns first."""
         chosen: list[Neuron] = []
         for mined in (True, False):
-            group = [neuron for neuron in self.neurons if self.profiles[neuron]["mined"] == mined]
-            rows = [self.profiles[neuron] for neuron in group]
-            bits, leads = [row["lead_bits"] for row in rows], [row["lead_item"] for row in rows]
-            chosen += most_selective(group, bits, leads, n - len(chosen))
+            group = {neuron: row for neuron, row in self.profiles.items() if row["mined"] == mined}
+            chosen += most_selective(group, n - len(chosen))
         return chosen
 
     def prefetch(self) -> None:
@@ -152,7 +147,7 @@ class SignatureReader:
             mining_command="" if row["mined"] else mining_command(self.run, self.model, neuron),
             effects=effects_of(row),
             facets=tuple(_facet(facet, top, highlighter) for facet in facets) or None,
-            trigger=self.results.trigger(neuron),
+            trigger=self.results.triggers.get(neuron),
             score=self.results.scores.get(neuron),
             stability=self.results.stability.get(neuron),
             dominance=self.results.dominance.get(neuron),
@@ -207,7 +202,6 @@ class SignatureReader:
 
 
 def _first(*values: float | None) -> float | None:
-    """The first that is known."""
     return next((value for value in values if value is not None), None)
 
 

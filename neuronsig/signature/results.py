@@ -15,7 +15,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import pyarrow as pa
@@ -55,12 +55,9 @@ class StageResults:
     def __init__(self, run: RunDirectory, model: str, made: Collection[str]) -> None:
         self.run, self.model, self.made = run, model, made
         self.scores = self._scores() if "evaluate" in self.made else {}
-        self.triggers = self._detectors() if "triggers" in self.made else {}
+        self.triggers, self._baselines = self._detectors() if "triggers" in self.made else ({}, {})
         self.stability = self._stability() if "stability" in self.made else {}
         self.dominance = self._dominance() if "outliers" in self.made else {}
-
-    def trigger(self, neuron: Neuron) -> TriggerView | None:
-        return self.triggers[neuron][0] if neuron in self.triggers else None
 
     def activations(self, neurons: Sequence[Neuron], condition: ds.Expression) -> dict[Neuron, dict[int, Activations]]:
         """By neuron and sentence_id, for `neurons`, which `condition` holds of."""
@@ -72,14 +69,9 @@ class StageResults:
         for row in read_rows(self.run.triggers(self.model), TRIGGERS, names, condition).to_pylist():
             if (neuron := Neuron.of_row(row)) in wanted:
                 found.setdefault(neuron, []).append(row)
-        return {neuron: self._shaded(neuron, rows) for neuron, rows in found.items()}
-
-    def _shaded(self, neuron: Neuron, rows: Sequence[Mapping[str, Any]]) -> dict[int, Activations]:
-        view, baseline = self.triggers.get(neuron, (None, 0.0))
         # Where no word carries the activation, how far a pattern is from the strongest one tells nothing.
-        with_notes = view is None or view.detector != "diffuse"
-        found = shaded(rows, baseline)
-        return found if with_notes else {number: replace(one, note="") for number, one in found.items()}
+        diffuse = {neuron for neuron, view in self.triggers.items() if view.detector == "diffuse"}
+        return {n: shaded(rows, self._baselines.get(n, 0.0), n not in diffuse) for n, rows in found.items()}
 
     def _scores(self) -> dict[Neuron, ScoreView]:
         rows = rows_of(self.run.evaluation(self.model), EVALUATION)
@@ -87,13 +79,11 @@ class StageResults:
         # A neuron without a signature, or without a positive sentence, has no score.
         return {n: ScoreView(**{name: row[name] for name in names}) for n, row in rows.items() if row["ap"] is not None}
 
-    def _detectors(self) -> dict[Neuron, tuple[TriggerView, float]]:
+    def _detectors(self) -> tuple[dict[Neuron, TriggerView], dict[Neuron, float]]:
         check_table(self.run.triggers(self.model), TRIGGERS)
-        found = {}
-        for neuron, row in rows_of(self.run.detectors(self.model), DETECTORS).items():
-            known = {field.name: row[field.name] for field in fields(TriggerView) if row[field.name] is not None}
-            found[neuron] = TriggerView(**known), row["baseline"] or 0.0
-        return found
+        rows, names = rows_of(self.run.detectors(self.model), DETECTORS), [field.name for field in fields(TriggerView)]
+        views = {n: TriggerView(**{k: row[k] for k in names if row[k] is not None}) for n, row in rows.items()}
+        return views, {neuron: row["baseline"] or 0.0 for neuron, row in rows.items()}
 
     def _stability(self) -> dict[Neuron, StabilityView]:
         rows = read_parquet(self.run.analysis(self.model, STABILITY_FILE)).to_pylist()
@@ -120,12 +110,10 @@ def dominance_view(row: Mapping[str, Any], settings: Mapping[str, Any]) -> Domin
     """A row of OUTLIERS made with these `outliers` settings."""
     names = {DOCUMENT: "document_share", NEAR_DUPLICATES: "near_duplicate_share", WORD: "word_share"}
     names[TOKEN] = "concentration"
-    named = ("document", "document_elsewhere", "word", "word_elsewhere")
+    named = ("sentences", "token_sentences", "document", "document_elsewhere", "word", "word_elsewhere")
     return DominanceView(
         flags=tuple(row["flags"].split()),
         threshold=settings["share"],
-        sentences=row["sentences"],
-        token_sentences=row["token_sentences"],
         shares={flag: row[name] for flag, name in names.items()},
         token=row["token"] or "",
         token_place=row["token_place"] or "",
@@ -133,7 +121,7 @@ def dominance_view(row: Mapping[str, Any], settings: Mapping[str, Any]) -> Domin
     )
 
 
-def shaded(rows: Sequence[Mapping[str, Any]], baseline: float) -> dict[int, Activations]:
+def shaded(rows: Sequence[Mapping[str, Any]], baseline: float, with_notes: bool = True) -> dict[int, Activations]:
     """Shades by sentence_id: how far a token is from the baseline (0) to the strongest token of all the rows (1).
 
     Most tokens are a little above the baseline; they have no shade, so that what carries the activation is seen.
@@ -147,7 +135,8 @@ def shaded(rows: Sequence[Mapping[str, Any]], baseline: float) -> dict[int, Acti
             for value in row["activations"] or ()
         )
         trigger = row["trigger"] if row["trigger"] is not None else -1
-        found[row["sentence_id"]] = Activations(shades, -1 if row["on_special"] else trigger, _note(row))
+        note = _note(row) if with_notes else ""
+        found[row["sentence_id"]] = Activations(shades, -1 if row["on_special"] else trigger, note)
     return found
 
 

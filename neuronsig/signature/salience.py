@@ -198,7 +198,6 @@ def salient_tag(view: NeuronView, order: Evidence | None, marks: Sequence[Eviden
 
 
 def _class(share: Share, effects: Mapping[str, Effect]) -> Fact | None:
-    """Many or few nouns, verbs or adjectives."""
     if not share.corpus:
         return None
     ratio, text = share.value / share.corpus, f"({percent(share.value)} of words, corpus {percent(share.corpus)})"
@@ -275,6 +274,13 @@ def percent(share: float) -> str:
     if value >= 1:
         return f"{value:.1f}%"
     return f"{value:.2f}%" if value >= 0.01 else "<0.01%"
+
+
+def times(ratio: float | None, reference: float | None = None) -> str:
+    """`×2.3`; `only` for what the reference has not at all, nothing where there is no reference."""
+    if ratio is None:
+        return "only" if reference == 0 else ""
+    return f"×{ratio:,.0f}" if ratio >= 10 else f"×{ratio:.1f}"
 
 
 def against(share: float, reference: float | None) -> str:

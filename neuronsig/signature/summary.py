@@ -57,8 +57,6 @@ class Description:
 
 
 class _Findings(NamedTuple):
-    """All that is told of a neuron."""
-
     words: list[Evidence]
     marks: list[Evidence]
     ending: tuple[str, Evidence] | None
@@ -169,7 +167,6 @@ def _rows(names: Sequence[str], rows: Sequence[Evidence]) -> list[str]:
 
 
 def _trace(row: Evidence) -> str:
-    """One row with its shares."""
     if row.of_kind.per_token:
         return f"{_named(row)}, {percent(row.share)} of words" + (
             "" if row.reference is None else f" (corpus {percent(row.reference)})"
@@ -178,7 +175,6 @@ def _trace(row: Evidence) -> str:
 
 
 def _named(row: Evidence) -> str:
-    """What a row is, of any kind."""
     if row.of_kind.layers == (METADATA,):
         return row.text if row.pattern[0] == "domain" else f"{row.pattern[0]} {row.text}"
     mark = MARKS.get(row.text) if row.of_kind.layers == (WORDS,) else None

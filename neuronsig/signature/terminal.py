@@ -13,7 +13,7 @@ from rich.text import Text
 
 from neuronsig.kinds import shown_kinds
 from neuronsig.signature.highlight import PATTERN, WORD, cut_segments
-from neuronsig.signature.salience import Entry, percent, without_redundancy
+from neuronsig.signature.salience import Entry, percent, times, without_redundancy
 from neuronsig.signature.summary import describe
 from neuronsig.signature.view import FacetView, NeuronView, SentenceView
 from neuronsig.signature.wording import (
@@ -150,7 +150,7 @@ def _evidence(title: str, entries: Sequence[Entry], left_out: int = 0) -> Table:
         name = Text(clean(row.text) or "(empty)", style="" if row.stands_out else "dim")
         if repeated:
             name.append(f"  +{len(repeated)} alike", style="dim")
-        table.add_row(name, bar(row.share), percent(row.share), reference, _times(row.ratio, row.f1, row.reference))
+        table.add_row(name, bar(row.share), percent(row.share), reference, times(row.ratio, row.reference))
     if left_out > 0:
         table.add_row(Text(f"and {left_out:,} more", style="dim"))
     if not entries:
@@ -162,13 +162,13 @@ def _shares(view: NeuronView) -> Table:
     table = _bars("Parts of speech, of all words; length")
     for share in view.pos_shares:
         corpus = "" if share.corpus is None else percent(share.corpus)
-        times = _times(share.ratio, 1, share.corpus)
-        table.add_row(f"{share.name}s", bar(share.value), percent(share.value), corpus, times)
+        ratio = times(share.ratio, share.corpus)
+        table.add_row(f"{share.name}s", bar(share.value), percent(share.value), corpus, ratio)
     length = view.length
     corpus = "" if length.corpus is None else f"{length.corpus:.1f}"
-    times = _times(length.ratio, 1, length.corpus)
+    ratio = times(length.ratio, length.corpus)
     table.add_row(
-        "words a sentence", Text(f"± {view.length_sd:.1f}", style="dim"), f"{length.value:.1f}", corpus, times
+        "words a sentence", Text(f"± {view.length_sd:.1f}", style="dim"), f"{length.value:.1f}", corpus, ratio
     )
     return table
 
@@ -189,10 +189,3 @@ def bar(share: float, width: int = BAR) -> str:
     """A bar of eighths of a character: `width` characters are 100 %."""
     eighths = round(max(0.0, min(1.0, share)) * width * 8)
     return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
-
-
-def _times(ratio: float | None, f1: int, reference: float | None) -> str:
-    """`×2.3`; `only` for something the reference has not at all, nothing where there is no reference."""
-    if ratio is None:
-        return "only" if f1 and reference == 0 else ""
-    return f"×{ratio:,.0f}" if ratio >= 10 else f"×{ratio:.1f}"

@@ -123,12 +123,12 @@ def cover(
     Votes must come strongest first. A trigger of -1 has no pattern.
     """
     # Copied, because a kernel is compiled again for arrays that cannot be written, as Ray's cannot.
-    copied = [np.array(array, np.int64) for array in (text.word_codes, text.tag_codes, text.offsets)]
-    sets = [np.array(array, np.int64) for array in text.sets]
+    copied = [np.array(array, np.int64) for array in (text.sentences.words, text.tag_codes, text.sentences.offsets)]
+    sets = [np.array(array, np.int64) for array in text.sentences.transactions(text.vocabulary)]
     trees = text.trees
     pairs = Pairs(*(np.array(array, np.int64) for array in (neuron, sentence, trigger)))
     nodes = Nodes(trees.labels, trees.first, trees.last, trees.bounds)
-    vote, offset, words = find_cover(pairs, Words(*copied), *sets, text.n_codes, nodes, votes.wanted)
+    vote, offset, words = find_cover(pairs, Words(*copied), *sets, text.vocabulary.n_codes, nodes, votes.wanted)
     found = [votes.kept[n][v] if v >= 0 else -1 for n, v in zip(np.asarray(neuron), vote, strict=True)]
     lengths = text.lengths[np.asarray(sentence, np.int64)]
     return Cover(np.array(found, np.int64), offset, words / np.maximum(lengths, 1))

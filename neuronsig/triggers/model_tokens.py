@@ -66,7 +66,8 @@ class ModelTokens:
         """A word of a sentence, lower-cased, and its tag; empty for word -1."""
         if word < 0:
             return "", ""
-        at, named, coded = self.text.offsets[place] + word, self.text.vocabulary, self.text.sentences
+        named, coded = self.text.vocabulary, self.text.sentences
+        at = coded.offsets[place] + word
         return named.words[coded.words[at]], named.tags[coded.tags[at]]
 
 

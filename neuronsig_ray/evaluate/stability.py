@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
-from neuronsig.encoding.strata import Strata
 from neuronsig.encoding.text import WordText
+from neuronsig.encoding.vocabulary import Strata
 from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining import halves
 from neuronsig.mining.stability import AGREEMENT, compare

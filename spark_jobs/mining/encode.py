@@ -1,7 +1,8 @@
 """Sentences as integers, made once for all models: the dictionary's counts and the encoded rows, on Spark.
 
 Sentences that are held out (neuronsig.mining.holdout) are in no row and no count. A word in fewer than `min_count`
-sentences of the corpus cannot be in `min_count` sentences of a neuron, so leaving it out changes no result.
+sentences of the corpus cannot be in `min_count` sentences of a neuron, so leaving it out changes no result. The trees
+that a user brings (neuronsig.mining.user_trees) are parsed once and set against the run's sentences.
 """
 
 from __future__ import annotations
@@ -13,34 +14,30 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from neuronsig.config import MiningConfig
+from neuronsig.corpora.plan import bundle
 from neuronsig.encoding.counting import COUNTS, NODES, SOURCE, count_batch
 from neuronsig.encoding.sentences import ENCODED, ENCODED_NODES, Encoder, encoded_rows
 from neuronsig.encoding.vocabulary import OTHER, Dictionary, read_dictionary, write_dictionary
+from neuronsig.errors import InputError
 from neuronsig.mining.holdout import without_held_out
+from neuronsig.mining.user_trees import KEY, PARSED, parsed_trees, tree_units
+from neuronsig.progress import task
 from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import read_parquet
-from spark_jobs.paths import uri, write_once
-from spark_jobs.schemas import spark_schema
+from neuronsig.storage.whole_files import atomic_write
+from spark_jobs.tables import numbered_tasks, spark_schema, uri, write_once
 
 
 def encode_sentences(
-    session: SparkSession,
-    sentences: Path,
-    folder: Path,
-    min_count: int,
-    metadata_skip: list[str],
-    metadata_max_values: int,
-    holdout: float = 0.0,
-    match: str = "length",
-    trees: Path | None = None,
+    session: SparkSession, sentences: Path, folder: Path, mining: MiningConfig, trees: Path | None = None
 ) -> Dictionary:
     """Write `folder/dictionary.parquet` and `folder/sentences/` unless they are there, and return the dictionary.
 
-    `holdout` is the share of sentences that are left out, `match` what strata are made of (neuronsig.encoding.strata).
     Metadata items are `domain` and every field but those of `metadata_skip`; of a field, the `metadata_max_values`
     values with most sentences that occur in `min_count` sentences or more are items of their own, and all others
-    together are the value OTHER. `trees` are a user's bracketed ones (spark_jobs.mining.trees) in place of the
-    dependency heads. Raises InputError when the table is empty or has more than 256 tags.
+    together are the value OTHER. `trees` are a user's bracketed ones, parsed, in place of the dependency heads. Raises
+    InputError when the table is empty or has more than 256 tags.
     """
     source = session.read.parquet(uri(sentences)).select(*SOURCE)
     if trees is not None:
@@ -48,12 +45,12 @@ def encode_sentences(
         source = source.drop("heads").join(users, "sentence_id", how="left").select(*SOURCE, NODES)
     listed = folder / "dictionary.parquet"
     if not listed.exists():
-        counted, counts = folder / "counts", count_items(source, metadata_skip, holdout)
-        write_once(counted, lambda: kept_items(counts, min_count, metadata_max_values))
+        counted, counts = folder / "counts", count_items(source, mining.metadata_skip, mining.holdout)
+        write_once(counted, lambda: kept_items(counts, mining.min_count, mining.metadata_max_values))
         write_dictionary(read_parquet(counted), listed, sentences)
         remove(counted)
-    dictionary = read_dictionary(listed, match)
-    write_once(folder / "sentences", lambda: encode(source, dictionary, metadata_skip, holdout))
+    dictionary = read_dictionary(listed, mining.match)
+    write_once(folder / "sentences", lambda: encode(source, dictionary, mining.metadata_skip, mining.holdout))
     return dictionary
 
 
@@ -96,3 +93,57 @@ def encode(source: DataFrame, dictionary: Dictionary, skip: list[str], holdout: 
             yield encoded_rows(used.column("sentence_id"), encoder.encode(used), nodes)
 
     return source.mapInArrow(encoded, spark_schema(ENCODED_NODES if nodes else ENCODED))
+
+
+def parse_trees(session: SparkSession, path: str, sentences: Path, folder: Path, words: bool) -> Path:
+    """Write the trees as rows of PARSED below `folder` unless they are there, and return where.
+
+    Raises InputError, and leaves nothing, when a row is wrong or a tree malformed, when an id is there twice or is of
+    no sentence, and when no sentence has a tree.
+    """
+    rows, checked = folder / "rows", folder / "checked"
+    if checked.exists():
+        return rows
+    units = tree_units(path)
+    bundles = bundle(units, session.sparkContext.defaultParallelism)
+
+    def read(number: int) -> Iterator[pa.RecordBatch]:
+        for unit in bundles[number]:
+            yield from parsed_trees(unit, words)
+
+    with task("reading trees", len(units), "pieces") as progress:
+        table = numbered_tasks(session, len(bundles), read, spark_schema(PARSED))
+        table.write.mode("overwrite").parquet(uri(rows))
+        try:
+            check_trees(session.read.parquet(uri(rows)), session.read.parquet(uri(sentences)), f"{KEY}={path}")
+        except InputError:
+            remove(folder)
+            raise
+        progress.update(len(units))
+    atomic_write(checked, b"")
+    return rows
+
+
+def check_trees(trees: DataFrame, sentences: DataFrame, said: str) -> None:
+    """Raise InputError, one line that begins with `said`, unless the rows of PARSED are trees of the sentences."""
+    error = F.struct("sentence_id", "error")
+    found = trees.agg(
+        F.count("error").alias("wrong"),
+        F.min(F.when(F.col("error").isNotNull(), error)).alias("first"),
+        F.count(F.when(F.size("nodes") > 0, 1)).alias("trees"),
+    ).collect()[0]
+    if found["wrong"]:
+        raise InputError(f"{said}: {found['wrong']:,} rows are wrong, the first: {found['first']['error']}")
+    if not found["trees"]:
+        raise InputError(f"{said} holds no tree, and mining.kinds asks for subtrees; leave subtree out of it, or parse")
+    of_sentence = trees.groupBy("sentence_id").count()
+    twice = of_sentence.where("count > 1").agg(F.count("*").alias("n"), F.min("sentence_id").alias("id")).collect()[0]
+    if twice["n"]:
+        raise InputError(f"{said}: {twice['n']:,} sentences have several rows (first sentence_id {twice['id']})")
+    lost = trees.join(sentences.select("sentence_id"), "sentence_id", how="left_anti")
+    unknown = lost.agg(F.count("*").alias("n"), F.min("sentence_id").alias("id")).collect()[0]
+    if unknown["n"]:
+        raise InputError(
+            f"{said}: {unknown['n']:,} rows are of no sentence of the run (first sentence_id {unknown['id']}); "
+            "parse the sentences of this run's sentences/"
+        )

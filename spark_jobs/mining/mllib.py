@@ -29,7 +29,7 @@ from pyspark.sql import functions as F
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.sentences import ALL, Sentences, read_sentences
 from neuronsig.encoding.vocabulary import Dictionary
-from neuronsig.kinds import SET, WORDS, Kind, kind_of, pattern_kinds
+from neuronsig.kinds import SET, Kind, pattern_kinds
 from neuronsig.miners.mined_patterns import (
     MinedPatterns,
     PrefixTree,
@@ -39,15 +39,15 @@ from neuronsig.miners.mined_patterns import (
     subsequence_bound,
 )
 from neuronsig.miners.output import NO_TASKS, raise_support
-from neuronsig.mining.kinds import itemset_items, least_support, limits_of
+from neuronsig.mining.kinds import items_of, least_support, limits_of
 from neuronsig.mining.pattern_rows import EVERY, PATTERNS, counted_rows, pattern_rows
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import rows_of
 from neuronsig.storage.files import remove
-from spark_jobs.mining.lists import join_lists
-from spark_jobs.paths import uri
-from spark_jobs.schemas import spark_schema
+from spark_jobs.mining.batches import join_lists
+from spark_jobs.tables import spark_schema, uri
 
+KINDS = [kind for kind in pattern_kinds() if kind.in_mllib]
 _CODES = pa.list_(pa.int32())
 FOUND = pa.schema(
     [("neuron", pa.int64()), ("kind", pa.string()), ("items", _CODES), ("f1", pa.int64()), ("least", pa.int64())]
@@ -57,8 +57,8 @@ FOUND = pa.schema(
 INPUT = pa.schema(
     [
         ("n", pa.int64()),
-        *((name, _CODES) for name in ("words", "tags", "items")),
-        *((f"{kind.name}_least", pa.int64()) for kind in pattern_kinds() if kind.in_mllib),
+        *((kind.name, _CODES) for kind in KINDS),
+        *((f"{kind.name}_least", pa.int64()) for kind in KINDS),
     ]
 )
 
@@ -131,7 +131,7 @@ def _sentences(rows: pd.DataFrame) -> Sentences:
 def _mine_in_pool(session: SparkSession, work: Path, code: int, mining: MiningConfig) -> None:
     session.sparkContext.setLocalProperty("spark.scheduler.pool", Neuron.of_code(code).slug)
     rows = session.read.schema(spark_schema(INPUT)).parquet(uri(work / "inputs" / f"neuron={code}")).coalesce(1)
-    first = rows.drop("words", "tags", "items").first()
+    first = rows.drop(*(kind.name for kind in KINDS)).first()
     assert first is not None
     patterns = mine_rows(rows, first, mining).withColumn("neuron", F.lit(code).cast("bigint"))
     patterns.write.mode("overwrite").parquet(uri(found_folder(work, code)))
@@ -149,11 +149,10 @@ def mine_rows(rows: DataFrame, first: Row, mining: MiningConfig) -> DataFrame:
         share = (least - 0.5) / n
         longest = limits_of(kind, mining).max_length or 0
         if kind.shape == SET:
-            sets = FPGrowth(itemsCol="items", minSupport=share, numPartitions=1).fit(rows).freqItemsets
+            sets = FPGrowth(itemsCol=kind.name, minSupport=share, numPartitions=1).fit(rows).freqItemsets
             patterns = sets.where(F.size("items") <= longest).select(F.sort_array("items").alias("items"), "freq")
         else:
-            column = "words" if kind.layers == (WORDS,) else "tags"
-            sequences = rows.select(F.transform(column, lambda item: F.array(item)).alias("sequence"))
+            sequences = rows.select(F.transform(kind.name, lambda item: F.array(item)).alias("sequence"))
             miner = PrefixSpan(minSupport=share, maxPatternLength=longest)
             patterns = miner.findFrequentSequentialPatterns(sequences)
             patterns = patterns.select(F.flatten("sequence").alias("items"), "freq")
@@ -182,20 +181,14 @@ def prepare_columns(sentences: Sentences, dictionary: Dictionary, mining: Mining
     `<kind>_least` is the support to mine with, 0 where nothing can be frequent.
     """
     n = len(sentences)
-    items, item_offsets = sentences.transactions(dictionary)
-    allowed = itemset_items(np.bincount(items, minlength=dictionary.n_items), n, dictionary)
-    sources = {
-        "word_sequence": (sentences.words, sentences.offsets),
-        "pos_sequence": (sentences.tags, sentences.offsets),
-        "itemset": (np.where(allowed[items], items, -1), item_offsets),
-    }
     columns: dict[str, Any] = {"n": n}
-    for column, (kind, source) in zip(("words", "tags", "items"), sources.items(), strict=True):
-        wanted = kind in mining.kinds
-        least = least_support(kind_of(kind), n, mining) if wanted else n + 1
-        flat, lengths, least = _cut(*source, least, ITEMSET_BOUND if kind == "itemset" and wanted else None)
-        columns[column] = np.split(flat.astype(np.int32), np.cumsum(lengths)[:-1])
-        columns[f"{kind}_least"] = least if len(flat) else 0
+    for kind in KINDS:
+        wanted = kind.name in mining.kinds
+        least = least_support(kind, n, mining) if wanted else n + 1
+        items, offsets, _ = items_of(kind, sentences, dictionary)
+        flat, lengths, least = _cut(items, offsets, least, ITEMSET_BOUND if kind.shape == SET and wanted else None)
+        columns[kind.name] = np.split(flat.astype(np.int32), np.cumsum(lengths)[:-1])
+        columns[f"{kind.name}_least"] = least if len(flat) else 0
     return columns
 
 

@@ -13,26 +13,31 @@ from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.vocabulary import Dictionary
-from neuronsig.mining.chosen import choose_neurons, require_neurons, require_trees
+from neuronsig.mining.chosen import choose, require_neurons, require_trees
 from neuronsig.mining.pattern_rows import EVERY, GATHERED
 from neuronsig.mining.profiling import WORDS_KEPT, ProfileRules
+from neuronsig.neuron import NEURON_COLUMNS
 from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import remove
-from neuronsig.storage.parquet import check_table
+from neuronsig.storage.parquet import check_table, read_parquet
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
-from spark_jobs.mining.batches import CODES, mine_batches, read_patterns
-from spark_jobs.mining.corpus import count_corpus, places_of, read_places
-from spark_jobs.mining.encode import encode_sentences
-from spark_jobs.mining.grouped import mine_grouped
-from spark_jobs.mining.judged import gather, judge_patterns
-from spark_jobs.mining.lists import count_neurons, lists_of, neuron_column, read_topk, require_sentences
+from spark_jobs.mining.batches import (
+    CODES,
+    count_neurons,
+    lists_of,
+    mine_batches,
+    mine_grouped,
+    neuron_column,
+    read_patterns,
+    read_topk,
+    require_sentences,
+)
+from spark_jobs.mining.encode import encode_sentences, parse_trees
+from spark_jobs.mining.judged import count_reference, gather, judge_patterns, may_make_rows
 from spark_jobs.mining.mllib import mine_mllib
-from spark_jobs.mining.profiles import profile_neurons, profile_signatures
-from spark_jobs.mining.reference import count_reference, may_make_rows
-from spark_jobs.mining.trees import parse_trees
-from spark_jobs.paths import uri, write_once
-from spark_jobs.schemas import spark_schema
+from spark_jobs.mining.profiles import count_corpus, places_of, profile_neurons, profile_signatures, read_places
+from spark_jobs.tables import spark_schema, uri, write_once
 
 FILE_NEURONS = 1000
 """Neurons in one file of the output tables, about."""
@@ -73,7 +78,8 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     clock.lap("encoding")
     profiles = _profiles(topk, encoded, dictionary, neurons, mining, paths)
     clock.lap("profiles")
-    chosen = choose_neurons(paths.work / "profiles", mining) if mining.kinds else []
+    leading = [*NEURON_COLUMNS, "lead_bits", "lead_item"]
+    chosen = choose(read_parquet(paths.work / "profiles", leading).to_pylist(), mining) if mining.kinds else []
     mined = {neuron.code: neurons[neuron.code] for neuron in chosen}
     counts = {
         "neurons profiled": len(neurons),
@@ -112,7 +118,6 @@ class Stopwatch:
 
 
 def _encoded(session: SparkSession, topk: DataFrame, mining: MiningConfig, paths: MiningPaths) -> Dictionary:
-    """Check what mining needs, and encode."""
     trees = None
     if mining.trees and paths.trees is not None:
         trees = parse_trees(session, mining.trees, paths.sentences, paths.trees, mining.subtree_labels == "words")
@@ -121,17 +126,7 @@ def _encoded(session: SparkSession, topk: DataFrame, mining: MiningConfig, paths
     if not (paths.work / "profiles" / "_SUCCESS").exists():
         require_sentences(topk, paths.sentences, paths.topk)
     with task("encoding sentences", unit="sentences") as progress:
-        dictionary = encode_sentences(
-            session,
-            paths.sentences,
-            paths.encoded,
-            mining.min_count,
-            mining.metadata_skip,
-            mining.metadata_max_values,
-            mining.holdout,
-            mining.match,
-            trees,
-        )
+        dictionary = encode_sentences(session, paths.sentences, paths.encoded, mining, trees)
         progress.update(dictionary.n_sentences)
     return dictionary
 

@@ -126,7 +126,7 @@ def test_other_trees_are_another_plan_and_other_intermediate_results(made, monke
         return {}
 
     monkeypatch.setattr("spark_jobs.mining.signatures.mine_model", mine_model)
-    monkeypatch.setattr("spark_jobs.mining.trees.parse_trees", lambda *arguments: None)
+    monkeypatch.setattr("spark_jobs.mining.encode.parse_trees", lambda *arguments: None)
     monkeypatch.setattr("neuronsig_jobs.mine._session", lambda config: None)
     trees, moved = write_trees(made.root.parent / "a", "(S)"), write_trees(made.root.parent / "b", "(S)")
     assert mine(made, *trees) == 0

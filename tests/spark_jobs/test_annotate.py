@@ -15,8 +15,8 @@ from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import SENTENCES
 from spark_jobs import annotate, sentence_table
 from spark_jobs.annotation_steps import load_annotators
-from spark_jobs.corpus_statistics import corpus_statistics
-from spark_jobs.paths import uri
+from spark_jobs.sentence_table import corpus_statistics
+from spark_jobs.tables import uri
 
 DOCUMENTS = "corpus_order int, domain string, doc_id string, text string, metadata map<string,array<string>>"
 TEXTS = [

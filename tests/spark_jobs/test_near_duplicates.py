@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from neuronsig.annotation.near_duplicates import reference
-from spark_jobs.near_duplicates import without_near_duplicates
+from spark_jobs.annotate import without_near_duplicates
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neuronsig.encoding.strata import Strata
+from neuronsig.encoding.vocabulary import Strata
 from neuronsig.errors import ConfigError
 
 

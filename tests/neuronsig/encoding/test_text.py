@@ -9,8 +9,8 @@ from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 
 
 def names(text: Text) -> list[str]:
-    codes = {code: name for layer in (text.words, text.tags, text.metadata) for name, code in layer.items()}
-    return [codes[code] for code in range(text.n_codes)]
+    codes = {code: name for layer in text.codes.values() for name, code in layer.items()}
+    return [codes[code] for code in range(text.vocabulary.n_codes)]
 
 
 def test_words_are_lower_cased_and_tags_and_metadata_have_codes_of_their_own():
@@ -18,9 +18,10 @@ def test_words_are_lower_cased_and_tags_and_metadata_have_codes_of_their_own():
     text = Text.of(table_of(ANIMALS, metadata))
     assert text.ids.tolist() == [0, 1, 2, 3]
     assert text.lengths.tolist() == [7, 4, 6, 3]
-    assert [names(text)[code] for code in text.word_codes[:5]] == ["the", "cat", "sat", "on", "the"]
+    assert [names(text)[code] for code in text.sentences.words[:5]] == ["the", "cat", "sat", "on", "the"]
     assert [names(text)[code] for code in text.tag_codes[7:11]] == ["RB", "DT", "NN", "."]
-    held = [{names(text)[code] for code in text.sets[0][a:b]} for a, b in itertools.pairwise(text.sets[1])]
+    items, offsets = text.sentences.transactions(text.vocabulary)
+    held = [{names(text)[code] for code in items[a:b]} for a, b in itertools.pairwise(offsets)]
     assert held[0] == {"the", "cat", "sat", "on", "mat", ".", "DT", "NN", "VBD", "IN", "domain=news"} | {
         "topic=earn",
         "topic=a=b",
@@ -31,7 +32,7 @@ def test_words_are_lower_cased_and_tags_and_metadata_have_codes_of_their_own():
 def test_what_no_sentence_has_has_no_code():
     text = Text.of(table_of(ANIMALS))
     assert text.code("CAT", "words") == text.code("cat", "words") >= 0
-    assert text.code("domain=news", "metadata") == len(text.words)
+    assert text.code("domain=news", "metadata") == len(text.vocabulary.words)
     assert text.code("NN", "tags") >= text.vocabulary.n_items
     assert [text.code(*of) for of in (("zebra", "words"), ("nn", "tags"), ("domain=book", "metadata"))] == [-1] * 3
 
@@ -56,4 +57,4 @@ def test_a_sentence_that_is_there_twice_is_refused():
 
 def test_no_sentences_are_no_error():
     text = Text.of(table_of(ANIMALS).slice(0, 0))
-    assert len(text) == len(text.sets[0]) == len(text.word_codes) == len(text.trees) == 0
+    assert len(text) == len(text.sentences.words) == len(text.trees) == 0

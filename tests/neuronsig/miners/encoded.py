@@ -3,8 +3,7 @@
 import numpy as np
 
 from neuronsig.encoding.sentences import Sentences
-from neuronsig.encoding.strata import Strata
-from neuronsig.encoding.vocabulary import Dictionary
+from neuronsig.encoding.vocabulary import Dictionary, Strata
 
 WORDS, VALUES, TAGS, STRATA = 6, 2, 3, 4
 
@@ -26,6 +25,8 @@ def dictionary_of(n=1000, common=()):
         n_tokens=10 * n,
         strata=Strata(np.arange(2, STRATA + 1)),
         stratum_sentences=np.full(STRATA, n // STRATA),
+        stratum_trees=np.full(STRATA, n // STRATA),
+        n_trees=n,
     )
 
 

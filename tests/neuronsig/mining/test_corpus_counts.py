@@ -6,11 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from neuronsig.encoding.strata import Strata
-from neuronsig.encoding.vocabulary import Dictionary
-from neuronsig.mining import corpus_counts
-from neuronsig.mining.corpus_counts import CorpusCells
-from neuronsig.mining.moments import Places
+from neuronsig.encoding.vocabulary import Dictionary, Strata
+from neuronsig.mining.moments import CorpusCells, Places
 from neuronsig.ragged import binary_column
 
 TAGS = ["NN", "VBZ", "JJ"]
@@ -33,7 +30,7 @@ def batch_of(items, tags, strata):
 
 @pytest.mark.parametrize("flush", [1, 1 << 22])
 def test_counts_by_stratum_equal_brute_force_however_they_are_cut(monkeypatch, flush):
-    monkeypatch.setattr(corpus_counts, "FLUSH", flush)
+    monkeypatch.setattr("neuronsig.mining.moments.FLUSH", flush)
     items, tags, strata = rows_of(50)
     none = np.zeros(3, np.int64)
     words = Dictionary(
@@ -47,6 +44,9 @@ def test_counts_by_stratum_equal_brute_force_however_they_are_cut(monkeypatch, f
         n_sentences=50,
         n_tokens=1,
         strata=Strata(np.array([3])),
+        stratum_sentences=np.zeros(2, int),
+        stratum_trees=np.zeros(2, int),
+        n_trees=0,
     )
     cells = CorpusCells(words)
     for part in (slice(0, 7), slice(7, 50)):

@@ -42,7 +42,7 @@ def test_counts_by_stratum_are_those_of_the_definition(kind):
     mined, others = random_rows(2), random_rows(3, n=200)
     dictionary = dictionary_of()
     found = mine_kind(kind, sentences_of(mined), dictionary, ALL)
-    counter = KindCounter(kind, found.items, found.offsets, dictionary, ALL, STRATA)
+    counter = KindCounter(kind, found.items, found.offsets, dictionary, ALL)
     counts = counter.count(sentences_of(others))
     expected = np.zeros((len(found), STRATA), np.int64)
     for row in others:
@@ -94,7 +94,7 @@ def test_subtrees_of_bracketed_trees_are_those_of_their_forest_and_of_the_defini
     assert named == {tree: f for tree, f in held.items() if f >= 3}
     assert named["(S (NP) (VP))"] == 6
     assert ("(VBZ (rains))" in named) == words
-    counter = KindCounter(kind_of("subtree"), found.items, found.offsets, dictionary, ALL, STRATA)
+    counter = KindCounter(kind_of("subtree"), found.items, found.offsets, dictionary, ALL)
     assert counter.count(sentences).sum(axis=1).tolist() == found.supports.tolist()
     assert [shortest(kind, dictionary) for kind in pattern_kinds()] == [2, 2, 2, 2, 1]
 
@@ -138,7 +138,7 @@ def test_a_further_kind_is_one_entry(monkeypatch):
     assert {len(pattern) for pattern in found} == {1, 2}
     for pattern, f1 in found.counts().items():
         assert f1 == sum({dictionary.tags[tag] for tag in row["tags"]} >= set(names(entry, pattern)) for row in rows)
-    counter = KindCounter(entry, found.items, found.offsets, dictionary, ALL, STRATA)
+    counter = KindCounter(entry, found.items, found.offsets, dictionary, ALL)
     assert counter.count(sentences_of(rows)).sum(axis=1).tolist() == found.supports.tolist()
     assert entry in shown_kinds()
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuronsig.encoding.strata import FEWEST, Strata
-from neuronsig.mining.keyness import log_ratio, p_value
-from neuronsig.mining.matched_reference import match_reference, reference_weights
+from neuronsig.encoding.vocabulary import FEWEST, Strata
+from neuronsig.mining.keyness import log_ratio, match_reference, p_value, reference_weights
 
 
 def slow_match(f1, corpus, n1, total, bins):

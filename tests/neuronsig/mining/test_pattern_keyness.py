@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from neuronsig.mining.keyness import PValueCounts, g2, log_ratio, lrc
-from neuronsig.mining.matched_reference import match_reference
+from neuronsig.mining.keyness import PValueCounts, g2, log_ratio, lrc, match_reference
 from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
 
 RULES = JudgeRules(tests=1000, alpha=0.05, patterns_kept=2, frequent_kept=1, shortest=1)

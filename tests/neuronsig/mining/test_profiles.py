@@ -45,7 +45,8 @@ def test_a_metadata_profile_lists_the_commonest_values_and_adds_up_the_rest():
 def test_a_second_neuron_with_the_same_leading_item_counts_half():
     neurons = [Neuron("hidden", 1, unit) for unit in range(5)]
     bits, leads = [3.0, 2.9, 2.0, 1.2, 0.0], ["word=lol", "word=lol", "pos=NN", "word=lol", ""]
-    chosen = [neuron.unit for neuron in most_selective(neurons, bits, leads, 4)]
+    rows = {n: {"lead_bits": b, "lead_item": lead} for n, b, lead in zip(neurons, bits, leads, strict=True)}
+    chosen = [neuron.unit for neuron in most_selective(rows, 4)]
     assert chosen == [0, 2, 1, 3]
-    assert len(most_selective(neurons, bits, leads, 99)) == 5
-    assert most_selective(neurons, bits, leads, 0) == []
+    assert len(most_selective(rows, 99)) == 5
+    assert most_selective(rows, 0) == []

@@ -8,12 +8,9 @@ import numpy as np
 import pytest
 
 from neuronsig.encoding.sentences import Sentences
-from neuronsig.encoding.strata import Strata
-from neuronsig.encoding.vocabulary import OTHER, Dictionary
-from neuronsig.mining.corpus_counts import CorpusCounts
-from neuronsig.mining.keyness import g2, log_ratio, lrc, p_value
-from neuronsig.mining.matched_reference import match_reference
-from neuronsig.mining.moments import Places, TokenMoments
+from neuronsig.encoding.vocabulary import OTHER, Dictionary, Strata
+from neuronsig.mining.keyness import g2, log_ratio, lrc, match_reference, p_value
+from neuronsig.mining.moments import CorpusCounts, Places, TokenMoments
 from neuronsig.mining.profiling import ProfileRules, count_by_stratum, profile_neuron
 from neuronsig.neuron import Neuron
 
@@ -63,6 +60,8 @@ def world(n=2000, bins=2, domains=1, seed=0):
         strata=Strata(edges, domains),
         domains=["book", "news"],
         stratum_sentences=np.bincount(strata, minlength=size),
+        stratum_trees=np.zeros(size, np.int64),
+        n_trees=0,
     )
     moments = TokenMoments.of(every.offsets, every.tags, every.strata, TAGS, size)
     return (

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from neuronsig.config import MiningConfig
 from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.errors import InputError
 from neuronsig.mining.holdout import is_held_out
@@ -15,8 +16,8 @@ from tests.spark_jobs.mining.small_run import random_sentences, sentence, write_
 
 
 def encode(spark, run, **changes):
-    settings = {"min_count": 2, "metadata_skip": ["date"], "metadata_max_values": 1000} | changes
-    return encode_sentences(spark, run.sentences, run.work("encoded"), **settings)
+    settings = {"min_count": 2, "metadata_skip": ["date"], "holdout": 0.0} | changes
+    return encode_sentences(spark, run.sentences, run.work("encoded"), MiningConfig(**settings))
 
 
 def decoded(run, *names):

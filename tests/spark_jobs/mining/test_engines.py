@@ -12,12 +12,10 @@ from neuronsig.config import MiningConfig
 from neuronsig.kinds import kind_of, pattern_kinds
 from neuronsig.mining.kinds import limits_of
 from neuronsig.mining.pattern_rows import EVERY
-from spark_jobs.mining.batches import finished, mine_batches, read_patterns
+from spark_jobs.mining.batches import finished, lists_of, mine_batches, mine_grouped, read_patterns
 from spark_jobs.mining.encode import encode_sentences
-from spark_jobs.mining.grouped import mine_grouped
-from spark_jobs.mining.lists import lists_of
 from spark_jobs.mining.mllib import mine_mllib, prepare_columns
-from spark_jobs.paths import uri
+from spark_jobs.tables import uri
 from tests.neuronsig.miners.encoded import dictionary_of, random_rows, sentences_of
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write_run
 
@@ -26,13 +24,16 @@ FREE = {"kinds": MLLIB_KINDS, "pos_max_gap": -1, "pos_max_length": 3, "min_count
 CODES = [(1 << 24 | unit) << 1 for unit in range(3)]
 
 
+ENCODING = MiningConfig(min_count=2, metadata_skip=["date"], holdout=0.0)
+
+
 class Mined:
     """A small corpus with neurons 0 to 2 of layer 1, and what an engine mines of it."""
 
     def __init__(self, spark, folder, rows, top, mining):
         self.spark, self.mining = spark, mining
         self.run = write_run(folder, rows, {(1, unit): ids for unit, ids in enumerate(top)})
-        self.dictionary = encode_sentences(spark, self.run.sentences, self.run.work("encoded"), 2, ["date"], 1000)
+        self.dictionary = encode_sentences(spark, self.run.sentences, self.run.work("encoded"), ENCODING)
         self.encoded = spark.read.parquet(uri(self.run.work("encoded", "sentences")))
         self.calls = []
 
@@ -184,7 +185,7 @@ def test_itemsets_that_mllib_could_not_finish_have_their_support_raised(monkeypa
     mining = MiningConfig(**{**FREE, "engine": "mllib"}, itemset_min_support=0.05)
     columns = prepare_columns(sentences_of(random_rows(0)), dictionary_of(), mining)
     assert columns["itemset_least"] > 3
-    lengths = [len(row) for row in columns["items"]]
+    lengths = [len(row) for row in columns["itemset"]]
     assert sum(2**n - 1 for n in lengths) / columns["itemset_least"] <= 300
     assert columns["word_sequence_least"] == 3
 

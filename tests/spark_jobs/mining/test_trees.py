@@ -13,8 +13,8 @@ from neuronsig.miners.brackets import brackets, parse_tree
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import SIGNATURES
+from spark_jobs.mining.encode import parse_trees
 from spark_jobs.mining.signatures import MiningPaths, mine_model
-from spark_jobs.mining.trees import parse_trees
 from tests.neuronsig.miners.reference import subtrees_of
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, write_run
 

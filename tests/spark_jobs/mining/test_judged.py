@@ -7,11 +7,10 @@ from neuronsig.config import MiningConfig
 from neuronsig.kinds import kind_of, pattern_kinds
 from neuronsig.mining.kinds import limits_of
 from neuronsig.mining.pattern_rows import EVERY
-from spark_jobs.mining import reference
+from spark_jobs.mining import judged
 from spark_jobs.mining.batches import PATTERNS
-from spark_jobs.mining.judged import gather
-from spark_jobs.mining.reference import chunks_of, count_reference
-from spark_jobs.schemas import spark_schema
+from spark_jobs.mining.judged import chunks_of, count_reference, gather
+from spark_jobs.tables import spark_schema
 from tests.neuronsig.miners.encoded import STRATA, dictionary_of, held_by, items_of, random_rows
 
 KINDS = [kind.name for kind in pattern_kinds()]
@@ -69,7 +68,7 @@ def read_counted(counted):
 
 @pytest.mark.parametrize("cells", [25 * STRATA, 1 << 23], ids=["many chunks", "one chunk a kind"])
 def test_every_pattern_of_any_neuron_is_counted_exactly_and_once(spark, tmp_path, monkeypatch, corpus, cells):
-    monkeypatch.setattr(reference, "CHUNK_CELLS", cells)
+    monkeypatch.setattr(judged, "CHUNK_CELLS", cells)
     rows, encoded, wanted = corpus
     none = [0] * STRATA
     found = [(neuron, kind, p, none) for neuron in (1, 2) for kind in KINDS for p in wanted[kind][neuron - 1 :]]
@@ -86,7 +85,7 @@ def test_every_pattern_of_any_neuron_is_counted_exactly_and_once(spark, tmp_path
 
 
 def test_chunks_that_are_counted_are_not_counted_again(spark, tmp_path, monkeypatch, corpus):
-    monkeypatch.setattr(reference, "CHUNK_CELLS", 40)
+    monkeypatch.setattr(judged, "CHUNK_CELLS", 40)
     _, encoded, wanted = corpus
     found = patterns_table(spark, [(1, "pos_sequence", p, [0] * STRATA) for p in wanted["pos_sequence"]])
     calls = []
@@ -97,13 +96,13 @@ def test_chunks_that_are_counted_are_not_counted_again(spark, tmp_path, monkeypa
         calls.append(chunk.name)
         real(chunk, *arguments)
 
-    real = reference.count_chunk
-    monkeypatch.setattr(reference, "count_chunk", killed)
+    real = judged.count_chunk
+    monkeypatch.setattr(judged, "count_chunk", killed)
     with pytest.raises(KeyboardInterrupt):
         count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "judged")
     first = calls.copy()
     calls.clear()
-    monkeypatch.setattr(reference, "count_chunk", lambda chunk, *rest: (calls.append(chunk.name), real(chunk, *rest)))
+    monkeypatch.setattr(judged, "count_chunk", lambda chunk, *rest: (calls.append(chunk.name), real(chunk, *rest)))
     counted, _ = count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "judged")
     assert len(first) == 2
     assert calls
@@ -132,7 +131,7 @@ def test_patterns_of_a_neuron_are_gathered_in_lexicographic_order_with_their_cou
     rows = patterns_table(spark, found)
     data = [(kind, bytearray(np.array(p, "<i4").tobytes()), bytearray(np.array([i, 50, 50, 50], "<i4").tobytes()))
             for i, (_, kind, p, _) in enumerate(found) if kind]  # fmt: skip
-    counted = spark.createDataFrame(data, reference.COUNTED)
+    counted = spark.createDataFrame(data, judged.COUNTED)
     gathered = {(r["neuron"], r["kind"]): r for r in gather(rows, counted, 2).collect()}
     assert set(gathered) == {(7, "word_sequence"), (8, "itemset"), (8, "subtree")}
     of_eight = {kind: np.frombuffer(gathered[8, kind]["n1"], "<i4").tolist() for kind in ("itemset", "subtree")}

@@ -11,8 +11,7 @@ import pytest
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora.plan import read_units, source_units
 from neuronsig.errors import InputError
-from spark_jobs.readers import Documents, read_documents
-from spark_jobs.readers import corpus as readers
+from spark_jobs.documents import Documents, read_documents
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,7 +60,7 @@ def test_a_large_jsonl_file_is_split_and_its_lines_keep_their_numbers(
         (tmp_path / f"{name}.jsonl").write_text(text)
     whole = source("jsonl", tmp_path)
     expected = {f"x/{one.doc_id}": one.text for one in read_units(*source_units(whole, "k"), whole)}
-    monkeypatch.setattr(readers, "source_units", lambda source, key: source_units(source, key, stretch=100))
+    monkeypatch.setattr("spark_jobs.documents.source_units", lambda source, key: source_units(source, key, stretch=100))
     assert rows(read_documents(spark, CorpusConfig(sources={"x": whole}))) == expected
     assert len(expected) == 47
 

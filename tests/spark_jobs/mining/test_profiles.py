@@ -7,7 +7,7 @@ import numpy as np
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.mining.moments import RELATIVE, Places
 from neuronsig.tables import SENTENCES
-from spark_jobs.mining.corpus import places_of, read_places
+from spark_jobs.mining.profiles import places_of, read_places
 from tests.spark_jobs.mining.small_run import sentence, write
 
 

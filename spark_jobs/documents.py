@@ -19,8 +19,7 @@ from neuronsig.corpora.files import Unit, count_lines, is_archive
 from neuronsig.corpora.plan import bundle, read_units, source_units
 from neuronsig.corpora.wikipedia import PAGE_END, page_document
 from neuronsig.tables import METADATA
-from spark_jobs.paths import uri
-from spark_jobs.schemas import spark_schema
+from spark_jobs.tables import numbered_tasks, spark_schema, uri
 
 _ARROW = pa.schema(
     [
@@ -58,39 +57,37 @@ class Documents:
     def save(self, folder: Path) -> Documents:
         """Write the records as Parquet and go on from there, so that text is parsed once."""
         self.records.write.mode("overwrite").parquet(uri(folder))
-        return self.load(self.records.sparkSession, folder)
-
-    @classmethod
-    def load(cls, spark: SparkSession, folder: Path) -> Documents:
-        """The records that `save` wrote."""
-        return cls(spark.read.parquet(uri(folder)))
+        return Documents(self.records.sparkSession.read.parquet(uri(folder)))
 
     @functools.cached_property
-    def tally(self) -> dict[str, dict[str, dict[str, int]]]:
-        """`records` and `notes`: source -> name -> count; the documents count as `documents`. One pass."""
-        reason = F.coalesce("skipped", F.lit("documents"))
+    def tally(self) -> dict[str, dict[str, int]]:
+        """Counts of `documents` by `source: `, of `skipped` records by `source: reason`, of `notes` by `source: what`.
+
+        One pass.
+        """
+        skipped = F.concat(F.lit("skipped/"), "skipped")
         counted = F.map_concat(
-            F.create_map(F.concat(F.lit("records/"), reason), F.lit(1).cast("long")),
+            F.create_map(F.coalesce(skipped, F.lit("documents/")), F.lit(1).cast("long")),
             F.transform_keys("notes", lambda key, _: F.concat(F.lit("notes/"), key)),
         )
         rows = self.records.select("source", F.explode(counted).alias("name", "amount"))
-        found: dict[str, dict[str, dict[str, int]]] = {"records": {}, "notes": {}}
+        found: dict[str, dict[str, int]] = {"documents": {}, "skipped": {}, "notes": {}}
         for row in rows.groupBy("source", "name").agg(F.sum("amount").alias("sum")).orderBy("source", "name").collect():
             kind, _, name = row["name"].partition("/")
-            found[kind].setdefault(row["source"], {})[name] = row["sum"]
+            found[kind][f"{row['source']}: {name}"] = row["sum"]
         return found
 
     def count(self) -> int:
         """The number of documents."""
-        return sum(counts.get("documents", 0) for counts in self.tally["records"].values())
+        return sum(self.tally["documents"].values())
 
     def skipped(self) -> dict[str, int]:
         """`source: reason` -> records skipped for it."""
-        return _flat(self.tally["records"])
+        return self.tally["skipped"]
 
     def notes(self) -> dict[str, int]:
         """`source: what` -> how many were replaced or left out inside records."""
-        return _flat(self.tally["notes"])
+        return self.tally["notes"]
 
 
 def read_documents(spark: SparkSession, corpus: CorpusConfig) -> Documents:
@@ -104,15 +101,6 @@ def read_documents(spark: SparkSession, corpus: CorpusConfig) -> Documents:
     return Documents(functools.reduce(DataFrame.unionByName, frames))
 
 
-def _flat(tally: dict[str, dict[str, int]]) -> dict[str, int]:
-    return {
-        f"{source}: {name}": amount
-        for source, counts in tally.items()
-        for name, amount in counts.items()
-        if name != "documents"
-    }
-
-
 def _read_source(spark: SparkSession, source: SourceConfig, name: str, order: int) -> DataFrame:
     units, side = source_units(source, f"corpus.sources.{name}")
     label = functools.partial(_labelled, source=name, domain=source.domain, order=order)
@@ -122,13 +110,7 @@ def _read_source(spark: SparkSession, source: SourceConfig, name: str, order: in
             return _read_dump(spark, plain, source, label)
     cores = spark.sparkContext.defaultParallelism
     bundles = [units] if source.max_documents else bundle(_numbered(spark, units, source), 2 * cores)
-
-    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for index in batch.column(0).to_pylist():
-                yield from label(read_units(bundles[index], side, source))
-
-    return spark.range(0, len(bundles), 1, len(bundles)).mapInArrow(read, RECORDS)
+    return numbered_tasks(spark, len(bundles), lambda i: label(read_units(bundles[i], side, source)), RECORDS)
 
 
 def _read_dump(
@@ -153,15 +135,11 @@ def _numbered(spark: SparkSession, units: Sequence[Unit], source: SourceConfig) 
         return list(units)
     pieces = list(units)
 
-    def lines(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            ids = batch.column(0).to_pylist()
-            counts = [count_lines(pieces[index]) for index in ids]
-            yield pa.RecordBatch.from_pydict({"id": ids, "lines": counts})
+    def lines(index: int) -> list[pa.RecordBatch]:
+        return [pa.RecordBatch.from_pydict({"id": [index], "lines": [count_lines(pieces[index])]})]
 
-    frame = spark.range(0, len(pieces), 1, len(pieces)).mapInArrow(
-        lines, spark_schema([("id", pa.int64()), ("lines", pa.int64())])
-    )
+    schema = spark_schema([("id", pa.int64()), ("lines", pa.int64())])
+    frame = numbered_tasks(spark, len(pieces), lines, schema)
     counts = {row["id"]: row["lines"] for row in frame.collect()}
     numbered: list[Unit] = []
     first = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spark_jobs.paths import uri
+from spark_jobs.tables import uri
 
 
 def test_a_local_path_gets_its_scheme(tmp_path):

@@ -1,11 +1,14 @@
-"""Paths as Spark is to be given them, and tables that are written once."""
+"""What Spark is given: addresses, schemas, and tables that are written once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import StructType
 
 
 def uri(path: Path | str) -> str:
@@ -33,3 +36,21 @@ def _knows_s3() -> bool:
     session = SparkSession.getActiveSession()
     context = getattr(session, "_jsc", None)
     return context is not None and context.hadoopConfiguration().get("fs.s3.impl") is not None
+
+
+def numbered_tasks(
+    session: SparkSession, n: int, task: Callable[[int], Iterable[pa.RecordBatch]], schema: StructType
+) -> DataFrame:
+    """The rows of `task(number)` for every number below `n`, each a Spark task."""
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column("id").to_pylist():
+                yield from task(number)
+
+    return session.range(0, n, 1, max(n, 1)).mapInArrow(run, schema)
+
+
+def spark_schema(fields: Iterable[pa.Field | tuple[str, pa.DataType]]) -> StructType:
+    """What Spark calls the columns of an Arrow schema, or of (name, Arrow type) pairs."""
+    return from_arrow_schema(pa.schema(fields))
