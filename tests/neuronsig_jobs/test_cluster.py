@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("ray", reason="ray is not installed")
 
 import neuronsig_jobs.cluster
+from neuronsig.analysis import word_vectors
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import NEURONS, PROFILES
 from neuronsig_jobs.__main__ import main
-from neuronsig_ray.cluster import neurons
 from tests.run_factory import make_run
 
 SMALL = [
@@ -103,7 +103,7 @@ def test_a_second_run_does_nothing(made, monkeypatch):
 def test_other_clusters_are_refused_then_made_with_the_same_word_vectors(made, monkeypatch, capsys):
     assert command(made, "analysis.clusters=3") == 2
     assert "clusters was 0, now 3" in capsys.readouterr().err
-    monkeypatch.setattr(neurons, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(word_vectors, "train", lambda *_: pytest.fail("trained again"))
     vectors = read_table(made.run.neurons("minilm"), NEURONS)["vector"].to_pylist()
     assert command(made, "analysis.clusters=3", "overwrite=true") == 0
     again = read_table(made.run.neurons("minilm"), NEURONS)

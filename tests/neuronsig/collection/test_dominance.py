@@ -39,7 +39,7 @@ def listed(documents: list[int], repeat: int = 1) -> ListedSentences:
 
 
 def row_of(found: ListedSentences, ids: list[int], strongest: list[Strongest], share: float = 0.5) -> dict:
-    return dominance(Neuron("hidden", 1, 2), np.array(ids), found, 0.6, strongest, share)
+    return dominance(Neuron("hidden", 1, 2), np.array(ids), found, strongest, share)
 
 
 def test_a_list_is_described_by_what_most_of_it_has_in_common():

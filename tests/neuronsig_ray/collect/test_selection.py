@@ -62,7 +62,7 @@ def test_a_floor_from_other_shards_drops_nothing_that_the_merge_needs():
     scores = np.round(random.normal(size=(4, 4000)) * 20).astype(np.float32)  # many ties at the threshold
     ids = np.arange(4000)
     first = run(scores[:, :3000], ids[:3000], 100, 64)
-    pruned = run(scores[:, 3000:], ids[3000:], 100, 64, floor=topk.thresholds(first, 100))
+    pruned = run(scores[:, 3000:], ids[3000:], 100, 64, floor=topk.unpack(first[:, 99])[0])
     whole = run(scores[:, 3000:], ids[3000:], 100, 64)
     assert (pruned == topk.EMPTY).sum() > (whole == topk.EMPTY).sum()
     assert (topk.union([first, pruned], 100) == topk.union([first, whole], 100)).all()
