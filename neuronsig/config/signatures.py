@@ -56,7 +56,7 @@ class MiningConfig:
     subtree_min_support: float = option(0.02, "share of the neuron's sentences that a subtree must occur in")
     subtree_max_nodes: int = option(5, "nodes of a subtree, at most", least=1)
     subtree_labels: str = option(
-        "pos", "what the nodes of subtrees are labelled with: pos or words; words are leaves in trees that are brought"
+        "pos", "what the nodes of subtrees are labelled with: pos or words; words are leaves in a user's own trees"
     )
     trees: str = option(
         "",

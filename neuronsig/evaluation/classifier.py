@@ -145,7 +145,7 @@ def _mean_over_tokens(votes: Sequence[Vote], text: Text) -> Floats:
 
 
 def labels_of(text: Text, layer: str) -> dict[str, int]:
-    """The code of every label that a node can have: a tag, a word (layer words), or what trees were brought with."""
+    """The code of every label that a node can have: a tag, a word (layer words), or what a user's trees have."""
     if text.vocabulary.labels is not None:
         return {label: code for code, label in enumerate(text.vocabulary.labels)}
     return {bracket_label(name): code for name, code in text.codes[WORDS if layer == "words" else TAGS].items()}

@@ -12,7 +12,7 @@ from neuronsig.signature.freshness import by_results
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.salience import Entry, percent, without_redundancy
 from neuronsig.signature.summary import Description
-from neuronsig.signature.view import Evidence, NeuronView
+from neuronsig.signature.view import NeuronView
 from neuronsig.signature.wording import (
     DOMINATING,
     corpus_text,
@@ -50,7 +50,7 @@ def neuron_context(
             for kind in shown_kinds()
             if view.of(kind.name)
         ],
-        "tags": unfolded(view.of("pos")[:TAGS]),
+        "tags": [Entry(row) for row in view.of("pos")[:TAGS]],
         "fields": [_values(view, name) for name, _ in fields[:FIELDS]],
         "corpus": corpus_text(view.match) if "corpus" in described[neuron].text else "",
         "detector": detector_text(view.trigger) if view.trigger else "",
@@ -67,12 +67,7 @@ def neuron_context(
 def _values(view: NeuronView, name: str) -> tuple[str, list[Entry], int]:
     """A field, its values that are shown, and the number of the others."""
     rows = view.salient_values(name)[:VALUES]
-    return name, unfolded(rows), len(view.metadata[name]) - len(rows)
-
-
-def unfolded(rows: Sequence[Evidence]) -> list[Entry]:
-    """Rows of which none explains another."""
-    return [Entry(row, ()) for row in rows]
+    return name, [Entry(row) for row in rows], len(view.metadata[name]) - len(rows)
 
 
 NOTES = {

@@ -26,6 +26,7 @@ from neuronsig.storage.parquet import read_table
 from neuronsig.tables import EVALUATION, SENTENCES
 from neuronsig_jobs import evaluate
 from neuronsig_ray.blocks import BlockTables
+from neuronsig_ray.evaluate import evaluation
 from neuronsig_ray.evaluate.evaluation import HeldOutReplica
 from neuronsig_ray.finished_run import same_model_run
 from neuronsig_ray.session import Pool
@@ -173,7 +174,8 @@ def test_the_command_that_is_shown_passes_for_the_model_that_was_collected_with(
     assert str(found.weights) == str(model)
 
 
-def test_a_held_out_sentence_that_is_lost_is_named(run, model):
+def test_a_held_out_sentence_that_is_lost_is_named(run, model, monkeypatch):
+    monkeypatch.setattr(evaluation, "score_shards", score_here)
     lost = int(np.flatnonzero(is_held_out(np.arange(N), HOLDOUT))[4])
     for file in (run / "sentences").glob("*.parquet"):
         table = pq.read_table(file)
@@ -181,7 +183,8 @@ def test_a_held_out_sentence_that_is_lost_is_named(run, model):
     assert f"sentences/ has no sentence_id {lost}, which tokenized/ names" in refused(run, model)
 
 
-def test_a_neuron_without_a_profile_is_named(run, model):
+def test_a_neuron_without_a_profile_is_named(run, model, monkeypatch):
+    monkeypatch.setattr(evaluation, "score_shards", score_here)
     file = next((run / "profiles" / "tiny").glob("*.parquet"))
     table = pq.read_table(file)
     kept = (table["unit"].to_numpy() != 5) | (table["layer"].to_numpy() != 1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,12 +21,23 @@ from neuronsig.neuron import Neuron
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import DETECTORS, SENTENCES, TOPK, TRIGGERS
 from neuronsig_jobs import outliers, triggers
+from neuronsig_ray import triggers as token_pass
 from tests.neuronsig_jobs.judged_run import UNIT, N, make_run, settings
+from tests.neuronsig_ray.here import actors_here
 from tests.neuronsig_ray.models import UNITS, random_inputs
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 TOP = 6
+
+
+@pytest.fixture(autouse=True)
+def _here(request) -> Iterator[None]:
+    """A replica is an actor only where the planted unit is looked for."""
+    with contextlib.nullcontext() if "planted" in request.node.name else actors_here(token_pass):
+        yield
+
+
 KEY = ("site", "layer", "unit", "sign")
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
+from types import ModuleType
+from typing import Any
 from unittest import mock
+
+import ray
 
 from neuronsig.collection.job import Job
 from neuronsig_ray.collect import make
@@ -27,4 +31,35 @@ def score_here(
 def scored_here() -> Iterator[None]:
     """While it lasts, the job `collect` scores in this process; its tree reduce runs on Ray."""
     with mock.patch.object(make, "score_shards", score_here):
+        yield
+
+
+class _Method:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def remote(self, *given: Any) -> Any:
+        return ray.put(self._function(*given))
+
+
+class _Actor:
+    """An object whose methods are called as an actor's are."""
+
+    def __init__(self, made: Any) -> None:
+        self._made = made
+
+    def __getattr__(self, name: str) -> _Method:
+        return _Method(getattr(self._made, name))
+
+
+@contextmanager
+def _actors(kind: type, *arguments: Any, number: int = 1, **_: int) -> Iterator[list[_Actor]]:
+    given = [ray.get(one) if isinstance(one, ray.ObjectRef) else one for one in arguments]
+    yield [_Actor(kind(*given)) for _ in range(number)]
+
+
+@contextmanager
+def actors_here(module: ModuleType) -> Iterator[None]:
+    """While it lasts, the actors of a module are objects of this process."""
+    with mock.patch.object(module, "actors", _actors):
         yield
