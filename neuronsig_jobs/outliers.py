@@ -38,17 +38,17 @@ SHOWN = 10
 
 
 def run(config: Config) -> Summary:
-    run, name = RunDirectory.existing(config.run), config.model.name
+    directory, name = RunDirectory.existing(config.run), config.model.name
     plan = {
         "inputs": inputs_of(config, "outliers"),
         "outliers": {**as_plan(config.outliers), "alike": ALIKE},
         "strongest": config.triggers.sentences if config.outliers.tokens else 0,
         "columns": OUTLIERS.names,
     }
-    file = run.analysis(name, OUTLIERS_FILE)
+    file = directory.analysis(name, OUTLIERS_FILE)
     with enter(config, "outliers", plan) as stage:
         if not stage.done:
-            table = _make(config, run)
+            table = _make(config, directory)
             write_csv(table, file.with_name("outliers.csv"))
             write_parquet(table, file)
             flagged = Counter(flag for flags in table["flags"].to_pylist() for flag in flags.split())

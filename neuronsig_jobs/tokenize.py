@@ -28,11 +28,12 @@ from spark_jobs.tokenize import count_dense, write_shards
 
 
 def run(config: Config) -> Summary:
-    run = RunDirectory.existing(config.run)
+    """Make the shards of one model's tokenizer; raises InputError where the sentences are not there or not whole."""
+    directory = RunDirectory.existing(config.run)
     inputs = inputs_of(config, "tokenize")
-    check_table(run.sentences, SENTENCES)
+    check_table(directory.sentences, SENTENCES)
     tokenizer = load_tokenizer(config.model)
-    stage, shards = _made(config, run, tokenizer, make_plan(config, tokenizer, inputs["annotate"]))
+    stage, shards = _made(config, directory, tokenizer, make_plan(config, tokenizer, inputs["annotate"]))
     return {"tokenizer": tokenizer.name, "shards": len(shards.shards), **stage.counts, **note(stage.plan)}
 
 

@@ -31,15 +31,15 @@ from neuronsig_ray.triggers import locate_blocks, token_pass
 
 
 def run(config: Config) -> Summary:
-    run, name = RunDirectory(config.run), config.model.name
+    directory, name = RunDirectory(config.run), config.model.name
     inputs, finished = inputs_of(config, "triggers"), same_model_run(config, "neuronsig triggers")
     # The order of the rules is part of what they say.
     plan = {"inputs": inputs, "triggers": RULES | as_plan(config.triggers), "detectors": list(KINDS)}
-    outputs = [run.triggers(name), run.detectors(name)]
+    outputs = [directory.triggers(name), directory.detectors(name)]
     with enter_on_ray(config, "triggers", plan) as (stage, start_ray):
         if not stage.done:
-            check_table(run.signatures(name), SIGNATURES)
-            check_table(run.profiles(name), PROFILES)
+            check_table(directory.signatures(name), SIGNATURES)
+            check_table(directory.profiles(name), PROFILES)
             start_ray()
             # Triggers are asked for, not bits.
             here = on_any_device(config, finished)

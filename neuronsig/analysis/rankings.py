@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 Doubles = NDArray[np.float64]
 
@@ -11,12 +12,7 @@ POLARITIES = ("positive", "negative")
 
 def rank_from_most(values: Doubles) -> Doubles:
     """Rank 1 for the greatest value; equal values share the mean of their ranks; NaN stays NaN."""
-    ranks = np.full(len(values), np.nan)
-    known = np.flatnonzero(~np.isnan(values))
-    _, where, sizes = np.unique(-values[known], return_inverse=True, return_counts=True)
-    last = np.cumsum(sizes)
-    ranks[known] = ((last - sizes + 1 + last) / 2)[where]
-    return ranks
+    return rankdata(-values, nan_policy="omit")
 
 
 def field_counts(profiles: pa.ChunkedArray, field: str) -> list[dict[str, int]]:

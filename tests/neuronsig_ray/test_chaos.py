@@ -51,6 +51,7 @@ from neuronsig.collection.job import Job
 from neuronsig.collection.thresholds import read_quantiles
 from neuronsig.config.compose import compose
 from neuronsig.errors import MachineError
+from neuronsig.progress import uncounted
 from neuronsig.run.directory import RunDirectory
 from neuronsig_jobs import collect as collect_job
 from neuronsig_ray.collect import collection as collect
@@ -220,7 +221,7 @@ def test_a_driver_that_dies_in_the_convergence_and_in_the_reduce_goes_on(local_r
 
         return done
 
-    def updates(done: Callable[[int], None] | None = None) -> pa.Table:
+    def updates(done: Callable[[int], None] = uncounted) -> pa.Table:
         return write_convergence(job, collect.valid_commits(job), run, "tiny", done, 5)
 
     with pytest.raises(faults.Died):
