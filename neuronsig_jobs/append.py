@@ -25,6 +25,7 @@ from neuronsig.errors import PlanMismatchError
 from neuronsig.run.appending import JOB, require_same, stale
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import additions
+from neuronsig.run.stages import JOBS
 from neuronsig_jobs import annotate, tokenize
 from neuronsig_jobs.launch import Summary
 from spark_jobs.sentence_table import read_whole
@@ -60,7 +61,7 @@ def tokenizer_of(config: Config, run: RunDirectory) -> TokenizerSpec | None:
     if not any(name.startswith("tokenize/") for name in stages):
         return None
     tokenizer = load_tokenizer(config.model)
-    name, collected = tokenize.stage_of(tokenizer), f"collect/{config.model.name}"
+    name, collected = JOBS["tokenize"].stage(tokenizer.name), JOBS["collect"].stage(config.model.name)
     models = [stage.partition("/")[2] for stage in stages if stage.startswith("collect/")]
     if name not in stages or (models and collected not in stages):
         have = f"collected {', '.join(models)}" if models else "tokenized for another model"

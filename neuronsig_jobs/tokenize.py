@@ -18,6 +18,7 @@ from neuronsig.progress import polled, task
 from neuronsig.run.appending import place_of, stage_growth
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.plan import additions, earlier, note
+from neuronsig.run.stages import JOBS
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary
@@ -43,7 +44,7 @@ def append(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, ends: Se
     `ends` are the sentences of the run at first and after every addition to it. A part's permutation is its own.
     Raises what `neuronsig.run.appending.stage_growth` does.
     """
-    name = stage_of(tokenizer)
+    name = JOBS["tokenize"].stage(tokenizer.name)
     plan = make_plan(config, tokenizer, run.fingerprint("annotate", "neuronsig append"))
     before = place_of(run, name, "annotate")
     addition = {"first_id": ends[before] if before is not None else 0}
@@ -64,10 +65,6 @@ def _made(
         if not stage.done:
             make(config, run, tokenizer, stage)
     return stage, ShardPlan.read(folder)
-
-
-def stage_of(tokenizer: TokenizerSpec) -> str:
-    return f"tokenize/{tokenizer.name}"
 
 
 def make_plan(config: Config, tokenizer: TokenizerSpec, sentences: str) -> dict[str, Any]:

@@ -65,18 +65,6 @@ def normalize(text: str) -> str:
     return _RUN.sub(r"\1", _BLANK.sub(" ", text)).strip()
 
 
-def normalize_reference(text: str) -> str:
-    """`normalize` one character at a time; the slow twin its test compares it with."""
-    out: list[str] = []
-    for character in text:
-        blank = character.isspace() or ord(character) < 32 or 127 <= ord(character) < 160
-        character = " " if blank or character in "\u200b\ufeff" else character
-        if out and character == out[-1] and (character == " " or character in SYMBOLS):
-            continue
-        out.append(character)
-    return "".join(out).strip()
-
-
 def paragraphs(text: str) -> list[str]:
     """The paragraphs of a document, each on one line; paragraphs without a visible character are left out."""
     parts = (_BLANK.sub(" ", part).strip() for part in _PARAGRAPH_BREAK.split(text))

@@ -14,10 +14,21 @@ from neuronsig.annotation.sentences import (
     batches,
     judge,
     normalize,
-    normalize_reference,
     one_root,
     paragraphs,
 )
+
+
+def normalize_reference(text: str) -> str:
+    """`normalize` one character at a time."""
+    out: list[str] = []
+    for character in text:
+        blank = character.isspace() or ord(character) < 32 or 127 <= ord(character) < 160
+        character = " " if blank or character in "\u200b\ufeff" else character
+        if out and character == out[-1] and (character == " " or character in SYMBOLS):
+            continue
+        out.append(character)
+    return "".join(out).strip()
 
 
 def words(texts: list[str]) -> list[int]:
