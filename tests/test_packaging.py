@@ -98,6 +98,27 @@ def test_a_wheel_need_not_be_installed_to_be_submitted(wheel: Path, tmp_path: Pa
     assert said("-c", ask).split() == ["Path", "True", *" ".join(here).split()]
 
 
+OF_THE_CLUSTER_JOB = {"neuronsig/analysis/clusters.py", "neuronsig/analysis/word_vectors.py"}
+"""The core's modules that need what comes with Ray's side alone: the first where it clusters, the second always."""
+
+
+def test_where_there_is_no_ray_all_but_the_cluster_job_s_modules_are_imported():
+    names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in (ROOT / "neuronsig").rglob("*.py")]
+    wanted = [name for name in names if name != "neuronsig.analysis.word_vectors"]
+    code = f"""
+import importlib, sys
+class Absent:
+    def find_spec(name, *_):
+        if name in ("ray", "torch", "faiss", "gensim", "pyspark"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent)
+for name in {wanted}:
+    importlib.import_module(name.removesuffix(".__init__"))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
 @pytest.mark.parametrize(
     ("rooms", "extras"),
     [
@@ -114,6 +135,8 @@ def test_extras_declare_what_their_packages_import(rooms, extras):
     missing = {}
     for room in rooms:
         for module, file in imports(ROOT / room):
+            if file in OF_THE_CLUSTER_JOB and "ray" not in extras:
+                continue
             if not {normal(name) for name in distributions.get(module, [module])} & declared:
                 missing[module] = file
     assert missing == {}

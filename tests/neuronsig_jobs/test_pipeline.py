@@ -42,6 +42,7 @@ WORDS = [
     f"collect.layers={LAYERS}",
     "collect.dtype=float32",
     "tokenize.shard_sentences=60",
+    "mining.layers=[1]",
     "mining.min_count=2",
     "analysis.epochs=1",
     "spark.master=local[2]",

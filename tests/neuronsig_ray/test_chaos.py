@@ -329,8 +329,9 @@ def finished(command: list[str], environment: dict[str, str]) -> subprocess.Comp
 
 
 def without_ray() -> dict[str, str]:
-    """The environment less what the tests' own Ray has put there."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    """The environment less what the tests' own Ray has put there, and as nice (tests/conftest.py)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return kept | {"RAY_worker_niceness": "0"}
 
 
 @pytest.fixture(autouse=True)
