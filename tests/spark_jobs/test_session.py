@@ -169,3 +169,14 @@ def test_a_package_that_the_user_names_joins_spark_nlps_where_that_is_needed():
     config = SparkConfig(nlp_package="nlp:nlp:1", conf=["spark.jars.packages=org.apache.hadoop:hadoop-aws:3.3.4"])
     assert settings(config)["spark.jars.packages"] == "org.apache.hadoop:hadoop-aws:3.3.4"
     assert settings(config, nlp=True)["spark.jars.packages"] == "nlp:nlp:1,org.apache.hadoop:hadoop-aws:3.3.4"
+
+
+def test_python_s_workers_have_no_archive_to_list_before_each_task(spark):
+    def archives(_):
+        import sys
+        import zipimport
+
+        yield [place for place, by in sys.path_importer_cache.items() if isinstance(by, zipimport.zipimporter)]
+
+    assert spark.sparkContext.parallelize([0], 1).mapPartitions(archives).collect() == [[]]
+    assert [name for name in spark.sparkContext._python_includes if name.endswith(".jar")] == []
