@@ -3,10 +3,9 @@
 Reads RUN/sentences (from annotate), RUN/topk/<model> (from collect) and RUN/profiles/<model> (from mine). fastText
 gives words vectors, sentences the mean of their words', neurons the mean of their top sentences'. Neurons are
 clustered by faiss k-means, each site by itself, with as many clusters as layers, compared with the layers by the
-Hungarian algorithm, and laid out by t-SNE. Each neuron's sentences (2,000 of them) are clustered
-too: a neuron that answers to two things has two facets. Writes RUN/neurons/<model> (the profiles with typical
-sentence, facets, vector, cluster and position) and RUN/analysis/<model> (clusters.json, layers_by_cluster.csv,
-figures as .png and .svg).
+Hungarian algorithm, and laid out by t-SNE. Each neuron's sentences (2,000 of them at most) are clustered too: a neuron
+that answers to two things has two facets. Writes RUN/neurons/<model> (the profiles with typical sentence, facets,
+vector, cluster and position) and RUN/analysis/<model> (clusters.json, layers_by_cluster.csv, figures as .png and .svg).
 
 Example:  neuronsig cluster run=runs/demo model=minilm
           neuronsig cluster run=runs/demo analysis.vectors=crawl-300d-2M-subword.bin overwrite=true

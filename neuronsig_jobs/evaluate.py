@@ -52,8 +52,7 @@ def run(config: Config) -> Summary:
             check_table(directory.signatures(name), SIGNATURES)
             check_table(directory.profiles(name), PROFILES)
             if mining.trees:
-                recorded = (directory.stage_record(f"mine/{name}") or {})["plan"]["mining"]
-                require_same_trees(mining.trees, recorded.get("trees_fingerprint", ""))
+                require_same_trees(mining.trees, directory.mined_trees(name))
             directory.require_space(4 * job.rows * round(share * job.sentences))
             start_ray()
             here = on_any_device(config, finished)  # ranks are asked for, not bits

@@ -71,7 +71,8 @@ def spark_session(config: SparkConfig, app: str = "neuronsig", nlp: bool = False
             f"spark.master={config.master}: Spark cannot be started ({reason(error)}); "
             "check spark.master and spark.conf"
         ) from error
-    _keep_jars_from_python(session.sparkContext)
+    if SparkContext._active_spark_context is not None:  # a session of Spark Connect has none
+        _keep_jars_from_python(SparkContext._active_spark_context)
     if config.master:
         session.sparkContext.setLogLevel("ERROR")
     return _adjust(_require_nlp(session) if nlp else session, config)

@@ -37,7 +37,7 @@ from neuronsig.miners.mined_patterns import (
     one_item_less,
     select,
 )
-from neuronsig.miners.output import ROOM, more_rows, push, raise_support, written
+from neuronsig.miners.output import ROOM, at_most, more_rows, push, raise_support, written
 from neuronsig.miners.trees import Forest
 from neuronsig.ragged import Integers
 
@@ -235,9 +235,7 @@ def mine_itemsets(bits, support_of, min_count, max_length, limit):  # type: igno
                     waiting += 1
         if limit and n >= 2 * limit:
             n, min_count = raise_support(tree, n, limit, min_count, tasks, waiting)
-    if limit and n > limit:
-        n, min_count = raise_support(tree, n, limit, min_count, tasks, waiting)
-    return tree[:n].copy(), min_count
+    return at_most(tree, n, limit, min_count, tasks, waiting)
 
 
 @compiled

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronsig.miners.compiled import compiled
-from neuronsig.miners.output import ROOM, grow, push, raise_support, written
+from neuronsig.miners.output import ROOM, at_most, grow, push, raise_support, written
 
 FAR = np.int64(2**62)
 """Stands for a limit that is not set."""
@@ -96,9 +96,7 @@ def mine(places, order, edges, n_keys, min_count, max_length, limit):  # type: i
             tallies.slot[tallies.touched[j]] = -1
         if limit and n >= 2 * limit:
             n, min_count = raise_support(tree, n, limit, min_count, tasks, waiting)
-    if limit and n > limit:
-        n, min_count = raise_support(tree, n, limit, min_count, tasks, waiting)
-    return tree[:n].copy(), min_count
+    return at_most(tree, n, limit, min_count, tasks, waiting)
 
 
 @compiled

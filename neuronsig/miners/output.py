@@ -82,3 +82,11 @@ def raise_support(tree, n, limit, min_count, tasks, waiting):  # type: ignore[no
         if tasks[t, 0] >= 0:  # where a parent is gone, its children are too rare as well
             tasks[t, 0] = number[tasks[t, 0]]
     return left, needed
+
+
+@compiled
+def at_most(tree, n, limit, min_count, tasks, waiting):  # type: ignore[no-untyped-def]
+    """The first `n` patterns, of more than `limit` (0: any number) what `raise_support` leaves, and the support."""
+    if limit and n > limit:
+        n, min_count = raise_support(tree, n, limit, min_count, tasks, waiting)
+    return tree[:n].copy(), min_count

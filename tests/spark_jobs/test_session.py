@@ -180,3 +180,33 @@ def test_python_s_workers_have_no_archive_to_list_before_each_task(spark):
 
     assert spark.sparkContext.parallelize([0], 1).mapPartitions(archives).collect() == [[]]
     assert [name for name in spark.sparkContext._python_includes if name.endswith(".jar")] == []
+
+
+def test_a_session_that_has_no_context_is_taken_as_it_is(monkeypatch):
+    """As one of Spark Connect: asked for its context, it raises."""
+
+    class Connected:
+        @property
+        def sparkContext(self):  # noqa: N802
+            pytest.fail("it was asked for its context")
+
+    class Builder:
+        config = appName = lambda self, *_, **__: self  # noqa: N815
+
+        def getOrCreate(self):  # noqa: N802
+            return Connected()
+
+    class Session:
+        builder = Builder()
+
+        @staticmethod
+        def getActiveSession():  # noqa: N802
+            return None
+
+    adjusted = []
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "0")
+    monkeypatch.setattr(module.SparkContext, "_active_spark_context", None)
+    monkeypatch.setattr(module, "SparkSession", Session)
+    monkeypatch.setattr(module, "_adjust", lambda session, _: adjusted.append(session) or session)
+    session = spark_session(SparkConfig(master="", nlp_package=""))
+    assert adjusted == [session]
