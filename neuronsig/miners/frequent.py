@@ -155,14 +155,14 @@ def nodes_in(forest: Forest, codes: Codes) -> Places:
 def keep_items(items, offsets, positions, number):  # type: ignore[no-untyped-def]
     """The places of the items whose code has a number, in that numbering: the arrays of Places and of Order."""
     kept, sentence = np.empty(len(items), np.int32), np.empty(len(items), np.int32)
-    at, after = np.empty(len(items), np.int64), np.empty(len(items), np.int32)
+    at, after = np.empty(len(items), np.int32), np.empty(len(items), np.int32)
     bounds = np.zeros(len(offsets), np.int32)
     n = 0
     for s in range(len(offsets) - 1):
         for i in range(offsets[s], offsets[s + 1]):
             if items[i] >= 0 and number[items[i]] >= 0:
                 kept[n] = number[items[i]]
-                at[n] = positions[i]
+                at[n] = positions[i] - positions[offsets[s]]
                 sentence[n] = s
                 n += 1
         bounds[s + 1] = n

@@ -33,7 +33,7 @@ class Places(NamedTuple):
 class Order(NamedTuple):
     """How the items of a sequence follow each other; in trees the arrays are empty."""
 
-    at: NDArray[np.int64]  # (places,) position in the sentence
+    at: NDArray[np.int32]  # (places,) position in the sentence
     after: NDArray[np.int32]  # (places,) the next place at a later position, or the sentence's end
     gap: int  # positions that may be skipped; FAR: any
     window: int  # positions from first to last; FAR: any
@@ -48,7 +48,7 @@ class Edges(NamedTuple):
     labels: int
 
 
-NO_ORDER = Order(np.zeros(0, np.int64), np.zeros(0, np.int32), int(FAR), int(FAR))
+NO_ORDER = Order(np.zeros(0, np.int32), np.zeros(0, np.int32), int(FAR), int(FAR))
 NO_EDGES = Edges(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
 
 
@@ -84,9 +84,9 @@ def mine(places, order, edges, n_keys, min_count, max_length, limit):  # type: i
             n += 1
         if length == max_length:
             continue
-        spans, n_spans = what_follows(lo, hi, newest, places, order, edges, ends, begins, spans)
-        n_touched, group = tally(spans, n_spans, places.item, tallies, group)
         leaves = length + 1 == max_length
+        spans, n_spans = what_follows(lo, hi, newest, places, order, edges, ends, begins, spans)
+        n_touched, group = tally(spans, n_spans, places.item, tallies, group, not (leaves or once))
         tasks, waiting, top = allot(tasks, waiting, pattern, length, leaves, once, min_count, tallies, n_touched, hi)
         if top > len(ends):
             ends, begins = grow(ends, top), grow(begins, top)
@@ -163,10 +163,12 @@ def later_items(lo, hi, places, order, ends, begins, spans):  # type: ignore[no-
         s, start = sentence[end], after[end]
         stop = bounds[s + 1]
         if not free:
-            begin = begins[k]
+            far = at[end] + gap + 1
+            if window != FAR:
+                begin = begins[k]
+                far = min(far, at[begin] + window - 1)
             if k + 1 < hi and ends[k + 1] < stop:
                 stop = after[ends[k + 1]]  # the next state is nearer to what comes from there on
-            far = min(at[end] + gap + 1, at[begin] + window - 1)
             i = start
             while i < stop and at[i] <= far:
                 i += 1
@@ -209,8 +211,11 @@ def later_nodes(lo, hi, depth, places, edges, ends, spans):  # type: ignore[no-u
 
 
 @compiled
-def tally(spans, n_spans, item, tallies, group):  # type: ignore[no-untyped-def]
-    """Tally what is in the spans; returns the number of keys touched and the last group."""
+def tally(spans, n_spans, item, tallies, group, all_places):  # type: ignore[no-untyped-def]
+    """Tally what is in the spans: its sentences, and with `all_places` its states.
+
+    Returns the number of keys touched and the last group.
+    """
     seen, count, states, _, touched = tallies
     n_touched, before = 0, -1
     for r in range(n_spans):
@@ -222,7 +227,8 @@ def tally(spans, n_spans, item, tallies, group):  # type: ignore[no-untyped-def]
             if item[i] < 0:
                 continue
             key = base + item[i]
-            states[key] += 1
+            if all_places:
+                states[key] += 1
             if seen[key] != group:
                 seen[key] = group
                 if count[key] == 0:
