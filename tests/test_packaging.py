@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from neuronsig.checkpoint import load_tokenizer
+from neuronsig.config.compose import compose
 from spark_jobs.annotators import model_identity
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,6 +98,11 @@ def test_a_wheel_need_not_be_installed_to_be_submitted(wheel: Path, tmp_path: Pa
     )
     here = [model_identity(key, "") for key in ("pos_model", "parser_model")]
     assert said("-c", ask).split() == ["Path", "True", *" ".join(here).split()]
+    ask = (
+        "from neuronsig.checkpoint import load_tokenizer; from neuronsig.config.compose import compose; "
+        "print(load_tokenizer(compose(['model=minilm']).model).name)"
+    )
+    assert said("-c", ask).strip() == load_tokenizer(compose(["model=minilm"]).model).name
 
 
 OF_THE_CLUSTER_JOB = {"neuronsig/analysis/clusters.py", "neuronsig/analysis/word_vectors.py"}
@@ -154,14 +161,6 @@ def test_no_package_of_neuronsig_imports_one_that_imports_it():
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("neuronsig."):
                 needs.setdefault(room, set()).add(node.module.split(".")[1])
     graphlib.TopologicalSorter({room: needed - {room} for room, needed in needs.items()}).prepare()
-
-
-def test_the_default_word_pieces_come_with_spark():
-    from neuronsig.config import AnnotatorConfig
-
-    package = AnnotatorConfig().wordpieces.removeprefix("package:").split("/")[0]
-    names = [re.split(r"[<>=]", line)[0] for line in PROJECT["optional-dependencies"]["spark"]]
-    assert normal(package) in names
 
 
 def imports(folder: Path) -> list[tuple[str, str]]:

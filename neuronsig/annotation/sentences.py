@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from neuronsig.checkpoint import resolve_model_path
+from neuronsig.checkpoint import TOKENIZER_FILES, model_folder
 from neuronsig.errors import InputError
 
 # P1, footnote 8.
@@ -192,8 +192,8 @@ def wordpiece_json(path: str) -> str:
     """A fast tokenizer as one string, so that executors need no file. Raises InputError when there is none."""
     from tokenizers import Tokenizer
 
-    place = resolve_model_path(path, "annotator.wordpieces")
-    file = Path(place) / "tokenizer.json"
+    place = model_folder(path, "annotator.wordpieces", TOKENIZER_FILES)
+    file = place / "tokenizer.json"
     try:
         tokenizer = Tokenizer.from_file(str(file)) if file.is_file() else _fast_tokenizer(place)
     except Exception as error:
@@ -207,7 +207,7 @@ def wordpiece_json(path: str) -> str:
     return str(tokenizer.to_str())
 
 
-def _fast_tokenizer(place: str) -> Any:
+def _fast_tokenizer(place: Path) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(place, use_fast=True).backend_tokenizer

@@ -23,6 +23,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf, errors, open_dict
 from neuronsig.config import Config, CorpusConfig, SourceConfig
 from neuronsig.errors import ConfigError
 
+ConfigStore.instance().store(name="schema", node=Config)
 CONF = "neuronsig.conf"
 SOURCES = "corpus.sources."
 
@@ -41,8 +42,6 @@ def compose(overrides: Sequence[str] = ()) -> Config:
             raise ConfigError(f"{word!r} is not of the form key=value; --help lists the keys")
         _require_choice(key, value)
     words = [_readable(word) for word in overrides]
-    store = ConfigStore.instance()
-    store.store(name="schema", node=Config)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_module(CONF, version_base="1.3"):

@@ -11,7 +11,16 @@ import pytest
 pytest.importorskip("transformers", reason="transformers is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
 
-from neuronsig.checkpoint import load_tokenizer, model_config, resolve_model_path, weights_fingerprint
+from neuronsig.checkpoint import (
+    SHIPPED,
+    TOKENIZER_FILES,
+    WEIGHT_FILES,
+    load_tokenizer,
+    model_config,
+    model_folder,
+    resolve_model_path,
+    weights_fingerprint,
+)
 from neuronsig.config import ModelConfig
 from neuronsig.errors import ConfigError, InputError
 from tests.neuronsig_ray.models import save_model, save_tokenizer
@@ -119,3 +128,16 @@ def test_a_model_inside_a_package_is_found_and_a_missing_package_is_named():
     assert resolve_model_path("bert-base-uncased", "model.path") == "bert-base-uncased"
     with pytest.raises(ConfigError, match="package no-such-model is not installed"):
         resolve_model_path("package:no_such_model/x", "model.path")
+
+
+def test_what_is_shipped_of_a_model_is_what_its_package_has():
+    for path, name in SHIPPED.items():
+        package, shipped = (
+            Path(resolve_model_path(path, "model.path")),
+            model_folder(path, "model.path", TOKENIZER_FILES),
+        )
+        assert shipped.name == name
+        texts = [file for file in shipped.iterdir() if file.suffix == ".json"]
+        assert len(texts) == 4
+        assert [file.read_bytes() for file in texts] == [(package / file.name).read_bytes() for file in texts]
+        assert model_folder(path, "model.path", WEIGHT_FILES) == package

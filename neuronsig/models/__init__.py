@@ -1,0 +1,1 @@
+"""Tokenizers and configs of models, without weights, for machines that do without those."""
