@@ -7,12 +7,19 @@ Examples:
   neuronsig pipeline preset=demo
   neuronsig pipeline corpus=six data=../shared/data run=runs/six
   neuronsig pipeline corpus=text corpus.path=my_texts run=runs/mine
+
+With spark.submit=... and ray.submit=... the jobs are given to a Spark cluster and a Ray cluster (deploy/): each is
+submitted and waited for, and leaves its tables in run=..., a place that both clusters and this machine see. The same
+command again goes on likewise.
 """
 
+import shlex
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from neuronsig.config import Config
 from neuronsig.corpora.plan import estimated_sentences
@@ -20,11 +27,14 @@ from neuronsig.errors import ConfigError, NeuronsigError, TooLittleTextError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.stages import pipeline_jobs
+from neuronsig.run.stages import JOBS, pipeline_jobs
 from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary, for_job, launch
+
+HERE = [sys.executable, "-m", "neuronsig_jobs"]
+"""What runs a job on this machine."""
 
 
 class StageError(NeuronsigError):
@@ -33,8 +43,6 @@ class StageError(NeuronsigError):
 
 def check(config: Config) -> None:
     """Find, in seconds and before any engine starts, what would stop a job an hour from now."""
-    import pyspark
-
     from neuronsig.analysis.clusters import check_clusters
     from neuronsig.analysis.word_vectors import check_vectors
     from neuronsig.annotation.sentences import wordpiece_json
@@ -42,10 +50,8 @@ def check(config: Config) -> None:
     from neuronsig.corpora.check import check_sources
     from neuronsig.mining.user_trees import tree_units
     from neuronsig_jobs.collect import groups_of
-    from neuronsig_ray.collect.prepare import require_memory
-    from neuronsig_ray.session import address_of, replica_pool, resources
-    from spark_jobs.session import choose_java
 
+    check_submission(config)
     check_sources(config.corpus)
     folder, _ = model_config(config.model)
     load_tokenizer(config.model)
@@ -70,12 +76,40 @@ def check(config: Config) -> None:
     check_vectors(config.analysis)
     by_site = [sum(g.units for g in groups if g.site == site) for site in config.collect.sites]
     check_clusters(config.analysis.clusters, min(by_site) * len(config.collect.signs))
-    if config.spark.master:
+    if config.spark.master and not config.spark.submit:
+        import pyspark
+
+        from spark_jobs.session import choose_java
+
         choose_java(pyspark.__version__)
-    if not address_of(config.ray):
-        pool = replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))
-        if not finished(config, f"collect/{config.model.name}"):
-            require_memory(config, pool, folder, groups, least_sentences(config))
+    if not config.ray.submit:
+        from neuronsig_ray.collect.prepare import require_memory
+        from neuronsig_ray.session import address_of, replica_pool, resources
+
+        if not address_of(config.ray):
+            pool = replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))
+            if not finished(config, f"collect/{config.model.name}"):
+                require_memory(config, pool, folder, groups, least_sentences(config))
+
+
+def check_submission(config: Config) -> None:
+    """Raise ConfigError where jobs are to be submitted with a program that is not here, or to a run that is."""
+    for key, command in (("spark.submit", config.spark.submit), ("ray.submit", config.ray.submit)):
+        if not command:
+            continue
+        try:
+            program = shlex.split(command)[0]
+        except ValueError as error:
+            raise ConfigError(f"{key}={command}: is no command line ({error}); mend its quotes") from None
+        if shutil.which(program) is None:
+            raise ConfigError(
+                f"{key}={command}: there is no program {program} on this machine; install it or give its path"
+            )
+        if "://" not in config.run and not Path(config.run).is_absolute():
+            raise ConfigError(
+                f"run={config.run}: must be a URI or an absolute path, for {key} runs jobs on other machines, which "
+                "must see the same folder"
+            )
 
 
 def finished(config: Config, stage: str) -> bool:
@@ -104,11 +138,13 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
     check(config)
     seconds, left_out = {}, {}
     jobs = [job.name for job in pipeline_jobs()]
+    # What is submitted takes the session that is there.
+    given = ["spark=submitted", *words] if config.spark.submit else words
     for number, name in enumerate(jobs, start=1):
         say(f"\n[{number}/{len(jobs)}] neuronsig {name}")
         started = time.monotonic()
-        command = [sys.executable, "-m", "neuronsig_jobs", name, "--brief", *for_job(words, name)]
-        code = subprocess.run(command, check=False).returncode
+        submitter = submitter_of(config, name)
+        code = subprocess.run([*(submitter or HERE), name, "--brief", *for_job(given, name)], check=False).returncode
         if code == TooLittleTextError.exit_code:
             left_out[name] = "see its error above"
         elif code != 0:
@@ -116,11 +152,31 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
                 f"neuronsig {name} ended with exit code {code} (see above); mend it and run the same command again: "
                 "what is done stays done"
             )
+        if submitter and code == 0:
+            require_stage(config, name)
         seconds[name] = round(time.monotonic() - started, 1)
-    subprocess.run([sys.executable, "-m", "neuronsig_jobs", "show", "--brief", *for_job(words, "show")], check=False)
+    subprocess.run([*HERE, "show", "--brief", *for_job(words, "show")], check=False)
     index = RunDirectory(config.run).report / "index.html"
     total = round(sum(seconds.values()), 1)
     return {"seconds": seconds, "left out": left_out, "all stages, seconds": total, "report": absolute(index)}
+
+
+def submitter_of(config: Config, job: str) -> list[str]:
+    """The command line with which a job is given to a cluster; empty where it runs here."""
+    sections = JOBS[job].sections
+    if "spark" in sections:
+        return shlex.split(config.spark.submit)
+    return shlex.split(config.ray.submit) if "ray" in sections else []
+
+
+def require_stage(config: Config, job: str) -> None:
+    """Raise StageError unless the run directory, as it is seen from here, holds a finished stage of the job."""
+    stages = RunDirectory(config.run).record()["stages"]
+    if not any(name.split("/")[0] == job and entry["status"] == "complete" for name, entry in stages.items()):
+        raise StageError(
+            f"neuronsig {job} was submitted and ended well, but run={config.run} holds no finished stage of it; give a "
+            "run=... that the cluster and this machine both see"
+        )
 
 
 def main(given: Sequence[str]) -> int:

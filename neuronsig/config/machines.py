@@ -29,6 +29,11 @@ class SparkConfig:
     )
     shuffle_partitions: int = option(0, "spark.sql.shuffle.partitions; 0: twice the cores, at least 8", least=0)
     conf: list[str] = option([], "further Spark settings, as \"spark.conf=['spark.KEY=VALUE','spark.KEY=VALUE']\"")
+    submit: str = option(
+        "",
+        'what neuronsig pipeline puts before `JOB key=value ...` of its Spark jobs, as "spark-submit --master yarn'
+        ' ... deploy/neuronsig_submit.py"; empty: they run on this machine',
+    )
 
     def check(self, key: str) -> None:
         ok = bool(re.fullmatch(r"\d+[kmgKMG]", self.driver_memory))
@@ -49,6 +54,11 @@ class RayConfig:
     )
     gpus: str = option("auto", "auto: a GPU for each replica where there are any; 0: CPU only; 1: GPU required")
     object_store_mb: int = option(256, "object store of a local Ray, in MiB")
+    submit: str = option(
+        "",
+        'what neuronsig pipeline puts before `JOB key=value ...` of its Ray jobs, as "ray job submit --address '
+        'http://head:8265 -- neuronsig"; empty: they run on this machine',
+    )
 
     def check(self, key: str) -> None:
         ok = self.max_replicas == 0 or self.max_replicas >= max(self.replicas, 1)

@@ -1,0 +1,61 @@
+"""The pipeline that gives its jobs to clusters; tests/clusters has it on real ones."""
+
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from neuronsig.config.compose import compose
+from neuronsig.errors import NeuronsigError
+from neuronsig.run.directory import RunDirectory
+from neuronsig.run.stages import JOBS
+from neuronsig_jobs import pipeline
+
+
+def test_jobs_are_given_to_the_cluster_of_their_engine_and_leave_their_stage_where_this_machine_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = RunDirectory.create(tmp_path / "run")
+    words = [f"run={run.root}", "spark.submit=env FOR='one cluster' submit.py", "ray.submit=env -- neuronsig"]
+    started: dict[str, list[str]] = {}
+
+    def ended(command: Sequence[str], lost: str = "") -> subprocess.CompletedProcess[str]:
+        job = next(word for word in command if word in JOBS)
+        started[job] = command[: command.index(job)]
+        assert job == "show" or "spark=submitted" in command
+        assert command[-3:] == words
+        if job not in (lost, "show"):
+            with run.stage(f"{job}/a model", {}, [], {}):
+                pass
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(pipeline, "check", lambda config: None)
+    monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=lambda command, check: ended(command)))
+    pipeline.run_stages(compose(words), words)
+    places = {job: "spark" if "submit.py" in to else "ray" if "--" in to else "here" for job, to in started.items()}
+    assert started["mine"] == ["env", "FOR=one cluster", "submit.py"]
+    assert places == {
+        **dict.fromkeys(["annotate", "corpus_table", "tokenize", "mine"], "spark"),
+        **dict.fromkeys(["collect", "cluster", "triggers", "evaluate"], "ray"),
+        **dict.fromkeys(["report", "show"], "here"),
+    }
+    run.record_file.unlink()
+    monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=lambda command, check: ended(command, "tokenize")))
+    with pytest.raises(pipeline.StageError, match=r"neuronsig tokenize was submitted.* holds no finished stage"):
+        pipeline.run_stages(compose(words), words)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run=/tmp/run", "spark.submit=no-such-program x"], "no program no-such-program on this machine"),
+        (["run=/tmp/run", "ray.submit=env 'x"], "is no command line"),
+        (["run=runs/x", "ray.submit=env x"], "run=runs/x: must be a URI or an absolute path"),
+    ],
+)
+def test_a_submission_that_cannot_work_is_one_line(words: list[str], said: str):
+    with pytest.raises(NeuronsigError, match=re.escape(said)):
+        pipeline.check_submission(compose(words))
