@@ -35,7 +35,11 @@ test: $(STAMP)  ## the tests (no GPU, no corpora needed)
 
 .PHONY: test-all
 test-all: $(STAMP)  ## the slow and real-data tests too
-	$(BIN)/python -m pytest $(TWO_AT_ONCE) -m ''
+	$(BIN)/python -m pytest $(TWO_AT_ONCE) -m 'not clusters'
+
+.PHONY: test-clusters
+test-clusters: $(STAMP)  ## the tests that start an HDFS and a YARN
+	$(BIN)/python -m pytest -m clusters
 
 .PHONY: lint
 lint: $(STAMP)  ## ruff and mypy

@@ -16,6 +16,8 @@ from tests import s3_home
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from tests.clusters.minihadoop import Hadoop
+
 # Threads that spin while they wait take the core from those they wait for: two processes share two cores here.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Ray gives its workers 15 by default: beside Spark on two cores they would hardly ever run.
@@ -51,6 +53,22 @@ def bucket() -> Path:
     root = location(f"s3://test-{uuid.uuid4().hex}")
     store_of(root)[0].mkdir(store_of(root)[1])
     return root
+
+
+@pytest.fixture(scope="session")
+def hdfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hadoop]:
+    """A real HDFS; for tests that are marked `clusters`."""
+    from tests.clusters import minihadoop
+
+    with minihadoop.running(tmp_path_factory.mktemp("hadoop")) as hadoop:
+        yield hadoop
+
+
+@pytest.fixture(scope="session")
+def hadoop(hdfs: Hadoop) -> Hadoop:
+    """That HDFS with a YARN beside it, in the same JVM."""
+    hdfs.start_yarn()
+    return hdfs
 
 
 @pytest.fixture(scope="session")
