@@ -35,5 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(job.main(words[1:]) if hasattr(job, "main") else launch(words[0], job.run, words[1:]))
 
 
+def submitted() -> None:
+    """The same for whoever does not look at what a function returns: an error ends in SystemExit, and nothing else.
+
+    Databricks and YARN take any SystemExit for a failure, and what an entry point returns for nothing.
+    """
+    if code := main():
+        sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    submitted()
