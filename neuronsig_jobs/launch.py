@@ -1,6 +1,7 @@
 """What all entry points share: parse, show the merged config, call, sum up."""
 
 import errno
+import json
 import sys
 import textwrap
 import time
@@ -14,9 +15,13 @@ from neuronsig.config.compose import compose, describe, groups, to_yaml
 from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.progress import console, say, show_table
 from neuronsig.run.stages import JOBS, sections_of
+from neuronsig.storage.location import location
+from neuronsig.storage.whole_files import atomic_write
 
 Summary = Mapping[str, Any]
 OPTIONS = ("--help", "-h", "--show", "--brief")
+ERROR_FILE = "--error-file="
+"""A file of the run that gets what the job could not do: a cluster hands on neuronsig's exit codes to nobody."""
 USAGE = """Usage: neuronsig {name} [preset=demo|paper] [group=choice ...] [key=value ...]
        --help   this text     --show   print the merged config and stop     --brief   do not print it
        In a checkout, python -m jobs.{name} is the same."""
@@ -34,7 +39,8 @@ def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) ->
         _help(name, sys.modules[job.__module__].__doc__ or "", sections)
         return 0
     show_only, brief = "--show" in words, "--brief" in words
-    words = [word for word in words if word not in ("--show", "--brief")]
+    error_file = next((word.removeprefix(ERROR_FILE) for word in words if word.startswith(ERROR_FILE)), "")
+    words = [word for word in words if word not in ("--show", "--brief") and not word.startswith(ERROR_FILE)]
     started = time.monotonic()
     try:
         config = compose(words)
@@ -47,6 +53,9 @@ def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) ->
         summary = job(config)
     except NeuronsigError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        if error_file:
+            told = {"exit_code": error.exit_code, "error": str(error)}
+            atomic_write(location(error_file), json.dumps(told).encode())
         return error.exit_code
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):

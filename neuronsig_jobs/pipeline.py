@@ -13,6 +13,7 @@ submitted and waited for, and leaves its tables in run=..., a place that both cl
 command again goes on likewise.
 """
 
+import json
 import shlex
 import shutil
 import subprocess
@@ -28,10 +29,11 @@ from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.stages import JOBS, pipeline_jobs
+from neuronsig.storage.files import read_bytes, remove
 from neuronsig.storage.location import absolute
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs.launch import Summary, for_job, launch
+from neuronsig_jobs.launch import ERROR_FILE, Summary, for_job, launch
 
 HERE = [sys.executable, "-m", "neuronsig_jobs"]
 """What runs a job on this machine."""
@@ -143,8 +145,8 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
     for number, name in enumerate(jobs, start=1):
         say(f"\n[{number}/{len(jobs)}] neuronsig {name}")
         started = time.monotonic()
-        submitter = submitter_of(config, name)
-        code = subprocess.run([*(submitter or HERE), name, "--brief", *for_job(given, name)], check=False).returncode
+        submitter, command = submitter_of(config, name), [name, "--brief", *for_job(given, name)]
+        code = submit(config, submitter, command) if submitter else ended([*HERE, *command])
         if code == TooLittleTextError.exit_code:
             left_out[name] = "see its error above"
         elif code != 0:
@@ -152,10 +154,8 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
                 f"neuronsig {name} ended with exit code {code} (see above); mend it and run the same command again: "
                 "what is done stays done"
             )
-        if submitter and code == 0:
-            require_stage(config, name)
         seconds[name] = round(time.monotonic() - started, 1)
-    subprocess.run([*HERE, "show", "--brief", *for_job(words, "show")], check=False)
+    ended([*HERE, "show", "--brief", *for_job(words, "show")])
     index = RunDirectory(config.run).report / "index.html"
     total = round(sum(seconds.values()), 1)
     return {"seconds": seconds, "left out": left_out, "all stages, seconds": total, "report": absolute(index)}
@@ -169,14 +169,34 @@ def submitter_of(config: Config, job: str) -> list[str]:
     return shlex.split(config.ray.submit) if "ray" in sections else []
 
 
-def require_stage(config: Config, job: str) -> None:
-    """Raise StageError unless the run directory, as it is seen from here, holds a finished stage of the job."""
-    stages = RunDirectory(config.run).record()["stages"]
+def submit(config: Config, submitter: list[str], command: list[str]) -> int:
+    """Give a job to a cluster and wait for it; returns neuronsig's exit code, which the cluster keeps to itself.
+
+    Raises StageError unless the run directory, as it is seen from here, then holds a finished stage of the job.
+    """
+    run, job = RunDirectory(config.run), command[0]
+    file = run.root / f".{job}-error.json"
+    remove(file)
+    code = ended([*submitter, *command, f"{ERROR_FILE}{absolute(file)}"])
+    if code != 0:
+        if not file.exists():
+            return code
+        told = json.loads(read_bytes(file))
+        remove(file)
+        say(f"error of neuronsig {job}: {told['error']}")
+        return int(told["exit_code"])
+    stages = run.record()["stages"]
     if not any(name.split("/")[0] == job and entry["status"] == "complete" for name, entry in stages.items()):
         raise StageError(
             f"neuronsig {job} was submitted and ended well, but run={config.run} holds no finished stage of it; give a "
             "run=... that the cluster and this machine both see"
         )
+    return 0
+
+
+def ended(command: Sequence[str]) -> int:
+    """The exit code of a command that is run and waited for."""
+    return subprocess.run(command, check=False).returncode
 
 
 def main(given: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """The pipeline that gives its jobs to clusters; tests/clusters has it on real ones."""
 
+import json
 import re
 import subprocess
 from collections.abc import Sequence
@@ -9,24 +10,29 @@ from types import SimpleNamespace
 import pytest
 
 from neuronsig.config.compose import compose
-from neuronsig.errors import NeuronsigError
+from neuronsig.errors import NeuronsigError, TooLittleTextError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.stages import JOBS
 from neuronsig_jobs import pipeline
+from neuronsig_jobs.launch import ERROR_FILE, launch
 
 
 def test_jobs_are_given_to_the_cluster_of_their_engine_and_leave_their_stage_where_this_machine_sees_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     run = RunDirectory.create(tmp_path / "run")
     words = [f"run={run.root}", "spark.submit=env FOR='one cluster' submit.py", "ray.submit=env -- neuronsig"]
     started: dict[str, list[str]] = {}
 
-    def ended(command: Sequence[str], lost: str = "") -> subprocess.CompletedProcess[str]:
+    def ended(command: Sequence[str], lost: str = "", failing: str = "evaluate") -> subprocess.CompletedProcess[str]:
         job = next(word for word in command if word in JOBS)
         started[job] = command[: command.index(job)]
         assert job == "show" or "spark=submitted" in command
-        assert command[-3:] == words
+        assert [word for word in command if word in words] == words
+        if job == failing:
+            (told,) = (word.removeprefix(ERROR_FILE) for word in command if word.startswith(ERROR_FILE))
+            Path(told).write_text('{"exit_code": 3, "error": "there is too little text"}')
+            return subprocess.CompletedProcess(command, 1)  # what spark-submit and ray job submit make of any code
         if job not in (lost, "show"):
             with run.stage(f"{job}/a model", {}, [], {}):
                 pass
@@ -34,7 +40,10 @@ def test_jobs_are_given_to_the_cluster_of_their_engine_and_leave_their_stage_whe
 
     monkeypatch.setattr(pipeline, "check", lambda config: None)
     monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=lambda command, check: ended(command)))
-    pipeline.run_stages(compose(words), words)
+    summary = pipeline.run_stages(compose(words), words)
+    assert summary["left out"].keys() == {"evaluate"}
+    assert "there is too little text" in capsys.readouterr().out
+    assert not list(run.root.glob(".evaluate*"))
     places = {job: "spark" if "submit.py" in to else "ray" if "--" in to else "here" for job, to in started.items()}
     assert started["mine"] == ["env", "FOR=one cluster", "submit.py"]
     assert places == {
@@ -46,6 +55,14 @@ def test_jobs_are_given_to_the_cluster_of_their_engine_and_leave_their_stage_whe
     monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=lambda command, check: ended(command, "tokenize")))
     with pytest.raises(pipeline.StageError, match=r"neuronsig tokenize was submitted.* holds no finished stage"):
         pipeline.run_stages(compose(words), words)
+
+
+def test_a_job_s_error_is_left_where_the_pipeline_looks_for_it(tmp_path: Path):
+    def job(config: object) -> dict[str, str]:
+        raise TooLittleTextError("too little")
+
+    assert launch("evaluate", job, ["--brief", f"{ERROR_FILE}{tmp_path / 'told.json'}"]) == 3
+    assert json.loads((tmp_path / "told.json").read_text()) == {"exit_code": 3, "error": "too little"}
 
 
 @pytest.mark.parametrize(
