@@ -7,5 +7,6 @@ stages      the registry of jobs and their stages: inputs, tables, config sectio
 appending   which stages may grow, and what must be the same
 exclusive   one process at a time
 commits     a file and then its marker: the unit of work is done or it is not
+preflight   whether the workers of a cluster can do a job, asked before it starts
 heartbeat   how far a worker is within one unit of work
 """
