@@ -122,6 +122,7 @@ class Bench:
         from spark_jobs.mining.batches import count_neurons, read_topk
         from spark_jobs.mining.encode import encode_sentences
         from spark_jobs.session import spark_session
+        from spark_jobs.shared import share
         from spark_jobs.tables import uri
 
         local = master.startswith("local[")
@@ -137,6 +138,7 @@ class Bench:
         self.dictionary: Dictionary = encode_sentences(
             self.spark, given.run / "sentences", folder / "encoded", self.mining
         )
+        self.shared = share(self.dictionary, folder / "shared")
         self.encoded = self.spark.read.parquet(uri(folder / "encoded" / "sentences"))
 
     def stop(self) -> None:
@@ -151,10 +153,10 @@ class Bench:
         out = self.folder / engine
         lists = lists_of(self.spark, self.topk, neurons)
         if engine == "mllib":
-            mine_mllib(lists, self.encoded, self.dictionary, mining, neurons, out)
+            mine_mllib(lists, self.encoded, self.shared, mining, neurons, out)
         else:
             rows = sum(self.counts[code] for code in neurons)
-            found = mine_grouped(lists, self.encoded, self.dictionary, mining, rows)
+            found = mine_grouped(lists, self.encoded, self.shared, mining, rows)
             found.write.mode("overwrite").parquet(uri(out))
         return out
 
@@ -210,7 +212,7 @@ class Bench:
         part("mining", lambda: self.mine("grouped", self.neurons, self.mining))
         raw = self.spark.read.parquet(uri(out[-1]))
         judged = self.folder / "judged"
-        part("counting", lambda: count_reference(raw, self.encoded, self.dictionary, self.mining, judged))
+        part("counting", lambda: count_reference(raw, self.encoded, self.shared, self.mining, judged))
         counted, distinct = out[-1]
         if counted is None:
             sys.exit("no pattern is frequent: give --min-count a lower number")
@@ -220,9 +222,7 @@ class Bench:
         target = uri(self.folder / "signatures")
         part(
             "judging and writing",
-            lambda: (
-                judge_patterns(gathered, self.dictionary, self.mining, tests).write.mode("overwrite").parquet(target)
-            ),
+            lambda: judge_patterns(gathered, self.shared, self.mining, tests).write.mode("overwrite").parquet(target),
         )
         print(f"\nAll kinds of {n} neurons, {raw.count():,} patterns, {sum(distinct.values()):,} of them distinct\n")
         cpu = sum(row[1] for row in parts)
@@ -240,7 +240,7 @@ class Bench:
         counting = []
         for chunk in chunks_of(judged / "candidates", 1 << 30):
             seconds, _ = measured(
-                lambda c=chunk: count_chunk(c, self.encoded, self.dictionary, self.mining, self.folder / "chunk")  # type: ignore[misc]
+                lambda c=chunk: count_chunk(c, self.encoded, self.shared, self.mining, self.folder / "chunk")  # type: ignore[misc]
             )
             counting.append((chunk.kind, chunk.patterns, seconds, seconds / million))
         print("\nCounting in the corpus\n")

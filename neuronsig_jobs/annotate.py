@@ -94,9 +94,11 @@ def _cleaned(
     config: Config, name: str, corpus: CorpusConfig, work: Path, table: Path, first_id: int = 0
 ) -> tuple[Found, Callable[[Sequence[tuple[int, int]]], dict[str, float]]]:
     """The corpus cleaned, numbered from `first_id` on, and what annotates those of its id ranges that are missing."""
+    from spark_jobs.preflight import check_workers
     from spark_jobs.session import spark_session
 
     spark = spark_session(config.spark, name, nlp=True)
+    check_workers(spark, config.run, "tokenizers", *["datasketch"] * (config.annotator.near_duplicates > 0))
     from spark_jobs.annotation_steps import Part, annotate_missing, clean_and_number, load_annotators
 
     part = Part(work, table, first_id)

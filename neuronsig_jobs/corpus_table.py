@@ -4,8 +4,10 @@ Example:
   neuronsig corpus_table run=runs/demo
 """
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -18,6 +20,9 @@ from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 CORPORA = pa.schema(
     [
@@ -39,9 +44,11 @@ def run(config: Config) -> Summary:
     directory = RunDirectory.existing(config.run)
     plan = {"inputs": inputs_of(config, "corpus_table")}
     file = directory.analysis("corpora.parquet")
-    with enter(config, "corpus_table", plan) as stage:
+    with enter(config, "corpus_table", plan, checks=True) as stage:
         if not stage.done:
-            rows = count(config, directory.sentences)
+            session = _session(config)
+            stage.begin()
+            rows = count(session, directory.sentences)
             write(rows, file)
             stage.counts = {"domains": len(rows) - 1, "sentences": rows[-1]["sentences"], "words": rows[-1]["words"]}
     rows = read_parquet(file).to_pylist()
@@ -52,15 +59,22 @@ def run(config: Config) -> Summary:
     return {"table": str(file.with_suffix(".md")), **stage.counts}
 
 
-def count(config: Config, table: Path) -> list[dict[str, Any]]:
+def _session(config: Config) -> SparkSession:
+    from spark_jobs.preflight import check_workers
+    from spark_jobs.session import spark_session
+
+    session = spark_session(config.spark, "neuronsig corpus_table")
+    check_workers(session, config.run)
+    return session
+
+
+def count(session: SparkSession, table: Path) -> list[dict[str, Any]]:
     """One row a domain in the order of the corpus, and a last row `total`; rows of CORPORA."""
     check_table(table, SENTENCES)
     from spark_jobs.sentence_table import corpus_statistics
-    from spark_jobs.session import spark_session
     from spark_jobs.tables import uri
 
-    spark = spark_session(config.spark, "neuronsig corpus_table")
-    return [row.asDict() for row in corpus_statistics(spark.read.parquet(uri(table))).collect()]
+    return [row.asDict() for row in corpus_statistics(session.read.parquet(uri(table))).collect()]
 
 
 def write(rows: list[dict[str, Any]], file: Path) -> None:

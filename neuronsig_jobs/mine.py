@@ -79,17 +79,18 @@ def run(config: Config) -> Summary:
         if stage.done:
             return {"nothing to do": "all signatures are there", **stage.counts}
         _keep_from_harm(config, directory, inputs)
+        session = _session(config)
         if trees is not None:
             from spark_jobs.mining.encode import parse_trees
 
             # Before the stage begins: when trees are mended they are others, and not in its plan.
             check_table(directory.sentences, SENTENCES)
             words = config.mining.subtree_labels == "words"
-            parse_trees(_session(config), config.mining.trees, directory.sentences, trees, words)
+            parse_trees(session, config.mining.trees, directory.sentences, trees, words)
         stage.begin()
         check_table(directory.sentences, SENTENCES)
         check_table(directory.topk(model), TOPK)
-        stage.counts |= _mine(config, directory, inputs, settings, trees)
+        stage.counts |= _mine(session, config, directory, inputs, settings, trees)
         return stage.counts
 
 
@@ -113,15 +114,28 @@ def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, s
 
 
 def _session(config: Config) -> SparkSession:
+    from spark_jobs.connect import is_connected, is_wished, refusal
+    from spark_jobs.preflight import check_workers
     from spark_jobs.session import spark_session
 
-    # Several neurons are mined at once; first in, first out would let one of them wait for all others.
-    spark = dataclasses.replace(config.spark, conf=["spark.scheduler.mode=FAIR", *config.spark.conf])
-    return spark_session(spark, f"neuronsig mine {config.model.name}")
+    spark, mllib = config.spark, config.mining.engine == "mllib"
+    if mllib and not is_wished(spark):
+        # Several neurons are mined at once; first in, first out would let one of them wait for all others.
+        spark = dataclasses.replace(spark, conf=["spark.scheduler.mode=FAIR", *spark.conf])
+    session = spark_session(spark, f"neuronsig mine {config.model.name}")
+    if mllib and is_connected(session):
+        raise refusal("mining=mllib (mining=grouped can)")
+    check_workers(session, config.run, "numba")
+    return session
 
 
 def _mine(
-    config: Config, directory: RunDirectory, inputs: dict[str, str], settings: dict[str, Any], trees: Path | None
+    session: SparkSession,
+    config: Config,
+    directory: RunDirectory,
+    inputs: dict[str, str],
+    settings: dict[str, Any],
+    trees: Path | None,
 ) -> dict[str, Any]:
     from spark_jobs.mining.signatures import MiningPaths, mine_model
 
@@ -137,4 +151,4 @@ def _mine(
         profiles=directory.profiles(model),
         trees=trees,
     )
-    return mine_model(_session(config), paths, config.mining)
+    return mine_model(session, paths, config.mining)

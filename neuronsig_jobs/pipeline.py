@@ -81,9 +81,13 @@ def check(config: Config) -> None:
     if config.spark.master and not config.spark.submit:
         import pyspark
 
-        from spark_jobs.session import choose_java
+        from spark_jobs.connect import is_wished, refusal
+        from spark_jobs.java import choose_java
 
-        choose_java(pyspark.__version__)
+        if not is_wished(config.spark):
+            choose_java(pyspark.__version__)
+        elif not finished(config, "annotate"):
+            raise refusal("annotation, by Spark NLP,")
     if not config.ray.submit:
         from neuronsig_ray.collect.prepare import require_memory
         from neuronsig_ray.session import address_of, replica_pool, resources

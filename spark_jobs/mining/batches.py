@@ -27,6 +27,8 @@ from neuronsig.progress import task
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import read_bytes, remove
 from neuronsig.storage.whole_files import atomic_write
+from spark_jobs.connect import parallelism
+from spark_jobs.shared import Shared
 from spark_jobs.tables import spark_schema, uri
 
 CODES = pa.schema([("neuron", pa.int64())])
@@ -139,18 +141,15 @@ def read_patterns(session: SparkSession, folder: Path, neurons: Sequence[int]) -
 
 
 def mine_grouped(
-    lists: DataFrame, encoded: DataFrame, dictionary: Dictionary, mining: MiningConfig, rows: int
+    lists: DataFrame, encoded: DataFrame, dictionary: Shared[Dictionary], mining: MiningConfig, rows: int
 ) -> DataFrame:
     """The rows of PATTERNS of a batch of neurons, whose lists hold `rows` sentences together."""
-    context = lists.sparkSession.sparkContext
-    shared = context.broadcast((dictionary, mining))
-    columns = ALL if dictionary.labels is None else ALL_NODES
+    columns = ALL if dictionary.value.labels is None else ALL_NODES
 
     def mine(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        dictionary, mining = shared.value
         for code, sentences in by_neuron(batches):
-            yield from mined_rows(code, read_sentences(sentences, columns), dictionary, mining)
+            yield from mined_rows(code, read_sentences(sentences, columns), dictionary.value, mining)
 
-    partitions = max(context.defaultParallelism, -(-rows // PARTITION_ROWS))
+    partitions = max(parallelism(lists.sparkSession), -(-rows // PARTITION_ROWS))
     joined = join_lists(lists, encoded, *columns).repartition(partitions, "neuron")
     return joined.mapInArrow(mine, spark_schema(PATTERNS))

@@ -24,6 +24,8 @@ from neuronsig.progress import task
 from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import read_parquet
 from neuronsig.storage.whole_files import atomic_write
+from spark_jobs.connect import parallelism
+from spark_jobs.shared import Shared, share
 from spark_jobs.tables import numbered_tasks, spark_schema, uri, write_once
 
 
@@ -48,7 +50,10 @@ def encode_sentences(
         write_dictionary(read_parquet(counted), listed, sentences)
         remove(counted)
     dictionary = read_dictionary(listed, mining.match)
-    write_once(folder / "sentences", lambda: encode(source, dictionary, mining.metadata_skip, mining.holdout))
+    if not (folder / "sentences" / "_SUCCESS").exists():
+        shared = share(dictionary, folder / "shared")
+        write_once(folder / "sentences", lambda: encode(source, shared, mining.metadata_skip, mining.holdout))
+        remove(folder / "shared")
     return dictionary
 
 
@@ -79,13 +84,12 @@ def _added(counts: DataFrame) -> DataFrame:
     return counts.groupBy("kind", "field", "item").agg(*sums)
 
 
-def encode(source: DataFrame, dictionary: Dictionary, skip: list[str], holdout: float) -> DataFrame:
+def encode(source: DataFrame, dictionary: Shared[Dictionary], skip: list[str], holdout: float) -> DataFrame:
     """The sentences as rows of ENCODED, with `nodes` where trees are a user's."""
-    shared = source.sparkSession.sparkContext.broadcast(dictionary)
-    nodes = dictionary.labels is not None
+    nodes = dictionary.value.labels is not None
 
     def encoded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        encoder = Encoder(shared.value, skip)
+        encoder = Encoder(dictionary.value, skip)
         for batch in batches:
             used = without_held_out(batch, holdout)
             yield encoded_rows(used.column("sentence_id"), encoder.encode(used), nodes)
@@ -103,7 +107,7 @@ def parse_trees(session: SparkSession, path: str, sentences: Path, folder: Path,
     if checked.exists():
         return rows
     units = tree_units(path)
-    bundles = bundle(units, session.sparkContext.defaultParallelism)
+    bundles = bundle(units, parallelism(session))
 
     def read(number: int) -> Iterator[pa.RecordBatch]:
         for unit in bundles[number]:

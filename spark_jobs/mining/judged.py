@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
@@ -36,6 +36,8 @@ from neuronsig.storage.files import files_below
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file, read_parquet
 from neuronsig.tables import SIGNATURES
+from spark_jobs.connect import parallelism
+from spark_jobs.shared import Shared
 from spark_jobs.tables import spark_schema, uri
 
 CHUNK_CELLS = 1 << 23
@@ -68,7 +70,7 @@ class Chunk:
 
 
 def count_reference(
-    patterns: DataFrame, encoded: DataFrame, dictionary: Dictionary, mining: MiningConfig, folder: Path
+    patterns: DataFrame, encoded: DataFrame, dictionary: Shared[Dictionary], mining: MiningConfig, folder: Path
 ) -> tuple[DataFrame | None, dict[str, int]]:
     """The rows of COUNTED of all distinct patterns, and the number of those that may make rows, by kind.
 
@@ -76,8 +78,7 @@ def count_reference(
     """
     session = patterns.sparkSession
     listed = folder / "candidates"
-    strata = dictionary.strata.size
-    most = max(CHUNK_CELLS // strata, 1)
+    most = max(CHUNK_CELLS // dictionary.value.strata.size, 1)
     if not (listed / "_SUCCESS").exists():
         distinct = patterns.where(f"kind != '{EVERY}'").select("kind", "items").distinct()
         ordered = distinct.repartition("kind", "items").sortWithinPartitions("kind", "items")
@@ -92,7 +93,7 @@ def count_reference(
     if not chunks:
         return None, {}
     counted = session.read.schema(COUNTED).parquet(*[uri(folder / "counted" / chunk.name) for chunk in chunks])
-    tested = counted.where(may_make_rows(dictionary)).groupBy("kind").count().collect()
+    tested = counted.where(may_make_rows(dictionary.value)).groupBy("kind").count().collect()
     numbers = {row["kind"]: row["count"] for row in tested}
     return counted, {kind.name: numbers[kind.name] for kind in pattern_kinds() if kind.name in numbers}
 
@@ -124,18 +125,16 @@ def chunks_of(listed: Path, most: int) -> Iterator[Chunk]:
             yield Chunk(f"{kind}-{number:04d}", kind, tuple(held), rows)
 
 
-def count_chunk(chunk: Chunk, encoded: DataFrame, dictionary: Dictionary, mining: MiningConfig, folder: Path) -> None:
+def count_chunk(
+    chunk: Chunk, encoded: DataFrame, dictionary: Shared[Dictionary], mining: MiningConfig, folder: Path
+) -> None:
     """Write the rows of COUNTED of a chunk's patterns."""
-    session: SparkSession = encoded.sparkSession
-    context = session.sparkContext
-    shared = context.broadcast((dictionary, mining))
-    kind, strata = kind_of(chunk.kind), dictionary.strata.size
-    columns = (NODES, "heads") if kind.shape == SUBTREE and dictionary.labels is not None else kind.columns
+    kind, strata, tasks = kind_of(chunk.kind), dictionary.value.strata.size, parallelism(encoded.sparkSession)
+    columns = (NODES, "heads") if kind.shape == SUBTREE and dictionary.value.labels is not None else kind.columns
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        dictionary, mining = shared.value
         _, items, offsets = chunk.read()
-        counter = KindCounter(kind, items, offsets, dictionary, mining)
+        counter = KindCounter(kind, items, offsets, dictionary.value, mining)
         total = np.zeros((chunk.patterns, strata), np.int32)
         for rows in blocks(batches):
             total += counter.count(read_sentences(rows, columns)).astype(np.int32)
@@ -162,11 +161,10 @@ def count_chunk(chunk: Chunk, encoded: DataFrame, dictionary: Dictionary, mining
             ]
             yield pa.RecordBatch.from_arrays(arrays, ["kind", "items", "corpus"])
 
-    needed = encoded.select(*columns, "stratum").coalesce(2 * context.defaultParallelism)
+    needed = encoded.select(*columns, "stratum").coalesce(2 * tasks)
     partial = needed.mapInArrow(count, spark_schema([("block", pa.int64()), ("counts", pa.binary())]))
-    summed = partial.repartition(context.defaultParallelism, "block").mapInArrow(add, COUNTED)
+    summed = partial.repartition(tasks, "block").mapInArrow(add, COUNTED)
     summed.write.mode("overwrite").parquet(uri(folder))
-    shared.unpersist()
 
 
 def blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -193,23 +191,21 @@ def gather(patterns: DataFrame, counted: DataFrame, neurons: int) -> DataFrame:
     found = patterns.where(F.col("kind") != EVERY).join(counted, ["kind", "items"], how="inner")
     columns = ["neuron", "kind", "items", "strata", "corpus"]
     rows = every.select(*columns).unionByName(found.select(*columns))
-    partitions = max(patterns.sparkSession.sparkContext.defaultParallelism, -(-neurons // PARTITION_NEURONS))
+    partitions = max(parallelism(patterns.sparkSession), -(-neurons // PARTITION_NEURONS))
     return rows.repartition(partitions, "neuron").mapInArrow(gathered, spark_schema(GATHERED))
 
 
 def judge_patterns(
-    patterns: DataFrame, dictionary: Dictionary, mining: MiningConfig, tests: Mapping[str, int]
+    patterns: DataFrame, dictionary: Shared[Dictionary], mining: MiningConfig, tests: Mapping[str, int]
 ) -> DataFrame:
     """Rows of SIGNATURES: each neuron's strongest patterns of each kind, and its most frequent (P1 Table 2).
 
     `tests` is the number of hypotheses of each kind: neurons x distinct patterns.
     """
-    context = patterns.sparkSession.sparkContext
-    shared = context.broadcast((dictionary, mining))
     seen: dict[str, PValueCounts] = {}
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for kind, counts in count_p_values(batches, *shared.value).items():
+        for kind, counts in count_p_values(batches, dictionary.value, mining).items():
             arrays = [pa.array([kind]), pa.array([counts.bins.astype(np.int64).tobytes()], pa.binary())]
             yield pa.RecordBatch.from_arrays(arrays, ["kind", "bins"])
 
@@ -218,6 +214,6 @@ def judge_patterns(
 
     def make(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield from judged(batch, tests, seen, *shared.value)
+            yield from judged(batch, tests, seen, dictionary.value, mining)
 
     return patterns.mapInArrow(make, spark_schema(SIGNATURES))

@@ -42,7 +42,9 @@ from neuronsig.mining.pattern_rows import EVERY, PATTERNS, counted_rows, pattern
 from neuronsig.neuron import Neuron
 from neuronsig.ragged import rows_of
 from neuronsig.storage.files import remove
+from spark_jobs.connect import parallelism
 from spark_jobs.mining.batches import join_lists
+from spark_jobs.shared import Shared
 from spark_jobs.tables import spark_schema, uri
 
 KINDS = [kind for kind in pattern_kinds() if kind.in_mllib]
@@ -67,22 +69,19 @@ SUPPORT_STEP = 1.2
 def mine_mllib(
     lists: DataFrame,
     encoded: DataFrame,
-    dictionary: Dictionary,
+    dictionary: Shared[Dictionary],
     mining: MiningConfig,
     codes: Sequence[int],
     folder: Path,
 ) -> None:
     """Write the rows of PATTERNS of a batch of neurons; what lies beside `folder` in between is removed."""
     session = lists.sparkSession
-    context = session.sparkContext
-    shared = context.broadcast((dictionary, mining))
     work = folder.with_name(f".{folder.name}")
-    threads = mining.concurrency or context.defaultParallelism
+    threads = mining.concurrency or parallelism(session)
     joined = join_lists(lists, encoded, *ALL)
 
     def prepare(key: tuple[Any, ...], rows: pd.DataFrame) -> pd.DataFrame:
-        dictionary, mining = shared.value
-        return pd.DataFrame({"neuron": key[0]} | prepare_columns(_sentences(rows), dictionary, mining))
+        return pd.DataFrame({"neuron": key[0]} | prepare_columns(_sentences(rows), dictionary.value, mining))
 
     prepared = joined.groupBy("neuron").applyInPandas(prepare, spark_schema([("neuron", pa.int64()), *INPUT]))
     prepared.repartition(min(len(codes), 4 * threads), "neuron").write.mode("overwrite").partitionBy("neuron").parquet(
@@ -99,14 +98,13 @@ def mine_mllib(
             raise
 
     def finish(key: tuple[Any, ...], found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-        dictionary, mining = shared.value
         sentences = _sentences(rows)
-        n_strata = dictionary.strata.size
+        n_strata = dictionary.value.strata.size
         empty = np.zeros(0, np.int32), np.array([0, 0])
         batches = [pattern_rows(key[0], EVERY, *empty, sentences.by_stratum(n_strata)[None, :], raised=False)]
         for kind in mining.patterns:
             patterns = select_found(kind, found[found["kind"] == kind.name], len(sentences), mining)
-            batches.append(counted_rows(key[0], kind, patterns, sentences, dictionary, mining))
+            batches.append(counted_rows(key[0], kind, patterns, sentences, dictionary.value, mining))
         # pandas' own strings may be Arrow's in chunks, which Spark does not take.
         return pa.Table.from_batches(batches).to_pandas().astype({"kind": object})
 
@@ -114,7 +112,6 @@ def mine_mllib(
     both = found.groupBy("neuron").cogroup(joined.groupBy("neuron"))
     both.applyInPandas(finish, spark_schema(PATTERNS)).write.mode("overwrite").parquet(uri(folder))
     remove(work)
-    shared.unpersist()
 
 
 def found_folder(work: Path, code: int) -> Path:

@@ -24,7 +24,9 @@ from neuronsig.mining.profiling import ProfileRules, profile_neuron
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
 from neuronsig.storage.parquet import read_parquet
 from neuronsig.tables import PROFILES, SIGNATURES
+from spark_jobs.connect import parallelism
 from spark_jobs.mining.batches import BROADCAST_SENTENCES, PARTITION_ROWS
+from spark_jobs.shared import Shared
 from spark_jobs.tables import spark_schema, uri, write_once
 
 _PROFILE = [field for field in PROFILES if field.name != "mined"]
@@ -35,23 +37,22 @@ FINISHED = pa.schema([*_PROFILE, ("signatures", pa.list_(pa.struct(_SIGNATURE)))
 PLACES = spark_schema([("sentence_id", pa.int64()), ("position", pa.int64()), ("relative", pa.int64())])
 
 
-def count_corpus(encoded: DataFrame, places: DataFrame, dictionary: Dictionary, folder: Path) -> CorpusCounts:
+def count_corpus(encoded: DataFrame, places: DataFrame, dictionary: Shared[Dictionary], folder: Path) -> CorpusCounts:
     """Counts of the encoded sentences, written to `folder` unless they are there."""
     write_once(folder, lambda: count_cells(encoded, dictionary))
     table = read_parquet(folder)
-    cells = CorpusCells(dictionary)
+    cells = CorpusCells(dictionary.value)
     total = np.zeros(cells.size, np.int64)
     total[table["cell"].to_numpy()] = table["n"].to_numpy()
     row = places.agg(*_sums()).collect()[0]
     return cells.corpus(total, Places(*(int(value or 0) for value in row)))
 
 
-def count_cells(encoded: DataFrame, dictionary: Dictionary) -> DataFrame:
+def count_cells(encoded: DataFrame, dictionary: Shared[Dictionary]) -> DataFrame:
     """(cell, n) of what CorpusCells counts that is not 0."""
-    shared = encoded.sparkSession.sparkContext.broadcast(dictionary)
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        cells = CorpusCells(shared.value)
+        cells = CorpusCells(dictionary.value)
         for batch in batches:
             cells.add(batch)
         total = cells.total()
@@ -96,19 +97,19 @@ def _sums() -> list[Column]:
 def profile_neurons(
     topk: DataFrame,
     encoded: DataFrame,
-    corpus: CorpusCounts,
+    compared: Shared[tuple[CorpusCounts, dict[int, Places]]],
     neurons: Mapping[int, int],
-    places: Mapping[int, Places],
     rules: ProfileRules,
 ) -> DataFrame:
     """One row a neuron: PROFILES without `mined`, nested under `signatures` its word, POS and metadata rows of
-    SIGNATURES, whose `q` is p, and under `tested` its p-values of each kind by bin of PValueCounts."""
-    context = topk.sparkSession.sparkContext
-    shared = context.broadcast((corpus, dict(places)))
-    partitions = max(context.defaultParallelism, -(-sum(neurons.values()) // PARTITION_ROWS))
+    SIGNATURES, whose `q` is p, and under `tested` its p-values of each kind by bin of PValueCounts.
+
+    `compared` holds the corpus's counts, and where each neuron's sentences stand.
+    """
+    partitions = max(parallelism(topk.sparkSession), -(-sum(neurons.values()) // PARTITION_ROWS))
 
     def profile(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        corpus, places = shared.value
+        corpus, places = compared.value
         for code, rows in by_neuron(batches):
             found = profile_neuron(Neuron.of_code(code), read_sentences(rows, PROFILED), places[code], corpus, rules)
             fields = [(name, list(values.items())) for name, values in found.row["metadata_profile"].items()]
@@ -121,7 +122,7 @@ def profile_neurons(
             yield pa.RecordBatch.from_pylist([row], schema=FINISHED)
 
     wanted = encoded.select("sentence_id", *PROFILED)
-    wanted = F.broadcast(wanted) if corpus.dictionary.n_sentences <= BROADCAST_SENTENCES else wanted
+    wanted = F.broadcast(wanted) if compared.value[0].dictionary.n_sentences <= BROADCAST_SENTENCES else wanted
     joined = topk.join(wanted, "sentence_id", how="inner").select("neuron", *PROFILED)
     return joined.repartition(min(partitions, max(len(neurons), 1)), "neuron").mapInArrow(
         profile, spark_schema(FINISHED)

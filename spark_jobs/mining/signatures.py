@@ -35,6 +35,7 @@ from spark_jobs.mining.encode import encode_sentences, parse_trees
 from spark_jobs.mining.judged import count_reference, gather, judge_patterns, may_make_rows
 from spark_jobs.mining.mllib import mine_mllib
 from spark_jobs.mining.profiles import count_corpus, places_of, profile_neurons, profile_signatures, read_places
+from spark_jobs.shared import Shared, share
 from spark_jobs.tables import spark_schema, uri, write_once
 
 FILE_NEURONS = 1000
@@ -59,6 +60,11 @@ class MiningPaths:
     profiles: Path
     trees: Path | None = None  # intermediate: where a user's trees are parsed
 
+    @property
+    def shared(self) -> Path:
+        """Where tasks find the objects that they need whole."""
+        return self.work / "shared"
+
 
 def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) -> dict[str, Any]:
     """Make signatures/ and profiles/ of one model; returns counts by reason, and the seconds of each part.
@@ -72,9 +78,10 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     neurons = count_neurons(topk, paths.topk)
     require_neurons(mining, list(neurons), paths.topk)
     dictionary = _encoded(session, topk, mining, paths)
+    shared = share(dictionary, paths.shared)
     encoded = session.read.parquet(uri(paths.encoded / "sentences"))
     clock.lap("encoding")
-    profiles = _profiles(topk, encoded, dictionary, neurons, mining, paths)
+    profiles = _profiles(topk, encoded, shared, neurons, mining, paths)
     clock.lap("profiles")
     leading = [*NEURON_COLUMNS, "lead_bits", "lead_item"]
     chosen = choose(read_parquet(paths.work / "profiles", leading).to_pylist(), mining) if mining.kinds else []
@@ -88,7 +95,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     }
     if mining.with_subtrees:
         counts["sentences without a tree"] = dictionary.n_sentences - dictionary.n_trees
-    patterns, pattern_counts = _patterns(encoded, dictionary, mined, mining, paths, clock)
+    patterns, pattern_counts = _patterns(encoded, shared, mined, mining, paths, clock)
     counts |= pattern_counts
     with task("writing signatures", len(neurons), "neurons") as progress:
         rows = profile_signatures(profiles, dictionary, _rules(mining, neurons))
@@ -97,6 +104,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
         progress.update(len(neurons))
     counts["signature rows"] = check_table(paths.signatures, SIGNATURES)
     check_table(paths.profiles, PROFILES)
+    remove(paths.shared)
     clock.lap("writing")
     return {**counts, "seconds": clock.laps}
 
@@ -132,7 +140,7 @@ def _encoded(session: SparkSession, topk: DataFrame, mining: MiningConfig, paths
 def _profiles(
     topk: DataFrame,
     encoded: DataFrame,
-    dictionary: Dictionary,
+    dictionary: Shared[Dictionary],
     neurons: dict[int, int],
     mining: MiningConfig,
     paths: MiningPaths,
@@ -142,10 +150,11 @@ def _profiles(
         with task("counting words in the corpus", unit="sentences") as progress:
             places = read_places(topk.sparkSession, paths.sentences, mining.holdout)
             corpus = count_corpus(encoded, places, dictionary, paths.encoded / "strata")
-            progress.update(dictionary.n_sentences)
+            progress.update(dictionary.value.n_sentences)
         with task("profiling", len(neurons), "neurons") as progress:
-            stand = places_of(topk, places, dictionary.n_sentences)
-            found = profile_neurons(topk, encoded, corpus, neurons, stand, _rules(mining, neurons))
+            stand = places_of(topk, places, dictionary.value.n_sentences)
+            compared = share((corpus, stand), paths.shared)
+            found = profile_neurons(topk, encoded, compared, neurons, _rules(mining, neurons))
             found.write.mode("overwrite").parquet(uri(folder))
             progress.update(len(neurons))
     return topk.sparkSession.read.parquet(uri(folder))
@@ -157,7 +166,7 @@ def _rules(mining: MiningConfig, neurons: Mapping[int, int]) -> ProfileRules:
 
 def _patterns(
     encoded: DataFrame,
-    dictionary: Dictionary,
+    dictionary: Shared[Dictionary],
     mined: Mapping[int, int],
     mining: MiningConfig,
     paths: MiningPaths,
@@ -190,7 +199,7 @@ def _patterns(
         made = write_once(folder / "gathered", lambda: gather(raw, counted, len(mined)))
         gathered = session.read.schema(spark_schema(GATHERED)).parquet(made)
         progress.update(len(mined))
-    counts = _pattern_counts(raw, distinct, dictionary, mining)
+    counts = _pattern_counts(raw, distinct, dictionary.value, mining)
     clock.lap("gathering counts")
     tests = {kind: len(mined) * distinct.get(kind, 0) for kind in mining.kinds}
     return judge_patterns(gathered, dictionary, mining, tests), counts

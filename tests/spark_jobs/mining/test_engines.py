@@ -15,6 +15,7 @@ from neuronsig.mining.pattern_rows import EVERY
 from spark_jobs.mining.batches import finished, lists_of, mine_batches, mine_grouped, read_patterns
 from spark_jobs.mining.encode import encode_sentences
 from spark_jobs.mining.mllib import mine_mllib, prepare_columns
+from spark_jobs.shared import share
 from spark_jobs.tables import uri
 from tests.neuronsig.miners.encoded import dictionary_of, random_rows, sentences_of
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write_run
@@ -34,6 +35,7 @@ class Mined:
         self.spark, self.mining = spark, mining
         self.run = write_run(folder, rows, {(1, unit): ids for unit, ids in enumerate(top)})
         self.dictionary = encode_sentences(spark, self.run.sentences, self.run.work("encoded"), ENCODING)
+        self.shared = share(self.dictionary, self.run.work("shared"))
         self.encoded = spark.read.parquet(uri(self.run.work("encoded", "sentences")))
         self.calls = []
 
@@ -45,9 +47,9 @@ class Mined:
             self.calls.append(codes)
             lists = lists_of(self.spark, self.run.topk(MODEL), codes)
             if engine == "mllib":
-                mine_mllib(lists, self.encoded, self.dictionary, mining, codes, table)
+                mine_mllib(lists, self.encoded, self.shared, mining, codes, table)
             else:
-                mined = mine_grouped(lists, self.encoded, self.dictionary, mining, 100)
+                mined = mine_grouped(lists, self.encoded, self.shared, mining, 100)
                 mined.write.mode("overwrite").parquet(uri(table))
 
         mine_batches(folder, CODES, size, mine)
@@ -152,7 +154,7 @@ def test_a_driver_killed_while_mining_goes_on_with_the_batches_left(small):
         if CODES[2] in codes:
             raise Killed
         lists = lists_of(small.spark, small.run.topk(MODEL), codes)
-        mined = mine_grouped(lists, small.encoded, small.dictionary, small.mining, 9)
+        mined = mine_grouped(lists, small.encoded, small.shared, small.mining, 9)
         mined.write.mode("overwrite").parquet(uri(table))
 
     with pytest.raises(Killed):

@@ -10,6 +10,7 @@ from neuronsig.mining.pattern_rows import EVERY
 from spark_jobs.mining import judged
 from spark_jobs.mining.batches import PATTERNS
 from spark_jobs.mining.judged import chunks_of, count_reference, gather
+from spark_jobs.shared import share
 from spark_jobs.tables import spark_schema
 from tests.neuronsig.miners.encoded import STRATA, dictionary_of, held_by, items_of, random_rows
 
@@ -74,7 +75,7 @@ def test_every_pattern_of_any_neuron_is_counted_exactly_and_once(spark, tmp_path
     found = [(neuron, kind, p, none) for neuron in (1, 2) for kind in KINDS for p in wanted[kind][neuron - 1 :]]
     found.append((1, EVERY, (), none))
     counted, distinct = count_reference(
-        patterns_table(spark, found), encoded, dictionary_of(), MINING, tmp_path / "judged"
+        patterns_table(spark, found), encoded, share(dictionary_of(), tmp_path), MINING, tmp_path / "judged"
     )
     expected = {(kind, p): counts_in(rows, kind, p) for kind in KINDS for p in wanted[kind]}
     assert read_counted(counted) == expected
@@ -99,28 +100,31 @@ def test_chunks_that_are_counted_are_not_counted_again(spark, tmp_path, monkeypa
     real = judged.count_chunk
     monkeypatch.setattr(judged, "count_chunk", killed)
     with pytest.raises(KeyboardInterrupt):
-        count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "judged")
+        count_reference(found, encoded, share(dictionary_of(), tmp_path), MINING, tmp_path / "judged")
     first = calls.copy()
     calls.clear()
     monkeypatch.setattr(judged, "count_chunk", lambda chunk, *rest: (calls.append(chunk.name), real(chunk, *rest)))
-    counted, _ = count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "judged")
+    counted, _ = count_reference(found, encoded, share(dictionary_of(), tmp_path), MINING, tmp_path / "judged")
     assert len(first) == 2
     assert calls
     assert not set(calls) & set(first)
-    whole, _ = count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "other")
+    whole, _ = count_reference(found, encoded, share(dictionary_of(), tmp_path), MINING, tmp_path / "other")
     assert read_counted(counted) == read_counted(whole)
 
 
 def test_a_pattern_that_no_sentence_holds_is_counted_as_none(spark, tmp_path, corpus):
     _, encoded, _ = corpus
     found = patterns_table(spark, [(1, "word_sequence", (5, 5, 5, 5, 5), [0] * STRATA)])
-    counted, _ = count_reference(found, encoded, dictionary_of(), MINING, tmp_path / "judged")
+    counted, _ = count_reference(found, encoded, share(dictionary_of(), tmp_path), MINING, tmp_path / "judged")
     assert read_counted(counted) == {("word_sequence", (5, 5, 5, 5, 5)): [0] * STRATA}
 
 
 def test_no_pattern_is_no_error(spark, tmp_path, corpus):
     found = patterns_table(spark, [(1, EVERY, (), [1] * STRATA)])
-    assert count_reference(found, corpus[1], dictionary_of(), MINING, tmp_path / "judged") == (None, {})
+    assert count_reference(found, corpus[1], share(dictionary_of(), tmp_path), MINING, tmp_path / "judged") == (
+        None,
+        {},
+    )
 
 
 def test_patterns_of_a_neuron_are_gathered_in_lexicographic_order_with_their_counts(spark, tmp_path):
