@@ -13,12 +13,12 @@ Examples:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuronsig.annotation.sentences import DUPLICATE, batches
+from neuronsig.annotation.sentences import DUPLICATE
 from neuronsig.config import Config, CorpusConfig, as_plan
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
@@ -30,7 +30,7 @@ from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter
-from spark_jobs.sentence_table import Whole, claim, discard, read_whole, whole_counts, whole_file
+from spark_jobs.sentence_table import Whole, claim, claim_table, discard, read_whole, whole_counts, whole_file
 
 if TYPE_CHECKING:
     from spark_jobs.annotation_steps import Found
@@ -47,7 +47,7 @@ def run(config: Config) -> Summary:
     outputs = [table, whole_file(table)]
     with enter(config, "annotate", plan, outputs) as stage:
         if not stage.done:
-            claim(table, stage.fingerprint)
+            claim_table(table, stage.fingerprint)
             claim(work, stage.fingerprint)
             stage.counts = make(config, table, work)
             discard(work)
@@ -64,6 +64,7 @@ def make_plan(config: Config) -> dict[str, Any]:
         del section["path"]
     for key in ("pos_model", "parser_model"):
         annotator[key] = model_identity(key, annotator[key])
+    del annotator["batch_sentences"]
     if not config.annotator.near_duplicates:
         del annotator["near_duplicates"]
     annotator["wordpieces"] = fingerprint_of(wordpiece_json(config.annotator.wordpieces))
@@ -81,19 +82,19 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     counts = whole_counts(table)
     if counts is not None:
         return counts
-    found, annotate_ranges = _cleaned(config, "neuronsig annotate", config.corpus, work, table)
-    sentences, size = found.numbered.sentences, config.annotator.batch_sentences
-    rate = annotate_ranges(batches([sentences], size))
+    found, annotate_rest = _cleaned(config, "neuronsig annotate", config.corpus, work, table)
+    sentences = found.numbered.sentences
+    told = annotate_rest()
     require_rows(table, sentences)
-    counts = {**found.counts, **rate}
-    Whole(sentences, size, counts).write(table)
+    counts = {**found.counts, **told}
+    Whole(sentences, counts).write(table)
     return counts
 
 
 def _cleaned(
     config: Config, name: str, corpus: CorpusConfig, work: Path, table: Path, first_id: int = 0
-) -> tuple[Found, Callable[[Sequence[tuple[int, int]]], dict[str, float]]]:
-    """The corpus cleaned, numbered from `first_id` on, and what annotates those of its id ranges that are missing."""
+) -> tuple[Found, Callable[[], dict[str, Any]]]:
+    """The corpus cleaned, numbered from `first_id` on, and what annotates the sentences that the table lacks."""
     from spark_jobs.preflight import check_workers
     from spark_jobs.session import spark_session
 
@@ -104,7 +105,8 @@ def _cleaned(
     part = Part(work, table, first_id)
     pipeline = load_annotators(spark, config.annotator, work)
     found = clean_and_number(spark, corpus, config.annotator, part)
-    return found, lambda ranges: annotate_missing(spark, pipeline, found.numbered, ranges, part)
+    size = config.annotator.batch_sentences
+    return found, lambda: annotate_missing(spark, pipeline, found.numbered, size, part)
 
 
 def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
     table, work = directory.sentences, directory.work("append")
     plan = corpus_growth(directory, make_plan(config))
     whole = read_whole(table)
-    if whole is None or (plan is None and whole.missing(table)):
+    if whole is None or (plan is None and not whole.is_there(table)):
         raise InputError(f"{table} is not whole; make it again: neuronsig annotate with overwrite=true")
     if plan is None:
         return {"sentences new": 0, "annotate": "nothing to do, the run holds this corpus already"}
@@ -136,12 +138,12 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
     names = additions(plan)[-1]["sources"]
     sources = {names[name]: source for name, source in config.corpus.sources.items()}
     corpus = dataclasses.replace(config.corpus, sources=sources)
-    found, annotate_ranges = _cleaned(config, "neuronsig append", corpus, work, table, sum(whole.parts))
+    found, annotate_rest = _cleaned(config, "neuronsig append", corpus, work, table, sum(whole.parts))
     new = found.numbered.sentences
     if new:
         with enter(config, "annotate", plan, outputs) as stage:
             parts = [*whole.parts, new]
-            annotate_ranges(batches(parts, whole.batch_sentences))
+            annotate_rest()
             require_rows(table, sum(parts))
             stage.counts = added(whole.counts, found.counts)
             dataclasses.replace(whole, counts=stage.counts, appended=parts[1:]).write(table)

@@ -19,6 +19,7 @@ from neuronsig.run.appending import place_of, stage_growth
 from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.plan import additions, earlier, note
 from neuronsig.run.stages import JOBS
+from neuronsig.storage.files import list_files
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary
@@ -60,7 +61,8 @@ def _made(
     folder = run.tokenized(tokenizer.name)
     file = folder / PLAN_FILE
     # A finished table that lost a file is made whole again: without plan.json the stage is not done.
-    if file.is_file() and not all((folder / shard.file).is_file() for shard in ShardPlan.read(folder).shards):
+    there = {path.name for path in list_files(folder)}
+    if file.name in there and not there.issuperset(shard.file for shard in ShardPlan.read(folder).shards):
         file.unlink()
     with enter(config, "tokenize", plan, [folder, file], tokenizer.name, checks=True) as stage:
         if not stage.done:

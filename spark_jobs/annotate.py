@@ -4,10 +4,11 @@ Three steps, each a table on disk, so that a job that was interrupted goes on wi
 
     cleaned    every sentence found, normalised, with the reason it is dropped for, if any
     numbered   the sentences kept, without duplicates, in corpus order; their place is their sentence_id
-    sentences  annotated in batches of ids, one commit a batch (design section 8)
+    sentences  annotated in batches of ids, written in place, one manifest a batch (design section 8)
 """
 
 import bisect
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,11 @@ from pyspark.sql import functions as F
 
 from neuronsig.annotation import sentences as rules
 from neuronsig.annotation.near_duplicates import buckets, jaccard, signatures
+from neuronsig.annotation.sentence_files import FILE, WRITTEN, file_count, write_sentences
 from neuronsig.annotation.sentences import judge_sentences, split_paragraphs, wordpiece_json
 from neuronsig.config import AnnotatorConfig
+from neuronsig.storage.location import absolute
+from neuronsig.storage.manifests import Batch
 from neuronsig.tables import SENTENCES
 from spark_jobs.tables import spark_schema, uri
 
@@ -161,13 +165,14 @@ def batch_of(spark: SparkSession, numbered: Numbered, start: int, stop: int) -> 
     low = bisect.bisect_right(numbered.first_ids, start) - 1
     high = bisect.bisect_left(numbered.first_ids, stop)
     offsets: list[Column] = []
+    # Said of the columns that are stored, so that row groups without one of the rows are not read.
+    wanted = F.lit(False)
     for part, first in zip(numbered.parts[low:high], numbered.first_ids[low:high], strict=True):
         offsets += [F.lit(part), F.lit(first).cast("long")]
+        wanted |= (F.col("part") == part) & (F.col("row") >= start - first) & (F.col("row") < stop - first)
     table = spark.read.parquet(*numbered.files[low:high])
     sentence_id = F.create_map(*offsets)[F.col("part")] + F.col("row")
-    return table.withColumn("sentence_id", sentence_id).where(
-        (F.col("sentence_id") >= start) & (F.col("sentence_id") < stop)
-    )
+    return table.where(wanted).withColumn("sentence_id", sentence_id)
 
 
 def annotator_pipeline(spark: SparkSession, tagger: Any, parser: Any) -> PipelineModel:
@@ -191,8 +196,7 @@ def annotator_pipeline(spark: SparkSession, tagger: Any, parser: Any) -> Pipelin
 
 
 def annotate(batch: DataFrame, pipeline: PipelineModel, partitions: int) -> DataFrame:
-    """A batch of numbered sentences as rows of the `sentences/` table, sorted by sentence_id over `partitions`."""
-    ordered = batch.repartitionByRange(partitions, "sentence_id").sortWithinPartitions("sentence_id")
+    """A batch of numbered sentences as rows of the `sentences/` table, made in so many tasks, in no order."""
     heads = F.transform(F.col("dependency.metadata"), lambda token: token["head"].cast("int"))
     made = {
         "tokens": F.col("token.result"),
@@ -200,7 +204,24 @@ def annotate(batch: DataFrame, pipeline: PipelineModel, partitions: int) -> Data
         "heads": one_root(heads),
         "metadata": F.from_json("metadata", _METADATA),
     }
-    return pipeline.transform(ordered).select(*[made.get(name, F.col(name)).alias(name) for name in SENTENCES.names])
+    spread = batch.repartition(partitions, "sentence_id")
+    return pipeline.transform(spread).select(*[made.get(name, F.col(name)).alias(name) for name in SENTENCES.names])
+
+
+def write_batch(annotated: DataFrame, table: Path, start: int, stop: int) -> Batch:
+    """Write the sentences from `start` to `stop` - 1 into the table; they are part of it once the batch is published.
+
+    Their files, each sorted by sentence_id, are as many as `file_count` says, whatever made the rows.
+    """
+    files = file_count(stop - start)
+    number = F.expr(f"((sentence_id - {start}) * {files}) div {stop - start}")
+    placed = annotated.withColumn(FILE, number).repartition(files, FILE).sortWithinPartitions("sentence_id")
+    write = functools.partial(write_sentences, absolute(table))
+    rows = placed.mapInArrow(write, spark_schema(WRITTEN)).collect()
+    batch = Batch(start, stop, {row["name"]: row["rows"] for row in rows})
+    if sum(batch.files.values()) != stop - start:
+        raise RuntimeError(f"{sum(batch.files.values())} sentences were written, {stop - start} were due")
+    return batch
 
 
 def one_root(heads: Column) -> Column:

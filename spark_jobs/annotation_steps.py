@@ -17,22 +17,26 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from neuronsig.annotation.sentence_files import batch_size
 from neuronsig.annotation.sentences import DUPLICATE, NEAR_DUPLICATE, REASONS
+from neuronsig.collection.topk import MAX_ID
 from neuronsig.config import AnnotatorConfig, CorpusConfig
 from neuronsig.errors import InputError
 from neuronsig.progress import Task, polled, say, task
 from neuronsig.storage.files import remove
+from neuronsig.storage.manifests import missing_ranges
 from neuronsig.storage.whole_files import atomic_write
 from spark_jobs import annotate
 from spark_jobs.annotators import load_parser, load_tagger
 from spark_jobs.documents import read_documents
-from spark_jobs.sentence_table import commit_batch, marker_folder, missing_batches, read_texts
+from spark_jobs.sentence_table import delete_leavings, read_texts, whole_batches
 from spark_jobs.tables import uri
 
 CLEANED, NUMBERED = "cleaned", "numbered"
 SENTENCES_PER_TASK = 2_500
 POLL_SECONDS = 0.5
 RATE = "sentences annotated a second"
+LEAVINGS = "files of attempts that died, deleted"
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,16 @@ def load_annotators(spark: SparkSession, config: AnnotatorConfig, work: Path) ->
 
 
 def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, part: Part) -> Found:
-    """Read, split, judge, drop copies, order; raises InputError when no sentence of the corpus is fit to be kept."""
+    """Read, split, judge, drop copies, order.
+
+    Raises InputError when no sentence of the corpus is fit to be kept, when they are more than ids, and when the table
+    has lost files of earlier parts.
+    """
+    for start, stop in missing_ranges(whole_batches(part.table), 0, part.first_id):
+        raise InputError(
+            f"{part.table} has lost files of sentences {start:,} to {stop - 1:,}; "
+            "restore them, or make the run again: neuronsig annotate with overwrite=true"
+        )
     partitions = max(8, 4 * spark.sparkContext.defaultParallelism)
     if not (part.record(CLEANED).is_file() and (part.is_numbered or part.folder(CLEANED).is_dir())):
         _clean(spark, corpus, config, part, partitions)
@@ -87,6 +100,11 @@ def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: Annotato
     if not part.is_numbered:
         _number(spark, config, part, candidates, partitions)
     numbered = annotate.read_numbered(spark, part.folder(NUMBERED), part.first_id)
+    if (total := part.first_id + numbered.sentences) > MAX_ID + 1:
+        raise InputError(
+            f"corpus: {total:,} sentences in one run, at most {MAX_ID + 1:,} fit in the 32-bit ids of its lists; "
+            "divide the corpus among several runs"
+        )
     dropped = {reason: record["reasons"].get(reason, 0) for reason in REASONS if reason != DUPLICATE}
     distinct = json.loads(part.record(NUMBERED).read_text()).get("distinct", numbered.sentences)
     dropped[DUPLICATE] = candidates - numbered.sentences
@@ -105,33 +123,31 @@ def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: Annotato
 
 
 def annotate_missing(
-    spark: SparkSession, pipeline: PipelineModel, numbered: annotate.Numbered, ranges: list[tuple[int, int]], part: Part
-) -> dict[str, float]:
-    """Annotate and commit the batches of the table that are missing, all of this part; returns the rate, if any."""
+    spark: SparkSession, pipeline: PipelineModel, numbered: annotate.Numbered, batch_sentences: int, part: Part
+) -> dict[str, Any]:
+    """Annotate what of this part the table lacks, batch by batch, each published once.
+
+    Returns the rate, and the number of files that died attempts had left, where there are any.
+    """
     cores = spark.sparkContext.defaultParallelism
-    markers = marker_folder(part.table)
-    missing = missing_batches(ranges, markers, part.table)
-    if missing and ranges[missing[0]][0] < part.first_id:
-        raise InputError(
-            f"{part.table} has lost files of sentences {ranges[missing[0]][0]:,} to {ranges[missing[0]][1] - 1:,}; "
-            "restore them, or make the run again: neuronsig annotate with overwrite=true"
-        )
-    own = sum(1 for start, _ in ranges if start >= part.first_id)
-    if len(missing) < own:
-        say(f"  {own - len(missing)} of {own} batches are there already")
-    started, done = time.monotonic(), 0
-    with task("annotating", sum(ranges[i][1] - ranges[i][0] for i in missing), "sentences") as progress:
-        for index in missing:
-            start, stop = ranges[index]
-            written = part.work / f"batch-{index:06d}"
-            batch = annotate.batch_of(spark, numbered, start, stop)
+    there, left = whole_batches(part.table), delete_leavings(part.table)
+    size = batch_sentences or batch_size(cores)
+    missing = missing_ranges(there, part.first_id, part.first_id + numbered.sentences, size)
+    due = sum(stop - start for start, stop in missing)
+    if due < numbered.sentences:
+        say(f"  {numbered.sentences - due:,} of {numbered.sentences:,} sentences are there already")
+    started = time.monotonic()
+    with task("annotating", due, "sentences") as progress:
+        for start, stop in missing:
             tasks = task_count(stop - start, cores)
+            annotated = annotate.annotate(annotate.batch_of(spark, numbered, start, stop), pipeline, tasks)
             with watched(spark, progress, tasks, stop - start):
-                annotated = annotate.annotate(batch, pipeline, tasks)
-                annotated.write.mode("overwrite").parquet(uri(written))
-            commit_batch(written, part.table, markers / f"{index:06d}.json", index, start, stop)
-            done += stop - start
-    return {RATE: round(done / (time.monotonic() - started), 1)} if done else {}
+                batch = annotate.write_batch(annotated, part.table, start, stop)
+            batch.publish(part.table)
+    # Of tasks that were tried again while others of theirs went on.
+    left += delete_leavings(part.table)
+    rate = {RATE: round(due / (time.monotonic() - started), 1)} if due else {}
+    return {**rate, **({LEAVINGS: left} if left else {})}
 
 
 @contextmanager
@@ -165,8 +181,8 @@ def watched(spark: SparkSession, task: Task, partitions: int, amount: float) -> 
 
 
 def task_count(sentences: int, cores: int) -> int:
-    """Tasks of a batch: some seconds long each, so that progress is seen, without a flood of small files."""
-    return min(max(4 * cores, -(-sentences // SENTENCES_PER_TASK)), max(64, 4 * cores))
+    """Tasks that annotate a batch: some seconds long each, so that progress is seen; files are another matter."""
+    return max(4 * cores, -(-sentences // SENTENCES_PER_TASK))
 
 
 def _clean(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, part: Part, partitions: int) -> None:

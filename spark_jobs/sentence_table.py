@@ -1,12 +1,10 @@
-"""The `sentences/` table: batches committed one by one, the record that it is whole, and its statistics.
+"""The `sentences/` table: the batches that are there, the record that it is whole, and its statistics.
 
 All of it is files inside the table, whose names begin with `_` so that no reader takes them for data: a table that is
 deleted takes its records along, and the folder of intermediate results may be deleted when the table is whole.
 """
 
 import json
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,12 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from neuronsig.annotation.sentences import batches
-from neuronsig.storage.files import delete_files, list_files, move, read_bytes, remove
+from neuronsig.run.commits import sweep
+from neuronsig.storage.files import delete_files, list_files, remove
+from neuronsig.storage.manifests import FOLDER, Batch, missing_ranges, read_batches
 from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES
-from spark_jobs.tables import spark_schema, uri
+from spark_jobs.tables import spark_schema, table_uris
 
 # Penn tags that begin with the letter, as P1 defines noun, verb and adjective.
 TAG_INITIALS = {"noun_share": "N", "verb_share": "V", "adj_share": "J"}
@@ -32,16 +31,12 @@ def whole_file(table: Path) -> Path:
 def read_texts(spark: SparkSession, table: Path) -> DataFrame:
     """`sentence_id, text` of the sentences table."""
     schema = spark_schema([SENTENCES.field("sentence_id"), SENTENCES.field("text")])
-    return spark.read.schema(schema).option("recursiveFileLookup", "true").parquet(uri(table))
+    return spark.read.schema(schema).option("recursiveFileLookup", "true").parquet(*table_uris(table))
 
 
-def marker_folder(table: Path) -> Path:
-    return table / "_batches"
-
-
-def claim(folder: Path, fingerprint: str) -> None:
+def claim(folder: Path, fingerprint: str, record: str = "_plan") -> None:
     """Make sure that what a folder holds was made under this plan: anything else is deleted."""
-    owner = folder / "_plan"
+    owner = folder / record
     try:
         same = owner.read_text() == fingerprint
     except OSError:
@@ -58,32 +53,26 @@ def discard(work: Path) -> None:
     remove(work)
 
 
-def commit_batch(written: Path, table: Path, marker: Path, index: int, start: int, stop: int) -> None:
-    """Move a batch's files into the table and then write its marker; earlier leftovers of the batch go first."""
-    delete_files([file for file in list_files(table) if file.name.startswith(f"part-{index:06d}-")])
-    files = [file for file in list_files(written) if file.name.startswith("part-")]
-    for number_in_batch, file in enumerate(files):
-        move(file, table / f"part-{index:06d}-{number_in_batch:04d}.parquet")
-    record = {"files": len(files), "start": start, "stop": stop}
-    atomic_write(marker, json.dumps(record).encode())
-    remove(written)
+def claim_table(table: Path, fingerprint: str) -> None:
+    """`claim` of the table, which has files from then on only where a manifest names them."""
+    claim(table, fingerprint, f"{FOLDER}/plan")
 
 
-def missing_batches(ranges: Sequence[tuple[int, int]], markers: Path, table: Path) -> list[int]:
-    """Indices of the batches that have no marker, or whose files are not all there."""
-    there = {marker.name for marker in list_files(markers)}
-    files = Counter(file.name.rpartition("-")[0] for file in list_files(table) if file.name.endswith(".parquet"))
-    missing = []
-    for index, (start, stop) in enumerate(ranges):
-        marker = f"{index:06d}.json"
-        try:
-            record = json.loads(read_bytes(markers / marker)) if marker in there else None
-        except (OSError, ValueError):
-            record = None
-        expected = {"files": files[f"part-{index:06d}"], "start": start, "stop": stop}
-        if record != expected:
-            missing.append(index)
-    return missing
+def whole_batches(table: Path) -> list[Batch]:
+    """The batches of a table whose files are all there. One listing."""
+    there = {file.name for file in list_files(table)}
+    return [batch for batch in read_batches(table) if there.issuperset(batch.files)]
+
+
+def delete_leavings(table: Path) -> int:
+    """Delete the files that no whole batch names, and the manifests of others; returns how many of the former.
+
+    They are of attempts that died, or of a batch that has lost another file. Only while no task writes to the table.
+    """
+    kept = whole_batches(table)
+    delete_files([batch.manifest(table) for batch in read_batches(table) if batch not in kept])
+    records = [file.name for file in list_files(table) if file.name.startswith("_")]
+    return sweep(table, [*records, *(name for batch in kept for name in batch.files)])
 
 
 @dataclass(frozen=True)
@@ -91,7 +80,6 @@ class Whole:
     """What a finished table says of itself: sentences of the corpus it was made from, then of each one appended."""
 
     sentences: int
-    batch_sentences: int
     counts: dict[str, Any]
     appended: list[int] = field(default_factory=list)
 
@@ -99,9 +87,9 @@ class Whole:
     def parts(self) -> list[int]:
         return [self.sentences, *self.appended]
 
-    def missing(self, table: Path) -> list[int]:
-        """Indices of the batches that are not all there."""
-        return missing_batches(batches(self.parts, self.batch_sentences), marker_folder(table), table)
+    def is_there(self, table: Path) -> bool:
+        """Whether every sentence is in a batch whose files are all there."""
+        return not missing_ranges(whole_batches(table), 0, sum(self.parts))
 
     def write(self, table: Path) -> None:
         # A table in one piece has no list of what was appended.
@@ -121,7 +109,7 @@ def whole_counts(table: Path) -> dict[str, Any] | None:
     whole = read_whole(table)
     if whole is None:
         return None
-    if whole.missing(table):
+    if not whole.is_there(table):
         # neuronsig append needs to know the parts of such a table, even to say what it has lost.
         if not whole.appended:
             whole_file(table).unlink()

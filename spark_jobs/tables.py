@@ -8,6 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
+from neuronsig.storage.parquet import table_parts
+
 
 def uri(path: Path | str) -> str:
     """A path as an address that Spark opens: a local one with its scheme, any other by its own.
@@ -21,6 +23,12 @@ def uri(path: Path | str) -> str:
     if text.startswith("s3://") and not _knows_s3():
         return "s3a" + text.removeprefix("s3")
     return text
+
+
+def table_uris(table: Path) -> list[str]:
+    """What Spark is given to read a table: its folder, or its files by name where others lie beside them."""
+    files, others = table_parts(table)
+    return [uri(file) for file in files] if others else [uri(table)]
 
 
 def write_once(folder: Path, make: Callable[[], DataFrame]) -> str:

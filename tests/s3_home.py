@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
+from threading import Lock
+
+import pytest
 
 
 def announce() -> None:
@@ -35,3 +42,37 @@ def start() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     port = int(os.environ["AWS_ENDPOINT_URL"].rpartition(":")[2])
     ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False).start()
+
+
+@dataclass
+class Requests:
+    """What the server was asked for: lines such as `GET /bucket/key`, and how many it had in hand together at most."""
+
+    lines: list[str] = field(default_factory=list)
+    together: int = 0
+
+
+@contextmanager
+def counted(seconds: float = 0.0) -> Iterator[Requests]:
+    """Every request that the server gets in the block, each made to take so long that those made together are seen."""
+    from werkzeug.serving import WSGIRequestHandler
+
+    found, lock, in_hand = Requests(), Lock(), 0
+    serve = WSGIRequestHandler.run_wsgi
+
+    def served(handler: WSGIRequestHandler) -> None:
+        nonlocal in_hand
+        with lock:
+            found.lines.append(f"{handler.command} {handler.path}")
+            in_hand += 1
+            found.together = max(found.together, in_hand)
+        try:
+            time.sleep(seconds)
+            serve(handler)
+        finally:
+            with lock:
+                in_hand -= 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WSGIRequestHandler, "run_wsgi", served)
+        yield found

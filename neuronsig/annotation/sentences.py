@@ -109,20 +109,6 @@ def one_root(heads: Sequence[int]) -> list[int]:
     return [roots[0] if head == 0 and index != roots[0] else head for index, head in enumerate(heads, start=1)]
 
 
-def batches(parts: Sequence[int], size: int) -> list[tuple[int, int]]:
-    """Half-open ranges of sentence ids, at most `size` each: the units of work and of commit.
-
-    `parts` are the sentences of each corpus that the table was made from or that was appended; no batch has two.
-    """
-    found: list[tuple[int, int]] = []
-    first = 0
-    for sentences in parts:
-        stop = first + sentences
-        found += [(start, min(start + size, stop)) for start in range(first, stop, size)]
-        first = stop
-    return found
-
-
 def split_paragraphs(parts: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """One row a paragraph. Several documents in one row are no way: Spark NLP sorts what it finds by offset."""
     for part in parts:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from neuronsig.annotation.near_duplicates import PERMUTATIONS, Signatures, signatures
 from neuronsig.neuron import Neuron
 from neuronsig.readers import sentences_by_id
+from neuronsig.storage.files import concurrently
 from neuronsig.storage.parquet import check_table, table_files
 from neuronsig.tables import NEURON_KEY, SENTENCES
 
@@ -158,8 +159,8 @@ def read_listed(sentences: Path, ids: npt.NDArray[np.int64]) -> ListedSentences:
     codes: dict[str, int] = {}
     documents, found = np.full(len(ids), -1, np.int64), np.zeros((len(ids), _PLACES), np.uint32)
     words: list[frozenset[str]] = [frozenset()] * len(ids)
-    for path in table_files(sentences):
-        table = sentences_by_id(path, ids, ["sentence_id", "domain", "doc_id", "text", "tokens"])
+    columns = ["sentence_id", "domain", "doc_id", "text", "tokens"]
+    for table in concurrently(lambda path: sentences_by_id(path, ids, columns), table_files(sentences)):
         rows = np.searchsorted(ids, table["sentence_id"].to_numpy())
         for start in range(0, table.num_rows, _BATCH):
             part, at = table.slice(start, _BATCH), rows[start : start + _BATCH]

@@ -14,6 +14,7 @@ import pyarrow as pa
 from neuronsig.collection.topk import MAX_ID, Keys, pack
 from neuronsig.errors import InputError, reason
 from neuronsig.neuron import Neuron
+from neuronsig.storage.files import concurrently
 from neuronsig.storage.parquet import parquet_file, table_files
 from neuronsig.tables import TOPK
 
@@ -168,27 +169,32 @@ class SentenceFile:
 
 def sentence_files(folder: Path) -> tuple[Check, list[SentenceFile]]:
     """Check that ids run from 0 without a gap, each file's own too; return the files in order of id."""
-    check, found = Check(DENSE), []
-    for path in table_files(folder):
-        first = last = None
-        file = parquet_file(path)
-        for index in range(file.num_row_groups):
-            ids = file.read_row_group(index, columns=["sentence_id"])["sentence_id"].to_numpy()
-            if not ids.size:
-                continue
-            expected = np.arange(ids.size) + (ids[0] if last is None else last + 1)
-            wrong = np.flatnonzero(ids != expected)
-            named = f"{path.name}: {ids[wrong[0]]} stands where {expected[wrong[0]]} was due" if wrong.size else ""
-            check.count(ids.size, wrong.size, named)
-            first, last = int(ids[0]) if first is None else first, int(ids[-1])
-        if first is not None and last is not None:
-            found.append(SentenceFile(path, first, last))
-    found.sort(key=lambda file: file.first)
+    check, files = Check(DENSE), []
+    for own, file in concurrently(_ids_of, table_files(folder)):
+        check.count(own.checked, own.wrong, own.first)
+        files += [] if file is None else [file]
+    found = sorted(files, key=lambda file: file.first)
     due = 0
     for entry in found:
         check.count(0, entry.first != due, f"{entry.path.name} begins with {entry.first}, {due} was due")
         due = entry.last + 1
     return check, found
+
+
+def _ids_of(path: Path) -> tuple[Check, SentenceFile | None]:
+    """Check that a file's ids ascend without a gap; the file, where it has any."""
+    check, first, last = Check(DENSE), None, None
+    file = parquet_file(path)
+    for index in range(file.num_row_groups):
+        ids = file.read_row_group(index, columns=["sentence_id"])["sentence_id"].to_numpy()
+        if not ids.size:
+            continue
+        expected = np.arange(ids.size) + (ids[0] if last is None else last + 1)
+        wrong = np.flatnonzero(ids != expected)
+        named = f"{path.name}: {ids[wrong[0]]} stands where {expected[wrong[0]]} was due" if wrong.size else ""
+        check.count(ids.size, wrong.size, named)
+        first, last = int(ids[0]) if first is None else first, int(ids[-1])
+    return check, None if first is None or last is None else SentenceFile(path, first, last)
 
 
 def places(group: GroupFile, table: pa.Table) -> tuple[Ids, npt.NDArray[np.bool_]]:

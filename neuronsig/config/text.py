@@ -69,7 +69,9 @@ class AnnotatorConfig:
     near_duplicates: float = option(
         0.0, "sentences alike to an earlier one by this share of their word pairs or more are dropped; 0: none is"
     )
-    batch_sentences: int = option(100_000, "sentences annotated and committed at once", least=1, unit="sentences")
+    batch_sentences: int = option(
+        0, "sentences annotated and committed at once; 0: 25,000 for each core, 100,000 at least", least=0
+    )
 
     def check(self, key: str) -> None:
         ok = self.near_duplicates == 0 or 0.3 <= self.near_duplicates <= 1

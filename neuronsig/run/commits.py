@@ -13,19 +13,15 @@ store gave it at the commit, which is another one for other content; nothing is 
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from neuronsig.errors import MachineError
-from neuronsig.storage.files import delete_files, file_digest, list_files, read_bytes, size_and_tag
+from neuronsig.storage.files import concurrently, delete_files, file_digest, list_files, read_bytes, size_and_tag
 from neuronsig.storage.location import join, relative_to
 from neuronsig.storage.whole_files import atomic_write, written
 
 Marker = dict[str, Any]
-
-# Requests to a store wait for the network, not for the processor.
-_READERS = 16
 
 
 def unique_name(name: str, suffix: str) -> str:
@@ -76,14 +72,15 @@ def committed_once(data: Path, marker: Path, fingerprint: str, write: Callable[[
 
 def all_committed(markers: Iterable[Path], fingerprint: str) -> list[Marker | None]:
     """`committed` of many markers, in order; those of a store are asked for together."""
-    with ThreadPoolExecutor(_READERS) as readers:
-        return list(readers.map(lambda marker: committed(marker, fingerprint), markers))
+    return concurrently(lambda marker: committed(marker, fingerprint), markers)
 
 
-def sweep(folder: Path, keep: Iterable[str]) -> None:
+def sweep(folder: Path, keep: Iterable[str]) -> int:
     """Delete the files of a folder but those in `keep`: leavings of killed processes and of other plans.
 
-    Only for a driver that has no task running in this folder.
+    Returns how many there were. Only for a driver that has no task running in this folder.
     """
     kept = set(keep)
-    delete_files([path for path in list_files(folder) if path.name not in kept])
+    left = [path for path in list_files(folder) if path.name not in kept]
+    delete_files(left)
+    return len(left)

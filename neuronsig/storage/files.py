@@ -5,10 +5,11 @@ import os
 import posixpath
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from neuronsig.errors import MachineError
 from neuronsig.storage.location import is_local, relative_to, store_of
@@ -16,6 +17,18 @@ from neuronsig.storage.location import is_local, relative_to, store_of
 # What stores call the checksum or version tag of an object; HDFS has none.
 _TAGS = ("ETag", "etag", "md5Hash", "content_md5", "crc32c")
 _BLOCK = 1 << 22
+
+# Requests to a store wait for the network, not for the processor.
+_AT_ONCE = 16
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+
+
+def concurrently(do: Callable[[_Item], _Found], items: Iterable[_Item]) -> list[_Found]:
+    """What `do` gives for every item (a file, mostly), in their order; several are asked for together."""
+    with ThreadPoolExecutor(_AT_ONCE) as readers:
+        return list(readers.map(do, items))
 
 
 def read_bytes(path: Path) -> bytes:

@@ -1,6 +1,7 @@
 """Parquet files and tables of them, of a path or a store, read whole, file by file or by condition.
 
-A *table* is a directory of Parquet files. Files and folders whose name begins with `_` or `.` are no part of it.
+A *table* is a directory of Parquet files. Files and folders whose name begins with `_` or `.` are no part of it, nor,
+of a table that is written in batches, what no manifest names (neuronsig.storage.manifests).
 """
 
 import re
@@ -14,9 +15,12 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from neuronsig.errors import InputError, reason
-from neuronsig.storage.files import files_below
+from neuronsig.storage.files import concurrently, files_below
 from neuronsig.storage.location import is_local, location, store_of
+from neuronsig.storage.manifests import named_files
 from neuronsig.storage.whole_files import written
+
+_LARGEST = 2**63 - 1
 
 
 def parquet_file(path: Path) -> pq.ParquetFile:
@@ -58,16 +62,28 @@ def write_csv(table: pa.Table, path: Path) -> None:
 def table_files(directory: Path | str) -> list[Path]:
     """The Parquet files of a table directory, sorted by name; temporary and marker files are left out.
 
-    Raises InputError when the directory is missing or holds no Parquet file.
+    Raises InputError when the directory is missing, holds no Parquet file, or has lost one that a manifest names.
     """
+    return table_parts(directory)[0]
+
+
+def table_parts(directory: Path | str) -> tuple[list[Path], list[Path]]:
+    """`table_files`, and the other Parquet files there, which no manifest names: a reader must pass them by."""
     directory = location(directory)
-    if not directory.is_dir():
+    below = files_below(directory)
+    if not below and not directory.is_dir():
         raise InputError(f"table {directory} does not exist; run the job that makes it first")
-    files = [p for p in files_below(directory) if p.name.endswith(".parquet")]
+    files = [p for p in below if p.name.endswith(".parquet")]
     files = [p for p in files if not any(part.startswith(("_", ".")) for part in p.relative_to(directory).parts)]
+    named = named_files(directory, below)
+    others = [] if named is None else [file for file in files if file.name not in named]
+    if others:
+        files = [file for file in files if file.name in named]
+    if lost := set(named or ()) - {file.name for file in files}:
+        raise InputError(f"table {directory} has lost {min(lost)}; restore it, or run the job that makes it again")
     if not files:
         raise InputError(f"table {directory} holds no Parquet file; delete it and run the job that makes it again")
-    return files
+    return files, others
 
 
 def check_table(directory: Path | str, schema: pa.Schema) -> int:
@@ -76,23 +92,48 @@ def check_table(directory: Path | str, schema: pa.Schema) -> int:
     Column order is free and further columns are allowed. Raises InputError that names the file and the
     column that is missing or of another type, or the file that cannot be read as Parquet.
     """
-    rows = 0
-    for file in table_files(directory):
-        try:
-            metadata = parquet_file(file).metadata
-            found = metadata.schema.to_arrow_schema()
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{file} cannot be read as Parquet ({reason(error)}); delete the table and run its job again"
-            ) from error
+
+    def rows_of(file: Path) -> int:
+        metadata = _footer(file)
+        found = metadata.schema.to_arrow_schema()
         for field in schema:
             index = found.get_field_index(field.name)
             if index < 0:
                 raise InputError(f"{file} has no column {field.name!r}; found {', '.join(found.names)}")
             if not _same_type(found.field(index).type, field.type):
                 raise InputError(f"{file} column {field.name!r} is {found.field(index).type}, expected {field.type}")
-        rows += metadata.num_rows
-    return rows
+        return int(metadata.num_rows)
+
+    return sum(concurrently(rows_of, table_files(directory)))
+
+
+def id_bounds(files: Sequence[Path]) -> list[tuple[int, int] | None]:
+    """Bounds of each file's `sentence_id`, from its footer: least and greatest, where it tells; None without a row."""
+
+    def bounds(file: Path) -> tuple[int, int] | None:
+        metadata = _footer(file)
+        place = metadata.schema.names.index("sentence_id")
+        groups = [metadata.row_group(index).column(place) for index in range(metadata.num_row_groups)]
+        found = [group.statistics for group in groups if group.num_values]
+        if not all(one is not None and one.has_min_max for one in found):
+            return 0, _LARGEST
+        return (min(one.min for one in found), max(one.max for one in found)) if found else None
+
+    return concurrently(bounds, files)
+
+
+def _footer(file: Path) -> pq.FileMetaData:
+    try:
+        return parquet_file(file).metadata
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{file} cannot be read as Parquet ({reason(error)}); delete the table and run its job again"
+        ) from error
+
+
+def _files_at(place: Path) -> list[Path]:
+    """The files of a table, or the file itself: its name tells which it is, and no request is made."""
+    return [place] if place.suffix == ".parquet" else table_files(place)
 
 
 def read_table(directory: Path | str, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
@@ -104,9 +145,16 @@ def read_table(directory: Path | str, schema: pa.Schema, columns: Sequence[str] 
 def read_rows(
     place: Path | str, schema: pa.Schema, columns: Sequence[str], condition: ds.Expression | None = None
 ) -> pa.Table:
-    """Rows of a table, or of one of its files, that fulfil a condition; nothing else is held. Errors as `scan`."""
+    """Rows of a table, or of one of its files, that fulfil a condition; nothing else is held. Errors as `scan`.
+
+    Files of a table are looked into several at once.
+    """
     wanted = pa.schema([schema.field(name) for name in columns])
-    return pa.Table.from_batches(scan(place, schema, columns, condition), wanted)
+
+    def rows_of(file: Path) -> pa.Table:
+        return pa.Table.from_batches(scan(file, schema, columns, condition), wanted)
+
+    return pa.concat_tables(concurrently(rows_of, _files_at(location(place))))
 
 
 def scan(
@@ -118,7 +166,7 @@ def scan(
     are there and of their types is for `check_table` to say.
     """
     place = location(place)
-    files = table_files(place) if place.is_dir() else [place]
+    files = _files_at(place)
     try:
         dataset = ds.dataset(**parquet_source(files), schema=schema, format="parquet")
         yield from dataset.to_batches(

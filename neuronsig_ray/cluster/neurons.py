@@ -30,7 +30,7 @@ from neuronsig.readers import token_batches
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute
-from neuronsig.storage.parquet import check_table, read_parquet, table_files
+from neuronsig.storage.parquet import check_table, id_bounds, table_files
 from neuronsig.tables import FACETS, NEURONS, SENTENCES
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, neuron_facets
 from neuronsig_ray.tasks import ended_tasks
@@ -172,9 +172,8 @@ def _over_files(
     """
 
     def calls() -> Iterator[tuple[Any, ...]]:
-        for file in files:
-            ids = read_parquet(file, ["sentence_id"])["sentence_id"].to_numpy()
-            piece = lists.membership.between(ids.min(initial=NO_SENTENCE), ids.max(initial=-1))
+        for file, bounds in zip(files, id_bounds(files), strict=True):
+            piece = lists.membership.between(*(bounds or (NO_SENTENCE, -1)))
             if len(piece.neurons):
                 yield (absolute(file), piece, words, empty, *more)
             else:

@@ -29,7 +29,7 @@ from neuronsig.storage.files import read_bytes, remove
 from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.connect import parallelism
 from spark_jobs.shared import Shared
-from spark_jobs.tables import spark_schema, uri
+from spark_jobs.tables import spark_schema, table_uris, uri
 
 CODES = pa.schema([("neuron", pa.int64())])
 
@@ -64,7 +64,7 @@ def count_neurons(topk: DataFrame, name: Path) -> dict[int, int]:
 
 def require_sentences(topk: DataFrame, sentences: Path, name: Path) -> None:
     """Raise InputError when a top-K list names a sentence that the sentences table does not hold."""
-    ids = topk.sparkSession.read.parquet(uri(sentences)).select("sentence_id")
+    ids = topk.sparkSession.read.parquet(*table_uris(sentences)).select("sentence_id")
     ids = F.broadcast(ids) if ids.count() <= BROADCAST_SENTENCES else ids
     lost = topk.join(ids, "sentence_id", how="left_anti").agg(F.count("*").alias("n"), F.min("sentence_id").alias("id"))
     row = lost.collect()[0]

@@ -26,7 +26,7 @@ from neuronsig.storage.parquet import read_parquet
 from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.connect import parallelism
 from spark_jobs.shared import Shared, share
-from spark_jobs.tables import numbered_tasks, spark_schema, uri, write_once
+from spark_jobs.tables import numbered_tasks, spark_schema, table_uris, uri, write_once
 
 
 def encode_sentences(
@@ -39,7 +39,7 @@ def encode_sentences(
     together are the value OTHER. `trees` are a user's bracketed ones, parsed, in place of the dependency heads. Raises
     InputError when the table is empty or has more than 256 tags.
     """
-    source = session.read.parquet(uri(sentences)).select(*SOURCE)
+    source = session.read.parquet(*table_uris(sentences)).select(*SOURCE)
     if trees is not None:
         users = session.read.parquet(uri(trees)).select("sentence_id", NODES, "heads")
         source = source.drop("heads").join(users, "sentence_id", how="left").select(*SOURCE, NODES)
@@ -117,7 +117,7 @@ def parse_trees(session: SparkSession, path: str, sentences: Path, folder: Path,
         table = numbered_tasks(session, len(bundles), read, spark_schema(PARSED))
         table.write.mode("overwrite").parquet(uri(rows))
         try:
-            check_trees(session.read.parquet(uri(rows)), session.read.parquet(uri(sentences)), f"{KEY}={path}")
+            check_trees(session.read.parquet(uri(rows)), session.read.parquet(*table_uris(sentences)), f"{KEY}={path}")
         except InputError:
             remove(folder)
             raise

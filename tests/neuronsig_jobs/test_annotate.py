@@ -12,7 +12,8 @@ import pytest
 from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage.parquet import read_table
+from neuronsig.storage.manifests import Batch
+from neuronsig.storage.parquet import check_table, read_table, table_files, table_parts
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs import annotate, corpus_table, train_annotators
 from spark_jobs import annotation_steps
@@ -67,24 +68,39 @@ def test_the_same_command_again_does_nothing_and_another_plan_is_refused(finishe
 def test_an_interrupted_run_goes_on_with_the_batches_that_are_missing(words, monkeypatch, tmp_path):
     from spark_jobs import annotate as engine
 
-    whole, done = annotation_steps.commit_batch, []
+    publish, done = Batch.publish, []
 
-    def interrupted(*arguments):
+    def interrupted(batch, table):
         if len(done) == 1:
             raise KeyboardInterrupt
-        done.append(arguments[3])
-        whole(*arguments)
+        done.append((batch.start, batch.stop))
+        publish(batch, table)
 
-    monkeypatch.setattr(annotation_steps, "commit_batch", interrupted)
+    monkeypatch.setattr(Batch, "publish", interrupted)
     with pytest.raises(KeyboardInterrupt):
         annotate.run(compose(words))
-    again = []
-    monkeypatch.setattr(annotation_steps, "commit_batch", lambda *given: (again.append(given[3]), whole(*given)))
+    table = tmp_path / "run" / "sentences"
+    files, others = table_parts(table)
+    assert (len(files), len(others)) == (1, 1)
+    assert check_table(table, SENTENCES) == 2
+    (table / ".part-000000000002-abc.parquet-def.tmp").write_text("half")
+    again = made_ranges(monkeypatch, publish)
     monkeypatch.setattr(engine, "clean", lambda *_: pytest.fail("sentences were split again"))
-    annotate.run(compose(words))
-    assert (done, again) == ([0], [1, 2])
-    ids = read_table(tmp_path / "run" / "sentences", SENTENCES)["sentence_id"].to_pylist()
-    assert ids == [0, 1, 2, 3, 4]
+    # Another size of batches is no other table.
+    summary = annotate.run(compose([*words, "annotator.batch_sentences=3"]))
+    assert (done, again) == ([(0, 2)], [(2, 5)])
+    assert summary[annotation_steps.LEAVINGS] == 2
+    assert read_table(table, SENTENCES)["sentence_id"].to_pylist() == [0, 1, 2, 3, 4]
+    assert {path.name for path in table.glob("*.parquet")} == {path.name for path in table_files(table)}
+
+
+def made_ranges(monkeypatch, publish=Batch.publish) -> list[tuple[int, int]]:
+    """Filled with the ranges of ids that are published from now on."""
+    made = []
+    monkeypatch.setattr(
+        Batch, "publish", lambda batch, table: (made.append((batch.start, batch.stop)), publish(batch, table))
+    )
+    return made
 
 
 @pytest.fixture
@@ -100,11 +116,10 @@ def test_a_table_that_lost_a_part_or_all_is_made_again_the_same(finished, copy, 
     folder, _, summary = finished
     words, table = copy
     wanted = read_table(folder / "run" / "sentences", SENTENCES).sort_by("sentence_id").to_pylist()
-    whole, made = annotation_steps.commit_batch, []
-    monkeypatch.setattr(annotation_steps, "commit_batch", lambda *given: (made.append(given[3]), whole(*given)))
+    made = made_ranges(monkeypatch)
     for lose, again in (
-        (lambda: next(table.glob("part-000001-*.parquet")).unlink(), [1]),
-        (lambda: shutil.rmtree(table), [0, 1, 2]),
+        (lambda: next(table.glob("part-000000000002-*.parquet")).unlink(), [(2, 4)]),
+        (lambda: shutil.rmtree(table), [(0, 2), (2, 4), (4, 5)]),
     ):
         made.clear()
         lose()

@@ -344,7 +344,7 @@ def test_bad_input_is_one_clear_error(home, run, tmp_path):
     assert "is empty" in said(f"corpus.path={write(tmp_path / 'empty', {'a.txt': ''})}")
     assert "no sentence is left" in said(f"corpus.path={write(tmp_path / 'short', {'a.txt': 'Hm.'})}")
     assert RunDirectory(run).fingerprint("annotate", "test")
-    next((run / "sentences").glob("part-000001-*.parquet")).unlink()
+    next((run / "sentences").glob("part-000000000002-*.parquet")).unlink()
     assert "has lost files of sentences 2 to 3" in said()
     record = json.loads((run / "run.json").read_text())
     record["stages"]["annotate"]["status"] = "running"
@@ -354,7 +354,7 @@ def test_bad_input_is_one_clear_error(home, run, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", ["sentences/_batches/000003.json", "work/shards/tiny/shard-00000.json"])
+@pytest.mark.parametrize("after", ["sentences/_batches/000000000005.json", "work/shards/tiny/shard-00000.json"])
 def test_a_process_that_is_killed_goes_on_with_the_same_command(run, home, appended, after):
     """SIGKILL once the first new batch, or the first new shard, is committed."""
     command = [sys.executable, "-m", "jobs.append", "--brief", *words(home, run, "more")]

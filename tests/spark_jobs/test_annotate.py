@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
+from neuronsig.annotation import sentence_files
 from neuronsig.annotation import sentences as rules
 from neuronsig.config import AnnotatorConfig
-from neuronsig.storage.parquet import check_table, read_table
+from neuronsig.storage.manifests import missing_ranges
+from neuronsig.storage.parquet import check_table, read_table, table_files
 from neuronsig.tables import SENTENCES
 from spark_jobs import annotate, sentence_table
 from spark_jobs.annotation_steps import load_annotators
 from spark_jobs.sentence_table import corpus_statistics
-from spark_jobs.tables import uri
+from spark_jobs.tables import table_uris, uri
+from tests import s3_home
 
 DOCUMENTS = "corpus_order int, domain string, doc_id string, text string, metadata map<string,array<string>>"
 TEXTS = [
@@ -54,15 +57,11 @@ def numbered(spark, cleaned, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def table(spark, numbered, pipeline, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    for index, (start, stop) in enumerate(rules.batches([numbered.sentences], 3)):
-        written = folder / f"batch-{index}"
-        batch = annotate.batch_of(spark, numbered, start, stop)
-        annotate.annotate(batch, pipeline, 2).write.parquet(uri(written))
-        sentence_table.commit_batch(
-            written, folder / "sentences", folder / "batches" / f"{index:06d}.json", index, start, stop
-        )
-    return folder / "sentences"
+    folder = tmp_path_factory.mktemp("run") / "sentences"
+    for start, stop in missing_ranges([], 0, numbered.sentences, 3):
+        annotated = annotate.annotate(annotate.batch_of(spark, numbered, start, stop), pipeline, 2)
+        annotate.write_batch(annotated, folder, start, stop).publish(folder)
+    return folder
 
 
 def test_every_sentence_found_is_kept_or_has_a_reason(cleaned):
@@ -161,29 +160,38 @@ def test_the_table_keeps_the_contract_and_is_sorted_in_every_file(table):
         assert pq.read_metadata(file).row_group(0).column(0).compression == "ZSTD"
 
 
-def test_only_batches_without_marker_or_files_are_missing(table):
-    ranges = rules.batches([4], 3)
-    markers = table.parent / "batches"
-    assert sentence_table.missing_batches(ranges, markers, table) == []
-    assert sentence_table.missing_batches(rules.batches([4], 2), markers, table) == [0, 1]
-    assert sentence_table.missing_batches(ranges, table.parent / "nowhere", table) == [0, 1]
+def test_files_are_as_many_as_the_sentences_say_whatever_the_tasks(spark, numbered, pipeline, tmp_path, monkeypatch):
+    monkeypatch.setattr(sentence_files, "FILE_SENTENCES", 2)
+    for tasks in (1, 7):
+        table = tmp_path / str(tasks)
+        annotated = annotate.annotate(annotate.batch_of(spark, numbered, 0, 4), pipeline, tasks)
+        batch = annotate.write_batch(annotated, table, 0, 4)
+        assert {name[:17]: n for name, n in batch.files.items()} == {"part-000000000000": 2, "part-000000000002": 2}
+        batch.publish(table)
+        assert [pq.read_table(file)["sentence_id"].to_pylist() for file in table_files(table)] == [[0, 1], [2, 3]]
 
 
-def test_a_batch_done_again_replaces_its_own_files_only(tmp_path):
-    table, marker = tmp_path / "sentences", tmp_path / "000001.json"
-    table.mkdir()
-    for name in ("part-000000-0000.parquet", "part-000001-0000.parquet", "part-000001-0001.parquet"):
-        (table / name).write_text("old")
-    written = tmp_path / "written"
-    written.mkdir()
-    (written / "part-00000-abc.parquet").write_text("new")
-    sentence_table.commit_batch(written, table, marker, 1, 3, 4)
-    assert {path.name: path.read_text() for path in table.iterdir()} == {
-        "part-000000-0000.parquet": "old",
-        "part-000001-0000.parquet": "new",
-    }
-    assert json.loads(marker.read_text()) == {"files": 1, "start": 3, "stop": 4}
-    assert not written.exists()
+def test_writing_and_publishing_a_batch_asks_a_store_three_times_a_file_at_most(
+    spark, numbered, pipeline, bucket, monkeypatch
+):
+    monkeypatch.setattr(sentence_files, "FILE_SENTENCES", 1)
+    annotated = annotate.annotate(annotate.batch_of(spark, numbered, 0, 4), pipeline, 2)
+    with s3_home.counted() as asked:
+        annotate.write_batch(annotated, bucket / "sentences", 0, 4).publish(bucket / "sentences")
+    assert len(asked.lines) <= 3 * 4
+    assert [row["text"] for row in read_table(bucket / "sentences", SENTENCES).to_pylist()] == [k[2] for k in KEPT]
+
+
+def test_spark_reads_no_file_that_no_manifest_names(spark, table, tmp_path):
+    copy = tmp_path / "a b"
+    shutil.copytree(table, copy)
+    assert table_uris(copy) == [uri(copy)]
+    shutil.copy(next(copy.glob("*.parquet")), copy / "part-000000000000-dead.parquet")
+    (copy / "part-000000000003-torn.parquet").write_text("half")
+    for read in (spark.read.parquet(*table_uris(copy)), sentence_table.read_texts(spark, copy)):
+        assert sorted(row["sentence_id"] for row in read.select("sentence_id").collect()) == [0, 1, 2, 3]
+    assert sentence_table.delete_leavings(copy) == 2
+    assert table_uris(copy) == [uri(copy)]
 
 
 @pytest.mark.parametrize("heads", [[2, 0], [0, 0, 2], [2, 0, 0, 3, 0], [0]])

@@ -11,7 +11,6 @@ from neuronsig.annotation.sentences import (
     SYMBOLS,
     TOO_LONG,
     TOO_SHORT,
-    batches,
     judge,
     normalize,
     one_root,
@@ -99,12 +98,3 @@ def test_overlong_text_never_reaches_the_tokenizer():
 )
 def test_later_roots_hang_on_the_first(heads, mended):
     assert one_root(heads) == mended
-
-
-@pytest.mark.parametrize("size", [1, 3, 7, 10])
-@pytest.mark.parametrize("parts", [[7], [4, 3], [0, 7]])
-def test_batches_cover_every_id_once_and_none_has_sentences_of_two_parts(parts, size):
-    ranges = batches(parts, size)
-    assert [i for start, stop in ranges for i in range(start, stop)] == list(range(7))
-    assert all(0 < stop - start <= size for start, stop in ranges)
-    assert not any(start < parts[0] < stop for start, stop in ranges)
