@@ -1,5 +1,6 @@
 """The whole of mining one model: encode, profile all neurons, choose, mine, count in the corpus, write the tables."""
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import check_table, read_parquet
 from neuronsig.tables import NEURON_KEY, PROFILES, SIGNATURES
 from spark_jobs.mining.batches import (
+    BROADCAST_SENTENCES,
     CODES,
     count_neurons,
     lists_of,
@@ -177,16 +179,21 @@ def _patterns(
     session = encoded.sparkSession
     batches = paths.work / "patterns"
 
+    size = max(min(BATCH_NEURONS, BATCH_ROWS // max(mined.values())), 1)
+
+    @functools.cache
+    def corpus() -> DataFrame:
+        return encoded if len(mined) <= size else _listed(encoded, dictionary, list(mined), paths)
+
     def mine(codes: list[int], folder: Path) -> None:
         lists = lists_of(session, paths.topk, codes)
         if mining.engine == "mllib":
-            mine_mllib(lists, encoded, dictionary, mining, codes, folder)
+            mine_mllib(lists, corpus(), dictionary, mining, codes, folder)
         else:
             rows = sum(mined[code] for code in codes)
-            found = mine_grouped(lists, encoded, dictionary, mining, rows)
+            found = mine_grouped(lists, corpus(), dictionary, mining, rows)
             found.write.mode("overwrite").parquet(uri(folder))
 
-    size = max(min(BATCH_NEURONS, BATCH_ROWS // max(mined.values())), 1)
     mine_batches(batches, list(mined), size, mine)
     clock.lap("mining")
     raw = read_patterns(session, batches, list(mined))
@@ -203,6 +210,23 @@ def _patterns(
     clock.lap("gathering counts")
     tests = {kind: len(mined) * distinct.get(kind, 0) for kind in mining.kinds}
     return judge_patterns(gathered, dictionary, mining, tests), counts
+
+
+def _listed(encoded: DataFrame, dictionary: Dictionary, codes: Sequence[int], paths: MiningPaths) -> DataFrame:
+    """The encoded sentences that one of these neurons lists: what all batches read, found in one pass of the corpus."""
+    session = encoded.sparkSession
+
+    def make() -> DataFrame:
+        wanted = session.createDataFrame([(code,) for code in codes], spark_schema(CODES))
+        lists = read_topk(session, paths.topk).join(F.broadcast(wanted), "neuron", how="left_semi")
+        ids = lists.select("sentence_id").distinct()
+        ids = F.broadcast(ids) if dictionary.n_sentences <= BROADCAST_SENTENCES else ids
+        return encoded.join(ids, "sentence_id", how="left_semi")
+
+    with task("reading listed sentences", unit="sentences") as progress:
+        listed = session.read.parquet(write_once(paths.work / "listed" / fingerprint_of(sorted(codes)), make))
+        progress.update(listed.count())
+    return listed
 
 
 def _pattern_counts(

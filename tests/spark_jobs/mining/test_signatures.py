@@ -17,6 +17,7 @@ from neuronsig.kinds import pattern_kinds
 from neuronsig.mining.holdout import is_held_out
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import PROFILES, SIGNATURES, TOPK
+from spark_jobs.mining.batches import mine_grouped
 from spark_jobs.mining.signatures import MiningPaths, mine_model
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write, write_run
 
@@ -198,6 +199,29 @@ def test_a_rerun_mines_only_the_neurons_that_are_missing(spark, tmp_path):
     assert [row["mined"] for row in read_table(run.profiles(MODEL), PROFILES).to_pylist()] == [True, True, True]
     rows = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
     assert {row["unit"] for row in rows if row["kind"] == "word_sequence"} == {0, 1, 2}
+
+
+def test_many_batches_read_the_listed_sentences_and_not_the_corpus_and_find_the_same(spark, tmp_path, monkeypatch):
+    rng = random.Random(4)
+    top = {(1, unit): rng.sample(range(60), 25) for unit in range(3)}
+    mining = MiningConfig(min_count=3, pattern_min_count=3, word_min_support=0.2, **WORDS_ONLY)
+    found, read = [], []
+
+    def recorded(lists, encoded, *more):
+        read.append(encoded.count())
+        return mine_grouped(lists, encoded, *more)
+
+    monkeypatch.setattr("spark_jobs.mining.signatures.mine_grouped", recorded)
+    for neurons in (3, 1):
+        monkeypatch.setattr("spark_jobs.mining.signatures.BATCH_NEURONS", neurons)
+        run = write_run(tmp_path / str(neurons), random_sentences(100), top)
+        mine_model(spark, paths_of(run), mining)
+        found.append(read_table(run.signatures(MODEL), SIGNATURES).to_pylist())
+    assert found[0] == found[1]
+    assert found[0]
+    listed = len({i for ids in top.values() for i in ids})
+    assert read == [100, listed, listed, listed]
+    assert len(list(run.work("mine", "listed").iterdir())) == 1
 
 
 def test_a_neuron_that_was_not_collected_stops_before_the_work(spark, tmp_path):
