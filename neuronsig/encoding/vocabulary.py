@@ -7,6 +7,7 @@ that like meets like.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from neuronsig.encoding.counting import BRACKETS, NODES, has_users_trees, metadata_values
+from neuronsig.encoding.counting import BRACKETS, COUNTS, NODES, has_users_trees, metadata_values
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.kinds import METADATA, TAGS, WORDS
 from neuronsig.ragged import Codes, flat_words
@@ -29,6 +31,9 @@ OTHER = "(other)"
 
 MAX_TAGS = 256
 """A tag's code is one byte."""
+
+MAX_WORDS = 1_000_000
+"""Words of a dictionary at most, and labels: each process that encodes or counts holds them, some 200 bytes a word."""
 
 MATCHES = ("length", "length_domain", "none")
 
@@ -178,14 +183,44 @@ class Dictionary(Vocabulary):
     stratum_sentences: Codes  # (strata,) sentences of each stratum
     stratum_trees: Codes  # (strata,) those of them that have a tree
     n_trees: int  # sentences with a tree
+    left_out: list[str] = field(default_factory=list)
+    """What was too rare for a dictionary of MAX_WORDS, in words; empty where all that min_count keeps is in it."""
 
     def item_sentences(self) -> Codes:
         """Sentences of the corpus that hold each item, by item code: words, metadata, tags."""
         return np.concatenate((self.word_sentences, self.metadata_sentences, self.tag_sentences))
 
 
-def write_dictionary(counts: pa.Table, path: Path, sentences: Path) -> None:
-    """Write the counts of all of `sentences`; within a kind the row order is the code.
+@dataclass(frozen=True)
+class Bound:
+    """Words (or labels) in fewer than `least` sentences are left out of a dictionary: so many are."""
+
+    kind: str
+    least: int
+    left_out: int
+
+    @classmethod
+    def of(cls, kind: str, sizes: Mapping[int, int]) -> Bound:
+        """The bound that leaves MAX_WORDS at most; `sizes`: number of sentences -> words that are in so many."""
+        kept = least = 0
+        for sentences in sorted(sizes, reverse=True):
+            if kept + sizes[sentences] > MAX_WORDS:
+                least = sentences + 1
+                break
+            kept += sizes[sentences]
+        return cls(kind, least, sum(sizes.values()) - kept)
+
+    @property
+    def too_rare(self) -> ds.Expression:
+        return (ds.field("kind") == self.kind) & (ds.field("sentences") < self.least)
+
+    def row(self) -> dict[str, Any]:
+        """The row of COUNTS that says so."""
+        return {"kind": "left_out", "field": self.kind, "item": "", "sentences": self.least, "tokens": self.left_out}
+
+
+def write_dictionary(counts: pa.Table, path: Path, sentences: Path, bounds: Sequence[Bound] = ()) -> None:
+    """Write the counts of all of `sentences`; within a kind the row order is the code. `bounds` left some out.
 
     Raises InputError when there is no sentence, or more than MAX_TAGS tags.
     """
@@ -197,6 +232,8 @@ def write_dictionary(counts: pa.Table, path: Path, sentences: Path) -> None:
         raise InputError(
             f"{sentences} column 'pos' holds {tags} distinct tags, at most {MAX_TAGS}; is it a tagger's output?"
         )
+    told = pa.Table.from_pylist([bound.row() for bound in bounds if bound.left_out], schema=COUNTS)
+    counts = pa.concat_tables([counts.select(COUNTS.names).cast(COUNTS), told])
     order = [("kind", "ascending"), ("sentences", "descending"), ("field", "ascending"), ("item", "ascending")]
     stream = io.BytesIO()
     pq.write_table(counts.sort_by(order), stream, compression="zstd")
@@ -213,7 +250,7 @@ def read_dictionary(path: Path, match: str = "length") -> Dictionary:
         return {"field": rows["field"].to_pylist(), "item": rows["item"].to_pylist(), **numbers}
 
     words, tags, values, total = part("word"), part("tag"), part("metadata"), part("total")
-    lengths, trees = part("length"), part("tree")
+    lengths, trees, rare = part("length"), part("tree"), part("left_out")
     domains = sorted(set(lengths["field"]))
     histogram = np.bincount(_sizes(lengths), weights=lengths["sentences"]).astype(np.int64)
     strata = Strata.build(match, histogram, len(domains))
@@ -239,6 +276,10 @@ def read_dictionary(path: Path, match: str = "length") -> Dictionary:
         stratum_trees=by_stratum(part("tree_length")),
         n_trees=int(trees["sentences"].sum()),
         labels=part("label")["item"] if BRACKETS in trees["field"] else None,
+        left_out=[
+            f"{number:,} {kind}s, in fewer than {least:,} sentences"
+            for kind, least, number in zip(rare["field"], rare["sentences"], rare["tokens"], strict=True)
+        ],
     )
 
 

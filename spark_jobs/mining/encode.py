@@ -1,10 +1,13 @@
 """Sentences as integers, made once for all models: the dictionary's counts and the encoded rows, on Spark.
 
 Sentences that are held out (neuronsig.mining.holdout) are in no row and no count. A word in fewer than `min_count`
-sentences of the corpus cannot be in `min_count` sentences of a neuron, so leaving it out changes no result. The trees
-that a user brings (neuronsig.mining.user_trees) are parsed once and set against the run's sentences.
+sentences of the corpus cannot be in `min_count` sentences of a neuron, so leaving it out changes no result. Of the
+others a dictionary has the most frequent MAX_WORDS and says how many it leaves out: no process holds more, whatever the
+corpus. The trees that a user brings (neuronsig.mining.user_trees) are parsed once and set against the run's sentences.
 """
 
+import functools
+import operator
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,13 +19,13 @@ from neuronsig.config import MiningConfig
 from neuronsig.corpora.plan import bundle
 from neuronsig.encoding.counting import COUNTS, NODES, SOURCE, count_batch
 from neuronsig.encoding.sentences import ENCODED, ENCODED_NODES, Encoder, encoded_rows
-from neuronsig.encoding.vocabulary import OTHER, Dictionary, read_dictionary, write_dictionary
+from neuronsig.encoding.vocabulary import OTHER, Bound, Dictionary, read_dictionary, write_dictionary
 from neuronsig.errors import InputError
 from neuronsig.mining.holdout import without_held_out
 from neuronsig.mining.user_trees import KEY, PARSED, parsed_trees, tree_units
 from neuronsig.progress import task
 from neuronsig.storage.files import remove
-from neuronsig.storage.parquet import read_parquet
+from neuronsig.storage.parquet import read_rows
 from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.connect import parallelism
 from spark_jobs.shared import Shared, share
@@ -47,7 +50,9 @@ def encode_sentences(
     if not listed.exists():
         counted, counts = folder / "counts", count_items(source, mining.metadata_skip, mining.holdout)
         write_once(counted, lambda: kept_items(counts, mining.min_count, mining.metadata_max_values))
-        write_dictionary(read_parquet(counted), listed, sentences)
+        bounds = dictionary_bounds(session.read.parquet(uri(counted)))
+        too_rare = functools.reduce(operator.or_, (bound.too_rare for bound in bounds))
+        write_dictionary(read_rows(counted, COUNTS, COUNTS.names, ~too_rare), listed, sentences, bounds)
         remove(counted)
     dictionary = read_dictionary(listed, mining.match)
     if not (folder / "sentences" / "_SUCCESS").exists():
@@ -77,6 +82,15 @@ def kept_items(counts: DataFrame, min_count: int, max_values: int) -> DataFrame:
         (F.col("kind") != "metadata") & (~F.col("kind").isin("word", "label") | (F.col("sentences") >= min_count))
     )
     return others.unionByName(_added(values))
+
+
+def dictionary_bounds(kept: DataFrame) -> list[Bound]:
+    """What of `kept_items` a dictionary has room for; the driver sees how many words are how frequent, and no word."""
+    rows = kept.where(F.col("kind").isin("word", "label")).groupBy("kind", "sentences").count().collect()
+    return [
+        Bound.of(kind, {row["sentences"]: row["count"] for row in rows if row["kind"] == kind})
+        for kind in ("word", "label")
+    ]
 
 
 def _added(counts: DataFrame) -> DataFrame:

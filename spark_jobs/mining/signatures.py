@@ -94,6 +94,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
         "sentences mined": dictionary.n_sentences,
         "words in the dictionary": len(dictionary.words),
         "metadata values": len(dictionary.metadata),
+        **({"too rare for the dictionary": ", ".join(dictionary.left_out)} if dictionary.left_out else {}),
     }
     if mining.with_subtrees:
         counts["sentences without a tree"] = dictionary.n_sentences - dictionary.n_trees

@@ -121,6 +121,20 @@ def test_rare_and_surplus_metadata_values_become_one_other(spark, tmp_path):
     assert [other in items for _, items, _ in decoded(run).values()] == [name in "cd" for name in authors]
 
 
+def test_a_dictionary_has_room_for_the_most_frequent_words_and_tells_what_it_leaves_out(spark, tmp_path, monkeypatch):
+    monkeypatch.setattr("neuronsig.encoding.vocabulary.MAX_WORDS", 3)
+    texts = ["red dog", "red cat", "red dog sees", "red sees not", "cat not"]
+    run = write_run(tmp_path, [sentence(i, text) for i, text in enumerate(texts)], {(1, 0): [0]})
+    # Four words are in two sentences: with room for two more, none of them is taken by chance.
+    dictionary = encode(spark, run)
+    assert dictionary.words == ["red"]
+    assert dictionary.left_out == ["4 words, in fewer than 3 sentences"]
+    assert decoded(run)[1][0] == [0, -1]
+    monkeypatch.setattr("neuronsig.encoding.vocabulary.MAX_WORDS", 5)
+    full = encode_sentences(spark, run.sentences, run.work("other"), MiningConfig(min_count=2, holdout=0.0))
+    assert (len(full.words), full.left_out) == (5, [])
+
+
 def test_what_is_there_is_not_made_again(spark, tmp_path):
     run = write_run(tmp_path, random_sentences(20), {(1, 0): [0]})
     first = encode(spark, run)
