@@ -23,6 +23,7 @@ from typing import Any
 from neuronsig import __version__
 from neuronsig.config import MiningConfig, from_plan
 from neuronsig.errors import InputError, MachineError, PlanMismatchError, reason
+from neuronsig.progress import say
 from neuronsig.run import plan as plans
 from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.run.layout import Layout
@@ -182,14 +183,16 @@ class RunDirectory(Layout):
         """
         plan = json.loads(json.dumps(plan, default=str))
         fingerprint = fingerprint_of(plan)
-        entry = self.stage_record(name)
-        holds = entry is not None and (entry["fingerprint"] == fingerprint or plans.same_output(plan, entry))
-        if entry is not None and holds and entry["status"] == "complete" and all(path.exists() for path in outputs):
-            made = (dict(entry["plan"]), entry["fingerprint"])
-            yield Stage(name, *made, True, dict(entry["counts"]), float(entry["seconds"]))
+        if done := self._done(name, plan, fingerprint, outputs):
+            yield done
             return
-        entry = self._same_plan(name, plan, fingerprint, overwrite)
+        self._same_plan(name, plan, fingerprint, overwrite)
         with self.alone(name):
+            # The process that held it may have finished.
+            if done := self._done(name, plan, fingerprint, outputs):
+                yield done
+                return
+            entry = self._same_plan(name, plan, fingerprint, overwrite)
             stage = Stage(name, dict(plan), fingerprint, False)
             if entry is not None and plans.additions(plan):
                 stage.counts = dict(entry["counts"])
@@ -222,6 +225,16 @@ class RunDirectory(Layout):
                 raise
             self._end(stage, common, "complete", before + time.monotonic() - begun[0])
 
+    def _done(self, name: str, plan: Mapping[str, Any], fingerprint: str, outputs: Sequence[Path]) -> Stage | None:
+        """The stage as it was finished under this plan, its outputs all there; None when it was not."""
+        entry = self.stage_record(name)
+        if entry is None or entry["status"] != "complete" or not all(path.exists() for path in outputs):
+            return None
+        if entry["fingerprint"] != fingerprint and not plans.same_output(plan, entry):
+            return None
+        counts, seconds = dict(entry["counts"]), float(entry["seconds"])
+        return Stage(name, dict(entry["plan"]), entry["fingerprint"], True, counts, seconds)
+
     def _same_plan(
         self, name: str, plan: Mapping[str, Any], fingerprint: str, overwrite: bool
     ) -> dict[str, Any] | None:
@@ -248,9 +261,13 @@ class RunDirectory(Layout):
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
-        """Hold the stage's lock (neuronsig.run.exclusive)."""
+        """Hold the stage's lock (neuronsig.run.exclusive), once a process that holds it and may be dead is given up."""
+
+        def told(holder: str) -> None:
+            say(f"  run={self.root}: {holder} was making {name}; waiting until it is heard of again or given up")
+
         try:
-            with exclusive(self.root / f".{name.replace('/', '-')}.lock"):
+            with exclusive(self.root / f".{name.replace('/', '-')}.lock", told=told):
                 self.require_space(MINIMUM_SPACE)
                 yield
         except HeldError as held:

@@ -2,8 +2,10 @@
 
 A lease is a small object that names its owner and when it was last renewed. Its owner renews it every RENEW_SECONDS
 from a thread and deletes it at the end. Who finds one that was not renewed for STALE_SECONDS takes it over, and at once
-when its owner was a process of this machine that is gone. Clocks of the machines must agree to within a minute. Should
-two processes hold a lease all the same, no result is wrong: commits (neuronsig.run.commits) may be made twice.
+when its owner was a process of this machine that is gone. A platform's second attempt comes sooner than that, from
+another machine: who gives `told` waits until the owner is heard of, or is given up. Clocks of the machines must agree
+to within a minute. Should two processes hold a lease all the same, no result is wrong: commits (neuronsig.run.commits)
+may be made twice.
 """
 
 import fcntl
@@ -13,7 +15,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ RENEW_SECONDS = 20.0
 STALE_SECONDS = 120.0
 # Two takers of one stale lease: each looks again after this time whose it has become.
 SETTLE_SECONDS = 1.0
+# How often a lease is looked at whose owner may be dead.
+LOOK_SECONDS = 2.0
 
 
 class HeldError(Exception):
@@ -34,13 +38,16 @@ class HeldError(Exception):
 
 
 @contextmanager
-def exclusive(file: Path, wait: float = 0.0) -> Iterator[None]:
+def exclusive(file: Path, wait: float = 0.0, told: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lock or lease `file` while the block runs.
 
-    Raises HeldError when another process has it for `wait` seconds more; MachineError when the file cannot be written,
-    and, after the block, when the lease was lost to another process meanwhile.
+    With `told`, the lease of a process that may be dead is waited for, STALE_SECONDS at most: `told` gets that
+    process's name first, once. One that renews its lease meanwhile is alive.
+
+    Raises HeldError when another process that is alive has it for `wait` seconds more; MachineError when the file
+    cannot be written, and, after the block, when the lease was lost to another process meanwhile.
     """
-    with _locked(file, wait) if is_local(file) else _leased(file, wait):
+    with _locked(file, wait) if is_local(file) else _leased(file, wait, told):
         yield
 
 
@@ -65,14 +72,18 @@ def _locked(file: Path, wait: float) -> Iterator[None]:
 
 
 @contextmanager
-def _leased(file: Path, wait: float) -> Iterator[None]:
+def _leased(file: Path, wait: float, told: Callable[[str], None] | None) -> Iterator[None]:
     lease = _Lease(file)
     until = time.monotonic() + wait
     try:
-        while (owner := lease.take()) is not None:
+        owner = lease.take()
+        if owner is not None and told is not None:
+            owner = _outlived(lease, owner, told)
+        while owner is not None:
             if time.monotonic() >= until:
                 raise HeldError(_name(owner))
             time.sleep(0.2)
+            owner = lease.take()
     except HeldError:
         raise
     except Exception as error:  # a store's package raises errors of its own
@@ -93,6 +104,20 @@ def _leased(file: Path, wait: float) -> Iterator[None]:
         )
 
 
+def _outlived(lease: "_Lease", owner: dict[str, Any], told: Callable[[str], None]) -> dict[str, Any] | None:
+    """What `take` gives once the owner was heard of, or was not for STALE_SECONDS and is given up."""
+    if owner.get("host") == _host():
+        return owner  # it runs, or its lease would be stale
+    told(_name(owner))
+    until = time.monotonic() + STALE_SECONDS
+    found: dict[str, Any] | None = owner
+    while found == owner:
+        time.sleep(LOOK_SECONDS)
+        # Its clock may be ahead of this machine's: what counts is that it was not seen to renew.
+        found = lease.take(given_up=owner if time.monotonic() > until else None)
+    return found
+
+
 class _Lease:
     """One process's claim to a lease object."""
 
@@ -105,14 +130,14 @@ class _Lease:
             "since": time.time(),
         }
 
-    def take(self) -> dict[str, Any] | None:
-        """Take the lease when it is free or stale; the content of the one that holds it when it is not."""
+    def take(self, given_up: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """Take the lease when it is free, stale or `given_up`; the content of the one that holds it when it is not."""
         there = None
         while there is None:  # gone between the two requests: whoever creates it first has it
             if create_new(self.file, self._renewed()):
                 return None
             there = self._read()
-        if not _is_stale(there):
+        if there != given_up and not _is_stale(there):
             return there
         atomic_write(self.file, self._renewed())
         time.sleep(SETTLE_SECONDS)

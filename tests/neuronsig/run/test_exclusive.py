@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -113,6 +114,71 @@ def test_who_lost_the_lease_is_told_and_leaves_it_to_the_other(lease):
     with pytest.raises(MachineError, match="another took it over; run the same command again"):
         lose()
     assert json.loads(read_bytes(lease))["owner"] == "other"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The times of a lease a hundredth as long."""
+    for name, seconds in (("STALE_SECONDS", 1.2), ("RENEW_SECONDS", 0.2), ("LOOK_SECONDS", 0.05)):
+        monkeypatch.setattr(module, name, seconds)
+
+
+def test_the_lease_of_a_process_that_is_not_heard_of_is_waited_for_and_taken_over(lease, quick):
+    held_by(lease)
+    told = []
+    with exclusive(lease, told=told.append):
+        assert json.loads(read_bytes(lease))["owner"] != "other"
+    assert [line.startswith("process 77 on node7 (heard of 0 s ago; ") for line in told] == [True]
+
+
+def test_a_process_that_is_heard_of_while_it_is_waited_for_is_refused(lease, quick):
+    held_by(lease)
+    renewing = threading.Timer(0.2, held_by, [lease])
+    renewing.start()
+    with pytest.raises(HeldError, match="process 77 on node7"), exclusive(lease, told=lambda line: None):
+        pass
+    renewing.join()
+    assert json.loads(read_bytes(lease))["owner"] == "other"
+
+
+def test_a_process_whose_clock_is_ahead_is_given_up_all_the_same(lease, quick):
+    held_by(lease, renewed=time.time() + 3600)
+    with exclusive(lease, told=lambda line: None):
+        assert json.loads(read_bytes(lease))["owner"] != "other"
+
+
+def test_a_process_of_this_machine_that_runs_is_refused_without_a_wait(lease):
+    told = []
+    with (
+        exclusive(lease),
+        pytest.raises(HeldError, match=f"process {os.getpid()} on"),
+        exclusive(lease, told=told.append),
+    ):
+        pass
+    assert told == []
+
+
+def test_a_second_attempt_that_waited_finds_what_the_first_one_finished(bucket, quick, capsys):
+    """The first driver ends while the second one waits for its lease."""
+    run = RunDirectory.create(bucket / "run")
+    out = run.topk("tiny")
+    with run.stage("collect/tiny", {"k": 1}, [out], {}) as stage:
+        atomic_write(out / "part.parquet", b"x")
+        stage.counts["rows"] = 3
+    finished = run.record()
+    running = json.loads(json.dumps(finished))
+    running["stages"]["collect/tiny"] |= {"status": "running", "counts": {}}
+    atomic_write(run.record_file, json.dumps(running).encode())
+    held_by(run.root / ".collect-tiny.lock")
+    finishing = threading.Timer(0.3, atomic_write, [run.record_file, json.dumps(finished).encode()])
+    finishing.start()
+    with run.stage("collect/tiny", {"k": 1}, [out], {}) as stage:
+        assert stage.done
+        assert stage.counts == {"rows": 3}
+    finishing.join()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "process 77 on node7" in said
+    assert "was making collect/tiny; waiting until it is heard of again or given up" in said
 
 
 def test_a_stage_on_a_store_is_made_once_by_one_process(bucket):
