@@ -46,7 +46,8 @@ from neuronsig.collection.topk import pack
 from neuronsig.collection.tree_reduce import merged_group, write_final
 from neuronsig.config import RayConfig
 from neuronsig_ray.collect.collection import reduce_shards, score_shards
-from neuronsig_ray.session import Pool, ray_session
+from neuronsig_ray.pool import Pool
+from neuronsig_ray.session import ray_session
 
 VOCABULARY = 1000
 PAPER = {"sentences": 82_000_000, "units": 9216, "k": 10_000, "gpus": 8, "shard": 131_072}

@@ -33,7 +33,7 @@ from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.cluster import facet_tasks
 from neuronsig_ray.cluster.neurons import cluster_neurons, profiles_of
-from neuronsig_ray.session import ray_session
+from neuronsig_ray.preflight import ready_session
 
 PLANNED = ("clusters", "perplexity", "facets", "seed")
 FIXED = {"restarts": RESTARTS, "facet_sentences": facet_tasks.SENTENCES, "facet_margin": facet_tasks.MARGIN}
@@ -59,7 +59,7 @@ def run(config: Config) -> Summary:
             check_clusters(analysis.clusters, min(Counter(neuron.site for neuron in lists.neurons).values()))
             profiles = profiles_of(read_table(directory.profiles(name), PROFILES), lists, directory.profiles(name))
             source = word_source(directory, analysis, words, total)
-            with ray_session(config.ray):
+            with ready_session(config):
                 neurons, found, counts = cluster_neurons(directory, name, analysis, source, lists, profiles)
             stage.counts.update(counts)
             with written_folder(directory.neurons(name)) as path:

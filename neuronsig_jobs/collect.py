@@ -32,7 +32,9 @@ from neuronsig_ray.collect.prepare import (
     require_resources,
 )
 from neuronsig_ray.model.inference import DeviceClass
-from neuronsig_ray.session import address_of, ray_session, replica_pool, resources
+from neuronsig_ray.pool import Begun, replica_pool, resources, wait_for_places
+from neuronsig_ray.preflight import check_nodes
+from neuronsig_ray.session import address_of, ray_session
 
 
 def run(config: Config) -> Summary:
@@ -53,7 +55,10 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
     with ExitStack() as session:
         if address_of(config.ray):
             session.enter_context(ray_session(config.ray))
-        pool = replica_pool(config.ray, resources(config.ray), max(1, len(shards.shards) - seen))
+        todo = max(1, len(shards.shards) - seen)
+        pool = replica_pool(config.ray, resources(config.ray), todo, begun(config, run))
+        wait_for_places(config.ray, pool)
+        check_nodes(config)
         machine = machine_of(config, pool)
         plan = make_plan(config, tokenizer, tokenized, folder, weights, groups, machine.device)
         if appending:
@@ -62,7 +67,7 @@ def collect(config: Config, run: RunDirectory, appending: bool = False) -> Summa
         with enter(config, "collect", plan, outputs, checks=True) as stage:
             if not stage.done:
                 device = machine.device
-                job = make_job(config, run, shards, stage.fingerprint, folder, weights, device, groups, pool.cpus)
+                job = make_job(config, run, shards, stage.fingerprint, folder, weights, device, groups, pool.threads)
                 if additions(stage.plan):
                     job = job.adding(earlier(stage.plan)[-1], additions(stage.plan)[-1]["shards_before"])
                 require_base(job, topk)
@@ -94,7 +99,7 @@ def require_same_settings(config: Config, run: RunDirectory) -> None:
     if address_of(config.ray):
         device = DeviceClass(**entry["plan"]["device"])
     else:
-        device = machine_of(config, replica_pool(config.ray, resources(config.ray), 1)).device
+        device = machine_of(config, replica_pool(config.ray, resources(config.ray), 1, begun(config, run))).device
     plan = make_plan(config, tokenizer, "", folder, weights_fingerprint(folder), groups_of(config, folder), device)
     if "stop" in entry["plan"]:
         raise InputError(
@@ -103,6 +108,14 @@ def require_same_settings(config: Config, run: RunDirectory) -> None:
             "first"
         )
     require_same(run, name, entry, plan, ["inputs"])
+
+
+def begun(config: Config, run: RunDirectory) -> Begun | None:
+    """The device that the collection was begun on, unless it shall be made again."""
+    entry = run.stage_record(f"collect/{config.model.name}")
+    if entry is None or config.overwrite:
+        return None
+    return Begun(entry["plan"]["device"]["device"], entry["plan"]["device"]["threads"])
 
 
 def shards_seen(run: RunDirectory, model: str, source: str, shards: ShardPlan) -> int:

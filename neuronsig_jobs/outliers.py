@@ -31,7 +31,7 @@ from neuronsig.storage.parquet import read_parquet, write_csv, write_parquet
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter, inputs_of
 from neuronsig_ray.finished_run import on_any_device, same_model_run
-from neuronsig_ray.session import ray_session
+from neuronsig_ray.preflight import ready_session
 from neuronsig_ray.triggers import token_pass
 
 SHOWN = 10
@@ -77,7 +77,7 @@ def _make(config: Config, run: RunDirectory) -> pa.Table:
 def _strongest(config: Config) -> dict[Neuron, list[Strongest]]:
     """The strongest tokens of the first sentences of every list."""
     finished = same_model_run(config, "neuronsig outliers")
-    with ray_session(config.ray):
+    with ready_session(config):
         job, pool = on_any_device(config, finished)
         seen = token_pass(finished, config.model.name, job, pool, config.triggers.sentences)
     return seen.strongest(blocks_of(job), Tokenizer.from_str(finished.tokenizer.serialized).id_to_token)

@@ -90,7 +90,8 @@ def check(config: Config) -> None:
             raise refusal("annotation, by Spark NLP,")
     if not config.ray.submit:
         from neuronsig_ray.collect.prepare import require_memory
-        from neuronsig_ray.session import address_of, replica_pool, resources
+        from neuronsig_ray.pool import replica_pool, resources
+        from neuronsig_ray.session import address_of
 
         if not address_of(config.ray):
             pool = replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))

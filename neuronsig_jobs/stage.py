@@ -45,7 +45,7 @@ def enter_on_ray(config: Config, job: str, plan: Mapping[str, Any]) -> Iterator[
 
     The block calls `stage.begin()`: what is refused until then leaves the results of another plan where they are.
     """
-    from neuronsig_ray.session import ray_session
+    from neuronsig_ray.preflight import ready_session
 
     with ExitStack() as session, enter(config, job, plan, checks=True) as stage:
-        yield stage, lambda: session.enter_context(ray_session(config.ray))
+        yield stage, lambda: session.enter_context(ready_session(config))

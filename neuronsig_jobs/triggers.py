@@ -26,7 +26,7 @@ from neuronsig.triggers.detectors import RULES, detector_counts, detectors_by_la
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
 from neuronsig_ray.finished_run import FinishedRun, on_any_device, same_model_run
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from neuronsig_ray.triggers import locate_blocks, token_pass
 
 

@@ -18,7 +18,7 @@ from neuronsig.errors import InputError
 from neuronsig.progress import say, show_table, task
 from neuronsig_jobs.launch import Summary
 from neuronsig_ray.finished_run import SAME_MODEL, finished_run
-from neuronsig_ray.session import ray_session
+from neuronsig_ray.preflight import ready_session
 from neuronsig_ray.verify.checks import TOKENS, Collection, group_files, recomputed
 
 
@@ -39,7 +39,7 @@ def run(config: Config) -> Summary:
     checks = [same, held, dense, *lists.all]
     whole = [file for file in files if file is not None]
     if config.verify.sample and not same.wrong and len(last) == len(files):
-        with ray_session(config.ray):
+        with ready_session(config):
             checks += recomputed(config, finished, texts, Collection(finished.job, whole, last))
     elif config.verify.sample:
         say("  no score is made again: model, files or lists are not the plan's")

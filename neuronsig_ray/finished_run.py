@@ -15,7 +15,7 @@ from neuronsig.errors import InputError
 from neuronsig.run.directory import RunDirectory
 from neuronsig_ray.collect.prepare import groups_of, machine_of, make_job
 from neuronsig_ray.model.inference import DeviceClass
-from neuronsig_ray.session import Pool, replica_pool, resources
+from neuronsig_ray.pool import Begun, Pool, replica_pool, resources, wait_for_places
 
 SAME_MODEL = "model and tokenizer are the plan's"
 
@@ -67,8 +67,14 @@ def same_model_run(config: Config, needed_by: str) -> FinishedRun:
 
 
 def on_any_device(config: Config, finished: FinishedRun) -> tuple[Job, Pool]:
-    """The job on the devices that there are now, for what is asked is not the collection's bits; and its replicas."""
-    pool = replica_pool(config.ray, resources(config.ray), len(finished.job.shards))
+    """The job on the devices that there are now, for what is asked is not the collection's bits; and its replicas.
+
+    A cluster that has no device up yet is waited for.
+    """
+    # Only its kind: fewer threads change what is not asked for.
+    begun = Begun(finished.device.device, 0)
+    pool = replica_pool(config.ray, resources(config.ray), len(finished.job.shards), begun)
+    wait_for_places(config.ray, pool)
     as_made = dataclasses.replace(config.collect, dtype=finished.job.dtype)
     device = machine_of(dataclasses.replace(config, collect=as_made), pool).device
-    return dataclasses.replace(finished.job, device=device.device, device_name="", threads=pool.cpus), pool
+    return dataclasses.replace(finished.job, device=device.device, device_name="", threads=pool.threads), pool

@@ -3,37 +3,14 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import ray
 
 from neuronsig.config import RayConfig
 from neuronsig.errors import MachineError, first_line
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Cores and GPUs of a cluster or machine, and the cores of its largest node."""
-
-    cpus: int
-    largest_node: int
-    gpus: int
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Replicas at first and at most, and what each reserves."""
-
-    replicas: int
-    cpus: int
-    gpus: int
-    most: int = 0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "most", max(self.most, self.replicas))
 
 
 def address_of(config: RayConfig) -> str:
@@ -86,58 +63,12 @@ def ray_session(config: RayConfig) -> Iterator[None]:
         ray.shutdown()
 
 
-def resources(config: RayConfig) -> Resources:
-    """What there is: of the cluster that is connected, else of this machine, which a local Ray will take whole."""
-    if ray.is_initialized():
-        total, nodes = ray.cluster_resources(), [int(has.get("CPU", 0)) for has in _nodes()]
-        return Resources(int(total.get("CPU", 0)), max(nodes, default=0), int(total.get("GPU", 0)))
-    gpus = 0
-    if config.gpus != "0":
-        import torch
-
-        gpus = torch.cuda.device_count()
-    return Resources(local_cpus(), local_cpus(), gpus)
-
-
-def replica_pool(config: RayConfig, found: Resources, shards: int) -> Pool:
-    """How many replicas to start, no more than shards, and what each reserves.
-
-    Raises MachineError when a GPU is required and there is none, or when the cluster cannot hold what is asked for.
-    """
-    if config.gpus == "1" and not found.gpus:
-        raise MachineError("ray.gpus=1: there is no GPU here; set ray.gpus=0 or auto")
-    if config.gpus != "0" and found.gpus:
-        replicas, each, gpus = config.replicas or found.gpus, config.replica_cpus or 1, 1
-        _require(replicas <= found.gpus, config, f"{replicas} GPUs", f"{found.gpus}")
-    else:
-        shared = found.cpus // config.replicas if config.replicas else found.largest_node
-        each, gpus = config.replica_cpus or max(1, min(shared, found.largest_node)), 0
-        replicas = config.replicas or max(1, found.cpus // each)
-    fits = replicas * each <= found.cpus and each <= found.largest_node
-    _require(fits, config, f"{replicas} x {each} CPUs", str(found.cpus))
-    return Pool(max(1, min(replicas, shards)), each, gpus, min(config.max_replicas, shards))
-
-
-def most_on_a_node(config: RayConfig, pool: Pool) -> int:
-    """How many replicas of a pool share the memory of one node, at most."""
-    if not ray.is_initialized():
-        found = resources(config)
-        return fitting(pool, [(found.cpus, found.gpus)])
-    return fitting(pool, [(int(has.get("CPU", 0)), int(has.get("GPU", 0))) for has in _nodes()])
-
-
-def fitting(pool: Pool, nodes: Sequence[tuple[int, int]]) -> int:
-    """How many replicas of a pool the roomiest of some nodes, (CPUs, GPUs), holds."""
-    held = [min(cpus // pool.cpus, gpus // pool.gpus if pool.gpus else pool.most) for cpus, gpus in nodes]
-    return max(1, min(pool.most, max(held, default=1)))
-
-
 def largest_memory() -> int:
     """Bytes that Ray lends the tasks of one node, of that which has most."""
-    return max((int(has.get("memory", 0)) for has in _nodes() if has.get("CPU", 0) >= 1), default=0)
+    return max((int(has.get("memory", 0)) for has in nodes() if has.get("CPU", 0) >= 1), default=0)
 
 
-def _nodes() -> list[dict[str, float]]:
+def nodes() -> list[dict[str, float]]:
     """What each node of the cluster that is alive has."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
@@ -196,11 +127,3 @@ def _require_listening(address: str) -> None:
             f"ray.address={address}: nobody answers there ({error.strerror or error}); start the cluster, correct "
             "the address, or leave it empty for a local Ray"
         ) from None
-
-
-def _require(condition: bool, config: RayConfig, wanted: str, found: str) -> None:
-    if not condition:
-        raise MachineError(
-            f"ray.replicas={config.replicas} with ray.replica_cpus={config.replica_cpus} needs {wanted}, "
-            f"the cluster has {found}; ask for fewer"
-        )

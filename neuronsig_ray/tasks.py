@@ -52,11 +52,11 @@ def ended_tasks(
     # More than any node has would wait for ever.
     reserved = min(memory, largest_memory()) if memory else 0
     task = ray.remote(num_cpus=cpus, num_gpus=gpus, memory=reserved)(function)
-    most = max(2, _TASKS_PER_CORE * int(ray.cluster_resources().get("CPU", 1)))
     under_way: dict[Any, int] = {}
     for place, arguments in enumerate(calls):
         under_way[task.remote(*arguments)] = place
-        if len(under_way) >= most:
+        # Asked each time: a cluster may grow.
+        if len(under_way) >= max(2, _TASKS_PER_CORE * int(ray.cluster_resources().get("CPU", 1))):
             yield _next(under_way)
     while under_way:
         yield _next(under_way)

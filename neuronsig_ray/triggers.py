@@ -44,7 +44,7 @@ from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.collect.scorer import keep_few_kernels
 from neuronsig_ray.finished_run import FinishedRun
 from neuronsig_ray.model.inference import InspectedModel
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from neuronsig_ray.tasks import actors, listed_sentences
 
 SUMS, TOKENS = b"sums", b"tokens"

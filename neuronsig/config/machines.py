@@ -48,11 +48,19 @@ class RayConfig:
 
     address: str = option("", "Ray cluster address, auto, or empty: RAY_ADDRESS, else a local one is started")
     replicas: int = option(0, "model replicas; 0: one for each GPU, or one on CPU for each replica_cpus", least=0)
-    max_replicas: int = option(0, "replicas that an autoscaling cluster may grow to; 0: no more than replicas")
+    max_replicas: int = option(0, "replicas that a job may grow to as a cluster has room; 0: no more than replicas")
     replica_cpus: int = option(
-        0, "CPU cores (and torch threads) of a replica; 0: all of a CPU machine, 1 beside a GPU", least=0
+        0,
+        "CPU cores (and torch threads) of a replica; 0: as the collection was begun, else all of a CPU machine, 1 on a "
+        "cluster or beside a GPU",
+        least=0,
     )
-    gpus: str = option("auto", "auto: a GPU for each replica where there are any; 0: CPU only; 1: GPU required")
+    gpus: str = option(
+        "auto", "auto: a GPU for each replica where there are any; 0: CPU only; 1: GPU required, a cluster's waited for"
+    )
+    wait_seconds: int = option(
+        900, "seconds to wait for a cluster to have room for ray.replicas, or for the first one; it may scale from zero"
+    )
     object_store_mb: int = option(256, "object store of a local Ray, in MiB")
     submit: str = option(
         "",
@@ -63,6 +71,7 @@ class RayConfig:
     def check(self, key: str) -> None:
         ok = self.max_replicas == 0 or self.max_replicas >= max(self.replicas, 1)
         require(ok, f"{key}.max_replicas", self.max_replicas, f"0, or at least ray.replicas={self.replicas}")
+        require(self.wait_seconds > 0, f"{key}.wait_seconds", self.wait_seconds, "above 0")
         require(self.gpus in ("auto", "0", "1"), f"{key}.gpus", self.gpus, "auto, 0 or 1")
         require(self.object_store_mb >= 80, f"{key}.object_store_mb", self.object_store_mb, "80 MiB or more")
 

@@ -23,10 +23,12 @@ from neuronsig.collection.tree_reduce import Runner, tree_reduce
 from neuronsig.errors import InputError, MachineError, NeuronsigError
 from neuronsig.progress import Done, uncounted
 from neuronsig.run.commits import Marker, all_committed, sweep
+from neuronsig.run.preflight import Report, describe
 from neuronsig.storage.location import location
 from neuronsig_ray.collect.prepare import require_same_machine
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
+from neuronsig_ray.preflight import PACKAGES, require_same_environment
 from neuronsig_ray.tasks import map_tasks, storage_error
 
 # A replica that dies while it starts (node lost, memory) is tried again this often before the job fails.
@@ -60,11 +62,12 @@ def score_shards(
     shards = ray.data.from_items([{"shard": index} for index in pending], override_num_blocks=len(pending))
     rows = shards.map_batches(
         ReplicaActor,
-        fn_constructor_kwargs={"job": job, "replica": replica},
+        fn_constructor_kwargs={"job": job, "replica": replica, "driver": describe(PACKAGES)},
         batch_size=1,
+        # Those that have no place yet wait for one, and the autoscaler sees them wait. A pool with a min_size never
+        # grows: Ray Data adds actors when more calls are queued at each than run at once, and none are queued here.
         compute=ActorPoolStrategy(
-            min_size=pool.replicas,
-            max_size=pool.most,
+            size=pool.most,
             max_tasks_in_flight_per_actor=SHARDS_AT_ONCE,
             max_concurrent_calls_per_actor=SHARDS_AT_ONCE,
             enable_true_multi_threading=True,
@@ -83,9 +86,10 @@ def score_shards(
 class ReplicaActor:
     """What Ray Data runs: a replica whose errors come back as rows, for Ray's wrappers lose their kind and message."""
 
-    def __init__(self, job: Job, replica: type[Replica]) -> None:
+    def __init__(self, job: Job, replica: type[Replica], driver: Report) -> None:
         self.failure: NeuronsigError | None = None
         try:
+            require_same_environment(driver)
             require_same_machine(job)
             self.replica = replica(job, Metrics(job.model.rstrip("/").split("/")[-1]))
         except NeuronsigError as error:

@@ -28,7 +28,7 @@ from neuronsig.storage.files import read_bytes, remove
 from neuronsig.storage.location import absolute, join, location
 from neuronsig.storage.whole_files import written
 from neuronsig_ray.collect.collection import Row, clean, reduce_shards, score_shards, valid_commits
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from neuronsig_ray.tasks import map_tasks
 
 _SUMMED = ("sentences", "tokens", "survivors", "forward_seconds")
@@ -78,7 +78,7 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
     with task("reducing", node_count(len(job.shards), len(job.groups)), "nodes") as bar:
         finals = reduce_shards(job, topk, done=bar.advance, left_out=lost)
     stage.counts["rows"] = sum(final["rows"] for final in finals)
-    if pending:
+    if pending and pool.most == pool.replicas:
         # Of all that the machine was taken for: reading, starting replicas, convergence and the reduce included.
         inside = forward / pool.replicas / (time.monotonic() - started)
         stage.counts["share of time outside the forward pass"] = round(1 - inside, 3)
@@ -95,7 +95,8 @@ def _score(
     todo = [job.shards[index] for index in pending]
     total: Counter[str] = Counter()
     started, warned, shown, peak = time.monotonic(), False, 0, 0
-    replicas = f"{pool.replicas} replica{'s' if pool.replicas > 1 else ''}"
+    upto = f" to {pool.most}" if pool.most > pool.replicas else ""
+    replicas = f"{pool.replicas}{upto} replica{'s' if pool.most > 1 else ''}"
     with task(f"scoring {len(todo)} shards on {replicas}", sum(shard.sentences for shard in todo), "sentences") as bar:
 
         def show(running: Counter[str]) -> None:

@@ -21,7 +21,8 @@ from neuronsig.storage.location import absolute
 from neuronsig_ray.model.bfloat16 import attention_in_use
 from neuronsig_ray.model.inference import DeviceClass, device_class
 from neuronsig_ray.model.sites import activation_bound, attention_kernel, groups_in, skeleton
-from neuronsig_ray.session import Pool, available_memory, most_on_a_node
+from neuronsig_ray.pool import Pool, most_on_a_node
+from neuronsig_ray.session import available_memory
 from neuronsig_ray.tasks import map_tasks
 
 
@@ -142,7 +143,7 @@ def look(gpu: bool, dtype: str, threads: int) -> Machine:
 
 def machine_of(config: Config, pool: Pool) -> Machine:
     """The machine of a replica: asked on the cluster, or of this one before a local Ray is started."""
-    asked = (pool.gpus > 0, config.collect.dtype, pool.cpus)
+    asked = (pool.gpus > 0, config.collect.dtype, pool.threads)
     if not ray.is_initialized():
         return look(*asked)
     (found,) = map_tasks(look, [asked], cpus=pool.cpus, gpus=pool.gpus)
@@ -163,7 +164,7 @@ def least_bound(config: Config, pool: Pool, folder: Path, groups: Sequence[Group
     collect, largest = config.collect, max(sharding.shard_sizes(sentences, config.tokenize.shard_sentences), default=0)
     least = Largest(largest, sharding.SHORTEST * largest, sharding.SHORTEST)
     tokens = sharding.batch_tokens(collect.batch_tokens, "cuda" if pool.gpus else "cpu")
-    return _bound(folder, groups, len(collect.signs), collect.k, least, tokens, pool.cpus, bool(pool.gpus))
+    return _bound(folder, groups, len(collect.signs), collect.k, least, tokens, pool.threads, bool(pool.gpus))
 
 
 def _bound(

@@ -34,7 +34,7 @@ from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.collect.collection import score_shards
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.model.inference import InspectedModel
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from neuronsig_ray.tasks import map_tasks
 
 

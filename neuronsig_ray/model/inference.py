@@ -29,7 +29,8 @@ def device_class(gpu: bool, dtype: str, threads: int) -> DeviceClass:
     """Describe this process's device and resolve `auto` to bfloat16 where the hardware multiplies it natively.
 
     `threads` are a CPU replica's: matrix products are split over them, which changes the order of sums (seen: 1
-    against 2 threads, MiniLM in bfloat16). On a GPU they change nothing and are recorded as 0.
+    against 2 threads, MiniLM in bfloat16). The cores that run them do not (2 and 16 threads on one and on two cores,
+    MiniLM in float32). On a GPU they change nothing and are recorded as 0.
     """
     if gpu:
         if not torch.cuda.is_available():

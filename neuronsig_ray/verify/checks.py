@@ -20,7 +20,8 @@ from neuronsig.run.commits import committed
 from neuronsig.storage.location import join, location
 from neuronsig_ray.finished_run import FinishedRun
 from neuronsig_ray.model.inference import DeviceClass, device_class
-from neuronsig_ray.session import resources
+from neuronsig_ray.pool import resources
+from neuronsig_ray.session import nodes
 from neuronsig_ray.tasks import actors, map_tasks
 from neuronsig_ray.verify.rescore import BatchScorer, PlainScorer
 
@@ -132,18 +133,16 @@ def why_not_same_bits(config: RayConfig, job: Job, device: DeviceClass, versions
     available, gpu = resources(config), job.device == "cuda"
     if gpu and (not available.gpus or config.gpus == "0"):
         return f"the plan's device is {device.name}, there is no GPU here"
-    if job.threads > available.largest_node:
-        return f"the plan's replicas had {job.threads} threads, there are {available.largest_node} cores here"
     asked = (gpu, job.dtype, job.threads)
-    (found,) = map_tasks(device_class, [asked], cpus=max(1, job.threads), gpus=int(gpu))
+    (found,) = map_tasks(device_class, [asked], cpus=cores_of(job), gpus=int(gpu))
     if dataclasses.astuple(found) != dataclasses.astuple(device):
         return f"the device is {dataclasses.asdict(found)}, the plan's {dataclasses.asdict(device)}"
     return ""
 
 
 def cores_of(job: Job) -> int:
-    """The cores of one scorer: the job's, or all of a smaller machine."""
-    return max(1, min(job.threads, int(ray.cluster_resources().get("CPU", 1))))
+    """The cores of one scorer: the job's, or all of a smaller machine, which gives the same bits."""
+    return max(1, min(job.threads, max((int(has.get("CPU", 0)) for has in nodes()), default=1)))
 
 
 def group_files(job: Job, topk: Path) -> list[GroupFile | None]:

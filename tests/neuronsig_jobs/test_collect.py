@@ -22,7 +22,8 @@ from neuronsig_jobs import collect
 from neuronsig_ray.collect import make
 from neuronsig_ray.collect.prepare import Machine, require_same_machine
 from neuronsig_ray.model.inference import device_class
-from neuronsig_ray.session import Resources, ray_session, replica_pool
+from neuronsig_ray.pool import Begun, Pool, Resources, replica_pool
+from neuronsig_ray.session import ray_session
 from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import UNITS, hidden, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
@@ -203,17 +204,56 @@ def test_a_cluster_that_is_not_there(run, model, monkeypatch):
         pass
 
 
+CLUSTER = "ray.address='10.0.0.1:6379'"
+
+
 @pytest.mark.parametrize(
-    ("replicas", "cpus", "machine", "pool"),
+    ("words", "machine", "pool"),
     [
-        (0, 0, (2, 2, 0), (1, 2, 0)),
-        (2, 0, (2, 2, 0), (2, 1, 0)),
-        (0, 4, (16, 8, 0), (4, 4, 0)),
-        (0, 0, (16, 16, 8), (8, 1, 1)),
+        ([], (2, 2, 0), Pool(1, 2, 0)),
+        (["ray.replicas=2"], (2, 2, 0), Pool(2, 1, 0)),
+        (["ray.replica_cpus=4"], (16, 8, 0), Pool(4, 4, 0)),
+        ([], (16, 16, 8), Pool(8, 1, 1)),
+        ([CLUSTER, "ray.gpus='0'"], (16, 8, 0), Pool(16, 1, 0)),
+        ([CLUSTER, "ray.gpus='0'", "ray.replicas=40"], (16, 8, 0), Pool(40, 1, 0)),
+        ([CLUSTER, "ray.gpus='0'"], (0, 0, 0), Pool(1, 1, 0)),
+        ([CLUSTER, "ray.gpus='1'", "ray.max_replicas=8"], (0, 0, 0), Pool(1, 1, 1, most=8)),
+        ([CLUSTER], (16, 8, 2), Pool(2, 1, 1)),
     ],
 )
-def test_replicas_fill_the_machine(replicas, cpus, machine, pool):
-    config = compose([f"ray.replicas={replicas}", f"ray.replica_cpus={cpus}"]).ray
-    found = replica_pool(config, Resources(*machine), shards=100)
-    assert (found.replicas, found.cpus, found.gpus) == pool
+def test_replicas_fill_the_machine_and_wait_for_the_nodes_of_a_cluster(words, machine, pool):
+    config = compose(words).ray
+    assert replica_pool(config, Resources(*machine), shards=100) == pool
     assert replica_pool(config, Resources(*machine), shards=1).replicas == 1
+
+
+def test_no_gpu_that_is_up_on_a_cluster_is_not_taken_for_none_to_come():
+    config = compose([CLUSTER]).ray
+    with pytest.raises(MachineError, match=r"ray\.gpus=auto: .*; set ray\.gpus=1 to wait for GPUs, or ray\.gpus=0"):
+        replica_pool(config, Resources(16, 8, 0), shards=100)
+
+
+@pytest.mark.parametrize("machine", [(2, 2, 0), (0, 0, 0), (64, 16, 0)])
+@pytest.mark.parametrize("words", [[], [CLUSTER]], ids=["here", "cluster"])
+def test_who_goes_on_takes_the_device_and_the_threads_it_was_begun_with(words, machine):
+    config = compose(words).ray
+    if not words and not machine[0]:
+        pytest.skip("this machine has cores")
+    found = replica_pool(config, Resources(*machine), 100, Begun("cpu", 4))
+    assert (found.threads, found.gpus) == (4, 0)
+    assert found.cpus == min(4, machine[1] or 4)
+    if words:
+        assert replica_pool(config, Resources(*machine), 100, Begun("cuda", 0)) == Pool(1, 1, 1)
+
+
+def test_a_machine_of_another_size_goes_on_with_the_plan(run, model, monkeypatch):
+    config = settings(run, model, "ray.replica_cpus=0")
+    with scored_here():
+        for cores in (1, 2, 16):
+            monkeypatch.setattr(collect, "resources", lambda config, n=cores: Resources(n, n, 0))
+            assert collect.run(config)["rows"] == UNITS * 2 * 7
+            assert RunDirectory(run).stage_record("collect/tiny")["plan"]["device"]["threads"] == 1
+        # Threads that the command names are the plan's.
+        with pytest.raises(PlanMismatchError, match=r"device\.threads was 1, now 2"):
+            collect.run(settings(run, model, "ray.replica_cpus=2"))
+    assert collect.begun(dataclasses.replace(config, overwrite=True), RunDirectory(run)) is None

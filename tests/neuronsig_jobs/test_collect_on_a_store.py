@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,13 @@ from neuronsig.checkpoint import load_tokenizer
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.config import Config
 from neuronsig.config.compose import compose
+from neuronsig.run import exclusive
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import files_below, list_files, read_bytes, size_and_tag
 from neuronsig.storage.whole_files import atomic_write, put_folder
 from neuronsig_jobs import collect
 from neuronsig_ray.collect import make
+from neuronsig_ray.pool import Pool
 from tests.neuronsig_ray.models import hidden, random_inputs, save_model, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
@@ -38,7 +42,9 @@ def stop(*arguments: object) -> None:
 
 
 @pytest.mark.slow
-def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brute_force(tmp_path, bucket, monkeypatch):
+def test_a_collection_on_s3_survives_its_drivers_machine_and_a_torn_shard_and_equals_brute_force(
+    tmp_path, bucket, monkeypatch, capsys
+):
     model = save_model(tmp_path / "model")
     local = RunDirectory.create(tmp_path / "run")
     name = load_tokenizer(settings(local, model).model).name
@@ -56,8 +62,14 @@ def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brut
     committed = {file.name: file for file in list_files(run.shards("tiny")) if file.suffix == ".parquet"}
     torn = next(file for name, file in committed.items() if name.startswith("shard-00001"))
     atomic_write(torn, read_bytes(torn)[:-1])
+    # The platform starts the same command again, on another machine, before the lost one's lease is stale.
+    lost = {"owner": "lost", "host": "ray-head-1 pid:[1]", "pid": 7, "renewed": time.time()}
+    atomic_write(run.root / ".collect-tiny.lock", json.dumps(lost).encode())
+    monkeypatch.setattr(exclusive, "STALE_SECONDS", 2.0)
+    monkeypatch.setattr(exclusive, "LOOK_SECONDS", 0.2)
 
     first = collect.run(config)
+    assert "process 7 on ray-head-1" in " ".join(capsys.readouterr().out.split())
     job = collect.make_job(
         settings(local, model),
         local,
@@ -65,7 +77,7 @@ def test_a_collection_on_s3_survives_its_driver_and_a_torn_shard_and_equals_brut
         "any",
         model,
         "",
-        collect.machine_of(config, collect.Pool(1, 1, 0)).device,
+        collect.machine_of(config, Pool(1, 1, 0)).device,
         hidden(1, 2),
         1,
     )

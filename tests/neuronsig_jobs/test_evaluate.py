@@ -29,7 +29,7 @@ from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.evaluate import evaluation
 from neuronsig_ray.evaluate.evaluation import HeldOutReplica
 from neuronsig_ray.finished_run import same_model_run
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from neuronsig_ray.verify.rescore import PlainScorer
 from tests.neuronsig_jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures, write_trees
 from tests.neuronsig_ray.here import score_here

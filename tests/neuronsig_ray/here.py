@@ -15,7 +15,7 @@ from neuronsig.collection.job import Job
 from neuronsig_ray.collect import make
 from neuronsig_ray.collect.collection import Row
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 
 
 def score_here(

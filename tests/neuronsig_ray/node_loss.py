@@ -18,7 +18,7 @@ from ray.cluster_utils import Cluster
 
 from neuronsig.collection.job import Job
 from neuronsig_ray.collect import collection as collect
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from tests.neuronsig_ray import faults
 
 COMMITS_BEFORE = 4

@@ -57,7 +57,7 @@ from neuronsig_jobs import collect as collect_job
 from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect.make import write_convergence
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from tests.neuronsig_ray import faults
 from tests.neuronsig_ray.collect.test_collection import one_by_one, run_here
 from tests.neuronsig_ray.here import score_here, scored_here

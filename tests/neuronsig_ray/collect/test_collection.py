@@ -23,7 +23,7 @@ from neuronsig.errors import InputError
 from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect.prepare import job_bound
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from neuronsig_ray.tasks import Call
 from tests.neuronsig_ray.models import KINDS, UNITS, hidden, make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force

@@ -17,7 +17,7 @@ from neuronsig.storage.location import location
 from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect import make
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from tests.neuronsig_ray.here import score_here
 from tests.neuronsig_ray.models import UNITS, make_job, random_inputs
 

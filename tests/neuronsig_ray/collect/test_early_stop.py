@@ -13,7 +13,7 @@ from neuronsig.collection.topk import pack
 from neuronsig.storage.location import location
 from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect.scorer import Replica
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 from tests.neuronsig.collection.test_early_stop import reference
 from tests.neuronsig_ray.models import make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force

@@ -11,7 +11,7 @@ from neuronsig.estimate import ModelShape, estimate
 from neuronsig.run.directory import RunDirectory
 from neuronsig_ray.collect.prepare import groups_of, job_bound, least_bound, make_job
 from neuronsig_ray.model.inference import DeviceClass
-from neuronsig_ray.session import Pool
+from neuronsig_ray.pool import Pool
 
 TOKENS = 25
 

@@ -23,7 +23,7 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig_ray.collect.prepare import Machine, job_bound, require_resources
 from neuronsig_ray.collect.selection import ShardTopK
 from neuronsig_ray.model.inference import device_class
-from neuronsig_ray.session import Pool, fitting
+from neuronsig_ray.pool import Pool, fitting
 from tests.neuronsig_ray.models import UNITS, hidden, make_job, random_inputs
 
 
