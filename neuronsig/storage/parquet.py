@@ -77,8 +77,7 @@ def table_parts(directory: Path | str) -> tuple[list[Path], list[Path]]:
     files = [p for p in files if not any(part.startswith(("_", ".")) for part in p.relative_to(directory).parts)]
     named = named_files(directory, below)
     others = [] if named is None else [file for file in files if file.name not in named]
-    if others:
-        files = [file for file in files if file.name in named]
+    files = [file for file in files if named is None or file.name in named]
     if lost := set(named or ()) - {file.name for file in files}:
         raise InputError(f"table {directory} has lost {min(lost)}; restore it, or run the job that makes it again")
     if not files:

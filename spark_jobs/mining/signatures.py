@@ -184,7 +184,7 @@ def _patterns(
 
     @functools.cache
     def corpus() -> DataFrame:
-        return encoded if len(mined) <= size else _listed(encoded, dictionary, list(mined), paths)
+        return encoded if len(mined) <= size else _listed(encoded, dictionary.value, list(mined), paths)
 
     def mine(codes: list[int], folder: Path) -> None:
         lists = lists_of(session, paths.topk, codes)
