@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
+from neuronsig.storage.address import MOUNTS, canonical, mount_of
 from neuronsig.storage.parquet import table_parts
 
 
@@ -15,11 +16,14 @@ def uri(path: Path | str) -> str:
     """A path as an address that Spark opens: a local one with its scheme, any other by its own.
 
     Without a scheme Spark looks in Hadoop's default file system, which on a cluster is not this machine's. `s3://`
-    becomes `s3a://`, the name of Hadoop's own connector (hadoop-aws), unless this Spark has one for `s3` (EMR).
+    becomes `s3a://`, the name of Hadoop's own connector (hadoop-aws), unless this Spark has one for `s3` (EMR). What
+    Databricks mounts as a folder is `dbfs:/` to its Spark.
     """
-    text = str(path)
+    text = canonical(str(path))
+    if mount := mount_of(text):
+        return MOUNTS[mount] + text.removeprefix(mount)
     if "://" not in text:
-        return f"file://{Path(path).absolute()}"
+        return f"file://{Path(text).absolute()}"
     if text.startswith("s3://") and not _knows_s3():
         return "s3a" + text.removeprefix("s3")
     return text

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import s3_home
+from tests.stores import STORES, empty_place
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -53,6 +54,18 @@ def bucket() -> Path:
     root = location(f"s3://test-{uuid.uuid4().hex}")
     store_of(root)[0].mkdir(store_of(root)[1])
     return root
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> Path:
+    """A run's place in each kind of store."""
+    return empty_place(request)
+
+
+@pytest.fixture(params=["disk", *STORES])
+def folder(request: pytest.FixtureRequest) -> Path:
+    """A run's place on this machine's disk and in each kind of store."""
+    return empty_place(request)
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,7 @@ from neuronsig.config.signatures import (
 from neuronsig.config.text import AnnotatorConfig, CorpusConfig, DownloadConfig, TokenizeConfig, TrainConfig
 from neuronsig.config.text import SourceConfig as SourceConfig
 from neuronsig.neuron import Neuron
+from neuronsig.storage.address import local_path
 
 
 @dataclass
@@ -41,9 +42,9 @@ class Config:
     run: str = option(
         "runs/default",
         "run directory; every table, figure and run.json goes there: a path, or a URI (s3://bucket/run, hdfs://, gs://,"
-        " abfs://) of a store that the package for it (pip install s3fs, gcsfs, adlfs; hdfs: Hadoop's libhdfs) and, "
-        "for the Spark jobs, your Spark's Hadoop connector (hadoop-aws for s3) open; keys and endpoint as those "
-        "packages read them (AWS_*)",
+        " abfs://) of a store that the package for it (pip install s3fs, hdfs-native, gcsfs, adlfs) and, for the Spark "
+        "jobs, your Spark's Hadoop connector (hadoop-aws for s3; hdfs needs none) open; keys and endpoint as those "
+        "packages read them (AWS_*, HADOOP_CONF_DIR)",
     )
     data: str = option("data", "folder of the corpora; NEURONSIG_DATA sets it too")
     overwrite: bool = option(False, "delete this job's results of another plan and make them again")
@@ -73,10 +74,17 @@ class Config:
     def check(self) -> None:
         """Check every bound; raises ConfigError for the first value that is impossible."""
         require(self.run != "", "run", "''", "a path")
-        if "://" in self.run:
+        if local_path(self.run) is None:
             from neuronsig.storage.location import check_scheme
 
             check_scheme(self.run, "run")
+        require(
+            not self.run.startswith("/Workspace/"),
+            "run",
+            self.run,
+            "where Spark's workers can write",
+            "use /Volumes/...",
+        )
         if self.neuron:
             Neuron.parse(self.neuron)
         for section in dataclasses.fields(self):

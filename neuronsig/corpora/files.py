@@ -15,7 +15,10 @@ from typing import IO
 
 import fsspec
 
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, reason
+from neuronsig.storage.address import canonical
+from neuronsig.storage.location import check_scheme
+from neuronsig.storage.reach import first_answer, what_to_check
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
 COMPRESSED = (".gz", ".bz2", ".xz")
@@ -82,16 +85,19 @@ def list_files(path: str, key: str, remedy: str) -> list[Unit]:
 
     Raises InputError when the path does not exist or holds no file, with the `remedy`, or cannot be reached.
     """
+    check_scheme(path, f"{key}.path")
     try:
-        system, root = fsspec.core.url_to_fs(path)
-        if system.isfile(root):
+        system, root = fsspec.core.url_to_fs(canonical(path))
+        facts = first_answer(system, lambda: system.info(root))
+        if facts["type"] == "file":
             name = posixpath.basename(root)
-            return [Unit(_full(system, root), name, int(system.size(root) or 0))]
-        if not system.exists(root):
-            raise InputError(f"{key}.path={path} does not exist; {remedy}")
+            return [Unit(_full(system, root), name, int(facts["size"] or 0))]
         found = system.find(root, detail=True)
-    except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"{key}.path={path} cannot be read ({error}); check the path and its permissions") from None
+    except FileNotFoundError:
+        raise InputError(f"{key}.path={path} does not exist; {remedy}") from None
+    except Exception as error:  # a store's package raises errors of its own
+        mend = what_to_check(path) if "://" in path else "check the path and its permissions"
+        raise InputError(f"{key}.path={path} cannot be read ({reason(error)}); {mend}") from None
     prefix = root.rstrip("/") + "/"
     units = []
     for full, info in found.items():

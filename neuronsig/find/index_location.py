@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from neuronsig.storage.address import local_path
+
 FORMAT = 2
 """Raise it when the index's schema changes."""
 
@@ -31,8 +33,8 @@ def identity(stages: Mapping[str, Any], model: str) -> str | None:
 
 def index_file(run: str, model: str, name: str) -> Path:
     """The index's place: below a local run's work/, or in the user's cache where that is a URI or cannot be written."""
-    if "://" not in run:
-        folder = Path(run) / "work" / "find"
+    if (root := local_path(run)) is not None:
+        folder = root / "work" / "find"
         file = folder / f"{model}-{name}.sqlite"
         if file.exists() or os.access(next(p for p in (folder, *folder.parents) if p.exists()), os.W_OK):
             return file
@@ -49,9 +51,9 @@ def _cache() -> Path:
 
 def local_record(run: str) -> dict[str, Any]:
     """The stages in run.json of a local run; none where it cannot be read, which the caller's slower way explains."""
-    if "://" in run:
+    if (root := local_path(run)) is None:
         return {}
     try:
-        return dict(json.loads((Path(run) / "run.json").read_bytes())["stages"])
+        return dict(json.loads((root / "run.json").read_bytes())["stages"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -29,7 +29,8 @@ from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.run.layout import Layout
 from neuronsig.run.plan import fingerprint_of, library_versions
 from neuronsig.storage.files import free_space, read_bytes, remove, size_below
-from neuronsig.storage.location import is_local
+from neuronsig.storage.location import is_local, store_of
+from neuronsig.storage.reach import first_answer, what_to_check
 from neuronsig.storage.whole_files import atomic_write
 
 MINIMUM_SPACE = 64 * 2**20
@@ -60,20 +61,24 @@ class RunDirectory(Layout):
 
     @classmethod
     def create(cls, root: Path | str) -> RunDirectory:
-        """Make the folder and prove that it can be written; raises MachineError (permission, disk space)."""
+        """Make the folder and prove that it can be written; raises MachineError (permission, disk space, a store that
+        refuses or is not there)."""
         run = cls(root)
         try:
             if is_local(run.root):
                 run.root.mkdir(parents=True, exist_ok=True)
-                with tempfile.NamedTemporaryFile(dir=run.root, prefix=".probe-") as probe:
-                    probe.write(b"x")
-                    probe.flush()
+                with tempfile.NamedTemporaryFile(dir=run.root, prefix=".probe-") as stream:
+                    stream.write(b"x")
+                    stream.flush()
             else:
-                written = run.root / f".probe-{uuid.uuid4().hex[:12]}"
-                atomic_write(written, b"x")
-                remove(written)
+                probe = run.root / f".probe-{uuid.uuid4().hex[:12]}"
+                first_answer(store_of(run.root)[0], lambda: atomic_write(probe, b"x"))
+                remove(probe)
         except Exception as error:  # a store's package raises errors of its own
-            raise MachineError(f"run={root} cannot be written ({reason(error)}); choose another run=...") from None
+            mend = "" if is_local(run.root) else f"{what_to_check(str(run.root))}, or "
+            raise MachineError(
+                f"run={root} cannot be written ({reason(error)}); {mend}choose another run=..."
+            ) from None
         run.require_space(MINIMUM_SPACE)
         return run
 
@@ -82,13 +87,18 @@ class RunDirectory(Layout):
         """Open a run directory that an earlier job made; raises InputError when there is none."""
         run = cls(root)
         try:
-            found = run.record_file.is_file()
-        except Exception as error:  # a store's package raises errors of its own
-            raise InputError(f"run={root} cannot be read ({reason(error)}); check the address and the keys") from None
-        if not found:
+            # Asked whether there is such a file, stores tell who may not know that there is none: it is read.
+            if is_local(run.root):
+                read_bytes(run.record_file)
+            else:
+                first_answer(store_of(run.root)[0], lambda: read_bytes(run.record_file))
+        except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 f"run={root} is not a run directory (no run.json); run neuronsig pipeline run={root} first"
-            )
+            ) from None
+        except Exception as error:  # a store's package raises errors of its own
+            mend = "check its permissions" if is_local(run.root) else what_to_check(str(run.root))
+            raise InputError(f"run={root} cannot be read ({reason(error)}); {mend}") from None
         return run
 
     def require_space(self, needed: int, in_place_of: Sequence[Path] = ()) -> None:

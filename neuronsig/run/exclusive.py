@@ -137,6 +137,9 @@ class _Lease:
             if create_new(self.file, self._renewed()):
                 return None
             there = self._read()
+        if not there:  # torn, or not yet whole: a mount shows a file before all of it is there
+            time.sleep(SETTLE_SECONDS)
+            there = self._read() or {}
         if there != given_up and not _is_stale(there):
             return there
         atomic_write(self.file, self._renewed())

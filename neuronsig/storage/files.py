@@ -5,17 +5,18 @@ import os
 import posixpath
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from neuronsig.errors import MachineError
 from neuronsig.storage.location import is_local, relative_to, store_of
 
 # What stores call the checksum or version tag of an object; HDFS has none.
 _TAGS = ("ETag", "etag", "md5Hash", "content_md5", "crc32c")
+_TIMES = ("modification_time", "mtime")
 _BLOCK = 1 << 22
 
 # Requests to a store wait for the network, not for the processor.
@@ -82,8 +83,11 @@ def size_and_tag(path: Path) -> tuple[int, str | None]:
         return path.stat().st_size, None
     store, name = store_of(path)
     facts = store.info(name)
-    tag = next((facts[key] for key in _TAGS if facts.get(key)), None)
-    return int(facts["size"]), None if tag is None else str(tag)
+    return int(facts["size"]), _first(facts, _TAGS)
+
+
+def _first(facts: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+    return next((str(facts[key]) for key in keys if facts.get(key)), None)
 
 
 def file_digest(path: Path) -> str:
@@ -120,9 +124,13 @@ def remove(path: Path) -> None:
 def delete_files(files: Sequence[Path]) -> None:
     """Delete files of one folder, together; those that are gone already are no error."""
     if files and not is_local(files[0]):
-        store = store_of(files[0])[0]
-        with suppress(FileNotFoundError):
-            store.rm([store_of(file)[1] for file in files])
+        store, names = store_of(files[0])[0], [store_of(file)[1] for file in files]
+        try:
+            store.rm(names)
+        except FileNotFoundError:  # one of them, and those after it are still there
+            for name in names:
+                with suppress(FileNotFoundError):
+                    store.rm(name)
     else:
         for file in files:
             file.unlink(missing_ok=True)
@@ -136,7 +144,12 @@ def local_copy(folder: Path) -> Path:
     if is_local(folder):
         return folder
     files = files_below(folder)
-    content = [(relative_to(file, folder), *size_and_tag(file)) for file in files]
+    store, _ = store_of(folder)
+    facts = [store.info(store_of(file)[1]) for file in files]
+    content = [
+        (relative_to(file, folder), int(fact["size"]), _first(fact, (*_TAGS, *_TIMES)))
+        for file, fact in zip(files, facts, strict=True)
+    ]
     name = hashlib.sha256(repr((str(folder), content)).encode()).hexdigest()[:16]
     target = Path(tempfile.gettempdir()) / f"neuronsig-{os.getuid()}" / name
     if target.is_dir():
@@ -145,7 +158,6 @@ def local_copy(folder: Path) -> Path:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=target.parent))
         try:
-            store, _ = store_of(folder)
             for file in files:
                 copy = partial / relative_to(file, folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@
 
 import os
 import posixpath
+from importlib import import_module
 from pathlib import Path
 from typing import cast
 
@@ -14,40 +15,41 @@ from fsspec.registry import known_implementations
 from upath import UPath
 
 from neuronsig.errors import ConfigError
-
-LOCAL = ("file://", "local://")
+from neuronsig.storage.address import canonical, mount_of
 
 
 def location(place: Path | str) -> Path:
     """A path object for a local path or a URI; both have pathlib's interface, and local ones are pathlib's own.
 
-    Raises ConfigError for a scheme that is unknown or whose package is not installed.
+    Raises ConfigError for half a URI, a scheme that is unknown or one whose package is not installed.
     """
     if isinstance(place, Path | UPath):
         return cast(Path, place)
-    for scheme in LOCAL:
-        if place.startswith(scheme):
-            return Path(place.removeprefix(scheme))
+    check_scheme(place)
+    place = canonical(place)
+    if mount_of(place):
+        return cast(Path, UPath(f"file://{place.rstrip('/')}", auto_mkdir=True))
     if "://" not in place:
         return Path(place)
-    check_scheme(place)
     # Other processes write markers all the time: what a client once listed is old.
     return cast(Path, UPath(place.rstrip("/"), use_listings_cache=False))
 
 
 def check_scheme(place: str, key: str = "run") -> None:
-    """Raise ConfigError, naming the package to install, when nothing here opens `place`."""
-    scheme = place.split("://")[0]
-    if "://" not in place or f"{scheme}://" in LOCAL:
+    """Raise ConfigError, naming what to write or the package to install, when nothing here opens `place`."""
+    scheme, uri, _ = canonical(place, key).partition("://")
+    if not uri:
         return
     try:
+        if scheme == "hdfs":
+            import_module("neuronsig.storage.hdfs")
         get_filesystem_class(scheme)
     except ValueError:
         raise ConfigError(
             f"{key}={place}: scheme {scheme}:// is unknown; use a path, s3://, hdfs://, gs:// or abfs://"
         ) from None
     except ImportError as error:
-        package = known_implementations[scheme]["class"].split(".")[0]
+        package = "hdfs-native" if scheme == "hdfs" else known_implementations[scheme]["class"].split(".")[0]
         remedy = f"pip install {package}" if package != "fsspec" else str(error)
         raise ConfigError(f"{key}={place}: the package that opens {scheme}:// is not installed; {remedy}") from None
 

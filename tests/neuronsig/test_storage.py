@@ -1,11 +1,10 @@
-"""The same operations on a local folder, a file:// URI and a real S3 bucket."""
+"""All that is done with files, in the same tests on a disk and in each store: the fixtures `folder` and `store`."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -28,13 +27,7 @@ from neuronsig.storage.location import join, location, relative_to
 from neuronsig.storage.parquet import check_table, parquet_file, read_parquet, read_rows, read_table, table_files
 from neuronsig.storage.whole_files import atomic_write, create_new, is_whole, put_folder, written, written_folder
 from neuronsig.tables import TOKENIZED
-
-
-@pytest.fixture(params=["local", "file", "s3"])
-def folder(request, tmp_path) -> Path:
-    if request.param == "s3":
-        return request.getfixturevalue("bucket") / "run"
-    return location(f"file://{tmp_path}" if request.param == "file" else str(tmp_path))
+from tests.stores import in_another_process
 
 
 def rows(*ids: int) -> pa.Table:
@@ -136,23 +129,23 @@ def test_tables_are_found_checked_and_read(folder):
         read_rows(folder, TOKENIZED, ["sentence_id"])
 
 
-def test_what_another_process_writes_is_seen_at_once(bucket):
-    file = bucket / "run" / "marker.json"
+def test_what_another_process_writes_is_seen_at_once(store):
+    file = store / "marker.json"
     assert not file.exists()
-    assert list_files(bucket / "run") == []
-    assert files_below(bucket / "run") == []
+    assert list_files(store) == []
+    assert files_below(store) == []
     write = "from neuronsig.storage.location import location; from neuronsig.storage.whole_files import atomic_write; "
     write += "import sys; atomic_write(location(sys.argv[1]), sys.argv[2].encode())"
     for content in ("one", "two!"):
-        subprocess.run([sys.executable, "-c", write, str(file), content], check=True)
-        assert [path.name for path in list_files(bucket / "run")] == ["marker.json"]
+        assert in_another_process(write, str(file), content).returncode == 0
+        assert [path.name for path in list_files(store)] == ["marker.json"]
         assert read_bytes(file) == content.encode()
         assert size_and_tag(file)[0] == len(content)
 
 
-def test_a_forked_worker_opens_the_store_by_its_name(bucket):
-    atomic_write(bucket / "a", b"from the parent")
-    place, (readable, writable) = str(bucket / "a"), os.pipe()
+def test_a_forked_worker_opens_the_store_by_its_name(store):
+    atomic_write(store / "a", b"from the parent")
+    place, (readable, writable) = str(store / "a"), os.pipe()
     child = os.fork()
     if child == 0:
         os.write(writable, read_bytes(location(place)))
@@ -162,25 +155,25 @@ def test_a_forked_worker_opens_the_store_by_its_name(bucket):
     os.waitpid(child, 0)
 
 
-def test_a_new_object_is_created_by_one_only(bucket):
-    assert create_new(bucket / "lease", b"mine")
-    assert not create_new(bucket / "lease", b"yours")
-    assert read_bytes(bucket / "lease") == b"mine"
+def test_a_new_object_is_created_by_one_only(store):
+    assert create_new(store / "lease", b"mine")
+    assert not create_new(store / "lease", b"yours")
+    assert read_bytes(store / "lease") == b"mine"
 
 
-def test_a_folder_of_a_store_is_fetched_once_and_again_when_it_changes(bucket, tmp_path, monkeypatch):
+def test_a_folder_of_a_store_is_fetched_once_and_again_when_it_changes(store, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     source = tmp_path / "source"
     (source / "deep").mkdir(parents=True)
     (source / "a").write_text("1")
     (source / "deep" / "b").write_text("2")
     assert local_copy(source) == source
-    put_folder(source, bucket / "words")
-    copy = local_copy(bucket / "words")
+    put_folder(source, store / "words")
+    copy = local_copy(store / "words")
     assert {str(p.relative_to(copy)): p.read_text() for p in files_below(copy)} == {"a": "1", "deep/b": "2"}
-    assert local_copy(bucket / "words") == copy
-    atomic_write(bucket / "words" / "a", b"3")
-    assert (local_copy(bucket / "words") / "a").read_text() == "3"
+    assert local_copy(store / "words") == copy
+    atomic_write(store / "words" / "a", b"3")
+    assert (local_copy(store / "words") / "a").read_text() == "3"
 
 
 def test_a_folder_is_whole_when_its_block_ended_and_not_before(folder):
@@ -210,6 +203,6 @@ def test_an_unknown_scheme_and_a_missing_package_say_what_to_do():
     assert "ConfigError: run=s3://bucket/run: the package that opens s3:// is not installed; pip install s3fs" in said
 
 
-def test_local_paths_have_free_space_and_stores_have_no_bound(bucket, tmp_path):
+def test_local_paths_have_free_space_and_stores_have_no_bound(store, tmp_path):
     assert (free_space(tmp_path) or 0) > 0
-    assert free_space(bucket) is None
+    assert free_space(store) is None
