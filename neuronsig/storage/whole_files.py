@@ -1,9 +1,10 @@
 """Files and folders that a reader sees whole or not at all.
 
     local      rename is atomic: temporary name, flush to the disk, rename
-    elsewhere  one upload of the whole object, which object stores make atomic; nothing is renamed, nothing cached
+    elsewhere  one upload of the whole object, which object stores make atomic and HDFS's client too, by renaming it
 
-HDFS writes in place, so that there a file is torn until it is closed; commits believe no torn file.
+A mount (Databricks' /Volumes) writes in place, so that there a file is torn until it is closed; commits believe no torn
+file.
 """
 
 import os
@@ -38,7 +39,7 @@ def atomic_write(path: Path, data: bytes) -> None:
 
 
 def create_new(path: Path, data: bytes) -> bool:
-    """Write a small file of a store unless there is one; false when there is. Exact on S3 and GCS, else nearly so."""
+    """Write a small file of a store unless there is one; else false. Exact on S3, GCS and HDFS, elsewhere nearly so."""
     store, name = store_of(path)
     try:
         store.pipe_file(name, data, mode="create")
