@@ -78,7 +78,8 @@ def replica_pool(config: RayConfig, found: Resources, shards: int, begun: Begun 
     gpu = _on_gpu(config, found, begun)
     threads = _threads(config, found, begun, gpu)
     # Any number of threads runs on fewer cores, only slower; what the user asked for is reserved.
-    each = threads if config.replica_cpus else min(threads, found.largest_node or threads)
+    most = found.largest_node if address_of(config) else _share(config, found)
+    each = threads if config.replica_cpus else min(threads, most or threads)
     replicas = config.replicas or max(1, found.gpus if gpu else found.cpus // each)
     if not address_of(config):
         if gpu:
@@ -112,6 +113,11 @@ def _threads(config: RayConfig, found: Resources, begun: Begun | None, gpu: bool
         return begun.threads
     if gpu or address_of(config):
         return 1
+    return _share(config, found)
+
+
+def _share(config: RayConfig, found: Resources) -> int:
+    """The cores of each replica when all of a machine's are shared out."""
     shared = found.cpus // config.replicas if config.replicas else found.largest_node
     return max(1, min(shared, found.largest_node))
 

@@ -18,6 +18,7 @@ from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.thresholds import write_base
 from neuronsig.collection.tree_reduce import base_quantiles, final_marker, node_count, task_bound
 from neuronsig.config import Config
+from neuronsig.errors import NeuronsigError
 from neuronsig.figures.curves import convergence_figure
 from neuronsig.figures.style import save
 from neuronsig.progress import Done, polled, say, task, uncounted
@@ -29,6 +30,7 @@ from neuronsig.storage.location import absolute, join, location
 from neuronsig.storage.whole_files import written
 from neuronsig_ray.collect.collection import Row, clean, reduce_shards, score_shards, valid_commits
 from neuronsig_ray.pool import Pool
+from neuronsig_ray.preflight import check_nodes
 from neuronsig_ray.tasks import map_tasks
 
 _SUMMED = ("sentences", "tokens", "survivors", "forward_seconds")
@@ -67,7 +69,14 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
     scored: dict[str, Any] = {}
     lost: dict[str, Any] = {}
     if pending:
-        scored, forward = _score(job, pending, pool, early)
+        try:
+            scored, forward = _score(job, pending, pool, early)
+        except NeuronsigError:
+            raise
+        except Exception:
+            # A node that came later and cannot do the job may be the cause; then it is named.
+            check_nodes(config)
+            raise
     stage.counts.update(counts, **scored)
     if early and early.last is not None:
         lost = convergence.left_out(job, early.last + 1)

@@ -17,12 +17,14 @@ from neuronsig.config import Config
 from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError, NeuronsigError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.preflight import describe
 from neuronsig.storage.files import remove
 from neuronsig_jobs import collect
 from neuronsig_ray.collect import make
 from neuronsig_ray.collect.prepare import Machine, require_same_machine
 from neuronsig_ray.model.inference import device_class
 from neuronsig_ray.pool import Begun, Pool, Resources, replica_pool
+from neuronsig_ray.preflight import PACKAGES, require_same_environment
 from neuronsig_ray.session import ray_session
 from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import UNITS, hidden, random_inputs, save_model, write_tokenized
@@ -244,6 +246,31 @@ def test_who_goes_on_takes_the_device_and_the_threads_it_was_begun_with(words, m
     assert found.cpus == min(4, machine[1] or 4)
     if words:
         assert replica_pool(config, Resources(*machine), 100, Begun("cuda", 0)) == Pool(1, 1, 1)
+    two = compose(["ray.replicas=2"]).ray
+    assert replica_pool(two, Resources(2, 2, 0), 100, Begun("cpu", 4)) == Pool(2, 1, 0, threads=4)
+
+
+def test_a_node_that_came_later_and_cannot_do_the_job_is_named_in_place_of_rays_error(run, model, monkeypatch):
+    def fails(*arguments):
+        raise RuntimeError("a page of Ray's")
+
+    def names(config):
+        raise MachineError("worker node7: Python 3.12, and the job runs on 3.11")
+
+    monkeypatch.setattr(make, "score_shards", fails)
+    with pytest.raises(RuntimeError, match="a page of Ray's"):
+        collect.run(settings(run, model))
+    monkeypatch.setattr(make, "check_nodes", names)
+    with pytest.raises(MachineError, match="worker node7"):
+        collect.run(settings(run, model))
+
+
+def test_a_replica_with_other_packages_than_the_driver_is_refused():
+    driver = describe(PACKAGES)
+    require_same_environment(driver)
+    driver["packages"]["torch"] = "0.1"
+    with pytest.raises(MachineError, match=r"^worker \S+: torch \S+, and the job runs with 0\.1; give every node"):
+        require_same_environment(driver)
 
 
 def test_a_machine_of_another_size_goes_on_with_the_plan(run, model, monkeypatch):

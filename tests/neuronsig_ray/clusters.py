@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -78,14 +79,14 @@ def still_cluster(folder: Path, nodes: Sequence[Node] = (Node(),)) -> Iterator[s
     """The address of a cluster that does not scale: a head of no CPU, and nodes at 127.0.0.2, 127.0.0.3, ..."""
     import ray
 
-    address, logs = f"{ray.util.get_node_ip_address()}:{free_port()}", list[Path]()
+    address = f"{ray.util.get_node_ip_address()}:{free_port()}"
     with _head(address, ["--num-cpus=0", MEMORY], {}, folder), ExitStack() as started:
         for number, node in enumerate(nodes, start=2):
             words = [f"--address={address}", f"--node-ip-address=127.0.0.{number}", "--num-cpus=1", MEMORY]
             process = _start(words, node.environment, log := folder / f"node{number}.log", node.hidden)
             started.callback(_end, process)
-            logs.append(log)
-        _wait_until(lambda: all("Ray runtime started" in log.read_text() for log in logs), "the nodes do not start")
+            # One after the other: those that start together take each other's ports.
+            _wait_until(partial(_says, process, log, "Ray runtime started"), f"node {number} does not start")
         yield address
 
 
@@ -114,6 +115,12 @@ def _start(words: list[str], more: dict[str, str], log: Path, hidden: Path | Non
         return subprocess.Popen(
             command, env=environment() | more, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True
         )
+
+
+def _says(process: subprocess.Popen[bytes], log: Path, words: str) -> bool:
+    text = log.read_text()
+    assert process.poll() is None, text[-3000:]
+    return words in text
 
 
 def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
