@@ -262,6 +262,7 @@ def test_an_inner_node_that_is_not_whole_is_made_again(small, tmp_path, harm):
     assert contents(tmp_path / "topk") == small[2]
 
 
+@pytest.mark.clusters
 def test_a_node_that_is_lost_mid_stream_changes_nothing(tiny_model, tmp_path):
     job = make_job(tmp_path, tiny_model(), random_inputs(200, kinds=70), 10, 8)
     (tmp_path / "job.pickle").write_bytes(pickle.dumps(job))
@@ -290,6 +291,7 @@ def test_a_node_that_is_lost_mid_stream_changes_nothing(tiny_model, tmp_path):
     assert contents(tmp_path / "topk") == undisturbed(job, tmp_path / "alone")
 
 
+@pytest.mark.slow  # deaths at every write, in this process, are in WRITES
 def test_a_killed_driver_goes_on_with_the_same_command(local_ray, tiny_model, tmp_path):
     words = [f"model.path={tiny_model()}", "model=local", "model.name=tiny", "collect.k=7", "collect.dtype=float32"]
     words += ["ray.replica_cpus=1", "ray.replicas=1", "collect.signs=[1,-1]"]
