@@ -127,7 +127,9 @@ def running(folder: Path) -> Iterator[Hadoop]:
                 cwd=str(folder),
                 return_proc=True,
             )
-        gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auto_convert=True))
+        # The JVM keeps every object, so that none has to be told of when the JVM is gone.
+        parameters = GatewayParameters(port=port, auto_convert=True, enable_memory_management=False)
+        gateway = JavaGateway(gateway_parameters=parameters)
         try:
             configuration = gateway.jvm.org.apache.hadoop.conf.Configuration()
             _set(configuration, {"hdfs.minidfs.basedir": folder / "dfs", **DFS})
