@@ -75,10 +75,8 @@ class RunDirectory(Layout):
                 first_answer(store_of(run.root)[0], lambda: atomic_write(probe, b"x"))
                 remove(probe)
         except Exception as error:  # a store's package raises errors of its own
-            mend = "" if is_local(run.root) else f"{what_to_check(str(run.root))}, or "
-            raise MachineError(
-                f"run={root} cannot be written ({reason(error)}); {mend}choose another run=..."
-            ) from None
+            mend = "choose another run=..." if is_local(run.root) else what_to_check(str(run.root))
+            raise MachineError(f"run={root} cannot be written ({reason(error)}); {mend}") from None
         run.require_space(MINIMUM_SPACE)
         return run
 
