@@ -8,7 +8,7 @@ from functools import partial
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from neuronsig.errors import MachineError
+from neuronsig.errors import MachineError, first_line
 from neuronsig.run.preflight import PACKAGES, Report, check, here, other_python
 from neuronsig.storage.location import location
 from spark_jobs.connect import is_connected, parallelism
@@ -20,6 +20,7 @@ ENVIRONMENT = (
 _OTHER_PYTHON = re.compile(r"different version \(?'?([\d., ]+?)'?\)? than that in driver")
 _HOST = re.compile(r"\(TID \d+\) \(([^\s)]+)")
 _NO_INTERPRETER = re.compile(r"Cannot run program \"([^\"]+)\"")
+_ITS_WORDS = re.compile(r"Error from python worker:\s+(.*)")
 _LACKS = re.compile(r"No module named '?([\w.]+)'?")
 
 
@@ -47,17 +48,14 @@ def _ask(session: SparkSession, report: Callable[[], Report]) -> list[Report]:
             rows = session.range(0, tasks, 1, tasks).select(asked("id").alias("answer")).collect()
             answers = [json.loads(row["answer"]) for row in rows]
     except Exception as error:
-        said = _why(error)
-        if said is None:
-            raise
-        raise MachineError(said) from error
+        raise MachineError(why(error)) from error
     return answers
 
 
-def _why(error: Exception) -> str | None:
+def why(error: Exception) -> str:
     """One line out of what Spark says of a worker whose Python did not get as far as the question."""
-    # Spark gives the worker's traceback alone, and keeps what it was told by the JVM.
-    text = f"{error}\n{getattr(error, '_origin', '')}"
+    # Spark raises the worker's traceback alone; what the JVM told it, with the host, is the error's context.
+    text = f"{error}\n{error.__context__ or ''}"
     host = _HOST.search(text)
     worker = f"worker {host.group(1)}" if host else "a worker"
     if found := _OTHER_PYTHON.search(text):
@@ -67,4 +65,5 @@ def _why(error: Exception) -> str | None:
         return f"{worker}: there is no {found.group(1)}; {ENVIRONMENT}"
     if found := _LACKS.search(text):
         return f"{worker}: {found.group(1)} cannot be imported; {ENVIRONMENT}"
-    return None
+    found = _ITS_WORDS.search(text)
+    return f"{worker}: its Python does not answer ({found.group(1) if found else first_line(error)}); {ENVIRONMENT}"

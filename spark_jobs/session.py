@@ -227,8 +227,10 @@ def _relay_errors(stream: IO[str], tail: collections.deque[str], terminal: Any) 
         tail.append(line)
         record = _LOG_LINE.match(line)
         if record:
-            # The same failure comes back as the exception that ends the job, with all its lines.
-            room = _LINES_PER_ERROR if record.group("level") in ("ERROR", "FATAL") else 0
+            # The same failure comes back as the exception that ends the job, with all its lines; that a task of it
+            # failed so often says nothing else.
+            told = record.group("level") in ("ERROR", "FATAL") and "TaskSetManager" not in line
+            room = _LINES_PER_ERROR if told else 0
         if (room > 0 and not line.startswith(("\tat ", "\t... "))) or "OutOfMemoryError" in line:
             terminal.write(line)
             room -= 1

@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 import pyspark
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
-from spark_jobs.session import choose_java
+from spark_jobs.java import choose_java
 
 NODES = 2
 SPARK_JARS = Path(pyspark.__file__).parent / "jars"

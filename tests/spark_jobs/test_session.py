@@ -46,11 +46,12 @@ def test_only_errors_reach_the_terminal_without_the_frames_of_the_jvm():
         "java.lang.X: reason\n"
         "\tat a.b(C.java:1)\n"
         "26/01/01 00:00:02 INFO Noise: no\n"
+        "26/01/01 00:00:03 ERROR TaskSetManager: Task 0 in stage 0.0 failed 4 times; aborting job\n"
     )
     terminal, tail = io.StringIO(), collections.deque(maxlen=10)
     module._relay_errors(stream, tail, terminal)
     assert terminal.getvalue() == ("26/01/01 00:00:01 ERROR Executor: task failed\njava.lang.X: reason\n")
-    assert len(tail) == 6
+    assert len(tail) == 7
 
 
 def test_an_unreachable_package_is_explained_with_both_remedies():

@@ -18,7 +18,7 @@ def server() -> Iterator[str]:
     """The address of a server, which ends with the block."""
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
-    command = [sys.executable, "-m", "tests.connect_home", str(port)]
+    command = [sys.executable, "-m", "tests.clusters.connect_home", str(port)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
