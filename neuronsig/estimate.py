@@ -12,6 +12,7 @@ from neuronsig.collection.shards import batch_tokens, committed_keys, in_flight,
 from neuronsig.config import Config, MiningConfig
 from neuronsig.config.signatures import TRAIN, TRAIN_SENTENCES
 from neuronsig.errors import InputError
+from neuronsig.estimate_scale import Scale, scale
 from neuronsig.run.stages import JOBS
 
 # Measured on samples of the six corpora (401,241 sentences of 23.7 tokens) with MiniLM at K = 10,000: bytes on disk.
@@ -84,7 +85,7 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The cost of one run: sizes in sentences, tokens and bytes, work in FLOP, time in hours by stage."""
+    """The cost of one run: sizes in sentences, tokens, bytes and files, work in FLOP, time in hours by stage."""
 
     sentences: int
     tokens: float
@@ -94,6 +95,7 @@ class Estimate:
     bytes_by_stage: dict[str, float]
     hours_by_stage: dict[str, float]
     replica: MemoryBound  # what neuronsig collect asks for each
+    scale: Scale
 
 
 def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sentence: float) -> Estimate:
@@ -103,7 +105,8 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
     units = {"hidden": shape.width, "mlp": shape.feed_forward, "attention": shape.width}
     in_layer, signs = [units[site] for site in collect.sites], len(collect.signs)
     chosen = collect.layers or range(1, shape.layers + 1)
-    neurons = signs * sum(units[site] for site in collect.sites for layer in chosen if layer or site == "hidden")
+    groups = [site for site in collect.sites for layer in chosen if layer or site == "hidden"]
+    neurons = signs * sum(units[site] for site in groups)
     tokens = sentences * tokens_per_sentence
     flops = tokens * shape.flops_per_token(tokens_per_sentence)
     sizes = shard_sizes(sentences, config.tokenize.shard_sentences)
@@ -119,6 +122,15 @@ def estimate(config: Config, shape: ModelShape, sentences: int, tokens_per_sente
         bytes_by_stage=_bytes(config, sizes, sentences, tokens, neurons),
         hours_by_stage=_hours(config, sentences, neurons, mined, flops),
         replica=_replica_memory(config, shape, neurons, signs * max(in_layer), largest),
+        scale=scale(
+            config,
+            sentences,
+            shards=len(sizes),
+            groups=len(groups),
+            neurons=neurons,
+            encoded=sentences * ENCODED_BYTES,
+            words=WORDS_OF_ROOT * sentences**0.5,
+        ),
     )
 
 

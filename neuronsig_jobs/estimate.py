@@ -1,4 +1,4 @@
-"""Print what a run would cost before anybody pays for it: sentences, tokens, FLOPs, bytes at each stage, hours.
+"""Print what a run would cost before anybody pays for it: tokens, FLOPs, bytes, hours, ids, files, requests, shuffles.
 
 The corpus's size is estimate.sentences where it is given, else that of the run's finished sentences/ table, else it
 is told roughly from the sizes of the corpus's files, which are not read. Rates were measured on two cores; time is
@@ -11,6 +11,7 @@ Examples:
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from neuronsig.checkpoint import load_tokenizer, resolve_model_path
@@ -40,7 +41,14 @@ def run(config: Config) -> Summary:
     )
     hours = [(name, _hours(value)) for name, value in cost.hours_by_stage.items()]
     show_table(f"Time on {config.hardware.name}", ("stage", "time"), hours)
+    scale = cost.scale
+    show_table("Files that stay", ("table", "files"), _counted(scale.files))
+    show_table("Requests, where the run is on a store", ("step", "requests"), _counted(scale.requests))
+    memory = [(f"driver of {name}", _size(value)) for name, value in scale.driver.items()]
+    shuffled = [(f"shuffled by {name}", _size(value)) for name, value in scale.shuffled.items()]
+    show_table("Bytes on the way, and in drivers beside their heap", ("what", "size"), [*shuffled, *memory])
     return {
+        "ids": scale.ids,
         "disk in all": _size(sum(cost.bytes_by_stage.values())),
         "time in all": _hours(sum(cost.hours_by_stage.values())),
         "memory of a replica": _size(cost.replica.host),
@@ -89,6 +97,10 @@ def tokenized_plan(config: Config, directory: RunDirectory) -> Path | None:
             own = ""  # the model is not on this machine
         return next((plan for plan in plans if plan.parent.name == own), plans[0])
     return plans[0] if plans else None
+
+
+def _counted(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    return [(name, f"{count:,}") for name, count in counts.items()]
 
 
 def _size(value: float) -> str:

@@ -19,7 +19,7 @@ from neuronsig.collection.shards import Shard, ShardPart, ShardPlan, shard_of, s
 from neuronsig.errors import InputError
 from neuronsig.ragged import offsets_of
 from neuronsig.run.commits import commit
-from neuronsig.storage.files import list_files, read_bytes
+from neuronsig.storage.files import concurrently, list_files, read_bytes
 from neuronsig.storage.location import location
 from neuronsig.tables import TOKENIZED
 
@@ -137,7 +137,8 @@ def _commit_shard(task: ShardTask, shard: int, table: pa.Table, truncated: int) 
 def finish(tasks: Sequence[ShardTask]) -> ShardPlan:
     """Gather the markers into plan.json; every sentence must be in a shard once or be counted as dropped."""
     folder = location(tasks[0].folder)
-    markers = [json.loads(read_bytes(task.marker(index))) for task in tasks for index in task.shards]
+    contents = concurrently(read_bytes, [task.marker(index) for task in tasks for index in task.shards])
+    markers = [json.loads(content) for content in contents]
     repeated = [marker["repeated_id"] for marker in markers if marker["repeated_id"] is not None]
     if repeated:
         raise InputError(f"sentences/ sentence_id {repeated[0]} occurs more than once; run neuronsig annotate again")

@@ -76,10 +76,12 @@ def table_parts(directory: Path | str) -> tuple[list[Path], list[Path]]:
     files = [p for p in below if p.name.endswith(".parquet")]
     files = [p for p in files if not any(part.startswith(("_", ".")) for part in p.relative_to(directory).parts)]
     named = named_files(directory, below)
-    others = [] if named is None else [file for file in files if file.name not in named]
-    files = [file for file in files if named is None or file.name in named]
-    if lost := set(named or ()) - {file.name for file in files}:
-        raise InputError(f"table {directory} has lost {min(lost)}; restore it, or run the job that makes it again")
+    others: list[Path] = []
+    if named is not None:
+        others = [file for file in files if file.name not in named]
+        files = [file for file in files if file.name in named]
+        if lost := named - {file.name for file in files}:
+            raise InputError(f"table {directory} has lost {min(lost)}; restore it, or run the job that makes it again")
     if not files:
         raise InputError(f"table {directory} holds no Parquet file; delete it and run the job that makes it again")
     return files, others

@@ -15,7 +15,8 @@ from neuronsig.storage.parquet import read_table
 from neuronsig.tables import PROFILES, SIGNATURES, TOPK
 from neuronsig_jobs.launch import for_job
 from tests.clusters.minihadoop import Hadoop
-from tests.clusters.places import ROOT, RayNodes, bare, ray_nodes, yarn_environment
+from tests.clusters.yarn import yarn_environment
+from tests.neuronsig_ray.clusters import ROOT, Node, environment, free_port, still_cluster
 
 pytestmark = [pytest.mark.clusters, pytest.mark.timeout(1500)]
 
@@ -46,7 +47,9 @@ def archive(hadoop: Hadoop, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The packed environment on HDFS: Spark's half, installed alone."""
     packed = tmp_path_factory.mktemp("packed") / "neuronsig-spark.tar.gz"
     command = [ROOT / "deploy" / "pack_spark.sh", packed, ROOT]
-    said = subprocess.run(command, env=bare() | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        command, env=environment() | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False
+    )
     assert said.returncode == 0, said.stderr
     assert packed.stat().st_size < 600e6
     names = subprocess.run(["tar", "tzf", packed], capture_output=True, text=True, check=True).stdout
@@ -62,8 +65,9 @@ def archive(hadoop: Hadoop, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory):
-    with ray_nodes(tmp_path_factory.mktemp("ray"), workers=1) as nodes:
-        yield nodes
+    """The address of two raylets' dashboard."""
+    with still_cluster(tmp_path_factory.mktemp("ray"), (Node(), Node()), dashboard := free_port()):
+        yield f"http://127.0.0.1:{dashboard}"
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +84,7 @@ def alone(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory
     words = [f"run={run}", f"corpus.path={texts}", *WORDS, "spark.master=local[2]", "spark.driver_memory=2g"]
     for job in ("annotate", "tokenize", "collect", "mine"):
         command = [sys.executable, "-m", "neuronsig_jobs", job, "--brief", *for_job(words, job)]
-        said = subprocess.run(command, cwd=ROOT, env=bare(), capture_output=True, text=True, check=False)
+        said = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
         assert said.returncode == 0, said.stdout[-3000:] + said.stderr[-3000:]
     return RunDirectory.existing(run)
 
@@ -98,7 +102,7 @@ def same_tables(one: RunDirectory, other: RunDirectory) -> None:
 
 
 def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine(
-    hadoop: Hadoop, archive: str, cluster: RayNodes, texts: Path, alone: RunDirectory
+    hadoop: Hadoop, archive: str, cluster: str, texts: Path, alone: RunDirectory
 ):
     """Annotation, tokenization and mining by drivers on YARN, the model on two raylets, all on HDFS."""
     run = f"{hadoop.uri}/runs/both"
@@ -113,9 +117,10 @@ def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine(
         *WORDS,
     ]
     command += [f"spark.submit={ROOT / 'deploy' / 'yarn.sh'}", "ray.replicas=2"]
-    command += [f"ray.submit=ray job submit --address {cluster.dashboard} -- {sys.executable} -m neuronsig_jobs"]
-    environment = yarn_environment(hadoop, archive)
-    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    command += [f"ray.submit=ray job submit --address {cluster} -- {sys.executable} -m neuronsig_jobs"]
+    said = subprocess.run(
+        command, cwd=ROOT, env=yarn_environment(hadoop, archive), capture_output=True, text=True, check=False
+    )
     assert said.returncode == 0, said.stdout[-6000:] + said.stderr[-6000:]
     assert "left out: evaluate" in said.stdout
     same_tables(alone, RunDirectory.existing(run))

@@ -24,6 +24,19 @@ def test_p1_has_9216_neurons_and_2_billion_tokens_in_629_shards():
     assert cost.replica.device > 1.5 * lists
 
 
+@pytest.mark.parametrize("sentences", [82_000_000, 5_000_000_000, 10_000_000_000])
+def test_what_grows_with_the_corpus_is_told(sentences):
+    told = estimate(compose(["preset=paper"]), BERT_BASE, sentences, 25.0).scale
+    assert (f"{sentences:,} of 4,294,967,296" == told.ids) == (sentences < 2**32)
+    assert ("refused by neuronsig annotate" in told.ids) == (sentences > 2**32)
+    shards = len(shard_sizes(sentences, 131_072))
+    assert told.files["tokenized"] == 2 * shards + 1
+    assert sentences / 25_000 < told.files["sentences"] < 1.3 * sentences / 25_000
+    assert told.requests["each check of sentences/, by the driver"] < 3 * told.files["sentences"]
+    assert told.driver["mine"] <= 200_000_000
+    assert min(told.shuffled.values()) > sentences
+
+
 def test_twice_the_replicas_halve_the_hours_of_collection_only():
     one = estimate(compose(["hardware.replicas=1"]), BERT_BASE, 10_000, 25.0).hours_by_stage
     two = estimate(compose(["hardware.replicas=2"]), BERT_BASE, 10_000, 25.0).hours_by_stage

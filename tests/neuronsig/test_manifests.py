@@ -13,8 +13,11 @@ import pytest
 from neuronsig.annotation import sentence_files
 from neuronsig.annotation.sentence_files import FILE, batch_size, file_count, write_sentences
 from neuronsig.collection.verify import sentence_files as checked_files
+from neuronsig.config.compose import compose
 from neuronsig.errors import InputError
+from neuronsig.estimate_scale import scale
 from neuronsig.readers import sentences_by_id
+from neuronsig.run.commits import commit
 from neuronsig.storage.files import concurrently, files_below
 from neuronsig.storage.location import absolute
 from neuronsig.storage.manifests import FOLDER, Batch, missing_ranges, read_batches
@@ -119,17 +122,28 @@ def test_what_no_batch_has_is_covered_once_in_pieces_of_the_size_asked_for(size)
 FILES = 12
 
 
-def test_writing_and_checking_ask_a_store_three_times_a_file_at_most_and_not_one_by_one(bucket):
+def test_writing_and_checking_ask_a_store_three_times_a_file_at_most_and_not_one_by_one(bucket, monkeypatch):
     table = bucket / "sentences"
+    monkeypatch.setattr(sentence_files, "FILE_SENTENCES", 10)
+    config = compose([f"annotator.batch_sentences={10 * FILES}"])
+    foretold = scale(config, 10 * FILES, shards=1, groups=1, neurons=1, encoded=1.0, words=1.0).requests
     with s3_home.counted() as asked:
         batches = concurrently(lambda i: write(table, 10 * i, 10 * i + 10), range(FILES))
         Batch(0, 10 * FILES, {name: n for batch in batches for name, n in batch.files.items()}).publish(table)
-    assert len(asked.lines) <= 3 * FILES
+    assert len(asked.lines) == foretold["annotate: files of sentences/, by the tasks"] <= 3 * FILES
     for check in (lambda: check_table(table, SENTENCES), lambda: id_bounds(table_files(table))):
         with s3_home.counted(seconds=0.05) as asked:
             assert check()
-        assert len(asked.lines) <= 3 * FILES
+        assert len(asked.lines) == foretold["each check of sentences/, by the driver"] <= 3 * FILES
         assert asked.together >= 4
+
+
+def test_a_commit_on_a_store_makes_the_requests_that_the_estimate_tells(bucket):
+    with s3_home.counted() as asked:
+        commit(bucket / "a", bucket / "a.json", "plan", lambda path: {"bytes": path.write_bytes(b"x")})
+    told = scale(compose([]), 10, shards=1, groups=1, neurons=1, encoded=1.0, words=1.0).requests
+    assert len(asked.lines) == told["tokenize: shards and markers, by the tasks"]
+    assert len(asked.lines) == told["collect: commits of shards, by the replicas"]
 
 
 def test_reading_some_sentences_of_a_store_asks_for_several_files_at_once(bucket):

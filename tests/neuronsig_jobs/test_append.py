@@ -23,10 +23,12 @@ pytest.importorskip("ray", reason="ray is not installed")
 from neuronsig.collection.shards import ShardPlan, shard_of
 from neuronsig.config.compose import compose
 from neuronsig.errors import InputError, NeuronsigError, PlanMismatchError
+from neuronsig.estimate import estimate
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import SENTENCES, TOKENIZED, TOPK
 from neuronsig_jobs import annotate, append, collect, tokenize
+from neuronsig_jobs import estimate as estimate_job
 from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import save_model
 from tests.neuronsig_ray.oracle import assert_same_table
@@ -131,6 +133,13 @@ def inputs(run: Path) -> dict[int, list[int]]:
     rows = read_table(folder, TOKENIZED).to_pylist()
     assert len({row["sentence_id"] for row in rows}) == len(rows)
     return {row["sentence_id"]: row["input_ids"] for row in rows}
+
+
+def test_a_run_has_the_files_that_its_estimate_tells(first, home):
+    config = compose(words(home, first, "first"))
+    told = estimate(config, estimate_job.model_shape(config), 5, 25.0).scale
+    assert told.files == {name: len(contents(first / name)) for name in ("sentences", "tokenized", "topk")}
+    assert told.ids == "5 of 4,294,967,296"
 
 
 def test_the_sentences_are_those_of_a_run_of_all_the_text(appended, scratch):

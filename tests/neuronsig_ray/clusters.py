@@ -75,12 +75,18 @@ class Node:
 
 
 @contextmanager
-def still_cluster(folder: Path, nodes: Sequence[Node] = (Node(),)) -> Iterator[str]:
-    """The address of a cluster that does not scale: a head of no CPU, and nodes at 127.0.0.2, 127.0.0.3, ..."""
+def still_cluster(folder: Path, nodes: Sequence[Node] = (Node(),), dashboard: int = 0) -> Iterator[str]:
+    """The address of a cluster that does not scale: a head of no CPU, and nodes at 127.0.0.2, 127.0.0.3, ...
+
+    Jobs are submitted to the port of its dashboard, where one is given.
+    """
     import ray
 
     address = f"{ray.util.get_node_ip_address()}:{free_port()}"
-    with _head(address, ["--num-cpus=0", MEMORY], {}, folder), ExitStack() as started:
+    words = [f"--dashboard-port={dashboard}", "--include-dashboard=true"] if dashboard else []
+    with _head(address, ["--num-cpus=0", MEMORY, *words], {}, folder), ExitStack() as started:
+        if dashboard:
+            _wait_until(partial(_listens, f"127.0.0.1:{dashboard}"), "the dashboard does not start")
         for number, node in enumerate(nodes, start=2):
             words = [f"--address={address}", f"--node-ip-address=127.0.0.{number}", "--num-cpus=1", MEMORY]
             process = _start(words, node.environment, log := folder / f"node{number}.log", node.hidden)
@@ -95,7 +101,7 @@ def _head(address: str, words: list[str], more: dict[str, str], folder: Path) ->
     # Not Ray's own folder, where every process of this machine looks for a cluster; short, for sockets are in it.
     room = tempfile.mkdtemp(prefix="ns-", dir="/tmp")
     port = address.rpartition(":")[2]
-    words = ["--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={room}", *words]
+    words = ["--head", f"--port={port}", f"--temp-dir={room}", "--include-dashboard=false", *words]
     process = _start(words, more, folder / "head.log")
     try:
         _wait_until(lambda: _listens(address), "the head does not start")
