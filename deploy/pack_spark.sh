@@ -13,6 +13,12 @@ python=${PYTHON:-$(command -v python3.11 || command -v python3)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+if [ -d "$what" ]; then
+  # pip builds in the folder that it is given, and what an earlier build left there would be packed too.
+  mkdir "$work/source"
+  cp -r "$what"/{pyproject.toml,README.md,LICENSE,neuronsig,neuronsig_ray,neuronsig_jobs,spark_jobs} "$work/source"
+  what=$work/source
+fi
 "$python" -m venv "$work/env"
 pip=("$work/env/bin/python" -m pip install --quiet --disable-pip-version-check -c "$here/constraints.txt")
 "${pip[@]}" "${what}[spark,hdfs,s3]"

@@ -29,8 +29,8 @@ from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.run.layout import Layout
 from neuronsig.run.plan import fingerprint_of, library_versions
 from neuronsig.storage.files import free_space, read_bytes, remove, size_below
-from neuronsig.storage.location import is_local, store_of
-from neuronsig.storage.reach import first_answer, what_to_check
+from neuronsig.storage.location import is_local
+from neuronsig.storage.reach import opened, what_to_check
 from neuronsig.storage.whole_files import atomic_write
 
 MINIMUM_SPACE = 64 * 2**20
@@ -61,8 +61,7 @@ class RunDirectory(Layout):
 
     @classmethod
     def create(cls, root: Path | str) -> RunDirectory:
-        """Make the folder and prove that it can be written; raises MachineError (permission, disk space, a store that
-        refuses or is not there)."""
+        """Make the folder and prove that it can be written; raises MachineError (permission, space, a store's no)."""
         run = cls(root)
         try:
             if is_local(run.root):
@@ -72,7 +71,7 @@ class RunDirectory(Layout):
                     stream.flush()
             else:
                 probe = run.root / f".probe-{uuid.uuid4().hex[:12]}"
-                first_answer(store_of(run.root)[0], lambda: atomic_write(probe, b"x"))
+                opened(probe, lambda: atomic_write(probe, b"x"))
                 remove(probe)
         except Exception as error:  # a store's package raises errors of its own
             mend = "choose another run=..." if is_local(run.root) else what_to_check(str(run.root))
@@ -86,10 +85,7 @@ class RunDirectory(Layout):
         run = cls(root)
         try:
             # Asked whether there is such a file, stores tell who may not know that there is none: it is read.
-            if is_local(run.root):
-                read_bytes(run.record_file)
-            else:
-                first_answer(store_of(run.root)[0], lambda: read_bytes(run.record_file))
+            opened(run.root, lambda: read_bytes(run.record_file))
         except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 f"run={root} is not a run directory (no run.json); run neuronsig pipeline run={root} first"

@@ -1,4 +1,4 @@
-"""What is done with files that are there: read, list, measure, move, delete, copy to this machine."""
+"""What is done with files that are there: read, list, measure, delete, copy to this machine."""
 
 import hashlib
 import os
@@ -97,16 +97,6 @@ def file_digest(path: Path) -> str:
         while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def move(source: Path, target: Path) -> None:
-    """Move a file within one file system or store; on a store without rename it is copied there, then deleted."""
-    if is_local(source):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(source, target)
-        return
-    store, name = store_of(source)
-    store.mv(name, store_of(target)[1])
 
 
 def remove(path: Path) -> None:

@@ -4,9 +4,12 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TypeVar
 
 from fsspec import AbstractFileSystem
+
+from neuronsig.storage.location import is_local, store_of
 
 CONNECT_SECONDS = 8.0
 ANSWER_SECONDS = 20.0
@@ -36,6 +39,11 @@ def first_answer(store: AbstractFileSystem, ask: Callable[[], Answer]) -> Answer
         return given.result(ANSWER_SECONDS)
     except TimeoutError:
         raise OSError(f"no answer within {ANSWER_SECONDS:.0f} s") from None
+
+
+def opened(place: Path, ask: Callable[[], Answer]) -> Answer:
+    """What `ask`, a first use of a path, returns or raises; of a store as `first_answer` has it."""
+    return ask() if is_local(place) else first_answer(store_of(place)[0], ask)
 
 
 def what_to_check(place: str) -> str:

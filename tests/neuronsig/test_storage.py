@@ -18,7 +18,6 @@ from neuronsig.storage.files import (
     free_space,
     list_files,
     local_copy,
-    move,
     read_bytes,
     remove,
     size_and_tag,
@@ -78,12 +77,6 @@ def test_files_deleted_together_may_be_gone_already(folder):
     remove(folder / "b")
     delete_files([folder / "a", folder / "b"])
     assert [path.name for path in files_below(folder)] == ["c"]
-
-
-def test_a_moved_file_is_there_once(folder):
-    atomic_write(folder / "from" / "a", b"x")
-    move(folder / "from" / "a", folder / "to" / "b")
-    assert [relative_to(path, folder) for path in files_below(folder)] == ["to/b"]
 
 
 def test_what_a_failing_block_wrote_is_not_there(folder):
