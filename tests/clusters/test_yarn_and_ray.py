@@ -1,126 +1,127 @@
-"""The main path on a YARN (cluster mode), its HDFS and a Ray cluster, against the same jobs on this machine alone."""
+"""Jobs on a YARN (cluster mode), its HDFS and a Ray cluster, against the same jobs on this machine alone."""
 
 from __future__ import annotations
 
-import itertools
+import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage.location import location
 from neuronsig.storage.parquet import read_table
-from neuronsig.tables import PROFILES, SIGNATURES, TOPK
+from neuronsig.storage.whole_files import atomic_write, put_folder
+from neuronsig.tables import PROFILES, SENTENCES, SIGNATURES, TOPK
 from neuronsig_jobs.launch import for_job
 from tests.clusters.minihadoop import Hadoop
 from tests.clusters.yarn import yarn_environment
-from tests.neuronsig_ray.clusters import ROOT, Node, environment, free_port, still_cluster
+from tests.neuronsig_ray.clusters import ROOT
 
 pytestmark = [pytest.mark.clusters, pytest.mark.timeout(1500)]
 
-WORDS = [
-    "corpus=text",
-    "collect.k=25",
-    "collect.layers=[1,6]",
-    "collect.dtype=float32",
-    "tokenize.shard_sentences=60",
-    "mining.layers=[1]",
-    "mining.min_count=2",
-    "analysis.epochs=1",
-    "ray.replica_cpus=1",
+YARN = ROOT / "deploy" / "yarn.sh"
+TABLES: list[tuple[str, pa.Schema, Sequence[str]]] = [
+    ("sentences", SENTENCES, ["sentence_id"]),
+    ("topk/minilm", TOPK, ["layer", "unit", "rank"]),
+    ("signatures/minilm", SIGNATURES, ["layer", "unit", "kind", "rank"]),
+    ("profiles/minilm", PROFILES, ["layer", "unit"]),
 ]
-WHO = "The baker|A sailor|My neighbour|Somebody|Her old aunt"
-DID = "sold|quickly painted|never saw|carried|forgot"
-WHAT = "two loaves of bread|the red boat|a letter from Rome|some apples"
-WHEN = "on Monday.|before the storm!|after all."
 
 
-def sentences() -> str:
-    """Three hundred sentences, each another combination of a few words."""
-    return " ".join(" ".join(parts) for parts in itertools.product(*(x.split("|") for x in (WHO, DID, WHAT, WHEN))))
-
-
-@pytest.fixture(scope="module")
-def archive(hadoop: Hadoop, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The packed environment on HDFS: Spark's half, installed alone."""
-    packed = tmp_path_factory.mktemp("packed") / "neuronsig-spark.tar.gz"
-    command = [ROOT / "deploy" / "pack_spark.sh", packed, ROOT]
-    said = subprocess.run(
-        command, env=environment() | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False
-    )
-    assert said.returncode == 0, said.stderr
-    assert packed.stat().st_size < 600e6
-    names = subprocess.run(["tar", "tzf", packed], capture_output=True, text=True, check=True).stdout
-    assert "site-packages/neuronsig_jobs/" in names
-    assert not {f"lib/python3.11/site-packages/{name}/__init__.py" for name in ("torch", "ray")} & set(names.split())
-    there = location(f"{hadoop.uri}/apps/neuronsig-spark.tar.gz")
-    there.parent.mkdir(parents=True, exist_ok=True)
-    with packed.open("rb") as source, there.open("wb") as target:
-        while data := source.read(2**24):
-            target.write(data)
-    return str(there)
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory):
-    """The address of two raylets' dashboard."""
-    with still_cluster(tmp_path_factory.mktemp("ray"), (Node(), Node()), dashboard := free_port()):
-        yield f"http://127.0.0.1:{dashboard}"
-
-
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("texts")
-    (folder / "all.txt").write_text(sentences())
-    return folder
-
-
-@pytest.fixture(scope="module")
-def alone(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """The run of one machine."""
-    run = tmp_path_factory.mktemp("alone") / "run"
-    words = [f"run={run}", f"corpus.path={texts}", *WORDS, "spark.master=local[2]", "spark.driver_memory=2g"]
-    for job in ("annotate", "tokenize", "collect", "mine"):
-        command = [sys.executable, "-m", "neuronsig_jobs", job, "--brief", *for_job(words, job)]
-        said = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
-        assert said.returncode == 0, said.stdout[-3000:] + said.stderr[-3000:]
-    return RunDirectory.existing(run)
-
-
-def same_tables(one: RunDirectory, other: RunDirectory) -> None:
-    for table, schema, key in (
-        ("topk/minilm", TOPK, ["layer", "unit", "rank"]),
-        ("signatures/minilm", SIGNATURES, ["layer", "unit", "kind", "rank"]),
-        ("profiles/minilm", PROFILES, ["layer", "unit"]),
-    ):
-        order = [(name, "ascending") for name in key]
-        rows, others = (read_table(run.root / table, schema).sort_by(order) for run in (one, other))
-        assert rows.num_rows > 0
-        assert rows.equals(others), table
+def require_same(one: RunDirectory, other: RunDirectory, *tables: str) -> None:
+    for table, schema, key in TABLES:
+        if table.split("/")[0] in tables:
+            order = [(name, "ascending") for name in key]
+            rows, others = (read_table(run.root / table, schema).sort_by(order) for run in (one, other))
+            assert rows.num_rows > 0
+            assert rows.equals(others), table
 
 
 def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine(
-    hadoop: Hadoop, archive: str, cluster: str, texts: Path, alone: RunDirectory
+    hadoop: Hadoop, archive: str, cluster: str, words: list[str], alone: RunDirectory
 ):
     """Annotation, tokenization and mining by drivers on YARN, the model on two raylets, all on HDFS."""
     run = f"{hadoop.uri}/runs/both"
-    command = [
-        sys.executable,
-        "-m",
-        "neuronsig_jobs",
-        "pipeline",
-        "--brief",
-        f"run={run}",
-        f"corpus.path={texts}",
-        *WORDS,
+    submit = [
+        f"spark.submit={YARN}",
+        f"ray.submit=ray job submit --address {cluster} -- {sys.executable} -m neuronsig_jobs",
     ]
-    command += [f"spark.submit={ROOT / 'deploy' / 'yarn.sh'}", "ray.replicas=2"]
-    command += [f"ray.submit=ray job submit --address {cluster} -- {sys.executable} -m neuronsig_jobs"]
-    said = subprocess.run(
-        command, cwd=ROOT, env=yarn_environment(hadoop, archive), capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "neuronsig_jobs", "pipeline", "--brief", f"run={run}", *words, *submit]
+    command += ["ray.replicas=2", "ray.gpus='0'"]
+    environment = yarn_environment(hadoop, archive)
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout[-6000:] + said.stderr[-6000:]
     assert "left out: evaluate" in said.stdout
-    same_tables(alone, RunDirectory.existing(run))
+    require_same(alone, RunDirectory.existing(run), "sentences", "topk", "signatures", "profiles")
+
+
+def killed(pattern: str, when: Callable[[], bool], job: subprocess.Popen[str]) -> None:
+    """Kill one process whose command line matches, once `when` holds and while the job runs."""
+    until = time.monotonic() + 400
+    while time.monotonic() < until:
+        assert job.poll() is None, "the job ended before anything was killed"
+        if when():
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                except OSError:
+                    continue
+                if re.match(pattern, line):
+                    os.kill(int(process.name), signal.SIGKILL)
+                    return
+        time.sleep(0.2)
+    raise AssertionError(f"no {pattern} was there to be killed")
+
+
+def upload(one: RunDirectory, other: RunDirectory, less: str) -> None:
+    """Copy a run to another place, less one stage of it."""
+    atomic_write(
+        other.record_file,
+        json.dumps(
+            {"stages": {name: entry for name, entry in one.record()["stages"].items() if name != less}}
+        ).encode(),
+    )
+    for table in ("sentences", "tokenized", "topk"):
+        put_folder(one.root / table, other.root / table)
+
+
+@pytest.mark.parametrize(
+    ("job", "pattern", "table"),
+    [
+        ("annotate", r"\S*java .*CoarseGrainedExecutorBackend", "sentences"),
+        ("mine", r"\S*java .*deploy\.yarn\.ApplicationMaster", "signatures"),
+    ],
+    ids=["executor", "driver"],
+)
+def test_what_yarn_starts_again_ends_in_the_same_table(
+    hadoop: Hadoop, archive: str, words: list[str], alone: RunDirectory, job: str, pattern: str, table: str
+):
+    """The driver's second attempt takes over the lease of the first."""
+    run = RunDirectory(f"{hadoop.uri}/runs/{job}-killed")
+    if job == "mine":
+        upload(alone, run, less="mine/minilm")
+    stage = "annotate" if job == "annotate" else "mine/minilm"
+
+    def begun() -> bool:
+        try:
+            record = run.stage_record(stage)
+        except FileNotFoundError:
+            return False
+        return record is not None and record["status"] == "running"
+
+    command = [str(YARN), job, "--brief", f"run={run.root}", *for_job(words, job)]
+    command += ["annotator.batch_sentences=100"] * (job == "annotate")
+    with subprocess.Popen(
+        command, env=yarn_environment(hadoop, archive), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as started:
+        killed(pattern, begun, started)
+        said = started.communicate(timeout=900)[0]
+    assert started.returncode == 0, said[-6000:]
+    require_same(alone, run, *(["signatures", "profiles"] if table == "signatures" else [table]))

@@ -1,0 +1,91 @@
+"""A small text, its run on one machine, and the clusters that other tests run it on."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from neuronsig.run.directory import RunDirectory
+from neuronsig.storage.location import location
+from neuronsig_jobs.launch import for_job
+from tests.clusters.minihadoop import Hadoop
+from tests.neuronsig_ray.clusters import ROOT, Node, environment, free_port, still_cluster
+
+SETTINGS = [
+    "corpus=text",
+    "collect.k=25",
+    "collect.layers=[1,6]",
+    "collect.dtype=float32",
+    "tokenize.shard_sentences=60",
+    "mining.layers=[1]",
+    "mining.min_count=2",
+    "analysis.epochs=1",
+    "ray.replica_cpus=1",
+]
+WHO = "The baker|A sailor|My neighbour|Somebody|Her old aunt"
+DID = "sold|quickly painted|never saw|carried|forgot"
+WHAT = "two loaves of bread|the red boat|a letter from Rome|some apples"
+WHEN = "on Monday.|before the storm!|after all."
+
+
+def sentences() -> str:
+    """Three hundred sentences, each another combination of a few words."""
+    return " ".join(" ".join(parts) for parts in itertools.product(*(x.split("|") for x in (WHO, DID, WHAT, WHEN))))
+
+
+@pytest.fixture(scope="session")
+def archive(hadoop: Hadoop, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The packed environment on HDFS: Spark's half, installed alone."""
+    packed = tmp_path_factory.mktemp("packed") / "neuronsig-spark.tar.gz"
+    command = [ROOT / "deploy" / "pack_spark.sh", packed, ROOT]
+    said = subprocess.run(
+        command, env=environment() | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    assert packed.stat().st_size < 600e6
+    names = subprocess.run(["tar", "tzf", packed], capture_output=True, text=True, check=True).stdout
+    assert "site-packages/neuronsig_jobs/" in names
+    assert not {f"lib/python3.11/site-packages/{name}/__init__.py" for name in ("torch", "ray")} & set(names.split())
+    there = location(f"{hadoop.uri}/apps/neuronsig-spark.tar.gz")
+    there.parent.mkdir(parents=True, exist_ok=True)
+    with packed.open("rb") as source, there.open("wb") as target:
+        while data := source.read(2**24):
+            target.write(data)
+    return str(there)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of two raylets' dashboard."""
+    with still_cluster(tmp_path_factory.mktemp("ray"), (Node(), Node()), dashboard := free_port()):
+        yield f"http://127.0.0.1:{dashboard}"
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("texts")
+    (folder / "all.txt").write_text(sentences())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def words(texts: Path) -> list[str]:
+    """What is said to every job, but for the run directory."""
+    return [f"corpus.path={texts}", *SETTINGS]
+
+
+@pytest.fixture(scope="session")
+def alone(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """The run of one machine."""
+    run = tmp_path_factory.mktemp("alone") / "run"
+    words = [f"run={run}", *words, "spark.master=local[2]", "spark.driver_memory=2g"]
+    for job in ("annotate", "tokenize", "collect", "mine"):
+        command = [sys.executable, "-m", "neuronsig_jobs", job, "--brief", *for_job(words, job)]
+        said = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stdout[-3000:] + said.stderr[-3000:]
+    return RunDirectory.existing(run)
