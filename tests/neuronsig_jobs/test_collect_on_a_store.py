@@ -37,7 +37,7 @@ class StoppedError(Exception):
     """Stands for a driver that dies."""
 
 
-def stop(*arguments: object) -> None:
+def stop(*arguments: object, **named: object) -> None:
     raise StoppedError
 
 
@@ -62,8 +62,9 @@ def test_a_collection_on_s3_survives_its_drivers_machine_and_a_torn_shard_and_eq
     committed = {file.name: file for file in list_files(run.shards("tiny")) if file.suffix == ".parquet"}
     torn = next(file for name, file in committed.items() if name.startswith("shard-00001"))
     atomic_write(torn, read_bytes(torn)[:-1])
-    # The platform starts the same command again, on another machine, before the lost one's lease is stale.
-    lost = {"owner": "lost", "host": "ray-head-1 pid:[1]", "pid": 7, "renewed": time.time()}
+    # The platform starts the same command again, on another machine, before the lost one's lease is stale: its clock is
+    # ahead, for a slow test must not find it stale at once.
+    lost = {"owner": "lost", "host": "ray-head-1 pid:[1]", "pid": 7, "renewed": time.time() + 3600}
     atomic_write(run.root / ".collect-tiny.lock", json.dumps(lost).encode())
     monkeypatch.setattr(exclusive, "STALE_SECONDS", 2.0)
     monkeypatch.setattr(exclusive, "LOOK_SECONDS", 0.2)
