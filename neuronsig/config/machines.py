@@ -12,7 +12,7 @@ from neuronsig.config.fields import option, require, require_each
 class SparkConfig:
     """Where Spark runs."""
 
-    master: str = option("local[*]", "Spark master; empty: the one spark-submit or Databricks gives")
+    master: str = option("local[*]", "Spark master, or sc://HOST:PORT; empty: what spark-submit or Databricks gives")
     driver_memory: str = option("4g", "JVM heap of the driver (of everything, when local)")
     nlp_package: str = option(
         "com.johnsnowlabs.nlp:spark-nlp_2.12:5.5.3", "Maven coordinate of Spark NLP; empty: already on the classpath"
