@@ -74,6 +74,9 @@ def refusal(what: str) -> MachineError:
 
 def parallelism(session: SparkSession) -> int:
     """Tasks that the cluster runs at once, about: into so many parts Spark divides what says nothing else."""
+    if not is_connected(session):
+        return session.sparkContext.defaultParallelism
+    # Only a job tells it there, which takes a quarter of a second.
     rows = session.range(1 << 10).select(F.spark_partition_id().alias("part")).collect()
     return 1 + max(int(row["part"]) for row in rows)
 

@@ -47,5 +47,7 @@ def test_a_session_without_a_jvm_is_told_what_annotation_needs(spark, monkeypatc
         spark_session(SparkConfig(), nlp=True)
 
 
-def test_parallelism_is_what_the_context_says(spark):
-    assert parallelism(spark) == spark.sparkContext.defaultParallelism
+def test_parallelism_is_told_without_a_context_as_with_one(spark, monkeypatch):
+    told = parallelism(spark)
+    monkeypatch.setattr("spark_jobs.connect.is_connected", lambda _: True)
+    assert parallelism(spark) == told == 2
