@@ -6,6 +6,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from rich.markup import escape
@@ -32,7 +33,7 @@ def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) ->
 
     The config groups that the job `name` reads are shown, and recorded. Exit codes: 0 done, 2 an error
     the user can mend (one line on stderr), 3 the text is too little to judge signatures on (likewise), 130
-    interrupted. Anything else raises with its traceback.
+    interrupted. Anything else raises with its traceback. `--error-file=PLACE` gets the error of codes 2 and 3, too.
     """
     sections = sections_of(name)
     if "--help" in words or "-h" in words:
@@ -55,7 +56,8 @@ def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) ->
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         if error_file:
             told = {"exit_code": error.exit_code, "error": str(error)}
-            atomic_write(location(error_file), json.dumps(told).encode())
+            with suppress(Exception):  # the error may be that nothing can be written there
+                atomic_write(location(error_file), json.dumps(told).encode())
         return error.exit_code
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
