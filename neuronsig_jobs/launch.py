@@ -16,8 +16,6 @@ from neuronsig.config.compose import compose, describe, groups, to_yaml
 from neuronsig.errors import ConfigError, NeuronsigError
 from neuronsig.progress import console, say, show_table
 from neuronsig.run.stages import JOBS, sections_of
-from neuronsig.storage.location import location
-from neuronsig.storage.whole_files import atomic_write
 
 Summary = Mapping[str, Any]
 OPTIONS = ("--help", "-h", "--show", "--brief")
@@ -55,9 +53,7 @@ def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) ->
     except NeuronsigError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         if error_file:
-            told = {"exit_code": error.exit_code, "error": str(error)}
-            with suppress(Exception):  # the error may be that nothing can be written there
-                atomic_write(location(error_file), json.dumps(told).encode())
+            _leave(error, error_file)
         return error.exit_code
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -78,6 +74,16 @@ def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) ->
     if rows:  # a job that prints its result for another program says nothing else
         show_table(f"neuronsig {name}: done in {time.monotonic() - started:.1f} s", ("", ""), rows)
     return 0
+
+
+def _leave(error: NeuronsigError, place: str) -> None:
+    """Write an error to a file of the run, if it can be: the error may be that nothing is written there."""
+    # Imported for it alone: a search in the terminal has no time for what opens stores.
+    from neuronsig.storage.location import location
+    from neuronsig.storage.whole_files import atomic_write
+
+    with suppress(Exception):
+        atomic_write(location(place), json.dumps({"exit_code": error.exit_code, "error": str(error)}).encode())
 
 
 def for_job(words: Sequence[str], name: str) -> list[str]:

@@ -29,6 +29,15 @@ def made(tmp_path):
     return write_run(tmp_path, random_sentences(60), {(1, unit): rng.sample(range(60), 20) for unit in range(3)})
 
 
+@pytest.fixture(scope="module")
+def mined(spark, tmp_path_factory):
+    """A run of sentences without trees, one of whose neurons is mined; not to be changed."""
+    rows = [row | {"heads": None} for row in random_sentences(60)]
+    run = write_run(tmp_path_factory.mktemp("mined"), rows, {(1, unit): list(range(unit, 60, 3)) for unit in range(3)})
+    assert mine(run, "mining.neurons=[L1/U0]") == 0
+    return run
+
+
 def write_trees(path, tree):
     """JSON Lines with the tree of one sentence, and the words that mine its subtrees."""
     path = path.with_suffix(".jsonl")
@@ -104,16 +113,12 @@ def test_settings_that_cannot_be_are_refused_in_one_line_before_the_run_is_touch
         (["mining.kinds=[subtree]"], "column 'heads' is empty, and mining.kinds asks for subtrees"),
     ],
 )
-def test_a_command_that_cannot_be_followed_deletes_no_earlier_result(spark, tmp_path, capsys, words, said):
-    rows = [row | {"heads": None} for row in random_sentences(60)]
-    made = write_run(tmp_path, rows, {(1, unit): list(range(unit, 60, 3)) for unit in range(3)})
-    assert mine(made, "mining.neurons=[L1/U0]") == 0
-    record, files = made.stage_record(f"mine/{MODEL}"), sorted(made.signatures(MODEL).iterdir())
-    capsys.readouterr()
-    assert mine(made, *words, "overwrite=true") == 2
+def test_a_command_that_cannot_be_followed_deletes_no_earlier_result(mined, capsys, words, said):
+    record, files = mined.stage_record(f"mine/{MODEL}"), sorted(mined.signatures(MODEL).iterdir())
+    assert mine(mined, *words, "overwrite=true") == 2
     assert said in capsys.readouterr().err
-    assert made.stage_record(f"mine/{MODEL}") == record
-    assert sorted(made.signatures(MODEL).iterdir()) == files
+    assert mined.stage_record(f"mine/{MODEL}") == record
+    assert sorted(mined.signatures(MODEL).iterdir()) == files
 
 
 def test_other_trees_are_another_plan_and_other_intermediate_results(made, monkeypatch, capsys):

@@ -11,7 +11,7 @@ from neuronsig.config import SourceConfig
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.plan import read_units, source_units
 
-pytestmark = pytest.mark.realdata
+pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
 
 def read(format: str, path: Path) -> list[Document]:

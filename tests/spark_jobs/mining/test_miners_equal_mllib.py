@@ -67,6 +67,7 @@ def test_word_sequences_of_a_treebank(spark, treebank):
     assert found.counts() == prefix_span(spark, words, 100)
 
 
+@pytest.mark.slow  # as the sequences of words
 @pytest.mark.realdata
 def test_tag_sequences_of_a_treebank(spark, treebank):
     _, tags = treebank
