@@ -38,7 +38,7 @@ test-all: $(STAMP)  ## the slow and real-data tests too
 	$(BIN)/python -m pytest $(TWO_AT_ONCE) -m 'not clusters'
 
 .PHONY: test-clusters
-test-clusters: $(STAMP)  ## the tests that start an HDFS and a YARN
+test-clusters: $(STAMP)  ## the tests on clusters of this machine: HDFS and YARN, Ray nodes, Spark Connect
 	$(BIN)/python -m pytest -m clusters
 
 .PHONY: lint

@@ -180,10 +180,9 @@ class RunDirectory(Layout):
         `outputs` are the paths that hold the stage's results; `plan["inputs"]` names the stages it reads and their
         fingerprints. The block must return at once when `stage.done`. Raises PlanMismatchError, naming the first
         differences, when the directory holds another plan and `overwrite` is false; with `overwrite` the outputs
-        are deleted first. A plan that has grown (neuronsig.run.plan) may follow the finished one: nothing is deleted
-        then. With `checks` nothing is deleted or recorded before the block calls `stage.begin()`: what it refuses until
-        then leaves the directory as it was, with a finished table of another plan still in it. Raises MachineError when
-        the directory cannot be written, or another process makes the same stage.
+        are deleted first, unless the plan has grown out of the finished one (neuronsig.run.plan). With `checks` nothing
+        is deleted or recorded before the block calls `stage.begin()`: what it refuses until then leaves the directory
+        as it was. Raises MachineError when it cannot be written, or another process makes the same stage.
         """
         plan = json.loads(json.dumps(plan, default=str))
         fingerprint = fingerprint_of(plan)
@@ -192,8 +191,7 @@ class RunDirectory(Layout):
             return
         self._same_plan(name, plan, fingerprint, overwrite)
         with self.alone(name):
-            # The process that held it may have finished.
-            if done := self._done(name, plan, fingerprint, outputs):
+            if done := self._done(name, plan, fingerprint, outputs):  # by the process that held the lock before
                 yield done
                 return
             entry = self._same_plan(name, plan, fingerprint, overwrite)
