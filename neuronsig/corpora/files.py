@@ -16,7 +16,6 @@ from typing import IO
 import fsspec
 
 from neuronsig.errors import InputError, reason
-from neuronsig.storage.address import canonical
 from neuronsig.storage.location import check_scheme
 from neuronsig.storage.reach import first_answer, what_to_check
 
@@ -85,9 +84,9 @@ def list_files(path: str, key: str, remedy: str) -> list[Unit]:
 
     Raises InputError when the path does not exist or holds no file, with the `remedy`, or cannot be reached.
     """
-    check_scheme(path, f"{key}.path")
+    place = check_scheme(path, f"{key}.path")
     try:
-        system, root = fsspec.core.url_to_fs(canonical(path))
+        system, root = fsspec.core.url_to_fs(place)
         facts = first_answer(system, lambda: system.info(root))
         if facts["type"] == "file":
             name = posixpath.basename(root)

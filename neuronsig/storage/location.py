@@ -25,8 +25,7 @@ def location(place: Path | str) -> Path:
     """
     if isinstance(place, Path | UPath):
         return cast(Path, place)
-    check_scheme(place)
-    place = canonical(place)
+    place = check_scheme(place)
     if mount_of(place):
         return cast(Path, UPath(f"file://{place.rstrip('/')}", auto_mkdir=True))
     if "://" not in place:
@@ -35,11 +34,15 @@ def location(place: Path | str) -> Path:
     return cast(Path, UPath(place.rstrip("/"), use_listings_cache=False))
 
 
-def check_scheme(place: str, key: str = "run") -> None:
-    """Raise ConfigError, naming what to write or the package to install, when nothing here opens `place`."""
-    scheme, uri, _ = canonical(place, key).partition("://")
+def check_scheme(place: str, key: str = "run") -> str:
+    """The place as `canonical` has it.
+
+    Raises ConfigError, naming what to write or the package to install, when nothing here opens it.
+    """
+    whole = canonical(place, key)
+    scheme, uri, _ = whole.partition("://")
     if not uri:
-        return
+        return whole
     try:
         if scheme == "hdfs":
             import_module("neuronsig.storage.hdfs")
@@ -52,6 +55,7 @@ def check_scheme(place: str, key: str = "run") -> None:
         package = "hdfs-native" if scheme == "hdfs" else known_implementations[scheme]["class"].split(".")[0]
         remedy = f"pip install {package}" if package != "fsspec" else str(error)
         raise ConfigError(f"{key}={place}: the package that opens {scheme}:// is not installed; {remedy}") from None
+    return whole
 
 
 def is_local(path: Path) -> bool:
