@@ -134,9 +134,12 @@ def read_patterns(session: SparkSession, folder: Path, neurons: Sequence[int]) -
     tables = {done[code] for code in neurons}
     rows = session.read.schema(spark_schema(PATTERNS)).parquet(*[uri(table) for table in sorted(tables, key=str)])
     others = any(table in tables for code, table in done.items() if code not in set(neurons))
-    if not others:
-        return rows
-    wanted = session.createDataFrame([(code,) for code in neurons], spark_schema(CODES))
+    return only_of(rows, neurons) if others else rows
+
+
+def only_of(rows: DataFrame, neurons: Sequence[int]) -> DataFrame:
+    """The rows of these neurons, which may be too many for a condition."""
+    wanted = rows.sparkSession.createDataFrame([(code,) for code in neurons], spark_schema(CODES))
     return rows.join(F.broadcast(wanted), "neuron", how="left_semi")
 
 

@@ -29,6 +29,7 @@ from spark_jobs.mining.batches import (
     mine_batches,
     mine_grouped,
     neuron_column,
+    only_of,
     read_patterns,
     read_topk,
     require_sentences,
@@ -218,9 +219,7 @@ def _listed(encoded: DataFrame, dictionary: Dictionary, codes: Sequence[int], pa
     session = encoded.sparkSession
 
     def make() -> DataFrame:
-        wanted = session.createDataFrame([(code,) for code in codes], spark_schema(CODES))
-        lists = read_topk(session, paths.topk).join(F.broadcast(wanted), "neuron", how="left_semi")
-        ids = lists.select("sentence_id").distinct()
+        ids = only_of(read_topk(session, paths.topk), codes).select("sentence_id").distinct()
         ids = F.broadcast(ids) if dictionary.n_sentences <= BROADCAST_SENTENCES else ids
         return encoded.join(ids, "sentence_id", how="left_semi")
 
