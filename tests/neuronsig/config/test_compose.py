@@ -1,6 +1,8 @@
 import pytest
+from omegaconf import OmegaConf
 
-from neuronsig.config.compose import compose, describe, to_yaml
+from neuronsig.config import compose as composing
+from neuronsig.config.compose import by_hydra, compose, describe, to_yaml
 from neuronsig.errors import ConfigError
 
 
@@ -20,6 +22,31 @@ def test_the_paper_preset_is_p1_setting():
 
 def test_a_preset_yields_to_the_command_line():
     assert compose(["preset=demo", "collect.k=7"]).collect.k == 7
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["preset=demo", "collect.k=7", "run=elsewhere"],
+        ["collect.k=7", "preset=paper", "collect.k=8", "collect.layers=[1,2]"],
+        ["corpus=[text,csv]", "corpus.path=mine", "data='${run}/x'", "mining.kinds=[]"],
+        ["model=local", "model.name=x", "++download.homes.mine.url=there", "ray.address=null_and_void"],
+        ["~preset", "hydra.verbose=true", "collect.signs=[1,-1]"],
+    ],
+    ids=["defaults", "preset", "order", "list", "new key", "deleted"],
+)
+def test_words_set_in_a_copy_of_the_choices_are_what_hydra_makes_of_them(words: list[str]):
+    for _ in range(2):
+        merged = composing._merged(words)
+        assert merged == by_hydra(words)
+        assert OmegaConf.is_struct(merged)
+
+
+def test_the_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch):
+    for place in ("one", "two"):
+        monkeypatch.setenv("NEURONSIG_DATA", place)
+        assert compose().data == place
 
 
 @pytest.mark.parametrize(
