@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pyspark
+from py4j.java_gateway import java_import
 from pyspark import SparkContext
 from pyspark.conf import SparkConf
 from pyspark.java_gateway import launch_gateway
@@ -74,6 +75,9 @@ def _started(config: SparkConfig, app: str, nlp: bool) -> SparkSession:
         ) from error
     if SparkContext._active_spark_context is not None:  # a session of Spark Connect has none
         _keep_jars_from_python(SparkContext._active_spark_context)
+        # Every F.col asks for this class by its bare name: it is looked for in all jars, once for each package that
+        # PySpark imports whole, unless it is imported by name (a call takes a quarter of the time).
+        java_import(SparkContext._jvm, "org.apache.spark.sql.functions")
     if config.master:
         session.sparkContext.setLogLevel("ERROR")
     return session

@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Doubles = NDArray[np.float64]
 
@@ -12,7 +11,11 @@ POLARITIES = ("positive", "negative")
 
 def rank_from_most(values: Doubles) -> Doubles:
     """Rank 1 for the greatest value; equal values share the mean of their ranks; NaN stays NaN."""
-    return rankdata(-values, nan_policy="omit")
+    known = ~np.isnan(values)
+    _, group, sizes = np.unique(-values[known], return_inverse=True, return_counts=True)
+    ranks = np.full(len(values), np.nan)
+    ranks[known] = (np.cumsum(sizes) - (sizes - 1) / 2)[group]
+    return ranks
 
 
 def field_counts(profiles: pa.ChunkedArray, field: str) -> list[dict[str, int]]:

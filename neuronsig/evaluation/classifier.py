@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import gamma
+from scipy.special import gammaln
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
@@ -131,7 +131,8 @@ def length_bits(text: Text, mean: float, sd: float) -> Floats:
     logs = []
     for centre, spread in ((mean, sd), (lengths.mean(), lengths.std())):
         shape = (max(centre, LEAST_SD) / max(spread, LEAST_SD)) ** 2
-        logs.append(gamma.logpdf(np.maximum(lengths, LEAST_SD), shape, scale=max(centre, LEAST_SD) / shape))
+        scaled = np.maximum(lengths, LEAST_SD) * shape / max(centre, LEAST_SD)
+        logs.append((shape - 1) * np.log(scaled) - scaled - gammaln(shape) + np.log(shape / max(centre, LEAST_SD)))
     return np.asarray((logs[0] - logs[1]) / np.log(2.0))
 
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
@@ -146,6 +145,8 @@ def weighed(by_kind: Mapping[str, NDArray[np.floating]], positive: NDArray[np.bo
     Halves alternate within positives and within negatives, in the order given. With fewer than two of either there is
     nothing to fit, and the bits are added up.
     """
+    from sklearn.linear_model import LogisticRegression
+
     evidence = np.stack([np.asarray(by_kind[kind], np.float64) for kind in sorted(by_kind)], axis=1)  # (n, kinds)
     if min(np.count_nonzero(positive), np.count_nonzero(~positive)) < 2:
         return np.asarray(evidence.sum(axis=1))

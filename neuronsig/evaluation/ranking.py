@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
-from scipy.stats import rankdata
 
+from neuronsig.analysis.rankings import rank_from_most
 from neuronsig.mining.moments import Z
 
 Floats = NDArray[np.float64]
@@ -95,7 +95,7 @@ def judge(scores: ArrayLike, positive: ArrayLike) -> Judged:
 
 def spearman(first: ArrayLike, second: ArrayLike) -> float:
     """Rank correlation with mid-ranks; 0 where one of both is constant."""
-    a, b = (rankdata(values) - (np.size(values) + 1) / 2 for values in (first, second))
+    a, b = (rank_from_most(np.asarray(values)) - (np.size(values) + 1) / 2 for values in (first, second))
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size else 0.0
 

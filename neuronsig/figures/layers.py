@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from neuronsig.analysis.rankings import rank_from_most
+from neuronsig.evaluation.ranking import spearman
 from neuronsig.figures.style import (
     CATEGORIES,
     INK,
@@ -102,7 +102,7 @@ def length_map(lengths: NDArray[np.float64], layers: NDArray[Any], units: NDArra
     for row in range(1, len(found)):
         both = np.isfinite(grid[0]) & np.isfinite(grid[row])
         if both.sum() >= 3 and np.ptp(grid[0][both]) and np.ptp(grid[row][both]):
-            rho = spearmanr(grid[0][both], grid[row][both]).statistic
+            rho = spearman(grid[0][both], grid[row][both])
             axes.text(
                 1.01, row, f"{rho:.2f}", transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=MUTED
             )

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import gamma
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
@@ -113,3 +114,5 @@ def test_length_gives_bits_to_the_lengths_that_a_profile_has_more_of():
     same = length_bits(TEXT, lengths.mean(), lengths.std())
     assert same.tolist() == pytest.approx([0, 0, 0, 0])
     assert np.isfinite(length_bits(TEXT, mean=4.0, sd=0.0)).all()
+    logs = [gamma.logpdf(lengths, (m / s) ** 2, scale=s**2 / m) for m, s in ((3.2, 0.6), (5.0, lengths.std()))]
+    assert found.tolist() == pytest.approx(((logs[0] - logs[1]) / np.log(2)).tolist())
