@@ -235,7 +235,7 @@ def test_near_duplicates_are_dropped_and_counted_where_asked_for(words, tmp_path
     (tmp_path / "corpus" / "d.txt").write_text("Birds sing in tall green bushes.\n\nBirds sing in tall green trees.\n")
     plain = annotate.make_plan(compose(words))
     assert "near_duplicates" not in plain["annotator"]
-    thinned = compose([*words, "annotator.near_duplicates=0.6"])
+    thinned = compose([*words, "annotator.near_duplicates=0.6", "annotator.batch_sentences=0"])
     assert annotate.make_plan(thinned)["annotator"]["near_duplicates"] == 0.6
     summary = annotate.run(thinned)
     assert summary["sentences dropped"] == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 
 import numpy as np
@@ -33,8 +34,8 @@ TOP = 6
 
 @pytest.fixture(autouse=True)
 def _here(request) -> Iterator[None]:
-    """A replica is an actor only where the planted unit is looked for."""
-    with contextlib.nullcontext() if "planted" in request.node.name else actors_here(token_pass):
+    """A replica is an actor only where that is what is tested; the pipeline's test has one too."""
+    with contextlib.nullcontext() if "actors" in request.node.name else actors_here(token_pass):
         yield
 
 
@@ -65,6 +66,17 @@ def test_the_planted_unit_is_a_detector_of_its_word_that_its_signature_holds(run
     with pytest.raises(MachineError, match=r"ray\.gpus=1"):
         triggers.run(settings(run, model, "ray.gpus='1'"))
     assert triggers.run(settings(run, model, f"triggers.sentences={TOP}")) == summary
+
+
+@pytest.mark.slow
+def test_replicas_that_are_actors_write_the_same_tables(run, model, tmp_path):
+    config = settings(run, model, f"triggers.sentences={TOP}")
+    shutil.copytree(run, tmp_path / "here")
+    triggers.run(config)
+    with actors_here(token_pass):
+        triggers.run(settings(tmp_path / "here", model, f"triggers.sentences={TOP}"))
+    for name, schema in (("triggers", TRIGGERS), ("detectors", DETECTORS)):
+        assert read_table(run / name / "tiny", schema) == read_table(tmp_path / "here" / name / "tiny", schema)
 
 
 @pytest.mark.parametrize(
