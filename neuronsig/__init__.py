@@ -9,6 +9,7 @@ readers      rows of a run's tables, of some neurons or sentences
 encoding     sentences as integers
 miners       frequent patterns, found, counted and marked, fast
 mining       signatures: the patterns judged against the corpus
+statements   what of a sentence predicts that it is in a neuron's list
 analysis     neurons compared: vectors, clusters, facets, rankings
 evaluation   how well signatures tell unseen sentences
 triggers     where in a sentence an activation sits
@@ -19,7 +20,8 @@ report       the static site
 storage      files of a disk or a store, and the tables in them
 
 Beside them stand the registry of the kinds of patterns (kinds), what a run would cost (estimate), and what all of
-these use: errors, neurons' names, hashes, schemas of tables, lists as flat arrays (ragged), progress, checkpoints.
+these use: errors, neurons' names, names of tags, what is held out, hashes, schemas of tables, lists as flat arrays
+(ragged), progress, checkpoints.
 """
 
 __version__ = "0.1.0"

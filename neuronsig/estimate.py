@@ -14,6 +14,7 @@ from neuronsig.config.signatures import TRAIN, TRAIN_SENTENCES
 from neuronsig.errors import InputError
 from neuronsig.estimate_scale import Scale, scale
 from neuronsig.run.stages import JOBS
+from neuronsig.statements.training import FITTED, reference_size
 
 # Measured on samples of the six corpora (401,241 sentences of 23.7 tokens) with MiniLM at K = 10,000: bytes on disk.
 SENTENCE_BYTES = 117.0
@@ -39,6 +40,8 @@ VECTOR_RATE = 6_100.0  # sentences whose vector is taken, twice
 LAYOUT_RATE = 70.0  # neurons, k-means and t-SNE
 PAGE_RATE = 120.0  # neuron pages
 LOCATE_RATE = 600.0  # triggers, (neuron, sentence), beside the sentences' way through the model
+DESCRIBE_RATE = 6_400.0  # (neuron, sentence of its list or set against it)
+BASELINES_RATE = 25_000.0  # the same, where baselines are fitted
 JUDGE_RATE = 154_000.0  # (neuron, held-out sentence), beside the same
 MLLIB_SECONDS = 11.0  # seconds of one neuron's patterns by MLlib, at K = 10,000
 
@@ -159,6 +162,7 @@ def _hours(config: Config, sentences: int, neurons: int, mined: int, flops: floa
     hardware, analysis, kept = config.hardware, config.analysis, min(config.collect.k, sentences)
     each = MLLIB_SECONDS if config.mining.engine == "mllib" else hardware.mine_seconds
     located, held_out = neurons * min(kept, config.triggers.sentences), _held_out(config, sentences)
+    compared = neurons * (min(kept, FITTED) + reference_size(kept))
     trained = min(sentences, TRAIN_SENTENCES) * (analysis.epochs + 1) if analysis.vectors == TRAIN else 0
     core_seconds = {
         "annotate": sentences / hardware.annotate_rate,
@@ -168,9 +172,10 @@ def _hours(config: Config, sentences: int, neurons: int, mined: int, flops: floa
         "mine: profiles": neurons * kept / PROFILE_RATE,
         "mine: patterns": mined * each * kept / 10_000,
         "mine: counting in the corpus": sentences / COUNT_RATE if mined else 0.0,
+        "describe": compared / DESCRIBE_RATE,
         "cluster": trained / TRAIN_RATE + sentences / VECTOR_RATE + neurons / LAYOUT_RATE,
         "triggers": located / LOCATE_RATE,
-        "evaluate": neurons * held_out / JUDGE_RATE,
+        "evaluate": (neurons * held_out / JUDGE_RATE + compared / BASELINES_RATE) if held_out else 0.0,
         "report": neurons / PAGE_RATE * hardware.spark_cores,  # one core makes it, whatever their number
     }
     hours = {stage: seconds / hardware.spark_cores / 3600 for stage, seconds in core_seconds.items()}

@@ -45,9 +45,6 @@ class Kind:
     """Layers whose items are written with their prefix."""
     columns: tuple[str, ...] = ()
     """Of encoded sentences, those that counting reads."""
-    votes: str = "strongest"
-    """What of its patterns in a sentence counts when a signature is a classifier: the sum, the mean over tokens, or
-    the strongest, because longer and shorter patterns of a kind overlap."""
     per_token: bool = False
     """Whether frequencies are shares of tokens rather than of sentences."""
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -105,8 +102,8 @@ def _keys(settings: str, longest: str = "max_length", *more: str) -> dict[str, s
 
 
 _EVERY = (
-    Kind("words", "Words", "word", ITEM, (WORDS,), named="“{}”", votes="sum"),
-    Kind("pos", "Tags", "tag", ITEM, (TAGS,), named="the tag {}", votes="mean", per_token=True),
+    Kind("words", "Words", "word", ITEM, (WORDS,), named="“{}”"),
+    Kind("pos", "Tags", "tag", ITEM, (TAGS,), named="the tag {}", per_token=True),
     Kind("metadata", "Metadata", "metadata", ITEM, (METADATA,), named="{}"),
     Kind(
         "word_sequence", "Word patterns", "words", SEQUENCE, (WORDS,), "words in this order, with gaps",

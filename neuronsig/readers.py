@@ -17,7 +17,9 @@ import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
 from neuronsig.errors import InputError
+from neuronsig.holdout import Holdout
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
+from neuronsig.storage.files import concurrently
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import check_table, parquet_file, read_rows, read_table, scan
 from neuronsig.tables import SENTENCES, TOPK
@@ -133,9 +135,22 @@ def picked_sentences(place: Path | str, pick: Callable[[Ids], NDArray[np.bool_]]
     return pa.Table.from_batches(picked, pa.schema([SENTENCES.field(name) for name in columns]))
 
 
-def token_batches(file: Path | str) -> Iterator[pa.RecordBatch]:
-    """Columns `sentence_id` and `tokens` of one file, BLOCK_SENTENCES at a time."""
-    yield from parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=["sentence_id", "tokens"])
+def token_batches(file: Path | str, more: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+    """Columns `sentence_id`, `tokens` and `more` of one file, BLOCK_SENTENCES at a time."""
+    columns = list(dict.fromkeys(("sentence_id", "tokens", *more)))
+    yield from parquet_file(location(file)).iter_batches(BLOCK_SENTENCES, columns=columns)
+
+
+def held_out_ids(files: Sequence[Path], holdout: Holdout) -> Ids:
+    """The ids of all sentences that are held out, ascending; 8 bytes each."""
+    columns = list(dict.fromkeys(("sentence_id", *holdout.columns)))
+
+    def read(file: Path) -> Ids:
+        batches = parquet_file(file).iter_batches(BLOCK_SENTENCES, columns=columns)
+        parts = [batch.column("sentence_id").to_numpy()[holdout.of(batch)] for batch in batches]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
+
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *concurrently(read, files)]))
 
 
 def in_order(parts: Iterable[pa.Table], ids: Ids, sentences: Path | str, named_by: str) -> pa.Table:

@@ -52,6 +52,32 @@ SIGNATURES = pa.schema(
     ]
 )
 
+# What of a sentence predicts that it is in a neuron's list (neuronsig describe): rows in the order in which they are
+# told. A statement is of one kind (neuronsig.statements.families), or several joined by `operation`: or, and, but_not
+# (the first without the second), either (one of both, not both); kinds[i] and patterns[i] are its parts. f1 of the n1
+# sentences of the list that were fitted have it, f2 of n2 outside. Weights are natural log odds in three models: of the
+# statements that are told, of the first hundred, of all; null where the statement is not in the model.
+STATEMENTS = pa.schema(
+    [
+        *NEURON_KEY,
+        ("rank", pa.int32()),
+        ("operation", pa.string()),
+        ("kinds", pa.list_(pa.string())),
+        ("patterns", pa.list_(pa.list_(pa.string()))),
+        ("f1", pa.int64()),
+        ("n1", pa.int64()),
+        ("f2", pa.int64()),
+        ("n2", pa.int64()),
+        ("log_odds", pa.float64()),  # log2 of the odds ratio
+        ("log_odds_limit", pa.float64()),  # its 99 % limit that is nearer to 0; 0 where the limits hold both signs
+        ("bits", pa.float64()),  # that it adds to what is told before it, of the one bit that membership is; told ones
+        ("covered", pa.float64()),  # share of the list that it and those before it hold of; told ones
+        ("told", pa.float64()),
+        ("hundred", pa.float64()),
+        ("whole", pa.float64()),
+    ]
+)
+
 _MEAN = ("low", "high", "reference", "effect")  # of a mean: 95 % interval, the reference's mean, Hedges' g
 _SHARE = ("share", "reference", "log_ratio", "low", "high")  # the reference is matched; interval of the log ratio
 
@@ -103,38 +129,49 @@ NEURONS = pa.schema(
     ]
 )
 
-# How well a signature tells which sentences, that mining has not seen, activate its neuron (neuronsig evaluate).
-# AP is average precision: what a coin reaches is `chance`, the share of positives; AUROC's chance is one half.
+# How well a signature tells which sentences, of documents that mining has not seen, activate its neuron (neuronsig
+# evaluate). AP is average precision: what a coin reaches is `chance`, the share of positives; AUROC's chance is one
+# half. Signature and baselines are fitted on mined text alone (neuronsig.evaluation.baselines).
 EVALUATION = pa.schema(
     [
         *NEURON_KEY,
         ("sentences", pa.int32()),  # held-out sentences that were scored
         ("positives", pa.int32()),  # of them the neuron's top fraction
         ("threshold", pa.float32()),  # the lowest activation of a positive
-        ("patterns", pa.int32()),  # patterns of the signature that vote: beyond chance, not explained by a part
+        ("patterns", pa.int32()),  # statements of the signature
+        ("told", pa.int32()),  # those of them that are told
         ("chance", pa.float64()),  # positives / sentences
-        ("ap", pa.float64()),  # of the whole signature: patterns of all kinds, and length, weighed by halves
+        ("ap", pa.float64()),  # of the whole signature
         ("ap_low", pa.float64()),  # 95 % limits
         ("ap_high", pa.float64()),
         ("auroc", pa.float64()),
         ("auroc_low", pa.float64()),
         ("auroc_high", pa.float64()),
-        ("words_ap", pa.float64()),  # of the signature's words alone
-        ("words_auroc", pa.float64()),
+        ("told_ap", pa.float64()),  # of the statements that are told
+        ("told_low", pa.float64()),
+        ("told_high", pa.float64()),
+        ("hundred_ap", pa.float64()),  # of its first hundred statements
         ("length_ap", pa.float64()),  # of the length alone
-        ("length_auroc", pa.float64()),
-        ("random_ap", pa.float64()),  # of another neuron's, of the same layer and sign, drawn by seed, weighed
-        ("random_auroc", pa.float64()),
-        ("random_unit", pa.int32()),  # that neuron's unit; null where the layer has no other
+        ("words_ap", pa.float64()),  # of words and length
+        ("bayes_ap", pa.float64()),  # of naive Bayes over all words
+        ("ceiling_ap", pa.float64()),  # of words, pairs of words, tags, shapes and length
+        ("of_ceiling", pa.float64()),  # ap / ceiling_ap
+        ("random_ap", pa.float64()),  # of another neuron's signature, of the same layer and sign, drawn by seed
+        ("random_unit", pa.int32()),  # that neuron's unit; null where the block has no other
         ("over_words", pa.float64()),  # ap - words_ap
         ("over_words_low", pa.float64()),  # its lower 95 % limit (paired: the same sentences)
-        ("over_random", pa.float64()),  # ap - random_ap
+        ("over_bayes", pa.float64()),
+        ("over_bayes_low", pa.float64()),
+        ("over_random", pa.float64()),
         ("over_random_low", pa.float64()),
         ("correlation", pa.float64()),  # Spearman's, of the signature's score with the activation, all sentences
         ("beats_chance", pa.bool_()),  # ap_low > chance
+        ("told_beats_chance", pa.bool_()),  # told_low > chance
         ("beats_words", pa.bool_()),  # over_words_low > 0
-        ("beats_random", pa.bool_()),  # over_random_low > 0
-        ("kind_ap", pa.map_(pa.string(), pa.float64())),  # AP of each kind of pattern alone, and of length
+        ("beats_bayes", pa.bool_()),
+        ("beats_random", pa.bool_()),
+        ("curve", pa.map_(pa.int32(), pa.float64())),  # AP of the first statements, by their number; -1: of all
+        ("kind_gain", pa.map_(pa.string(), pa.float64())),  # AP that a kind adds to the signature's words and length
     ]
 )
 

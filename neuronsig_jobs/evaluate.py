@@ -1,15 +1,14 @@
 """How good is each signature, without any language model as judge: does it tell which unseen sentences activate?
 
-Reads RUN/signatures/<model> and RUN/profiles/<model> (from mine), the sentences that mining left out (mining.holdout)
-from RUN/sentences and RUN/tokenized, their trees where mining.trees was given to it, and the model. Scores those
-sentences for every neuron; its positives are the top fraction of them, as large as its list is in the corpus. The
-signature then ranks them as a classifier that has never seen them (neuronsig.evaluation.classifier says how; only the
-weights of its kinds, some ten numbers, are fitted, on one half for the other), beside its words alone, the lengths
-alone, and the signature of another neuron of the layer, weighed for this one. Writes RUN/evaluation/<model>, one row a
-neuron: average precision and AUROC with 95 % limits, and RUN/analysis/<model>/evaluation.csv and .png by layer. Held
-out are sentences, not documents: others of the same authors and topics have been mined. While it works the disk holds 4
-bytes a neuron and held-out sentence, and each core the scores of 512 neurons. The same command again does only what is
-missing.
+Reads RUN/statements/<model> (from describe), the documents that mining left out (mining.holdout) from RUN/sentences and
+RUN/tokenized, and the model. Scores those sentences for every neuron, but for those whose words mined text has too; its
+positives are the top fraction of them, as large as its list is in the corpus. The signature then ranks them as a
+classifier that has never seen them: nothing is fitted on them. Beside it stand classifiers that are fitted on the same
+mined text: the length, words and length, naive Bayes, a ceiling of what words, pairs, tags, shapes and length have to
+give (neuronsig.evaluation.baselines), and another neuron's signature; and the score of what is told of the neuron.
+Writes RUN/evaluation/<model>, one row a neuron: average precision and AUROC with 95 % limits, and
+RUN/analysis/<model>/evaluation.csv and .png by layer. While it works the disk holds 4 bytes a neuron and held-out
+sentence. The same command again does only what is missing.
 
 Example:  neuronsig evaluate run=runs/demo model=minilm
 
@@ -23,7 +22,8 @@ from typing import Any
 import pyarrow as pa
 
 from neuronsig.config import Config, as_plan
-from neuronsig.evaluation.held_out import held_out_share, positive_fraction, require_positives, require_same_trees
+from neuronsig.evaluation.held_out import held_out_share, positive_fraction, require_positives
+from neuronsig.evaluation.judging import RULES
 from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
 from neuronsig.figures.layers import evaluation_by_layer
 from neuronsig.figures.style import save
@@ -31,10 +31,10 @@ from neuronsig.progress import show_table
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import check_table, read_table, write_csv
-from neuronsig.tables import EVALUATION, PROFILES, SIGNATURES
+from neuronsig.tables import EVALUATION, STATEMENTS
 from neuronsig_jobs.launch import Summary
 from neuronsig_jobs.stage import enter_on_ray, inputs_of
-from neuronsig_ray.evaluate.evaluation import evaluate
+from neuronsig_ray.evaluate.evaluation import evaluate, split
 from neuronsig_ray.finished_run import on_any_device, same_model_run
 
 
@@ -46,19 +46,18 @@ def run(config: Config) -> Summary:
     share = held_out_share(config, mining, job.sentences)
     fraction = positive_fraction(config, job.k, job.kept, job.sentences)
     require_positives(config.evaluation.least_positives, share * job.sentences)
-    plan = {"inputs": inputs, "evaluation": as_plan(config.evaluation), "kinds": "weighed by halves"}
+    plan = {"inputs": inputs, "evaluation": as_plan(config.evaluation), "rules": RULES}
     with enter_on_ray(config, "evaluate", plan) as (stage, start_ray):
         if not stage.done:
-            check_table(directory.signatures(name), SIGNATURES)
-            check_table(directory.profiles(name), PROFILES)
-            if mining.trees:
-                require_same_trees(mining.trees, directory.mined_trees(name))
+            check_table(directory.statements(name), STATEMENTS)
             directory.require_space(4 * job.rows * round(share * job.sentences))
             start_ray()
+            of = split(directory, mining.held_out, share, job.kept)
+            require_positives(config.evaluation.least_positives, len(of.judged))
             here = on_any_device(config, finished)  # ranks are asked for, not bits
             stage.begin()
-            work, collection = directory.work("evaluate", name), inputs[f"collect/{name}"]
-            stage.counts = evaluate(config, collection, mining, here, stage.fingerprint, work, share, fraction)
+            work = directory.work("evaluate", name)
+            stage.counts = evaluate(config, mining, here, stage.fingerprint, work, of, fraction)
             stage.counts |= _tell(read_table(directory.evaluation(name), EVALUATION), directory, name)
             remove(work)
     return {**stage.counts, "table": str(directory.evaluation(name))}
@@ -68,12 +67,17 @@ def _tell(found: pa.Table, directory: RunDirectory, name: str) -> dict[str, Any]
     """Show what the table says by layer, write it and its picture; returns the shares of all neurons."""
     rows = by_layer(found)
     show_table(
-        "Signatures on unseen sentences: median average precision, and the share that is better",
+        "Signatures on unseen documents: median average precision, and the share that is better",
         LAYER_COLUMNS,
         shown(rows),
     )
     write_csv(pa.Table.from_pylist(rows), directory.analysis(name, "evaluation.csv"))
     figure = evaluation_by_layer(found, f"Source: {name}, run {directory.root.name}")
     save(figure, directory.analysis(name), "evaluation")
-    shares = {"> chance": "better than chance", "> words": "than their words", "> other": "than another neuron's"}
+    shares = {
+        "> chance": "better than chance",
+        "> words": "than words and length",
+        "> Bayes": "than naive Bayes",
+        "> other": "than another neuron's",
+    }
     return {"share of signatures": {title: round(rows[-1][key] or 0.0, 4) for key, title in shares.items()}}

@@ -4,7 +4,7 @@ Reads topk/<model>/ and sentences/; writes profiles/<model>/ (one row a neuron: 
 metadata) and signatures/<model>/ (words, POS tags and metadata values by keyness; sequences of words, of tags and of
 both, itemsets, and subtrees of the dependency trees). All neurons are mined, unless mining.neurons, mining.layers or
 mining.selective name some; mining.kinds are the kinds of patterns. Every pattern is counted exactly in the rest of the
-corpus, matched in length, without the share of sentences that is held out (mining.holdout) to judge signatures on.
+corpus, matched in length, without the documents that are held out (mining.holdout) to judge signatures on.
 
 With a parser of your own: parse the run's sentences/ and give mining.trees=PATH, a table (Parquet or JSON Lines) of
 sentence_id and tree, such as (ROOT (S (NP (PRP It)) (VP (VBZ rains)))). Its subtrees are mined in place of those of the
@@ -45,7 +45,7 @@ from neuronsig_jobs.stage import enter, inputs_of
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-ENCODING = ("min_count", "metadata_skip", "metadata_max_values", "holdout", "match")
+ENCODING = ("min_count", "metadata_skip", "metadata_max_values", "holdout", "holdout_by", "match")
 TREES = ("trees_fingerprint", "subtree_labels")
 """What the encoding depends on besides, where trees are a user's."""
 HOW = ("concurrency",)

@@ -23,6 +23,7 @@ from neuronsig.figures.style import save
 from neuronsig.mining.halves import KINDS, Settings, read_halves
 from neuronsig.mining.stability import enough, enough_text, usable_sizes
 from neuronsig.progress import show_table, task
+from neuronsig.readers import held_out_ids
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.signature.results import STABILITY_FILE
@@ -47,7 +48,8 @@ def run(config: Config) -> Summary:
         if not stage.done:
             check_table(directory.sentences, SENTENCES)
             mining = directory.mined_with(name)
-            lists, neurons = read_halves(directory.topk(name), rules, mining.holdout)
+            held_out = held_out_ids(table_files(directory.sentences), mining.held_out)
+            lists, neurons = read_halves(directory.topk(name), rules, held_out)
             start_ray()
             stage.begin()
             sizes = usable_sizes(rules.k, lists.shortest)

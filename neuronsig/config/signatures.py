@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from neuronsig.config.fields import option, require, require_each, some_of
 from neuronsig.kinds import SUBTREE, Kind, kind_of, pattern_kinds
 from neuronsig.neuron import SIGNS, Neuron
 
+if TYPE_CHECKING:
+    from neuronsig.holdout import Holdout
+
+HOLDOUT_BY = ("document", "sentence")
 MINED = [kind.name for kind in pattern_kinds()]
 _SEQUENCES = ("word", "pos", "mixed")
 
@@ -31,7 +36,8 @@ class MiningConfig:
     )
     signs: list[int] = option([], "mine only these directions: [1], [-1]; empty: all that were collected")
     kinds: list[str] = option(MINED, f"kinds of patterns, of {', '.join(MINED)}")
-    holdout: float = option(0.05, "share of the sentences that mining leaves out, to judge signatures on; 0: none")
+    holdout: float = option(0.05, "share of the text that mining leaves out, to judge signatures on; 0: none")
+    holdout_by: str = option("document", "what is left out whole: document or sentence")
     match: str = option("length", "what the reference is matched in: length, length_domain, or none")
     patterns_kept: int = option(40, "pattern rows kept for each neuron and kind, strongest LRC first", least=1)
     frequent_kept: int = option(10, "the N most frequent patterns are kept besides, as P1 Table 2 lists them", least=0)
@@ -78,6 +84,13 @@ class MiningConfig:
         return [kind_of(name) for name in self.kinds]
 
     @property
+    def held_out(self) -> Holdout:
+        """What mining leaves out."""
+        from neuronsig.holdout import Holdout  # reads arrays, which a search need not wait for
+
+        return Holdout(self.holdout, self.holdout_by)
+
+    @property
     def with_subtrees(self) -> bool:
         """Whether a kind is mined that needs syntax trees."""
         return any(kind.shape == SUBTREE for kind in self.patterns)
@@ -90,6 +103,7 @@ class MiningConfig:
         for name, known in (
             ("engine", ("grouped", "mllib")),
             ("match", ("length", "length_domain", "none")),
+            ("holdout_by", HOLDOUT_BY),
             ("target", ("all", "closed", "maximal")),
             ("subtree_labels", ("pos", "words")),
         ):

@@ -226,7 +226,10 @@ def write_dictionary(counts: pa.Table, path: Path, sentences: Path, bounds: Sequ
     """
     total = counts.filter(pc.equal(counts["kind"], "total"))
     if total.num_rows == 0 or total["sentences"][0].as_py() == 0:
-        raise InputError(f"{sentences} holds no sentence; run neuronsig annotate first")
+        raise InputError(
+            f"{sentences} holds no sentence that is not held out; run neuronsig annotate first, or where it has few "
+            "documents neuronsig mine mining.holdout_by=sentence"
+        )
     tags = counts.filter(pc.equal(counts["kind"], "tag")).num_rows
     if tags > MAX_TAGS:
         raise InputError(

@@ -18,14 +18,15 @@ from neuronsig.collection.job import Job
 from neuronsig.collection.shard_files import ShardText
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError, TooLittleTextError
-from neuronsig.mining.holdout import is_held_out
-from neuronsig.mining.user_trees import trees_fingerprint
 from neuronsig.neuron import Neuron
+from neuronsig.storage.files import read_bytes
+from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file
+from neuronsig.storage.whole_files import atomic_write
 
 SENTENCES_AT_LEAST = 100
 LARGEST_FRACTION = 0.5
-BLOCK = 512
+BLOCK = 64
 """Neurons of a block, at most; all of one site, layer and sign."""
 
 
@@ -87,12 +88,12 @@ class Block:
 
 @dataclass(frozen=True)
 class HeldOutJob(Job):
-    """A collection's job, of which only the sentences of the share `held_out` are scored."""
+    """A collection's job, of which only the sentences held out are scored; `held_out` is the file of their ids."""
 
-    held_out: float = 0.0
+    held_out: str = ""
 
     @classmethod
-    def of(cls, job: Job, held_out: float, commits: str, fingerprint: str) -> HeldOutJob:
+    def of(cls, job: Job, held_out: str, commits: str, fingerprint: str) -> HeldOutJob:
         values = {field.name: getattr(job, field.name) for field in dataclasses.fields(Job)}
         return cls(**{**values, "commits": commits, "fingerprint": fingerprint}, held_out=held_out)
 
@@ -109,9 +110,19 @@ def blocks_of(job: Job) -> list[Block]:
     return found
 
 
-def held_out_of(text: ShardText, share: float) -> ShardText:
-    """The held-out sentences of a shard, still sorted by length."""
-    return text.take(np.flatnonzero(is_held_out(text.sentence_ids, share)))
+def held_out_of(text: ShardText, held_out: npt.NDArray[np.int64]) -> ShardText:
+    """The sentences of a shard that are held out, still sorted by length; `held_out` are ids."""
+    return text.take(np.flatnonzero(np.isin(text.sentence_ids, held_out)))
+
+
+def write_ids(ids: npt.NDArray[np.int64], file: Path) -> None:
+    """Keep ids for `read_ids`."""
+    atomic_write(file, ids.astype("<i8").tobytes())
+
+
+def read_ids(file: str) -> npt.NDArray[np.int64]:
+    """The ids that `write_ids` wrote."""
+    return np.frombuffer(read_bytes(location(file)), "<i8")
 
 
 def read_block(files: Sequence[Path], block: Block) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
@@ -130,12 +141,3 @@ def read_block(files: Sequence[Path], block: Block) -> tuple[npt.NDArray[np.int6
     found = np.concatenate(ids)
     order = np.argsort(found)
     return found[order], np.concatenate(scores)[order]
-
-
-def require_same_trees(trees: str, fingerprint: str) -> None:
-    """Raise InputError when the bracketed trees that were mined, of this fingerprint, are gone, or others now."""
-    if trees_fingerprint(trees) != fingerprint:
-        raise InputError(
-            f"mining.trees={trees} is not the table that was mined: it has changed since; put the old one "
-            "back, or run neuronsig mine with it and overwrite=true first"
-        )

@@ -1,163 +1,195 @@
-"""A block of neurons judged: every signature against its words, the length, another neuron's signature, and chance.
+"""A block of neurons judged: every signature as a classifier of sentences that it was not fitted on, beside baselines.
 
-The kinds of evidence of a signature overlap: a phrase brings its words, tags and tree along, and how much of their
-evidence is the same differs from neuron to neuron. Added up as they are, more patterns make a worse score (72 neurons
-of MiniLM on the six corpora, average precision: 0.154; without patterns of several items 0.167; weighed 0.192, without
-them 0.180). So a logistic regression weighs the kinds, not the patterns: some ten numbers a neuron, fitted on one half
-of the held-out sentences and used on the other, and the reverse (cross-fitting). No sentence is ranked by weights that
-have seen it.
+Nothing is fitted on the sentences that are judged: weights of signature and baselines alike come from the mined list
+against its reference (neuronsig.statements.training).
 """
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from neuronsig.config import MiningConfig
-from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
-from neuronsig.evaluation.classifier import LENGTH, Matches, Vote, bits_by_kind, length_bits, votes_of
-from neuronsig.evaluation.ranking import judge, spearman
+from neuronsig.evaluation.baselines import CEILING, PENALTY, Baselines
+from neuronsig.evaluation.ranking import Judged, judge, spearman
 from neuronsig.neuron import Neuron
-from neuronsig.storage.parquet import read_rows
-from neuronsig.tables import PROFILES, SIGNATURES
+from neuronsig.statements.columns import Columns
+from neuronsig.statements.families import FAMILIES
+from neuronsig.statements.logistic import Floats
+from neuronsig.statements.rows import Weighed
+from neuronsig.statements.signature import HUNDRED, TOLD
+from neuronsig.statements.training import Ids, Training, TrainingText
+
+CURVE = (1, 2, 3, 5, TOLD)
+"""Numbers of told statements at which the ranking is judged; after them the first HUNDRED and all."""
+
+RULES = {"version": 2, "curve": list(CURVE), "penalty": PENALTY, "ceiling": list(CEILING)}
+"""What determines the table beside statements and scores; `version` counts changes of the rules."""
 
 
 @dataclass(frozen=True)
-class Voter:
-    """What a neuron's signature votes with: its patterns, strongest first, and the lengths of its sentences."""
+class JudgedText:
+    """The sentences that are judged, and those that signatures and baselines were fitted on, by the same columns."""
 
-    votes: tuple[Vote, ...]
-    length_mean: float
-    length_sd: float
+    text: TrainingText
+    judged: Ids  # places of the sentences judged, by ascending sentence_id
 
+    @cached_property
+    def columns(self) -> Columns:
+        """Of the judged sentences alone."""
+        return Columns(self.text.columns.matrix[self.judged], self.text.columns.singles)
 
-def read_signatures(signatures: str, profiles: str, neurons: Sequence[Neuron]) -> dict[Neuron, Voter]:
-    """Signatures of neurons of one site, layer and sign, from the folders of both tables.
-
-    Raises InputError where a neuron has no profile.
-    """
-    first = neurons[0]
-    wanted = (ds.field("site") == first.site) & (ds.field("layer") == first.layer) & (ds.field("sign") == first.sign)
-    units = [neuron.unit for neuron in neurons]
-    wanted &= (ds.field("unit") >= min(units)) & (ds.field("unit") <= max(units))
-    rows: dict[int, list[dict[str, Any]]] = {unit: [] for unit in units}
-    kept = wanted & (ds.field("lrc") > 0)
-    columns = ["unit", "kind", "pattern", "lrc", "explained_by"]
-    for row in read_rows(signatures, SIGNATURES, columns, kept).to_pylist():
-        rows[row["unit"]].append(row)
-    measures = ("length_mean", "length_sd")
-    measured = read_rows(profiles, PROFILES, ["unit", *measures], wanted)
-    lengths = {row["unit"]: row for row in measured.to_pylist()}
-    absent = [neuron for neuron in neurons if neuron.unit not in lengths]
-    if absent:
-        raise InputError(f"{profiles} has no row of {absent[0]}; run neuronsig mine again")
-    return {
-        neuron: Voter(tuple(votes_of(rows[neuron.unit])), *(lengths[neuron.unit][name] for name in measures))
-        for neuron in neurons
-    }
+    @cached_property
+    def baselines(self) -> Baselines:
+        return Baselines(self.text.columns)
 
 
 def judge_block(
-    neurons: Sequence[Neuron],
-    signatures: Mapping[Neuron, Voter],
+    lists: Mapping[Neuron, Ids],
+    signatures: Mapping[Neuron, Sequence[Weighed]],
     scores: NDArray[np.float32],
-    text: Text,
-    mining: MiningConfig,
+    text: JudgedText,
     positives: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Rows of EVALUATION for neurons of one site, layer and sign; scores (sentences, neurons) of the text's sentences.
+    """Rows of EVALUATION for neurons of one site, layer and sign; scores (judged sentences, neurons).
 
-    A neuron's positives are its `positives` best sentences, of equal ones those of lower id. Raises InputError when
-    these are not fewer than the sentences.
+    A neuron's positives are its `positives` best sentences, of equal ones those of lower id. `lists` are the mined
+    lists, best sentence first. Raises InputError when the positives are not fewer than the sentences.
     """
-    if not 0 < positives < len(text):
-        raise InputError(f"{positives} positives of {len(text)} held-out sentences: both kinds are needed")
-    matches = Matches((vote for neuron in neurons for vote in signatures[neuron].votes), text, mining)
+    neurons = list(lists)
+    if not 0 < positives < len(text.judged):
+        raise InputError(f"{positives} positives of {len(text.judged)} held-out sentences: both kinds are needed")
+    holds = {neuron: _holds(signatures[neuron], text.columns) for neuron in neurons}
     others = partners(neurons, seed)
     rows = []
     for row, neuron in enumerate(neurons):
-        other = others[row]
-        # Made again: those of all neurons would not fit in the memory that the scores take.
-        random = None if other is None else _bits(signatures[neurons[other]], matches)
-        compared = judge_neuron(scores[:, row], _bits(signatures[neuron], matches), random, positives)
-        unit = None if other is None else neurons[other].unit
-        key = neuron.as_row()
-        rows.append({**key, "patterns": len(signatures[neuron].votes), "random_unit": unit, **compared})
+        place = others[row]
+        other = None if place is None else neurons[place]
+        training = Training.of(text.text, lists[neuron])
+        rankings = text.baselines.scores(training, text.judged) if training.listed.any() else {}
+        rankings |= {"whole": _ranked(signatures[neuron], holds[neuron], "whole")}
+        if other is not None:
+            rankings |= {"random": _ranked(signatures[other], holds[other], "whole")}
+        steps = curve(signatures[neuron], holds[neuron])
+        kinds = by_kind(signatures[neuron], holds[neuron])
+        found = judge_neuron(scores[:, row], rankings, steps, kinds, positives)
+        unit = None if other is None else other.unit
+        told = sum(one.told is not None for one in signatures[neuron])
+        rows.append(
+            {**neuron.as_row(), "patterns": len(signatures[neuron]), "told": told, "random_unit": unit, **found}
+        )
     return rows
+
+
+def _holds(statements: Sequence[Weighed], columns: Columns) -> NDArray[np.bool_]:
+    """(sentences, statements) whether each holds."""
+    if not statements:
+        return np.zeros((len(columns), 0), bool)
+    parts = list(dict.fromkeys(part for one in statements for part in one.statement.parts))
+    place = {part: i for i, part in enumerate(parts)}
+    dense = columns.dense(parts)
+    return np.stack([one.statement.joined([dense[:, place[p]] for p in one.statement.parts]) for one in statements], 1)
+
+
+def _ranked(statements: Sequence[Weighed], holds: NDArray[np.bool_], model: str, first: int | None = None) -> Floats:
+    """Log odds (sentences,), but for a constant, by the first statements in one of the models."""
+    weights = np.array([getattr(one, model) or 0.0 for one in statements[:first]])
+    return np.asarray(holds[:, : len(weights)] @ weights, np.float64)
+
+
+def curve(statements: Sequence[Weighed], holds: NDArray[np.bool_]) -> dict[int, Floats]:
+    """Log odds (sentences,) by the first statements, at the numbers of CURVE, HUNDRED, and all as -1."""
+    found = {number: _ranked(statements, holds, "told", number) for number in CURVE}
+    return found | {HUNDRED: _ranked(statements, holds, "hundred"), -1: _ranked(statements, holds, "whole")}
+
+
+def by_kind(statements: Sequence[Weighed], holds: NDArray[np.bool_]) -> dict[str, Floats]:
+    """Log odds (sentences,) by the words, the length and one further kind of the whole signature."""
+    kinds = [one.statement.parts[0].kind for one in statements]
+    weights = np.array([one.whole for one in statements])
+    plain = np.isin(kinds, ["word", "length"])
+    base = holds[:, plain] @ weights[plain]
+    further = [kind for kind in FAMILIES if kind in kinds and kind not in ("word", "length")]
+    found = {"words and length": np.asarray(base, np.float64)}
+    for kind in further:
+        of = np.array([name == kind for name in kinds])
+        found[kind] = np.asarray(base + holds[:, of] @ weights[of], np.float64)
+    return found
 
 
 def judge_neuron(
     activations: NDArray[np.float32],
-    by_kind: Mapping[str, NDArray[np.floating]],
-    random: Mapping[str, NDArray[np.floating]] | None,
+    rankings: Mapping[str, Floats],
+    steps: Mapping[int, Floats],
+    kinds: Mapping[str, Floats],
     positives: int,
 ) -> dict[str, Any]:
     """The measured columns of EVALUATION for one neuron, of activations (sentences,).
 
-    by_kind are the bits (sentences,) that each kind of its patterns gives, random those of another neuron's: they are
-    weighed for this neuron too, so that they are no worse for want of weights.
+    `rankings` are log odds (sentences,) by the whole signature, the baselines and another neuron's signature, `steps`
+    by its first statements, `kinds` by its words and length with one further kind.
     """
     n = len(activations)
     best = np.argsort(-activations, kind="stable")[:positives]
     positive = np.zeros(n, bool)
     positive[best] = True
-    score = weighed(by_kind, positive)
-    whole = judge(score, positive)
-    kinds = {kind: judge(found, positive) for kind, found in by_kind.items()}
-    nothing = judge(np.zeros(n), positive)
-    words, length = kinds.get("words", nothing), kinds[LENGTH]
-    over_words, over_words_low = whole.ap.over(words.ap)
-    measured: dict[str, float] = {}
-    for name, measure in (("ap", whole.ap), ("auroc", whole.auroc)):
-        low, high = measure.limits()
-        measured |= {name: measure.value, f"{name}_low": low, f"{name}_high": high}
-    for name, of in (("words", words), ("length", length)):
-        measured |= {f"{name}_ap": of.ap.value, f"{name}_auroc": of.auroc.value}
+    nothing = np.zeros(n)
+    judged = {name: judge(rankings.get(name, nothing), positive) for name in ("whole", *BASELINES)}
+    whole = judged["whole"]
+    ap_low, ap_high = whole.ap.limits()
+    auroc_low, auroc_high = whole.auroc.limits()
+    at = {number: judge(found, positive) for number, found in steps.items()}
+    told = at[TOLD].ap
+    told_low, told_high = told.limits()
     found = {
         "sentences": n,
         "positives": positives,
         "threshold": float(activations[best[-1]]),
         "chance": positives / n,
-        **measured,
-        "over_words": over_words,
-        "over_words_low": over_words_low,
-        "correlation": spearman(score, activations),
-        "beats_chance": measured["ap_low"] > positives / n,
-        "beats_words": over_words_low > 0,
-        "kind_ap": [(kind, of.ap.value) for kind, of in sorted(kinds.items())],
+        "ap": whole.ap.value,
+        "ap_low": ap_low,
+        "ap_high": ap_high,
+        "auroc": whole.auroc.value,
+        "auroc_low": auroc_low,
+        "auroc_high": auroc_high,
+        "told_ap": told.value,
+        "told_low": told_low,
+        "told_high": told_high,
+        "hundred_ap": at[HUNDRED].ap.value,
+        **{f"{name}_ap": judged[name].ap.value for name in BASELINES},
+        "of_ceiling": whole.ap.value / judged["ceiling"].ap.value,
+        "correlation": spearman(rankings["whole"], activations),
+        "beats_chance": ap_low > positives / n,
+        "told_beats_chance": told_low > positives / n,
+        "curve": [(number, one.ap.value) for number, one in at.items()],
+        "kind_gain": _gains(kinds, positive),
     }
-    if random is None:
-        return found
-    other = judge(weighed(random, positive), positive)
-    more, low = whole.ap.over(other.ap)
-    compared = {"random_ap": other.ap.value, "random_auroc": other.auroc.value}
-    return found | compared | {"over_random": more, "over_random_low": low, "beats_random": low > 0}
-
-
-def weighed(by_kind: Mapping[str, NDArray[np.floating]], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Log odds (n,) of every sentence under the weights of the other half; by_kind: bits (n,) of each kind.
-
-    Halves alternate within positives and within negatives, in the order given. With fewer than two of either there is
-    nothing to fit, and the bits are added up.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    evidence = np.stack([np.asarray(by_kind[kind], np.float64) for kind in sorted(by_kind)], axis=1)  # (n, kinds)
-    if min(np.count_nonzero(positive), np.count_nonzero(~positive)) < 2:
-        return np.asarray(evidence.sum(axis=1))
-    half = np.empty(len(positive), np.int8)
-    for members in (positive, ~positive):
-        half[members] = np.arange(np.count_nonzero(members)) % 2
-    found = np.empty(len(positive))
-    for own in (0, 1):
-        fitted = LogisticRegression(solver="newton-cholesky").fit(evidence[half != own], positive[half != own])
-        found[half == own] = fitted.decision_function(evidence[half == own])
+    for name in ("words", "bayes", "random"):
+        found |= _compared(name, whole, judged[name])
+    if "random" not in rankings:
+        found |= dict.fromkeys(("random_ap", "over_random", "over_random_low", "beats_random"))
     return found
+
+
+BASELINES = ("length", "words", "bayes", "ceiling", "random")
+
+
+def _compared(name: str, whole: Judged, other: Judged) -> dict[str, Any]:
+    more, low = whole.ap.over(other.ap)
+    return {f"over_{name}": more, f"over_{name}_low": low, f"beats_{name}": low > 0}
+
+
+def _gains(kinds: Mapping[str, Floats], positive: NDArray[np.bool_]) -> list[tuple[str, float]]:
+    """What each kind adds to the average precision of words and length."""
+    found = {kind: judge(scores, positive).ap.value for kind, scores in kinds.items()}
+    base = found.pop("words and length", 0.0)
+    return [(kind, value - base) for kind, value in sorted(found.items())]
 
 
 def partners(neurons: Sequence[Neuron], seed: int) -> list[int | None]:
@@ -168,9 +200,3 @@ def partners(neurons: Sequence[Neuron], seed: int) -> list[int | None]:
     random = np.random.default_rng([seed, first.layer, first.unit, first.sign + 1])
     steps = random.integers(1, len(neurons), len(neurons))
     return [int(place) for place in (np.arange(len(neurons)) + steps) % len(neurons)]
-
-
-def _bits(signature: Voter, matches: Matches) -> dict[str, NDArray[np.float64]]:
-    """Bits (sentences,) that each kind of pattern, and the length, give each sentence."""
-    bits = bits_by_kind(signature.votes, matches)
-    return bits | {LENGTH: length_bits(matches.text, signature.length_mean, signature.length_sd)}

@@ -4,19 +4,32 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from neuronsig.neuron import SITES
 
 _MEDIANS = {
     "AP": "ap",
+    "told": "told_ap",
+    "100": "hundred_ap",
+    "ceiling": "ceiling_ap",
+    "of it": "of_ceiling",
+    "Bayes": "bayes_ap",
     "words": "words_ap",
     "length": "length_ap",
     "other": "random_ap",
     "chance": "chance",
     "AUROC": "auroc",
 }
-_SHARES = {"> chance": "beats_chance", "> words": "beats_words", "> other": "beats_random"}
-_FORMATS = {**dict.fromkeys(("AP", "words", "other", "chance"), ".3f"), **dict.fromkeys(_SHARES, ".1%")}
+_SHARES = {
+    "> chance": "beats_chance",
+    "> words": "beats_words",
+    "> Bayes": "beats_bayes",
+    "> other": "beats_random",
+    "≥ Bayes": "at_least_bayes",
+}
+_SHOWN = ("AP", "told", "ceiling", "Bayes", "words", "chance")
+_FORMATS = {**dict.fromkeys(_SHOWN, ".3f"), "of it": ".0%", "≥ Bayes": ".0%"}
 LAYER_COLUMNS = ("layer", *_FORMATS)
 """What of the rows a terminal has room for."""
 
@@ -24,13 +37,17 @@ LAYER_COLUMNS = ("layer", *_FORMATS)
 def by_layer(table: pa.Table) -> list[dict[str, Any]]:
     """A row for each site and layer, and one of all; medians over neurons, and shares of them.
 
-    `AP` to `AUROC` are medians: average precision of the signature, of its words, of the length and of another neuron's
-    signature, the share of positives, and AUROC of the signature. The rest are shares of the neurons whose AP is higher
-    than that. Limits are at 95 %: of neurons that are no better, 1 in 40 is said to be by chance.
+    `AP` to `AUROC` are medians: average precision of the signature, of what is told, of its first hundred statements,
+    of the ceiling, the share of the ceiling that the signature reaches, of naive Bayes, of words and length, of the
+    length and of another neuron's signature, the share of positives, and AUROC of the signature. The rest are shares
+    of the neurons whose AP is higher than that at the lower 95 % limit (of neurons that are no better, 1 in 40 is said
+    to be by chance), or at least as high.
     """
     layers = list(zip(table["site"].to_pylist(), table["layer"].to_pylist(), strict=True))
     names = np.array([f"{site} L{layer}" for site, layer in layers])
     ordered = sorted(set(layers), key=lambda of: (SITES.index(of[0]), of[1]))
+    better = pc.greater_equal(table["ap"], table["bayes_ap"])
+    table = table.append_column("at_least_bayes", better)
     found = []
     for name in [*(f"{site} L{layer}" for site, layer in ordered), "all"]:
         of = np.flatnonzero(names == name) if name != "all" else np.arange(len(names))

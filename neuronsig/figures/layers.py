@@ -121,8 +121,9 @@ def length_map(lengths: NDArray[np.float64], layers: NDArray[Any], units: NDArra
 
 MEASURES = (
     ("ap", "the signature", CATEGORIES[0]),
-    ("words_ap", "its words alone", CATEGORIES[1]),
-    ("length_ap", "the length alone", CATEGORIES[2]),
+    ("told_ap", "what is told of it", CATEGORIES[3]),
+    ("bayes_ap", "naive Bayes", CATEGORIES[1]),
+    ("words_ap", "words and length", CATEGORIES[2]),
     ("random_ap", "another neuron's signature", OTHER_COLOUR),
 )
 
@@ -138,8 +139,8 @@ def evaluation_by_layer(table: pa.Table, source: str) -> Figure:
         groups = [values[(layers == layer) & ~np.isnan(values)] for layer in found]
         axes.boxplot(
             groups,
-            positions=np.arange(len(found)) + 0.19 * (place - (len(MEASURES) - 1) / 2),
-            widths=0.16,
+            positions=np.arange(len(found)) + 0.15 * (place - (len(MEASURES) - 1) / 2),
+            widths=0.13,
             medianprops={"color": INK, "linewidth": 1.4, "solid_capstyle": "butt"},
             showcaps=False,
             boxprops={"linewidth": 0, "facecolor": colour},
@@ -155,7 +156,7 @@ def evaluation_by_layer(table: pa.Table, source: str) -> Figure:
     axes.legend(handles=[*handles, line], loc="upper right", ncols=2)
     positives = f"{chance:.1%} of the sentences" if table.num_rows else "none"
     subtitle = (
-        f"{table.num_rows:,} neurons: how well their signatures find, among sentences that mining has not seen,\n"
-        f"those that activate them most ({positives}). Box: middle half, whiskers: 5 to 95 % of a layer's neurons"
+        f"{table.num_rows:,} neurons: how well their signatures find, in documents that mining has not seen,\n"
+        f"sentences that activate them most ({positives}). Box: middle half, whiskers: 5 to 95 % of a layer's neurons"
     )
     return dress(figure, "How good are the signatures?", subtitle, source)

@@ -3,7 +3,6 @@
 kinds               the five kinds of patterns: what of a sentence each is made of, how mined and counted
 chosen              which neurons are mined
 user_trees          bracketed trees that a user brings, in place of the dependency trees
-holdout             the sentences that no signature is made from
 keyness             effects, confidence limits and tests against a reference of the same lengths and domains
 moments             lengths, places and shares from sums, and what profiles are compared with
 profiling           one neuron's words, tags, metadata, lengths and places against the corpus

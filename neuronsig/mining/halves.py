@@ -19,12 +19,12 @@ from neuronsig.config import MiningConfig, StabilityConfig
 from neuronsig.encoding.text import WordText, word_codes
 from neuronsig.encoding.vocabulary import Strata
 from neuronsig.errors import InputError
+from neuronsig.holdout import Holdout
 from neuronsig.kinds import kind_of
 from neuronsig.miners.counting import count_sequences
 from neuronsig.miners.frequent import frequent_sequences
 from neuronsig.miners.mined_patterns import Limits
 from neuronsig.miners.trie import CountingTrie
-from neuronsig.mining.holdout import is_held_out, without_held_out
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.kinds import least_support, limits_of
 from neuronsig.mining.pattern_keyness import JudgeRules, NeuronPatterns, judge, p_values
@@ -61,14 +61,15 @@ class Lists:
         return Lists(self.neurons[some], self.halves[some])
 
 
-def read_halves(topk: Path, rules: StabilityConfig, holdout: float) -> tuple[Lists, int]:
+def read_halves(topk: Path, rules: StabilityConfig, held_out: Codes) -> tuple[Lists, int]:
     """Both halves' lists of the neurons that `rules` choose, and the number of all neurons of a topk table.
 
-    Raises InputError when a half has too few sentences.
+    `held_out` are the ids of sentences that no list is made of, ascending. Raises InputError when a half has too few
+    sentences.
     """
     every = listed_neurons(topk)
     of = read_top_lists(topk, choose(every, rules.neurons, rules.seed)).by_neuron()
-    lists = Lists(list(of), [half_lists(ids, holdout) for ids in of.values()])
+    lists = Lists(list(of), [half_lists(ids, held_out) for ids in of.values()])
     if lists.shortest < SHORTEST:
         raise InputError(
             f"{topk}: a neuron's list has {lists.shortest} sentences in one half of the corpus, at least {SHORTEST} "
@@ -110,10 +111,10 @@ def half_of(sentence_ids: NDArray[np.integer]) -> NDArray[np.int64]:
     return (uniform(sentence_ids, _SEED) < 0.5).astype(np.int64)
 
 
-def half_lists(sentence_ids: NDArray[np.integer], holdout: float) -> tuple[Codes, Codes]:
+def half_lists(sentence_ids: NDArray[np.integer], held_out: Codes) -> tuple[Codes, Codes]:
     """A neuron's list, best sentence first, as the top lists of both halves without the sentences held out."""
     ids = np.asarray(sentence_ids, np.int64)
-    ids = ids[~is_held_out(ids, holdout)]
+    ids = ids[~np.isin(ids, held_out)]
     half = half_of(ids)
     return ids[half == 0], ids[half == 1]
 
@@ -123,9 +124,10 @@ def told_apart(lengths: Codes) -> Codes:
     return np.minimum(lengths, LENGTHS - 1)
 
 
-def count_lengths(batch: pa.RecordBatch, holdout: float) -> Codes:
-    """int64 (halves, LENGTHS): the sentences of each half and length, of a batch of `sentence_id` and `tokens`."""
-    kept = without_held_out(batch, holdout)
+def count_lengths(batch: pa.RecordBatch, holdout: Holdout) -> Codes:
+    """int64 (halves, LENGTHS): the sentences of each half and length, of a batch of `sentence_id`,
+    `tokens` and what tells the sentences held out."""
+    kept = holdout.without(batch)
     key = half_of(kept.column("sentence_id").to_numpy()) * LENGTHS + told_apart(list_lengths(kept.column("tokens")))
     return np.bincount(key, minlength=HALVES * LENGTHS).reshape(HALVES, LENGTHS)
 
@@ -134,7 +136,7 @@ def count_patterns(
     batch: pa.RecordBatch, trie: CountingTrie, names: pa.Array, strata: Strata, settings: Settings
 ) -> Codes:
     """int64 (patterns, halves * strata): the sentences that hold each pattern of places in `names`."""
-    kept = without_held_out(batch, settings.mining.holdout)
+    kept = settings.mining.held_out.without(batch)
     codes, offsets = word_codes(kept.column("tokens"), names)
     half = half_of(kept.column("sentence_id").to_numpy())
     of = half * strata.size + strata.codes(told_apart(np.diff(offsets)))

@@ -124,11 +124,8 @@ class RunDirectory(Layout):
     def mined_with(self, model: str) -> MiningConfig:
         """What a model's signatures were mined with: keys that are gone since are dropped, keys that there were not
         yet have their defaults."""
-        return from_plan(MiningConfig, self._mining(model))
-
-    def mined_trees(self, model: str) -> str:
-        """The fingerprint of the bracketed trees that were mined (mining.trees); empty where there were none."""
-        return str(self._mining(model).get("trees_fingerprint", ""))
+        # Runs of before that key held out sentences.
+        return from_plan(MiningConfig, {"holdout_by": "sentence"} | self._mining(model))
 
     def _mining(self, model: str) -> dict[str, Any]:
         return dict((self.stage_record(f"mine/{model}") or {})["plan"]["mining"])

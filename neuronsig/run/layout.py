@@ -32,6 +32,9 @@ class Layout:
     def signatures(self, model: str) -> Path:
         return self.root / "signatures" / model
 
+    def statements(self, model: str) -> Path:
+        return self.root / "statements" / model
+
     def profiles(self, model: str) -> Path:
         return self.root / "profiles" / model
 

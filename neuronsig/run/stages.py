@@ -77,6 +77,10 @@ _ENTRIES = (
         in_pipeline=True,
     ),
     JobSpec(
+        "describe", ("model", "ray"), _SIGNATURES, ("statements/{}",), "what predicts the neuron's list",
+        in_pipeline=True, refuses=False,
+    ),
+    JobSpec(
         "cluster", ("model", "analysis", "ray"), _SIGNATURES, ("neurons/{}", "analysis/{}/clusters.json"),
         "clusters, typical sentences and facets", in_pipeline=True,
     ),
@@ -85,7 +89,7 @@ _ENTRIES = (
         "the words that carry the activation", in_pipeline=True, refuses=False,
     ),
     JobSpec(
-        "evaluate", ("model", "evaluation", "ray"), _SIGNATURES, ("evaluation/{}",),
+        "evaluate", ("model", "evaluation", "ray"), (*_SIGNATURES, "describe"), ("evaluation/{}",),
         "the signature's score on unseen sentences", in_pipeline=True, refuses=False,
     ),
     JobSpec(

@@ -6,7 +6,7 @@ highlight        top sentences, with the words that match
 results          what jobs after mining found, where they have run
 freshness        which of these results are of what the run holds now, and the commands that make the others
 salience         which statistics stand out enough to be told, redundant ones under what they repeat
-names            of tags and signs
+told             the statements that predict its list, in one sentence
 summary          a neuron in one sentence
 wording          what jobs after mining found, in words
 terminal         a signature at 80 columns

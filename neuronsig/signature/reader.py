@@ -149,6 +149,7 @@ class SignatureReader:
             score=self.results.scores.get(neuron),
             stability=self.results.stability.get(neuron),
             dominance=self.results.dominance.get(neuron),
+            told=None if self.results.told is None else self.results.told.get(neuron, ()),
             missing=by_results(self.missing),
             match=self.match,
         )

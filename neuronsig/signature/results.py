@@ -1,6 +1,7 @@
 """What jobs after mining found of neurons, read where it is there and of the run's present signatures.
 
 neuronsig cluster   facets: what a neuron's sentences fall into
+neuronsig describe  what predicts its list: the statements that are told of it
 neuronsig triggers  which token of a top sentence carries the activation, and what kind of detector the neuron is
 neuronsig evaluate  how well the signature tells unseen sentences
 neuronsig stability how far signatures of two halves of the corpus agree
@@ -25,8 +26,10 @@ from neuronsig.neuron import NEURON_COLUMNS, Neuron
 from neuronsig.readers import rows_of
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.view import DominanceView, ScoreView, StabilityView, TriggerView
+from neuronsig.statements.rows import of_row
+from neuronsig.statements.wording import ToldStatement, aspect, said
 from neuronsig.storage.parquet import check_table, read_parquet, read_rows
-from neuronsig.tables import DETECTORS, EVALUATION, TRIGGERS
+from neuronsig.tables import DETECTORS, EVALUATION, STATEMENTS, TRIGGERS
 
 STEPS = (0.3, 0.5, 0.7, 0.85)
 """Where the shades of a token's activation begin, between the baseline and the strongest token."""
@@ -54,6 +57,7 @@ class StageResults:
         self.run, self.model, self.made = run, model, made
         self.scores = self._scores() if "evaluate" in self.made else {}
         self.triggers, self._baselines = self._detectors() if "triggers" in self.made else ({}, {})
+        self.told = self._told() if "describe" in self.made else None
         self.stability = self._stability() if "stability" in self.made else {}
         self.dominance = self._dominance() if "outliers" in self.made else {}
 
@@ -76,6 +80,22 @@ class StageResults:
         names = [field.name for field in fields(ScoreView)]
         # A neuron without a signature, or without a positive sentence, has no score.
         return {n: ScoreView(**{name: row[name] for name in names}) for n, row in rows.items() if row["ap"] is not None}
+
+    def _told(self) -> dict[Neuron, tuple[ToldStatement, ...]]:
+        """What is told of every neuron that something is told of, strongest first."""
+        found: dict[Neuron, list[ToldStatement]] = {}
+        check_table(self.run.statements(self.model), STATEMENTS)
+        rows = read_rows(self.run.statements(self.model), STATEMENTS, STATEMENTS.names, ds.field("told").is_valid())
+        for row in rows.sort_by("rank").to_pylist():
+            one = of_row(row)
+            holds = row["told"] > 0
+            n1, n2 = row["n1"], row["n2"]
+            f1, f2 = (row["f1"], row["f2"]) if holds else (n1 - row["f1"], n2 - row["f2"])
+            told = ToldStatement(
+                said(one.statement, holds), f1 / n1, f2 / n2, row["bits"], row["covered"], aspect(one.statement)
+            )
+            found.setdefault(Neuron.of_row(row), []).append(told)
+        return {neuron: tuple(told) for neuron, told in found.items()}
 
     def _detectors(self) -> tuple[dict[Neuron, TriggerView], dict[Neuron, float]]:
         check_table(self.run.triggers(self.model), TRIGGERS)

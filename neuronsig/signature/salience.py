@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from neuronsig.kinds import ITEM, SEQUENCE, SET, SUBTREE, WORDS, Kind, shown_kinds
 from neuronsig.kinds import TAGS as TAG_LAYER
-from neuronsig.signature.names import MARKS, ONE, TAGS
+from neuronsig.names import MARKS, ONE, TAGS
 from neuronsig.signature.view import Effect, Evidence, FacetView, NeuronView, Share
 
 LEAST_LRC = 1.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from neuronsig.kinds import METADATA, WORDS
-from neuronsig.signature.names import MARKS, TAGS
+from neuronsig.names import MARKS, TAGS
 from neuronsig.signature.salience import (
     FACET_SHARE,
     Fact,
@@ -34,6 +34,7 @@ from neuronsig.signature.salience import (
     salient_words,
     word_text,
 )
+from neuronsig.signature.told import told_label, told_text
 from neuronsig.signature.view import Evidence, NeuronView
 
 FEW = 10  # sentences below which nothing is said
@@ -112,6 +113,8 @@ def describe(view: NeuronView) -> Description:
         return Description(
             NOTHING, f"Only {view.n_sentences} sentences were collected, too few to say anything.", "none", 0.0
         )
+    if view.told is not None:
+        return _told(view)
     found = _Findings.of(view)
     strengths, labels = found.strengths(view), found.labels()
     kind = max(strengths, key=lambda name: strengths[name])
@@ -120,6 +123,14 @@ def describe(view: NeuronView) -> Description:
     order = sorted((name for name in labels if labels[name]), key=lambda name: -strengths[name])
     label = " · ".join(labels[name] for name in order[:2])
     return Description(_clip(label, 60), _sentence(view, found), kind, strengths[kind])
+
+
+def _told(view: NeuronView) -> Description:
+    """Of the statements that predict the list, where they are known."""
+    if not view.told:
+        return Description(NOTHING, told_text(view), "none", 0.0)
+    first = view.told[0]
+    return Description(_clip(told_label(view), 60), told_text(view), first.aspect, first.bits)
 
 
 def _sentence(view: NeuronView, found: _Findings) -> str:

@@ -22,6 +22,7 @@ from neuronsig.signature.wording import (
     facets_text,
     quality_texts,
 )
+from neuronsig.statements.wording import ToldStatement
 
 WORDS, PATTERNS, TAGS, VALUES, FIELDS = 10, 6, 6, 4, 5
 CHARACTERS = 220
@@ -58,6 +59,8 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         show(_section("Facets", f"{facets_text(view.facets)} Words with the share of a group's sentences."))
         for facet in view.facets:
             show(_facet(facet))
+    if view.told:
+        show(_told(view.told))
     show(_evidence("Words, of all sentences", without_redundancy(view.of("words"), WORDS)))
     for kind in shown_kinds():
         if rows := view.of(kind.name):
@@ -82,6 +85,15 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         names = ", ".join(str(link.neuron) for link in view.similar)
         show(_section("Similar neurons", f"cluster {view.cluster}, by vector"))
         show(Text(f"  {names}"))
+
+
+def _told(told: Sequence[ToldStatement]) -> Table:
+    """What predicts the list, the strongest first, with the bits that each adds of the one that membership is."""
+    table = _bars("What predicts it: sentences ...", last="bits")
+    for one in told:
+        share = (bar(one.share), percent(one.share), percent(one.reference))
+        table.add_row(Text(clean(one.text)), *share, f"{one.bits:.2f}")
+    return table
 
 
 def _line(text: str) -> Padding:
@@ -171,12 +183,12 @@ def _shares(view: NeuronView) -> Table:
     return table
 
 
-def _bars(title: str) -> Table:
-    """Columns name, bar, neuron's share, corpus's share, ratio, at the same places in every section."""
+def _bars(title: str, last: str = "ratio") -> Table:
+    """Columns name, bar, neuron's share, corpus's share, and a `last`, at the same places in every section."""
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
     table.add_column(Text(f"\n{title}", style="bold"), width=NAME, overflow="ellipsis", no_wrap=True)
     table.add_column(width=BAR, no_wrap=True, style="green")
-    for name, width in (("neuron", 7), ("corpus", 7), ("ratio", 6)):
+    for name, width in (("neuron", 7), ("corpus", 7), (last, 6)):
         style = "dim" if name == "corpus" else ""
         header = Text(f"\n{name}", style="not bold dim")
         table.add_column(header, width=width, justify="right", style=style, no_wrap=True)

@@ -1,11 +1,16 @@
 """All that a run knows of one neuron, as one record that the terminal and the report both render (P1 Table 2)."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from neuronsig.kinds import Kind, kind_of
 from neuronsig.neuron import Neuron
+
+if TYPE_CHECKING:  # it reads arrays, which a search need not wait for
+    from neuronsig.statements.wording import ToldStatement
 
 
 def share(f1: int, n1: int) -> float:
@@ -172,14 +177,20 @@ class TriggerView:
 class ScoreView:
     """How well the signature tells unseen sentences that activate the neuron from others (neuronsig evaluate).
 
-    `random_ap` is that of another neuron's signature; None where there was no other to compare with.
+    `told_ap` is that of the statements told, `words_ap` that of words and length, `ceiling_ap` of all that the text has
+    to give, `random_ap` of another neuron's signature; None where there was no other to compare with.
     """
 
     ap: float
     chance: float
     beats_chance: bool
     beats_words: bool
+    told_beats_chance: bool = False
+    told_ap: float = 0.0
+    patterns: int = 0
     words_ap: float = 0.0
+    bayes_ap: float = 0.0
+    ceiling_ap: float = 0.0
     auroc: float = 0.5
     random_ap: float | None = 0.0
     sentences: int = 0
@@ -233,8 +244,8 @@ class NeuronView:
     `evidence` holds the rows of `signatures/` by kind, ranked; `metadata` the whole distribution of each field,
     most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1; `mining_command` what mines the
     neuron's patterns where they were not mined. `effects` has the keys length, position, relative_position, noun, verb
-    and adj. Facets, trigger, score, stability and dominance are None where the jobs that find them have not run,
-    and `missing` says what these are and how they are made. `match` is mining.match, of the reference.
+    and adj. Facets, trigger, score, stability, dominance and what is told are None where the jobs that find them have
+    not run, and `missing` says what these are and how they are made. `match` is mining.match, of the reference.
     """
 
     neuron: Neuron
@@ -259,6 +270,7 @@ class NeuronView:
     score: ScoreView | None = None
     stability: StabilityView | None = None
     dominance: DominanceView | None = None
+    told: tuple[ToldStatement, ...] | None = None
     missing: tuple[tuple[str, str], ...] = ()
     match: str = ""
 

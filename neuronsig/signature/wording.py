@@ -48,13 +48,15 @@ def detector_text(trigger: TriggerView) -> str:
 
 def score_text(score: ScoreView) -> str:
     """How well the signature tells unseen sentences, and what it must be compared with."""
-    better = "better than its words alone" if score.beats_words else "not clearly better than its words alone"
+    better = "better than words and length" if score.beats_words else "not clearly better than words and length"
     verdict = better if score.beats_chance else "not clearly better than chance"
-    of = f" of {score.sentences:,} unseen sentences" if score.sentences else ""
+    of = f" of {score.sentences:,} sentences of unseen documents" if score.sentences else ""
     other = "" if score.random_ap is None else f"another neuron's signature {score.random_ap:.2f}, "
     return (
-        f"As a classifier{of} the signature reaches average precision {score.ap:.2f} (words alone "
-        f"{score.words_ap:.2f}, {other}chance {score.chance:.2f}) and AUROC {score.auroc:.2f}: {verdict}."
+        f"As a classifier{of} what is told reaches average precision {score.told_ap:.2f} and the whole signature, "
+        f"{score.patterns} statements, {score.ap:.2f} (naive Bayes {score.bayes_ap:.2f}, words and length "
+        f"{score.words_ap:.2f}, all that words, pairs, tags, shapes and length have to give {score.ceiling_ap:.2f}, "
+        f"{other}chance {score.chance:.2f}) and AUROC {score.auroc:.2f}: {verdict}."
     )
 
 

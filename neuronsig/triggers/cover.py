@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from neuronsig import kinds
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Codes, Text
-from neuronsig.evaluation.classifier import Vote, codes_of, labels_of
 from neuronsig.kinds import ITEM, KINDS, METADATA, SUBTREE, kind_of
 from neuronsig.miners.brackets import Node, nodes_of
 from neuronsig.miners.compiled import compiled
@@ -24,6 +23,7 @@ from neuronsig.miners.growth import FAR
 from neuronsig.miners.marking import MAX_NODES, Nodes, Words, mark_items, mark_sequence, mark_subtree
 from neuronsig.mining.kinds import limits_of
 from neuronsig.ragged import offsets_of
+from neuronsig.triggers.votes import Vote, codes_of, labels_of
 
 SEQUENCE, SET, TREE = 0, 1, 2
 

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from neuronsig.collection.dominance import Strongest
 from neuronsig.config import MiningConfig
-from neuronsig.evaluation.classifier import Vote
 from neuronsig.neuron import Neuron
 from neuronsig.triggers.cover import CodedVotes, cover
 from neuronsig.triggers.detectors import detector_row
 from neuronsig.triggers.model_tokens import Ids, ModelTokens
+from neuronsig.triggers.votes import Vote
 
 Floats = NDArray[np.float32]
 

@@ -1,92 +1,160 @@
-"""From a finished collection and its signatures to the table of EVALUATION, on sentences that mining left out."""
+"""From a finished collection and its statements to the table of EVALUATION, on documents that mining left out."""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import ray
 
 from neuronsig.collection.job import Job
 from neuronsig.collection.shard_files import ShardText, read_shard
 from neuronsig.config import Config, MiningConfig
-from neuronsig.corpora.files import Unit
-from neuronsig.encoding.counting import NODES, SOURCE
-from neuronsig.encoding.text import Text
-from neuronsig.evaluation.held_out import Block, HeldOutJob, blocks_of, held_out_of, read_block
-from neuronsig.evaluation.judging import judge_block, read_signatures
-from neuronsig.mining.holdout import is_held_out
-from neuronsig.mining.user_trees import PARSED, parsed_trees, tree_units
-from neuronsig.progress import Done, polled, task
+from neuronsig.errors import TooLittleTextError
+from neuronsig.evaluation.held_out import (
+    SENTENCES_AT_LEAST,
+    Block,
+    HeldOutJob,
+    blocks_of,
+    held_out_of,
+    read_block,
+    read_ids,
+    write_ids,
+)
+from neuronsig.evaluation.judging import JudgedText, judge_block
+from neuronsig.evaluation.near_copies import sentence_keys
+from neuronsig.holdout import Holdout
+from neuronsig.neuron import Neuron
+from neuronsig.progress import polled, task
 from neuronsig.ragged import fixed_binary_column
-from neuronsig.readers import picked_sentences, require_sentences
+from neuronsig.readers import Ids, neuron_filter
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.heartbeat import Heartbeat, beats
+from neuronsig.run.plan import fingerprint_of
+from neuronsig.statements.rows import Weighed, of_row
+from neuronsig.statements.training import TrainingText, fitted
 from neuronsig.storage.location import absolute, location
-from neuronsig.storage.parquet import check_table, parquet_file, read_table, table_files
-from neuronsig.tables import EVALUATION, SENTENCES
+from neuronsig.storage.parquet import check_table, parquet_file, read_rows, read_table, scan, table_files
+from neuronsig.tables import EVALUATION, SENTENCES, STATEMENTS
 from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.collect.collection import score_shards
 from neuronsig_ray.collect.scorer import Replica
+from neuronsig_ray.describe import block_lists, mined_patterns, read_text, reference_ids
 from neuronsig_ray.model.inference import InspectedModel
 from neuronsig_ray.pool import Pool
 from neuronsig_ray.tasks import map_tasks
 
 
+@dataclass(frozen=True)
+class Split:
+    """Which sentences are judged, and which are not mined; all ascending in id."""
+
+    judged: Ids
+    held_out: Ids
+    reference: Ids
+    near_copies: int
+    """Held-out sentences that are not judged, because mined text has the same words."""
+
+
+def split(run: RunDirectory, holdout: Holdout, share: float, listed: int) -> Split:
+    """Of the sentences held out, those of the share `share` of all text are judged, but for copies of mined ones.
+
+    `listed` is the length of the lists.
+
+    Raises TooLittleTextError when mining has held out nothing, or too little.
+    """
+    files = [absolute(file) for file in table_files(run.sentences)]
+    with task("reading held-out sentences", None, "files") as bar:
+        check_table(run.sentences, SENTENCES)
+        held_out, reference = reference_ids(files, holdout, listed, bar.advance)
+        if not len(held_out):
+            raise TooLittleTextError(
+                f"mining.holdout={holdout.share} by {holdout.by} holds out none of the text in {run.sentences}: it has "
+                "too few documents; mine with a larger mining.holdout, or with mining.holdout_by=sentence"
+            )
+        some = Holdout(share, holdout.by)
+        parts = map_tasks(_keys, [(file, holdout, some) for file in files], bar.advance)
+    mined = np.unique(np.concatenate([part[0] for part in parts]))
+    ids, keys = (np.concatenate([part[place] for part in parts]) for place in (1, 2))
+    copied = np.isin(keys, mined)
+    if (left := len(ids) - int(copied.sum())) < SENTENCES_AT_LEAST:
+        raise TooLittleTextError(
+            f"mining.holdout={holdout.share} by {holdout.by} leaves {left} sentences that mined text has not too, "
+            f"{SENTENCES_AT_LEAST} are needed; mine with a larger mining.holdout, or more text"
+        )
+    return Split(np.sort(ids[~copied]), held_out, reference, int(copied.sum()))
+
+
+def _keys(file: str, holdout: Holdout, some: Holdout) -> tuple[Ids, Ids, Ids]:
+    """Keys of mined sentences, ids of those that may be judged, and their keys."""
+    columns = list(dict.fromkeys(("sentence_id", "tokens", *holdout.columns)))
+    mined, ids, keys = [], [], []
+    for batch in scan(file, SENTENCES, columns):
+        key, out, judged = sentence_keys(batch.column("tokens")), holdout.of(batch), some.of(batch)
+        mined.append(np.unique(key[~out]))
+        ids.append(batch.column("sentence_id").to_numpy()[judged])
+        keys.append(key[judged])
+    none = np.zeros(0, np.int64)
+    return np.concatenate([none, *mined]), np.concatenate([none, *ids]), np.concatenate([none, *keys])
+
+
 def evaluate(
     config: Config,
-    collection: str,
     mining: MiningConfig,
     here: tuple[Job, Pool],
     fingerprint: str,
     work: Path,
-    share: float,
+    of: Split,
     fraction: float,
 ) -> dict[str, Any]:
     """Score the held-out sentences, judge every signature on them, and return what was counted.
 
-    `collection` is the fingerprint of the collection, `fingerprint` that of the stage; `here` the collection's job on
-    the devices that there are. Of all sentences `share` are scored, and `fraction` of those are a neuron's positives.
-    In `work` is left what the same call goes on from.
+    `fingerprint` is that of the stage; `here` the collection's job on the devices that there are. Of the sentences
+    judged `fraction` are a neuron's positives. In `work` is left what the same call goes on from.
     """
     run, name = RunDirectory(config.run), config.model.name
     # Scores are those of the collection: other signatures of the same neurons are judged on them again.
-    job = _score(*here, work, f"{collection} {share!r}", share)
-    with task("reading held-out sentences", None, "files") as bar:
-        check_table(run.sentences, SENTENCES)
-        calls = [(absolute(file), share) for file in table_files(run.sentences)]
-        table = pa.concat_tables(map_tasks(_read_held_out, calls, bar.advance))
-        if mining.trees:
-            table = with_trees(table, mining, share, bar.advance)
-    shards = [committed(job.marker(shard.index), job.fingerprint) for shard in job.shards]
-    scores = [absolute(location(job.commits) / shard["file"]) for shard in shards if shard]
-    text = scored_text(table, scores)
-    positives = max(config.evaluation.least_positives, round(fraction * len(text)))
+    job = _score(*here, work, f"{here[0].fingerprint} {fingerprint_of(of.judged.tolist())}", of.judged)
+    scores = [absolute(location(job.commits) / marker["file"]) for marker in _markers(job)]
+    files = [absolute(file) for file in table_files(run.sentences)]
+    scored = np.sort(np.concatenate([_ids(file) for file in scores]))
+    positives = max(config.evaluation.least_positives, round(fraction * len(scored)))
     with task("judging signatures", job.rows, "neurons") as bar:
         tables = BlockTables({absolute(run.evaluation(name)): EVALUATION}, absolute(work / "judged"), fingerprint)
-        signatures = (absolute(run.signatures(name)), absolute(run.profiles(name)))
-        shared = (*signatures, scores, ray.put(text), mining, positives, config.evaluation.seed)
+        tables_read = (run.topk(name), run.signatures(name), run.statements(name))
+        ids = (ray.put(of.held_out), ray.put(of.reference), ray.put(scored))
+        shared = (*map(absolute, tables_read), files, scores, *ids, mining, positives, config.evaluation.seed)
         tables.make(judged_rows, blocks_of(job), lambda block: shared, bar.advance)
     found = read_table(run.evaluation(name), EVALUATION)
     return {
         "neurons": found.num_rows,
-        "held-out sentences": len(text),
+        "held-out sentences": len(scored),
+        "held-out copies of mined sentences, left out": of.near_copies,
         "positives of a neuron": positives,
-        "neurons without a pattern that votes": found["patterns"].to_pylist().count(0),
+        "neurons of which nothing is told": found["told"].to_pylist().count(0),
     }
 
 
-def _score(here: Job, pool: Pool, work: Path, fingerprint: str, share: float) -> HeldOutJob:
+def _ids(file: str) -> Ids:
+    return np.asarray(parquet_file(location(file)).read(columns=["sentence_id"])["sentence_id"].to_numpy())
+
+
+def _markers(job: HeldOutJob) -> list[dict[str, Any]]:
+    markers = (committed(job.marker(shard.index), job.fingerprint) for shard in job.shards)
+    return [marker for marker in markers if marker]
+
+
+def _score(here: Job, pool: Pool, work: Path, fingerprint: str, judged: Ids) -> HeldOutJob:
     """Score the held-out sentences of the shards that are not scored yet."""
-    job = HeldOutJob.of(here, share, absolute(work / "scores"), fingerprint)
-    expected = round(share * job.sentences)
+    write_ids(judged, work / "held_out.ids")
+    job = HeldOutJob.of(here, absolute(work / "held_out.ids"), absolute(work / "scores"), fingerprint)
     pending = [s.index for s in job.shards if committed(job.marker(s.index), fingerprint) is None]
-    done = 0
+    done, expected = 0, len(judged)
     with task("scoring held-out sentences", expected, "sentences") as bar:
 
         def on_row(row: dict[str, Any]) -> None:
@@ -107,6 +175,7 @@ class HeldOutReplica(Replica):
 
     def _load(self) -> None:
         job = self.job
+        self.held_out = read_ids(job.held_out)
         self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling)
 
     def shard(self, index: int) -> dict[str, Any]:
@@ -114,7 +183,7 @@ class HeldOutReplica(Replica):
         job = self.job
         marker = committed(job.marker(index), job.fingerprint)
         if marker is None:
-            text = held_out_of(read_shard(location(job.tokenized), job.shards[index]), job.held_out)
+            text = held_out_of(read_shard(location(job.tokenized), job.shards[index]), self.held_out)
             heartbeat = Heartbeat(location(job.commits), f"{index:05d}")
             marker = self._device.submit(self._commit, index, text, heartbeat).result()
             heartbeat.stop()
@@ -143,51 +212,39 @@ class HeldOutReplica(Replica):
         return commit(data, job.marker(index), job.fingerprint, write)
 
 
-def _read_held_out(file: str, share: float) -> pa.Table:
-    return picked_sentences(file, lambda ids: is_held_out(ids, share), SOURCE)
-
-
-def with_trees(table: pa.Table, mining: MiningConfig, share: float, done: Done) -> pa.Table:
-    """Held-out sentences with the bracketed trees that their signatures were mined with, in place of `heads`.
-
-    Read by Ray tasks; `done` counts pieces of the table. Raises InputError when it is not what was mined.
-    """
-    words = mining.subtree_labels == "words"
-    read = map_tasks(_read_trees, [(unit, words, share) for unit in tree_units(mining.trees)], done)
-    trees = pa.concat_tables(read).combine_chunks()
-    place = pc.index_in(table["sentence_id"], value_set=trees["sentence_id"])
-    parsed = table.drop_columns(["heads"]).append_column("heads", trees["heads"].take(place))
-    return parsed.append_column(NODES, trees["nodes"].take(place))
-
-
-def _read_trees(unit: Unit, words: bool, share: float) -> pa.Table:
-    return pa.Table.from_batches(parsed_trees(unit, words, lambda ids: is_held_out(ids, share)), PARSED)
-
-
-def scored_text(table: pa.Table, scores: Sequence[str]) -> Text:
-    """The held-out sentences that were scored: some are too short for the tokenizer.
-
-    Raises InputError when a scored one is not in the table.
-    """
-    ids = [parquet_file(location(file)).read(columns=["sentence_id"])["sentence_id"].to_numpy() for file in scores]
-    scored = np.concatenate(ids)
-    text = Text.of(table.filter(pa.array(np.isin(table["sentence_id"].to_numpy(), scored))))
-    require_sentences(scored, text.ids, "sentences/", "tokenized")
-    return text
+def read_statements(folder: str, neurons: Sequence[Neuron]) -> dict[Neuron, list[Weighed]]:
+    """The statements of some neurons, as they are told; none of a neuron without any."""
+    found: dict[Neuron, list[tuple[int, Weighed]]] = {neuron: [] for neuron in neurons}
+    for row in read_rows(folder, STATEMENTS, STATEMENTS.names, neuron_filter(neurons)).to_pylist():
+        if (neuron := Neuron.of_row(row)) in found:
+            found[neuron].append((row["rank"], of_row(row)))
+    return {neuron: [one for _, one in sorted(rows, key=lambda row: row[0])] for neuron, rows in found.items()}
 
 
 def judged_rows(
     block: Block,
-    signatures: str,
-    profiles: str,
+    topk: str,
+    patterns: str,
+    statements: str,
+    files: Sequence[str],
     scores: Sequence[str],
-    text: Text,
+    held_out: Ids,
+    reference: Ids,
+    judged: Ids,
     mining: MiningConfig,
     positives: int,
     seed: int,
 ) -> tuple[list[dict[str, Any]]]:
-    """A block's rows of EVALUATION; signatures and profiles are their tables' folders, scores the shards' files."""
+    """A block's rows of EVALUATION; topk, patterns (signatures) and statements are tables' folders, scores files.
+
+    Raises InputError when a sentence is lost.
+    """
     ids, found = read_block([location(file) for file in scores], block)
-    assert np.array_equal(ids, text.ids)
-    voters = read_signatures(signatures, profiles, block.neurons)
-    return (judge_block(block.neurons, voters, found, text, mining, positives, seed),)
+    assert np.array_equal(ids, judged)
+    lists = block_lists(topk, block, held_out)
+    table = read_text(files, np.unique(np.concatenate([judged, reference, *map(fitted, lists.values())])))
+    every = table["sentence_id"].to_numpy()
+    mined = (mined_patterns(patterns, block.neurons), mining)
+    text = JudgedText(TrainingText.of(table, reference, mined, judged), np.searchsorted(every, judged))
+    signatures = read_statements(statements, block.neurons)
+    return (judge_block(lists, signatures, found, text, positives, seed),)

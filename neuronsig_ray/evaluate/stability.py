@@ -16,6 +16,7 @@ import ray
 
 from neuronsig.encoding.text import WordText
 from neuronsig.encoding.vocabulary import Strata
+from neuronsig.holdout import Holdout
 from neuronsig.miners.trie import CountingTrie
 from neuronsig.mining import halves
 from neuronsig.mining.stability import AGREEMENT, compare
@@ -40,7 +41,7 @@ def measure(
         file = folder / f"batch-{number:05d}.parquet"
         if not file.is_file():
             if corpus is None:
-                lengths = map_tasks(_count_lengths, [(absolute(file), settings.mining.holdout) for file in files])
+                lengths = map_tasks(_count_lengths, [(absolute(file), settings.mining.held_out) for file in files])
                 corpus = halves.halves_of(np.sum(lengths, axis=0), settings.mining.match)
             rows = _batch(files, batch, settings, *corpus)
             with written(file) as temporary:
@@ -81,8 +82,8 @@ def _batch(
     return [row for rows in map_tasks(compare, calls()) for row in rows]
 
 
-def _count_lengths(file: str, holdout: float) -> Codes:
-    parts = (halves.count_lengths(batch, holdout) for batch in token_batches(file))
+def _count_lengths(file: str, holdout: Holdout) -> Codes:
+    parts = (halves.count_lengths(batch, holdout) for batch in token_batches(file, holdout.columns))
     return sum(parts, np.zeros((halves.HALVES, halves.LENGTHS), np.int64))
 
 
@@ -95,6 +96,6 @@ def _count_files(files: Sequence[str], shared: tuple[CountingTrie, pa.Array, Str
     trie, names, strata, settings = shared
     found = np.zeros((trie.size, halves.HALVES * strata.size), np.int64)
     for file in files:
-        for batch in token_batches(file):
+        for batch in token_batches(file, settings.mining.held_out.columns):
             found += halves.count_patterns(batch, trie, names, strata, settings)
     return found

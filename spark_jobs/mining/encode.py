@@ -1,6 +1,6 @@
 """Sentences as integers, made once for all models: the dictionary's counts and the encoded rows, on Spark.
 
-Sentences that are held out (neuronsig.mining.holdout) are in no row and no count. A word in fewer than `min_count`
+Sentences that are held out (neuronsig.holdout) are in no row and no count. A word in fewer than `min_count`
 sentences of the corpus cannot be in `min_count` sentences of a neuron, so leaving it out changes no result. Of the
 others a dictionary has the most frequent MAX_WORDS and says how many it leaves out: no process holds more, whatever the
 corpus. The trees that a user brings (neuronsig.mining.user_trees) are parsed once and set against the run's sentences.
@@ -21,7 +21,7 @@ from neuronsig.encoding.counting import COUNTS, NODES, SOURCE, count_batch
 from neuronsig.encoding.sentences import ENCODED, ENCODED_NODES, Encoder, encoded_rows
 from neuronsig.encoding.vocabulary import OTHER, Bound, Dictionary, read_dictionary, write_dictionary
 from neuronsig.errors import InputError
-from neuronsig.mining.holdout import without_held_out
+from neuronsig.holdout import Holdout
 from neuronsig.mining.user_trees import KEY, PARSED, parsed_trees, tree_units
 from neuronsig.progress import task
 from neuronsig.storage.files import remove
@@ -42,13 +42,14 @@ def encode_sentences(
     together are the value OTHER. `trees` are a user's bracketed ones, parsed, in place of the dependency heads. Raises
     InputError when the table is empty or has more than 256 tags.
     """
-    source = session.read.parquet(*table_uris(sentences)).select(*SOURCE)
+    columns = tuple(dict.fromkeys((*SOURCE, *mining.held_out.columns)))
+    source = session.read.parquet(*table_uris(sentences)).select(*columns)
     if trees is not None:
         users = session.read.parquet(uri(trees)).select("sentence_id", NODES, "heads")
-        source = source.drop("heads").join(users, "sentence_id", how="left").select(*SOURCE, NODES)
+        source = source.drop("heads").join(users, "sentence_id", how="left").select(*columns, NODES)
     listed = folder / "dictionary.parquet"
     if not listed.exists():
-        counted, counts = folder / "counts", count_items(source, mining.metadata_skip, mining.holdout)
+        counted, counts = folder / "counts", count_items(source, mining.metadata_skip, mining.held_out)
         write_once(counted, lambda: kept_items(counts, mining.min_count, mining.metadata_max_values))
         bounds = dictionary_bounds(session.read.parquet(uri(counted)))
         too_rare = functools.reduce(operator.or_, (bound.too_rare for bound in bounds))
@@ -57,17 +58,17 @@ def encode_sentences(
     dictionary = read_dictionary(listed, mining.match)
     if not (folder / "sentences" / "_SUCCESS").exists():
         shared = share(dictionary, folder / "shared")
-        write_once(folder / "sentences", lambda: encode(source, shared, mining.metadata_skip, mining.holdout))
+        write_once(folder / "sentences", lambda: encode(source, shared, mining.metadata_skip, mining.held_out))
         remove(folder / "shared")
     return dictionary
 
 
-def count_items(source: DataFrame, skip: list[str], holdout: float) -> DataFrame:
+def count_items(source: DataFrame, skip: list[str], holdout: Holdout) -> DataFrame:
     """Rows of COUNTS of all sentences, one for each item."""
 
     def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield count_batch(without_held_out(batch, holdout), skip)
+            yield count_batch(holdout.without(batch), skip)
 
     return _added(source.mapInArrow(count, spark_schema(COUNTS)))
 
@@ -98,14 +99,14 @@ def _added(counts: DataFrame) -> DataFrame:
     return counts.groupBy("kind", "field", "item").agg(*sums)
 
 
-def encode(source: DataFrame, dictionary: Shared[Dictionary], skip: list[str], holdout: float) -> DataFrame:
+def encode(source: DataFrame, dictionary: Shared[Dictionary], skip: list[str], holdout: Holdout) -> DataFrame:
     """The sentences as rows of ENCODED, with `nodes` where trees are a user's."""
     nodes = dictionary.value.labels is not None
 
     def encoded(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         encoder = Encoder(dictionary.value, skip)
         for batch in batches:
-            used = without_held_out(batch, holdout)
+            used = holdout.without(batch)
             yield encoded_rows(used.column("sentence_id"), encoder.encode(used), nodes)
 
     return source.mapInArrow(encoded, spark_schema(ENCODED_NODES if nodes else ENCODED))

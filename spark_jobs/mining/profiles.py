@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from neuronsig.encoding.sentences import read_sentences
 from neuronsig.encoding.vocabulary import Dictionary
-from neuronsig.mining.holdout import without_held_out
+from neuronsig.holdout import Holdout
 from neuronsig.mining.keyness import PValueCounts
 from neuronsig.mining.moments import PROFILED, RELATIVE, CorpusCells, CorpusCounts, Places
 from neuronsig.mining.pattern_rows import by_neuron
@@ -63,7 +63,7 @@ def count_cells(encoded: DataFrame, dictionary: Shared[Dictionary]) -> DataFrame
     return partial.groupBy("cell").agg(F.sum("n").alias("n"))
 
 
-def read_places(session: SparkSession, sentences: Path, holdout: float) -> DataFrame:
+def read_places(session: SparkSession, sentences: Path, holdout: Holdout) -> DataFrame:
     """Rows of PLACES of the sentences that are not held out: in its document, from 0, and from 0 to RELATIVE.
 
     `relative` is null for the only sentence of a document, whose length is that of its last sentence's position.
@@ -72,14 +72,18 @@ def read_places(session: SparkSession, sentences: Path, holdout: float) -> DataF
     last = F.max("position").over(Window.partitionBy("domain", "doc_id"))
     relative = F.when(last > 0, F.floor(F.col("position") * F.lit(RELATIVE) / last))
     placed = source.select(
-        "sentence_id", F.col("position").cast("bigint").alias("position"), relative.cast("bigint").alias("relative")
+        "sentence_id",
+        F.col("position").cast("bigint").alias("position"),
+        relative.cast("bigint").alias("relative"),
+        "domain",
+        "doc_id",
     )
 
     def used(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield without_held_out(batch, holdout)
+            yield holdout.without(batch).select(["sentence_id", "position", "relative"])
 
-    return placed.mapInArrow(used, PLACES) if holdout > 0 else placed
+    return placed.mapInArrow(used, PLACES)
 
 
 def places_of(lists: DataFrame, places: DataFrame, n_sentences: int) -> dict[int, Places]:

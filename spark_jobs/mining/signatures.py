@@ -152,7 +152,7 @@ def _profiles(
     folder = paths.work / "profiles"
     if not (folder / "_SUCCESS").exists():
         with task("counting words in the corpus", unit="sentences") as progress:
-            places = read_places(topk.sparkSession, paths.sentences, mining.holdout)
+            places = read_places(topk.sparkSession, paths.sentences, mining.held_out)
             corpus = count_corpus(encoded, places, dictionary, paths.encoded / "strata")
             progress.update(dictionary.value.n_sentences)
         with task("profiling", len(neurons), "neurons") as progress:

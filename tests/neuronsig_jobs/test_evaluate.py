@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -17,21 +18,22 @@ pytest.importorskip("torch", reason="torch is not installed")
 from neuronsig.collection.job import Group
 from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError, TooLittleTextError
-from neuronsig.evaluation.held_out import HeldOutJob, blocks_of, positive_fraction, read_block
-from neuronsig.mining.holdout import is_held_out
+from neuronsig.evaluation.held_out import HeldOutJob, blocks_of, positive_fraction, read_block, write_ids
+from neuronsig.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.freshness import remake_command
+from neuronsig.signature.results import StageResults
 from neuronsig.storage.parquet import read_table
-from neuronsig.tables import EVALUATION, SENTENCES
-from neuronsig_jobs import evaluate
+from neuronsig.tables import EVALUATION, SENTENCES, STATEMENTS, TOPK
+from neuronsig_jobs import describe, evaluate
 from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.evaluate import evaluation
 from neuronsig_ray.evaluate.evaluation import HeldOutReplica
 from neuronsig_ray.finished_run import same_model_run
 from neuronsig_ray.pool import Pool
 from neuronsig_ray.verify.rescore import PlainScorer
-from tests.neuronsig_jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures, write_trees
+from tests.neuronsig_jobs.judged_run import HOLDOUT, UNIT, K, N, plant, settings, write_signatures
 from tests.neuronsig_ray.here import score_here
 from tests.neuronsig_ray.models import UNITS, make_job, random_inputs
 
@@ -43,29 +45,55 @@ def table_of(run: Path) -> dict[Neuron, dict]:
     return {Neuron(r["site"], r["layer"], r["unit"], r["sign"]): r for r in rows}
 
 
+@pytest.fixture(scope="module")
+def described(mined, model, tmp_path_factory) -> Path:
+    """The run with the statements of its neurons; not to be changed."""
+    run = Path(shutil.copytree(mined, tmp_path_factory.mktemp("described") / "run"))
+    describe.run(settings(run, model))
+    return run
+
+
+@pytest.fixture
+def run(described, tmp_path) -> Path:
+    return Path(shutil.copytree(described, tmp_path / "run"))
+
+
+def test_the_planted_unit_is_told_by_its_word_and_the_same_command_again_changes_nothing(described, model, tmp_path):
+    rows = read_table(described / "statements" / "tiny", STATEMENTS).to_pylist()
+    of = [row for row in rows if (row["layer"], row["unit"], row["sign"]) == (2, UNIT, 1)]
+    told = [row for row in of if row["told"] is not None]
+    assert (told[0]["kinds"], told[0]["patterns"]) == (["word"], [["cat"]])
+    assert [row["rank"] for row in of] == list(range(len(of)))
+    held = is_held_out(np.arange(N), HOLDOUT)
+    topk = read_table(described / "topk" / "tiny", TOPK).to_pylist()
+    listed = [r["sentence_id"] for r in topk if (r["layer"], r["unit"], r["sign"]) == (2, UNIT, 1)]
+    assert told[0]["n1"] == np.count_nonzero(~held[listed])
+    assert told[0]["n1"] + told[0]["n2"] == np.count_nonzero(~held)  # of so small a text all is the reference
+    before = {path: path.stat().st_mtime_ns for path in described.rglob("*.parquet")}
+    assert describe.run(settings(described, model))["statements"] == len(rows)
+    assert {path: path.stat().st_mtime_ns for path in described.rglob("*.parquet")} == before
+    said = StageResults(RunDirectory(described), "tiny", {"describe"}).told[Neuron("hidden", 2, UNIT)]
+    assert said[0].text == "with “cat”"
+
+
 def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(run, model, capsys):
-    write_signatures(RunDirectory(run), **write_trees(run.parent / "trees.jsonl"))
     summary = evaluate.run(settings(run, model))
     rows = table_of(run)
     held = is_held_out(np.arange(N), HOLDOUT).sum()
+    copies = summary["held-out copies of mined sentences, left out"]
     assert summary["neurons"] == len(rows) == 4 * UNITS
-    assert summary["held-out sentences"] == held
-    assert summary["positives of a neuron"] == round(held * K / N)
+    assert summary["held-out sentences"] == held - copies
+    assert summary["positives of a neuron"] == round((held - copies) * K / N)
     cat = rows[Neuron("hidden", 2, UNIT)]
     assert cat["ap"] > 0.5  # of the sentences with a cat, the short ones: a mean is collected
-    assert cat["beats_chance"]
+    assert cat["told_beats_chance"]
     assert cat["beats_random"]
     assert cat["random_ap"] < cat["ap"] / 2
     assert cat["random_unit"] != UNIT
-    kinds = dict(cat["kind_ap"])
-    assert (
-        kinds["subtree"] == kinds["words"] > 2 * cat["chance"]
-    )  # the trees that were brought have a noun phrase of every cat
-    assert sum(row["ap"] for row in rows.values()) / len(rows) < 0.4
     analysis = run / "analysis" / "tiny"
     assert {path.name for path in analysis.glob("evaluation.*")} == {f"evaluation.{s}" for s in ("csv", "png", "svg")}
     assert not (run / "work" / "evaluate" / "tiny").exists()
-    assert "hidden L2" in capsys.readouterr().out
+    assert "L2" in capsys.readouterr().out
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")}
     assert evaluate.run(settings(run, model)) == summary
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*.parquet")} == before
@@ -106,10 +134,11 @@ def test_scores_are_those_of_one_sentence_at_a_time_held_out_ones_alone(tmp_path
     inputs = random_inputs(70)
     groups = tuple(Group("hidden", layer, UNITS) for layer in (0, 1, 2))
     job = make_job(tmp_path, model, inputs, 30, 5, groups=groups, signs=(1, -1))
-    held = HeldOutJob.of(job, 0.5, str(tmp_path / "scores"), "p")
+    expected = np.flatnonzero(is_held_out(np.arange(70), 0.5))
+    write_ids(expected, tmp_path / "ids")
+    held = HeldOutJob.of(job, str(tmp_path / "ids"), str(tmp_path / "scores"), "p")
     rows = []
     score_here(held, [0, 1, 2], Pool(1, 1, 0), rows.append, HeldOutReplica)
-    expected = np.flatnonzero(is_held_out(np.arange(70), 0.5))
     assert sum(row["sentences"] for row in rows) == len(expected)
     plain = PlainScorer(job)
     by_hand = np.stack([plain.scores(inputs[i], 0, len(inputs[i])) for i in expected])  # (sentences, rows)
@@ -127,8 +156,9 @@ def test_fewer_sentences_and_another_fraction_may_be_asked_for(run, model):
     words = ("evaluation.max_sentences=120", "evaluation.fraction=0.3", "evaluation.least_positives=2")
     summary = evaluate.run(settings(run, model, *words))
     held = is_held_out(np.arange(N), 120 / N).sum()
-    assert summary["held-out sentences"] == held < 160
-    assert summary["positives of a neuron"] == round(0.3 * held)
+    judged = held - summary["held-out copies of mined sentences, left out"]
+    assert summary["held-out sentences"] == judged < 160
+    assert summary["positives of a neuron"] == round(0.3 * judged)
 
 
 def refused(run, model, *words, too_little=False) -> str:
@@ -139,19 +169,22 @@ def refused(run, model, *words, too_little=False) -> str:
     return str(caught.value)
 
 
+def signatures_of(run: RunDirectory, **mining: float) -> None:
+    """Other signatures, and the statements as if they were made from them."""
+    write_signatures(run, **mining)
+    record = run.record()
+    record["stages"]["describe/tiny"]["plan"]["inputs"]["mine/tiny"] = run.fingerprint("mine/tiny", "test")
+    run.record_file.write_text(json.dumps(record))
+
+
 def test_what_cannot_be_judged_is_refused_in_one_line(run, model, tmp_path):
     directory = RunDirectory(run)
-    write_signatures(directory, holdout=0.0)
+    signatures_of(directory, holdout=0.0)
     assert "was made from all sentences, and none is left" in refused(run, model, too_little=True)
-    write_signatures(directory, holdout=0.01)
+    signatures_of(directory, holdout=0.01)
     said = "mining.holdout=0.01 of 600 sentences leaves 6 to judge signatures on, 100 are needed"
     assert said in refused(run, model, too_little=True)
-    write_signatures(directory, **write_trees(tmp_path / "trees.jsonl"))
-    (tmp_path / "trees.jsonl").write_text('{"sentence_id": 0, "tree": "(S)"}')
-    assert "is not the table that was mined: it has changed since" in refused(run, model)
-    (tmp_path / "trees.jsonl").unlink()
-    assert "trees.jsonl does not exist" in refused(run, model)
-    write_signatures(directory)
+    signatures_of(directory)
     assert "has weights" in refused(run, plant(tmp_path / "other", seed=5))
     assert "evaluation.fraction=0.7: must be above 0, at most 0.5, or 0" in refused(
         run, model, "evaluation.fraction=0.7"
@@ -174,19 +207,11 @@ def test_the_command_that_is_shown_passes_for_the_model_that_was_collected_with(
     assert str(found.weights) == str(model)
 
 
-def test_a_held_out_sentence_that_is_lost_is_named(run, model, monkeypatch):
+def test_a_listed_sentence_that_is_lost_is_named(run, model, monkeypatch):
     monkeypatch.setattr(evaluation, "score_shards", score_here)
-    lost = int(np.flatnonzero(is_held_out(np.arange(N), HOLDOUT))[4])
+    listed = np.unique(read_table(run / "topk" / "tiny", TOPK)["sentence_id"].to_numpy())
+    lost = int(listed[~is_held_out(listed, HOLDOUT)][0])
     for file in (run / "sentences").glob("*.parquet"):
         table = pq.read_table(file)
         pq.write_table(table.filter(pa.array(table["sentence_id"].to_numpy() != lost)).cast(SENTENCES), file)
-    assert f"sentences/ has no sentence_id {lost}, which tokenized/ names" in refused(run, model)
-
-
-def test_a_neuron_without_a_profile_is_named(run, model, monkeypatch):
-    monkeypatch.setattr(evaluation, "score_shards", score_here)
-    file = next((run / "profiles" / "tiny").glob("*.parquet"))
-    table = pq.read_table(file)
-    kept = (table["unit"].to_numpy() != 5) | (table["layer"].to_numpy() != 1)
-    pq.write_table(table.filter(pa.array(kept)), file)
-    assert "has no row of L1/U5; run neuronsig mine again" in refused(run, model)
+    assert f"sentences/ has no sentence_id {lost}, which topk/ names" in refused(run, model)

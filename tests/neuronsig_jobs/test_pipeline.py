@@ -36,13 +36,15 @@ if TYPE_CHECKING:
 
 K = 25
 LAYERS = [1, 6]
+# Some twenty of a layer: what mining does for each of them takes most of the pipeline's time.
+MINED = [f"L1/U{unit}" for unit in range(0, 384, 16)]
 WORDS = [
     "corpus=text",
     f"collect.k={K}",
     f"collect.layers={LAYERS}",
     "collect.dtype=float32",
     "tokenize.shard_sentences=60",
-    "mining.layers=[1]",
+    f"mining.neurons=[{','.join(MINED)}]",
     "mining.min_count=2",
     "analysis.epochs=1",
     "spark.master=local[2]",

@@ -48,7 +48,7 @@ def test_jobs_are_given_to_the_cluster_of_their_engine_and_leave_their_stage_whe
     assert started["mine"] == ["env", "FOR=one cluster", "submit.py"]
     assert places == {
         **dict.fromkeys(["annotate", "corpus_table", "tokenize", "mine"], "spark"),
-        **dict.fromkeys(["collect", "cluster", "triggers", "evaluate"], "ray"),
+        **dict.fromkeys(["collect", "describe", "cluster", "triggers", "evaluate"], "ray"),
         **dict.fromkeys(["report", "show"], "here"),
     }
     run.record_file.unlink()

@@ -1,64 +1,59 @@
+"""A block of neurons judged on sentences that nothing was fitted on: planted rules, baselines by scikit-learn."""
+
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
+from sklearn.naive_bayes import MultinomialNB
 
-from neuronsig.config import MiningConfig
-from neuronsig.encoding.text import Text
 from neuronsig.errors import InputError
-from neuronsig.evaluation.classifier import Vote
-from neuronsig.evaluation.judging import Voter, judge_block, partners
+from neuronsig.evaluation.baselines import PENALTY, Baselines
+from neuronsig.evaluation.judging import JudgedText, judge_block, partners
 from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
-from neuronsig.evaluation.ranking import judge
 from neuronsig.figures.layers import evaluation_by_layer
 from neuronsig.neuron import Neuron
+from neuronsig.statements.logistic import halves
+from neuronsig.statements.signature import describe
+from neuronsig.statements.training import Training, TrainingText, reference_of
 from neuronsig.tables import EVALUATION
-from tests.neuronsig.evaluation.texts import table_of
+from tests.neuronsig.statements.texts import in_a_row, low, make_rows, table_of
 
-N = 200
-
-
-def text() -> Text:
-    """Sentence i holds `cat` if i is below 20, and `dog ... ran` if i is even."""
-    random = np.random.default_rng(0)
-    sentences = []
-    for i in range(N):
-        words = list(random.choice(["a", "b", "c", "d"], size=4))
-        words[0] = "cat" if i < 20 else words[0]
-        words += ["dog", "x", "ran"] if i % 2 == 0 else ["ran", "x", "dog"]
-        sentences.append(" ".join(f"{word}/NN/0" for word in words))
-    return Text.of(table_of(sentences))
-
-
+MINED, N = 1200, 200
+ROWS = make_rows(MINED + N, seed=4)
+JUDGED = np.arange(MINED, MINED + N)
 NEURONS = [Neuron("hidden", 2, unit) for unit in range(3)]
-SIGNATURES = {
-    NEURONS[0]: Voter((Vote("words", ("cat",), 3.0),), 6.9, 0.4),
-    NEURONS[1]: Voter((Vote("word_sequence", ("dog", "ran"), 2.0), Vote("words", ("dog",), 0.1)), 6.9, 0.4),
-    NEURONS[2]: Voter((), 6.9, 0.4),
-}
-TEXT = text()
+DRAW = np.random.default_rng(1)
+MUSIC = np.array([bool({"music", "boat", "stone"} & set(low(row))) for row in ROWS])
+ORDER = np.array([in_a_row(row["pos"], "DT", "NN") for row in ROWS])
+# Rows answer to a word or two, to tags in a row, and to nothing.
+ACTIVATIONS = DRAW.random((len(ROWS), 3)) + np.stack([5.0 * MUSIC, 5.0 * ORDER, 0.0 * MUSIC], axis=1)
+LISTS = {neuron: np.argsort(-ACTIVATIONS[:MINED, i], kind="stable")[:150] for i, neuron in enumerate(NEURONS)}
+TEXT = JudgedText(TrainingText.of(table_of(ROWS), reference_of(np.arange(MINED), 1000), judged=JUDGED), JUDGED)
+SIGNATURES = {neuron: describe(TEXT.text, ids, 3) for neuron, ids in LISTS.items()}
 
 
 def judged(positives=20, seed=0, neurons=NEURONS):
-    random = np.random.default_rng(1)
-    scores = random.random((N, 3)).astype(np.float32)
-    scores[:20, 0] += 5
-    scores[::2, 1] += 5
-    return judge_block(neurons, SIGNATURES, scores[:, : len(neurons)], TEXT, MiningConfig(), positives, seed)
+    lists = {neuron: LISTS[neuron] for neuron in neurons}
+    scores = ACTIVATIONS[MINED:, : len(neurons)].astype(np.float32)
+    return judge_block(lists, SIGNATURES, scores, TEXT, positives, seed)
 
 
 def test_a_planted_signature_finds_its_sentences_and_another_s_does_not():
-    cat, dog, nothing = judged()
-    assert cat["ap"] == pytest.approx(1.0)
-    assert (cat["chance"], cat["positives"], cat["patterns"]) == (0.1, 20, 1)
-    assert cat["beats_chance"]
-    assert cat["beats_random"]
-    assert cat["random_ap"] < 0.3
-    assert not cat["beats_words"]  # words are all that it has
-    assert cat["over_words"] == pytest.approx(0.0)
-    assert dog["auroc"] > 0.7
-    assert dog["words_auroc"] == 0.5  # every sentence has a dog
-    assert nothing["patterns"] == 0
-    assert dict(dog["kind_ap"]).keys() == {"length", "word_sequence", "words"}
+    music, order, nothing = judged()
+    for row in (music, order):
+        assert row["beats_chance"]
+        assert row["told_beats_chance"]
+        assert row["random_ap"] < 0.7 * row["ap"]
+    assert (music["chance"], music["positives"], music["sentences"]) == (0.1, 20, N)
+    assert order["ap"] > max(order["words_ap"], order["bayes_ap"], order["length_ap"])
+    assert dict(order["kind_gain"])["two_tags"] > 0
+    assert nothing["told"] == 0
+    assert nothing["told_ap"] == pytest.approx(0.1)
+    assert dict(music["curve"]).keys() == {1, 2, 3, 5, 10, 100, -1}
+    assert dict(music["curve"])[-1] == music["ap"]
+    assert dict(music["curve"])[10] == music["told_ap"]
 
 
 def test_columns_are_those_of_the_table_and_agree_with_each_other():
@@ -67,17 +62,48 @@ def test_columns_are_those_of_the_table_and_agree_with_each_other():
     assert all(set(row) == set(EVALUATION.names) for row in rows)
     assert all(row["ap_low"] <= row["ap"] <= row["ap_high"] for row in rows)
     assert all(row["random_unit"] != row["unit"] for row in rows)
-    assert table["over_random"].to_pylist() == pytest.approx([row["ap"] - row["random_ap"] for row in rows])
+    for name in ("random", "words", "bayes"):
+        expected = [row["ap"] - row[f"{name}_ap"] for row in rows]
+        assert table[f"over_{name}"].to_pylist() == pytest.approx(expected)
+
+
+def test_the_score_is_the_sum_of_the_weights_of_what_holds():
+    (row, *_) = judged()
+    scores = np.zeros(N)
+    for one in SIGNATURES[NEURONS[0]]:
+        scores += one.whole * one.statement.joined(TEXT.columns.dense(one.statement.parts).T)
+    positive = np.zeros(N, bool)
+    positive[np.argsort(-ACTIVATIONS[MINED:, 0].astype(np.float32), kind="stable")[:20]] = True
+    assert row["ap"] == pytest.approx(average_precision_score(positive, scores))
+
+
+def test_baselines_are_those_of_scikit_learn_on_the_same_list_and_reference():
+    training = Training.of(TEXT.text, LISTS[NEURONS[1]])
+    found = Baselines(TEXT.text.columns).scores(training, JUDGED)
+    words = [single.pattern[0] for single in TEXT.text.columns.singles if single.kind == "word"]
+    words = list(dict.fromkeys(word for word in words if not word.startswith("×")))
+    counter = CountVectorizer(analyzer=lambda i: set(low(ROWS[i])), vocabulary=words, binary=True)
+    places = TEXT.text.ids[training.rows]
+    bayes = MultinomialNB(fit_prior=False).fit(counter.transform(places), training.listed)
+    theirs = np.diff(bayes.predict_joint_log_proba(counter.transform(JUDGED)), axis=1)[:, 0]
+    assert np.corrcoef(found["bayes"], theirs)[0, 1] > 0.999
+    lengths = TEXT.text.columns.matrix[:, TEXT.text.columns.of_kinds(["length"])].toarray()
+    mass = halves(training.listed)
+    ridge = LogisticRegression(C=1 / PENALTY, tol=1e-8, max_iter=5000).fit(
+        lengths[training.rows], training.listed, mass
+    )
+    theirs = lengths[JUDGED] @ ridge.coef_[0]
+    assert np.corrcoef(found["length"], theirs)[0, 1] > 0.999
 
 
 def test_positives_are_the_best_and_of_equal_ones_the_first():
-    scores = np.array([[1], [2], [2], [2], [0], [0]], np.float32)
-    small = Text.of(table_of(["a/X/0", "a/X/0", "b/X/0", "b/X/0", "a/X/0", "b/X/0"]))
-    votes = Voter((Vote("words", ("b",), 1.0),), 1.0, 1.0)
-    (row,) = judge_block(NEURONS[:1], {NEURONS[0]: votes}, scores, small, MiningConfig(), 2, 0)
-    assert row["threshold"] == 2
-    expected = judge([0, 0, 1, 1, 0, 1], [False, True, True, False, False, False])
-    assert row["words_ap"] == pytest.approx(expected.ap.value)
+    lists = {NEURONS[0]: LISTS[NEURONS[0]]}
+    scores = np.zeros((N, 1), np.float32)
+    scores[5:9] = 1.0
+    (row,) = judge_block(lists, {NEURONS[0]: []}, scores, TEXT, 6, 0)
+    assert row["threshold"] == 0
+    assert row["patterns"] == row["told"] == 0
+    assert row["ap"] == pytest.approx(6 / N)
 
 
 def test_a_neuron_alone_in_its_layer_has_no_other_to_be_compared_with():
@@ -110,13 +136,12 @@ def test_layers_are_summed_up_over_their_neurons():
     assert found[0]["> chance"] == pytest.approx(sum(row["beats_chance"] for row in rows) / 3)
     assert found[1]["other"] is found[1]["> other"] is None
     assert [len(row) for row in shown(found)] == [len(LAYER_COLUMNS)] * 3
-    assert shown(found)[1][-1] == ""
 
 
 def test_the_figure_has_a_box_for_each_layer_and_measure_and_the_chance_line():
     table = pa.Table.from_pylist([*judged(), *({**row, "layer": 3} for row in judged())], schema=EVALUATION)
     figure = evaluation_by_layer(table, "Source: test")
     (axes,) = figure.axes
-    assert len([patch for patch in axes.patches if patch.get_facecolor()[3]]) == 8
+    assert len([patch for patch in axes.patches if patch.get_facecolor()[3]]) == 10
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["2", "3"]
     assert "chance" in [text.get_text() for text in axes.get_legend().get_texts()]

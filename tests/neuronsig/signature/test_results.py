@@ -14,6 +14,7 @@ from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.results import SHADES, shaded
+from neuronsig.signature.summary import describe
 from neuronsig.signature.view import NeuronView, ScoreView, StabilityView
 from neuronsig.signature.wording import (
     detector_text,
@@ -23,7 +24,7 @@ from neuronsig.signature.wording import (
     score_text,
     stability_text,
 )
-from neuronsig.tables import DETECTORS, EVALUATION, NEURONS, TRIGGERS
+from neuronsig.tables import DETECTORS, EVALUATION, NEURONS, STATEMENTS, TRIGGERS
 from tests.run_factory import DOMINATED, MODEL, FactoryRun, add_outliers, add_stage, change_stage, make_run
 
 NEURON = Neuron("hidden", 1, 1)
@@ -53,7 +54,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
         [{**detector, "covered_share": 0.8, "words_covered": 0.65, "special_share": 0.0}],
     )
     score = {"sentences": 500, "ap": 0.5, "chance": 0.1, "beats_chance": True, "beats_words": False, "words_ap": 0.49}
+    score |= {"told_ap": 0.3, "told_beats_chance": True, "patterns": 7, "bayes_ap": 0.47, "ceiling_ap": 0.55}
     write(made.run.evaluation(MODEL), EVALUATION, [{**score, "auroc": 0.8, "random_ap": 0.12}])
+    told = {"rank": 0, "operation": "", "kinds": ["word"], "patterns": [["violin"]], "f1": 18, "n1": 20, "f2": 10}
+    told |= {"n2": 1000, "log_odds": 9.0, "log_odds_limit": 6.0, "bits": 0.4, "covered": 0.9, "told": 3.0, "whole": 2.0}
+    long = {"rank": 1, "kinds": ["length"], "patterns": [["at least", "20"]], "f1": 5, "f2": 500, "bits": 0.1}
+    long |= {"covered": 0.95, "told": -1.0}
+    write(made.run.statements(MODEL), STATEMENTS, [told, told | long, told | {"rank": 2, "told": None}])
     rows = [{**KEY, "kind": kind, "k": k, "overlap": 0.5 + k / 1000} for k in (100, 200) for kind in ("words", "pos")]
     made.run.analysis(MODEL).mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), made.run.analysis(MODEL, "stability.parquet"))
@@ -66,7 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
             for share, typical, said in facets
         ]
     write(made.run.neurons(MODEL), NEURONS, neurons)
-    for job in ("triggers", "evaluate", "stability"):
+    for job in ("describe", "triggers", "evaluate", "stability"):
         add_stage(made.run, job)
     add_outliers(made.run, [DOMINATED, {**DOMINATED, "unit": 2, "flags": ""}])
     return made
@@ -94,8 +101,31 @@ def test_the_detector_is_told(view: NeuronView) -> None:
 def test_the_score_is_told_with_what_it_is_compared_with(view: NeuronView) -> None:
     assert view.score
     text = score_text(view.score)
-    assert "0.50 (words alone 0.49, another neuron's signature 0.12, chance 0.10)" in text
-    assert text.endswith("not clearly better than its words alone.")
+    assert "what is told reaches average precision 0.30 and the whole signature, 7 statements, 0.50" in text
+    assert "(naive Bayes 0.47, words and length 0.49, all that" in text
+    assert "have to give 0.55, another neuron's signature 0.12, chance 0.10)" in text
+    assert text.endswith("not clearly better than words and length.")
+
+
+def test_what_is_told_is_read_in_its_order_with_what_it_is_against(view: NeuronView) -> None:
+    assert view.told is not None
+    assert [(one.text, one.share, one.reference, one.aspect) for one in view.told] == [
+        ("with “violin”", 0.9, 0.01, "words"),
+        ("of at most 19 words", 0.75, 0.5, "length"),
+    ]
+    description = describe(view)
+    assert description.kind == "words"
+    assert description.label == "“violin” · at most 19 words"
+    assert description.text == (
+        "Sentences with “violin” (90%, others 1.0%); of at most 19 words (75%, others 50%). These cover 95% of "
+        "its sentences. On unseen documents it reaches average precision 0.30, all 7 statements 0.50 (chance 0.10)."
+    )
+
+
+def test_a_neuron_of_which_nothing_is_credible_says_so(made: FactoryRun) -> None:
+    view = next(SignatureReader(made.run, MODEL, 3).views([Neuron("hidden", 1, 2)]))
+    assert view.told == ()
+    assert describe(view).text.startswith("Nothing stands out: no statement is credible")
 
 
 def test_stability_is_that_of_the_most_sentences(view: NeuronView) -> None:
@@ -167,7 +197,7 @@ def test_halves_without_a_pattern_beyond_chance_are_told_and_not_a_number() -> N
 
 def test_a_score_without_another_neuron_to_compare_with_leaves_it_out() -> None:
     alone = score_text(ScoreView(0.5, 0.1, True, False, words_ap=0.49, random_ap=None))
-    assert "0.50 (words alone 0.49, chance 0.10)" in alone
+    assert "another neuron" not in alone
 
 
 def test_facets_have_their_words_and_typical_sentences(made: FactoryRun, view: NeuronView) -> None:
@@ -187,6 +217,7 @@ def test_what_is_missing_is_told_with_its_command(tmp_path: Path) -> None:
     made = make_run(tmp_path / "run", layers=1, units=1, sentences=60, k=10, clustered=False)
     view = next(SignatureReader(made.run, MODEL, 3).views([Neuron("hidden", 1, 0)]))
     assert [command.split()[1] for _, command in view.missing] == [
+        "describe",
         "cluster",
         "triggers",
         "evaluate",

@@ -6,9 +6,9 @@ import pytest
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
-from neuronsig.evaluation.classifier import Vote
 from neuronsig.kinds import KINDS, kind_of
 from neuronsig.triggers.cover import CodedVotes, cover
+from neuronsig.triggers.votes import Vote
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 
 TEXT = Text.of(table_of(ANIMALS))

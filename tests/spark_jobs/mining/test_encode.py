@@ -3,14 +3,16 @@
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.errors import InputError
-from neuronsig.mining.holdout import is_held_out
+from neuronsig.holdout import Holdout
 from neuronsig.ragged import read_binary
+from neuronsig.tables import SENTENCES
 from spark_jobs.mining.encode import encode_sentences
 from tests.spark_jobs.mining.small_run import random_sentences, sentence, write_run
 
@@ -86,11 +88,12 @@ def test_strata_are_counted_as_they_are_encoded(spark, tmp_path):
     assert dictionary.stratum_sentences.min() > 0
 
 
-def test_held_out_sentences_are_in_no_row_and_no_count(spark, tmp_path):
+@pytest.mark.parametrize("by", ["document", "sentence"])
+def test_held_out_sentences_are_in_no_row_and_no_count(spark, tmp_path, by):
     rows = random_sentences(200)
     run = write_run(tmp_path, rows, {(1, 0): [0]})
-    dictionary = encode(spark, run, holdout=0.3)
-    out = is_held_out(np.arange(200), 0.3)
+    dictionary = encode(spark, run, holdout=0.3, holdout_by=by)
+    out = Holdout(0.3, by).of(pa.Table.from_pylist(rows, schema=SENTENCES))
     kept = [row for row, left_out in zip(rows, out, strict=True) if not left_out]
     assert 30 < out.sum() < 90
     assert sorted(decoded(run)) == [row["sentence_id"] for row in kept]

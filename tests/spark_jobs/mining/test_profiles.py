@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neuronsig.mining.holdout import is_held_out
+from neuronsig.holdout import Holdout, is_held_out
 from neuronsig.mining.moments import RELATIVE, Places
 from neuronsig.tables import SENTENCES
 from spark_jobs.mining.profiles import places_of, read_places
@@ -17,7 +17,7 @@ def test_sentences_stand_in_their_documents_and_those_held_out_nowhere(spark, tm
     write(tmp_path / "sentences" / "part-0.parquet", rows, SENTENCES)
     kept = np.flatnonzero(~is_held_out(np.arange(43), 0.2))
     assert len(kept) < 43
-    places = read_places(spark, tmp_path / "sentences", 0.2)
+    places = read_places(spark, tmp_path / "sentences", Holdout(0.2, "sentence"))
     found = {row["sentence_id"]: (row["position"], row["relative"]) for row in places.collect()}
     expected = {int(i): (int(i), int(i) * RELATIVE // 39) if i < 40 else (0, None) for i in kept}
     assert found == expected

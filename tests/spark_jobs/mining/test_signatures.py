@@ -13,8 +13,8 @@ import pytest
 
 from neuronsig.config import MiningConfig
 from neuronsig.errors import ConfigError, InputError
+from neuronsig.holdout import is_held_out
 from neuronsig.kinds import pattern_kinds
-from neuronsig.mining.holdout import is_held_out
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import PROFILES, SIGNATURES, TOPK
 from spark_jobs.mining.batches import mine_grouped
@@ -251,7 +251,8 @@ def test_held_out_sentences_are_in_no_count_of_a_signature(spark, tmp_path):
     run = write_run(tmp_path, rows, {(1, 0): list(range(0, 200, 2))})
     out = is_held_out(np.arange(200), 0.25)
     kinds = ["word_sequence", "pos_sequence", "mixed_sequence"]
-    mine_model(spark, paths_of(run), MiningConfig(min_count=2, pattern_min_count=2, kinds=kinds, holdout=0.25))
+    left_out = {"holdout": 0.25, "holdout_by": "sentence"}
+    mine_model(spark, paths_of(run), MiningConfig(min_count=2, pattern_min_count=2, kinds=kinds, **left_out))
     signatures = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
     inside, outside = ([row for i, row in enumerate(rows) if not out[i] and i % 2 == side] for side in (0, 1))
     assert {(row["n1"], row["n2"]) for row in signatures if row["kind"] in kinds} == {(len(inside), len(outside))}

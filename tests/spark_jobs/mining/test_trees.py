@@ -9,8 +9,8 @@ import pytest
 
 from neuronsig.config import MiningConfig
 from neuronsig.errors import InputError
+from neuronsig.holdout import is_held_out
 from neuronsig.miners.brackets import brackets, parse_tree
-from neuronsig.mining.holdout import is_held_out
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import SIGNATURES
 from spark_jobs.mining.encode import parse_trees
@@ -51,6 +51,7 @@ def test_subtrees_of_a_user_s_trees_have_the_counts_of_the_definition(spark, tmp
         **{**limits, "kinds": ["subtree"], "target": "all", "subtree_labels": "words", "frequent_kept": 10_000},
         trees=write_trees(tmp_path / "trees.jsonl", [*trees.items(), (0, None)]),
         holdout=0.1,
+        holdout_by="sentence",
     )
     counts = mine_model(spark, MiningPaths(*tables, run.work("trees")), mining)
     used = [i for i in range(200) if not is_held_out(np.array([i]), 0.1)[0]]

@@ -1,4 +1,4 @@
-"""Which sentences of a text hold the patterns of a signature, of every kind."""
+"""Which sentences of a text hold the patterns that were mined, of every kind."""
 
 from dataclasses import replace
 
@@ -7,17 +7,20 @@ import pytest
 
 from neuronsig.config import MiningConfig
 from neuronsig.encoding.text import Text
-from neuronsig.evaluation.classifier import Matches, Vote
 from neuronsig.kinds import KINDS, kind_of
+from neuronsig.statements.columns import columns_of
+from neuronsig.statements.mined import find_patterns, with_mined
+from neuronsig.statements.statement import Single
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 
 TEXT = Text.of(table_of(ANIMALS))
 
 
 def held(kind, pattern, text=TEXT, **mining):
-    vote = Vote(kind, (pattern,) if kind == "subtree" else tuple(pattern.split()), 1.0)
+    wanted = (pattern,) if kind == "subtree" else tuple(pattern.split())
     settings = MiningConfig(**{"mixed_max_gap": -1, **mining})
-    return Matches([vote], text, settings).sentences(vote).tolist()
+    (found,) = find_patterns(text, kind_of(kind), [wanted], settings)
+    return found.tolist()
 
 
 @pytest.mark.parametrize(
@@ -67,14 +70,30 @@ def test_subtrees_of_words_are_found_where_their_labels_are_words():
 
 
 def test_different_patterns_of_the_same_items_are_found_alike():
-    votes = [Vote("words", (word,), 1.0) for word in ("cat", "Cat", "zebra")]
-    assert [Matches(votes, TEXT, MiningConfig()).sentences(vote).tolist() for vote in votes] == [[0, 2], [0, 2], []]
+    found = find_patterns(TEXT, kind_of("words"), [("cat",), ("Cat",), ("zebra",)], MiningConfig())
+    assert [places.tolist() for places in found] == [[0, 2], [0, 2], []]
 
 
 def test_no_patterns_and_no_sentences_are_no_error():
-    Matches([], TEXT, MiningConfig())
+    assert find_patterns(TEXT, kind_of("words"), [], MiningConfig()) == []
     empty = Text.of(table_of(ANIMALS).slice(0, 0))
     assert held("word_sequence", "the cat", empty) == held("subtree", "(NN (DT))", empty) == []
+
+
+def test_mined_patterns_are_columns_where_enough_sentences_hold_them():
+    table = table_of(ANIMALS)
+    columns = columns_of(table, 1, kinds=["word"])
+    patterns = [Single("word_sequence", ("the", "cat")), Single("subtree", ("(NN (DT))",)), Single("words", ("cat",))]
+    found = with_mined(columns, table, patterns, MiningConfig(), 2)
+    assert found.singles == [
+        *columns.singles,
+        Single("subtree", ("(NN (DT))",)),
+        Single("word_sequence", ("the", "cat")),
+    ]
+    assert found.dense(patterns[:2]).tolist() == [[True, True], [False, True], [True, True], [False, False]]
+    assert with_mined(columns, table, patterns, MiningConfig(), 3).singles[len(columns.singles) :] == [patterns[1]]
+    trees = MiningConfig(trees="elsewhere.jsonl", kinds=["subtree"])
+    assert with_mined(columns, table, patterns[1:2], trees, 1) is columns
 
 
 def test_a_sentence_without_a_tree_holds_no_subtree():

@@ -1,0 +1,221 @@
+"""Statements chosen one after the other, each by the bits that it adds to those before it; and how they are joined.
+
+Of the statements that add about as much the simplest is taken: that of the earliest family. Two are joined into one
+where that predicts as well as both with a weight each: then the one says what both did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import expit
+
+from neuronsig.statements.families import FAMILIES
+from neuronsig.statements.logistic import Floats, Gains, Model, fit, gains, halves
+from neuronsig.statements.statement import Mask, Single, Statement, joined
+
+ALPHA = 0.01
+"""Chance that, of all lists, one of no meaning has a statement."""
+FURTHER_ALPHA = 0.05
+"""Chance that a list with a statement has a further one of no meaning."""
+ALIKE = 0.99
+"""Share of the best statement's bits with which a simpler one is taken in its place."""
+AS_GOOD, BETTER = 0.9, 1.1
+"""A joined statement tells at least so much of what both parts do with a weight each, and of the better part."""
+JOINED = 120
+"""Statements that are tried in pairs, those that tell most."""
+HALVING = 60
+"""Simple statements that are tried beside them, those nearest to half of the sentences: of two that exclude each other
+neither need tell anything alone."""
+SIMPLE = frozenset(("word", "lemma", "tag", "class", "shape"))
+SHORTLIST = 12
+MEMBERS = 8
+"""Parts of a statement that one of several things is there, at most: more are not read."""
+WORTH = 1.02
+SEEN = 10
+"""Sentences with both parts, at least, before it is said that they exclude each other."""
+LEAST_BITS = 0.002
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A statement, of which sentences of the fitted text it holds, and the bits that it added."""
+
+    statement: Statement
+    holds: Mask
+    bits: float
+
+
+def halving(singles: Sequence[Single], share: Floats) -> NDArray[np.int64]:
+    """The simple statements nearest to half of the sentences; `share` (singles,) of sentences that each holds of."""
+    near = np.array([single.kind in SIMPLE for single in singles]) * np.minimum(share, 1 - share)
+    return np.argsort(-near, kind="stable")[:HALVING]
+
+
+class Selection:
+    """Chooses statements for one list."""
+
+    def __init__(
+        self,
+        columns: sparse.csc_matrix,
+        singles: Sequence[Single],
+        listed: Mask,
+        looked_at: Mapping[str, int],
+        lists: int,
+    ) -> None:
+        """`columns` (sentences, singles) may be chosen, of so many `looked_at` of each kind, for one of `lists` lists.
+
+        The first statement must be credible among all statements of all lists, where each kind has the same share of
+        the error: one of few tags needs less evidence than one of many pairs. A list that has a statement is no chance,
+        and further ones are tested among its own alone.
+        """
+        self._columns, self._singles, self._listed = columns, singles, listed
+        self._by_row = columns.tocsr()
+        self._family = np.array([list(FAMILIES).index(single.kind) for single in singles])
+        self._alpha = FURTHER_ALPHA / (len(FAMILIES) + 1) / np.array([looked_at[single.kind] for single in singles])
+        self._alpha_joined = FURTHER_ALPHA / (len(FAMILIES) + 1) / (2 * (JOINED + HALVING) ** 2)
+        self._lists = lists * FURTHER_ALPHA / ALPHA  # the first statement's tests, in those of a further one
+        self._mass = halves(listed)
+
+    def choose(self, most: int) -> tuple[list[Selected], Model]:
+        """Up to `most` statements, those that add most first, and the model of them."""
+        found: list[Selected] = []
+        model = Model(0.0, np.zeros(0), 0.0)
+        scores = np.zeros(len(self._listed))
+        while len(found) < most:
+            chosen = self._next(scores, 1 if found else self._lists)
+            if chosen is None:
+                break
+            design = np.stack([*(one.holds for one in found), chosen[1]], axis=1)
+            further = fit(design, self._listed, model.weights)
+            if further.bits - model.bits < LEAST_BITS:
+                break
+            found.append(Selected(*chosen, further.bits - model.bits))
+            model, scores = further, further.scores(design)
+        return found, model
+
+    def _next(self, scores: Floats, lists: float) -> tuple[Statement, Mask] | None:
+        alone = gains(scores, self._listed, self._by_row)
+        credible = alone.p_value < self._alpha / lists
+        best = self._simplest(alone, credible)
+        pair = self._pair(scores, alone, lists)
+        if pair is None and best is None:
+            return None
+        if pair is None or (best is not None and alone.bits[best] * BETTER >= pair[2]):
+            assert best is not None
+            return Statement("", (self._singles[best],)), self._column(best)
+        operation, parts, _ = pair
+        return self._extended(scores, operation, parts) if operation == "or" else self._join(operation, parts)
+
+    def _simplest(self, alone: Gains, credible: Mask) -> int | None:
+        if not credible.any():
+            return None
+        bits = np.where(credible, alone.bits, 0.0)
+        alike = np.flatnonzero(bits >= ALIKE * bits.max())
+        return int(alike[np.lexsort((-bits[alike], alone.weight[alike] <= 0, self._family[alike]))[0]])
+
+    def _column(self, place: int) -> Mask:
+        return np.asarray(self._columns[:, [place]].toarray()[:, 0], bool)
+
+    def _join(self, operation: str, parts: Sequence[int]) -> tuple[Statement, Mask]:
+        columns = self._columns[:, list(parts)].toarray().astype(bool)
+        return Statement(operation, tuple(self._singles[part] for part in parts)), joined(operation, columns.T)
+
+    def _pair(self, scores: Floats, alone: Gains, lists: float) -> tuple[str, tuple[int, int], float] | None:
+        """The best joined statement, and its bits, that is as good as its parts apart."""
+        top = self._candidates(alone)
+        dense = self._columns[:, top].toarray().astype(np.float32)
+        shortlist = self._shortlist(scores, dense)
+        if not shortlist:
+            return None
+        holds = dense.astype(bool)
+        columns = np.stack([joined(operation, (holds[:, a], holds[:, b])) for operation, a, b in shortlist], axis=1)
+        found = gains(scores, self._listed, columns)
+        bits, weights = alone.bits[top], alone.weight[top]
+        for place in np.argsort(-found.bits, kind="stable")[: 2 * SHORTLIST]:
+            operation, a, b = shortlist[place]
+            better = found.bits[place] >= BETTER * max(bits[a], bits[b])
+            if not better or found.p_value[place] > self._alpha_joined / lists or found.weight[place] <= 0:
+                continue
+            if operation == "or" and (
+                self._singles[top[a]].kind != self._singles[top[b]].kind or min(weights[a], weights[b]) <= 0
+            ):
+                continue
+            if operation == "either" and not self._exclusive(scores, holds[:, a], holds[:, b], found.bits[place]):
+                continue
+            first, second = (a, b) if bits[a] >= bits[b] else (b, a)
+            offset = scores + alone.shift[top[first]] + weights[first] * holds[:, first]
+            further = gains(offset, self._listed, holds[:, [second]])
+            # Of two that exclude each other the second tells nothing alone: both together must, beside the first.
+            if operation == "either":
+                credible = gains(offset, self._listed, columns[:, [place]]).p_value[0] < self._alpha_joined
+            else:
+                credible = further.p_value[0] < self._alpha[top[second]]
+            if not credible:
+                continue
+            if found.bits[place] >= AS_GOOD * (bits[first] + further.bits[0]):
+                return operation, (int(top[a]), int(top[b])), float(found.bits[place])
+        return None
+
+    def _candidates(self, alone: Gains) -> NDArray[np.int64]:
+        """Columns that are tried in pairs: those that tell most, and those that halve the text best."""
+        share = np.asarray(self._columns.mean(axis=0)).ravel()
+        return np.union1d(np.argsort(-alone.bits, kind="stable")[:JOINED], halving(self._singles, share))
+
+    def _exclusive(self, scores: Floats, a: Mask, b: Mask, bits: float) -> bool:
+        """Whether both together are seen, and one of both without the other tells more than one at least."""
+        any_of = gains(scores, self._listed, (a | b)[:, None])
+        return bool(np.count_nonzero(a & b) >= SEEN and bits >= WORTH * any_of.bits[0])
+
+    def _shortlist(self, scores: Floats, dense: NDArray[np.float32]) -> list[tuple[str, int, int]]:
+        """Pairs of places (operation, first, second) whose score tests are the highest, of each operation."""
+        p = expit(scores)
+        toward, spread = self._mass * (self._listed - p), self._mass * p * (1 - p)
+        g_and = np.asarray(dense.T @ (dense * toward[:, None].astype(np.float32)), np.float64)
+        h_and = np.asarray(dense.T @ (dense * spread[:, None].astype(np.float32)), np.float64)
+        g, h, whole = np.diag(g_and), np.diag(h_and), spread.sum()
+        pairs = {
+            "or": (g[:, None] + g - g_and, h[:, None] + h - h_and),
+            "and": (g_and, h_and),
+            "but_not": (g[:, None] - g_and, h[:, None] - h_and),
+            "either": (g[:, None] + g - 2 * g_and, h[:, None] + h - 2 * h_and),
+        }
+        found: list[tuple[str, int, int]] = []
+        for operation, (toward_pair, of_pair) in pairs.items():
+            variance = of_pair - of_pair**2 / whole
+            test = np.where((toward_pair > 0) & (variance > 1e-9), toward_pair**2 / np.maximum(variance, 1e-9), 0.0)
+            if operation != "but_not":
+                test = np.triu(test, 1)
+            np.fill_diagonal(test, 0.0)
+            best = np.argsort(-test, axis=None, kind="stable")[:SHORTLIST]
+            found += [(operation, int(i // len(g)), int(i % len(g))) for i in best if test.flat[i] > 0]
+        return found
+
+    def _extended(self, scores: Floats, operation: str, parts: Sequence[int]) -> tuple[Statement, Mask]:
+        """`parts`, and further ones of their kind, as long as each makes the whole tell more."""
+        members = list(parts)
+        alike = np.flatnonzero(self._family == self._family[members[0]])
+        candidates = self._columns[:, alike]
+        by_row = candidates.tocsr()
+        _, holds = self._join(operation, members)
+        now = gains(scores, self._listed, holds[:, None])
+        while len(members) < MEMBERS:
+            offset = scores + now.shift[0] + now.weight[0] * holds
+            more = gains(offset, self._listed, by_row)
+            worth = np.flatnonzero((more.p_value < self._alpha[alike]) & (more.weight > 0))
+            worth = worth[np.argsort(-more.bits[worth], kind="stable")[:SHORTLIST]]
+            if not len(worth):
+                break
+            wider = candidates[:, worth].toarray().astype(bool) | holds[:, None]
+            found = gains(scores, self._listed, wider)
+            best = int(np.argmax(found.bits))
+            if found.bits[best] < WORTH * now.bits[0]:
+                break
+            members.append(int(alike[worth[best]]))
+            holds = wider[:, best]
+            now = gains(scores, self._listed, holds[:, None])
+        return Statement(operation, tuple(self._singles[part] for part in members)), holds

@@ -1,0 +1,116 @@
+"""Statements in words, as a reader wants them after `sentences`: `with “cat”`, `of at most 10 words`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from neuronsig.kinds import kind_of
+from neuronsig.names import ONE
+from neuronsig.statements.families import FAMILIES
+from neuronsig.statements.statement import TIMES, Single, Statement
+
+SHAPES = {
+    "capital": "a word with a capital", "capitals": "a word in capitals", "digits": "digits", "number": "a number",
+    "elongated": "an elongated word", "other script": "letters of another script", "mark": "a mark",
+    "joined": "a word that holds a mark",
+}  # fmt: skip
+BOUNDS = ("length", "position")
+_VOWEL = re.compile(r"\ba(?= [“-]?[aeiouAEIOU])")
+
+
+class ToldStatement(NamedTuple):
+    """A statement that is told of a neuron (neuronsig describe), in words that go on `sentences ...`: the share of the
+    list's sentences and of others with it, the bits that it adds to those before it, the list's share that it and
+    those before it cover, and the aspect (neuronsig.signature.summary)."""
+
+    text: str
+    share: float
+    reference: float
+    bits: float
+    covered: float
+    aspect: str = "words"
+
+
+def said(statement: Statement, holds: bool = True) -> str:
+    """A statement, or with `holds` False that it does not hold."""
+    parts = statement.parts
+    if not holds and not statement.operation and (other := _beyond(parts[0])):
+        return _single(other)
+    if statement.operation == "but_not":
+        text = f"{_single(parts[0])}, but {_denied(_single(parts[1]))}"
+    elif statement.operation == "either":
+        text = f"either {_single(parts[0])} or {_single(parts[1])}, not both"
+    elif statement.operation == "or":
+        text = _listed([_single(part) for part in parts], "or")
+    elif statement.operation == "and":
+        text = _range(parts) or _listed([_single(part) for part in parts], "and")
+    else:
+        text = _single(parts[0])
+    return text if holds else _denied(text)
+
+
+def _single(single: Single) -> str:
+    pattern, often = single.pattern, ""
+    if pattern[-1].startswith(TIMES) and len(pattern) > 1 and pattern[-1][1:].isdigit():
+        pattern, often = pattern[:-1], f", {pattern[-1][1:]} times or more"
+    parts = iter(pattern)
+
+    def part(found: re.Match[str]) -> str:
+        name = next(parts)
+        if found[0] == "{tag}":
+            return ONE.get(name, f"word tagged {name}")
+        return SHAPES.get(name, name) if found[0] == "{shape}" else name
+
+    family = FAMILIES[single.kind]
+    if family.find is None:
+        kind = kind_of(single.kind)
+        return family.says.format(kind.named.format(kind.text(pattern)))
+    text = re.sub(r"{(?:tag|shape)?}", part, family.says)
+    return _VOWEL.sub("an", text) + often
+
+
+def _beyond(single: Single) -> Single | None:
+    """What holds where a bound does not; None where it is no bound."""
+    if single.kind not in BOUNDS:
+        return None
+    side, bound = single.pattern
+    if side == "at least":
+        return Single(single.kind, ("at most", str(int(bound) - 1)))
+    return Single(single.kind, ("at least", str(int(bound) + 1)))
+
+
+def _range(parts: Sequence[Single]) -> str:
+    """`of 10 to 12 words`, where two bounds make it."""
+    if len(parts) != 2 or len({part.kind for part in parts}) != 1 or parts[0].kind not in BOUNDS:
+        return ""
+    bounds = {part.pattern[0]: part.pattern[1] for part in parts}
+    if set(bounds) != {"at least", "at most"}:
+        return ""
+    words = _single(Single(parts[0].kind, ("at least", bounds["at least"])))
+    return words.replace(f"at least {bounds['at least']}", f"{bounds['at least']} to {bounds['at most']}")
+
+
+def _denied(text: str) -> str:
+    if text.startswith("with "):
+        return "without " + text.removeprefix("with ")
+    return f"not {text}"
+
+
+def _listed(texts: Sequence[str], joint: str) -> str:
+    """`with “a”, “b” or “c”`: what all begin with is said once."""
+    start = texts[0].split("“")[0] if all("“" in text for text in texts) else ""
+    if start and all(text.startswith(start) for text in texts):
+        texts = [texts[0], *(text.removeprefix(start) for text in texts[1:])]
+    return f"{', '.join(texts[:-1])} {joint} {texts[-1]}"
+
+
+def aspect(statement: Statement) -> str:
+    """What it is about: metadata, words, tags or length."""
+    kind = statement.parts[0].kind
+    if kind in ("metadata", "length"):
+        return kind
+    if kind == "position":
+        return "metadata"
+    return "tags" if "tag" in kind or kind == "class" else "words"
