@@ -24,7 +24,7 @@ FURTHER_ALPHA = 0.05
 """Chance that a list with a statement has a further one of no meaning."""
 ALIKE = 0.99
 """Share of the best statement's bits with which a simpler one is taken in its place."""
-AS_GOOD, BETTER = 0.9, 1.1
+AS_GOOD, BETTER = 0.9, 1.05
 """A joined statement tells at least so much of what both parts do with a weight each, and of the better part."""
 JOINED = 120
 """Statements that are tried in pairs, those that tell most."""
