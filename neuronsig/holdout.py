@@ -4,7 +4,6 @@ Held out are whole documents, because sentences of one document have its topic, 
 common; or sentences one by one, where there are no documents.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from neuronsig.errors import InputError
 from neuronsig.ragged import coded, one_array
-from neuronsig.splitmix import uniform
+from neuronsig.splitmix import text_hashes, uniform
 
 _SEED = 0x6E6575726F6E  # any constant: whoever splits by the same hash must not split alike
 
@@ -58,8 +57,7 @@ def _hashes(documents: Sequence[str]) -> NDArray[np.int64]:
             "sentences/ column 'doc_id' is empty in places, and whole documents are held out; give documents ids, or "
             "hold out sentences with mining.holdout_by=sentence"
         )
-    digests = b"".join(hashlib.blake2b(document.encode(), digest_size=8).digest() for document in documents)
-    return np.frombuffer(digests, "<i8")
+    return text_hashes(documents)
 
 
 def is_held_out(ids: NDArray[np.integer], share: float) -> NDArray[np.bool_]:

@@ -1,5 +1,8 @@
 """Hashes that look like draws and are the same everywhere: SplitMix64 (Steele, Lea and Flood 2014)."""
 
+import hashlib
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,3 +21,8 @@ def uniform(ids: NDArray[np.integer], seed: int) -> NDArray[np.float64]:
     """A number from 0 to below 1 for each id (n,), as if drawn; with another seed they are others, as if drawn anew."""
     x = np.asarray(ids, np.int64).astype(np.uint64) * STEP + np.uint64(seed)
     return (mixed(x) >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def text_hashes(texts: Iterable[str]) -> NDArray[np.int64]:
+    """(texts,) a number for each text, the same everywhere: eight bytes of BLAKE2b."""
+    return np.frombuffer(b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts), "<i8")

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronsig.statements.columns import Columns, counts
+from neuronsig.statements.columns import counts
 from neuronsig.statements.logistic import Floats
-from neuronsig.statements.training import Training
+from neuronsig.statements.signature import bayes_weights
+from neuronsig.statements.training import Ids, Training, TrainingText
 
 LENGTH = ("length",)
 WORDS = ("word",)
@@ -24,32 +25,27 @@ PENALTY = 0.0003
 """Of half the squared weights, beside the mean loss of a sentence. Of 0.02, 0.007, 0.002, 0.0007, 0.0002 and 0.00002 on
 48 neurons of the demo's run 0.0002 ranks unseen sentences best (0.199), and a hundred times more is half as good."""
 
-Places = NDArray[np.int64]
-
 
 class Baselines:
-    """Weights of the columns, fitted on one list after the other."""
+    """Classifiers of the sentences at some places of a text, fitted on one list after the other."""
 
-    def __init__(self, columns: Columns) -> None:
-        self._matrix = columns.matrix
-        once = [place for place in columns.of_kinds(WORDS) if len(columns.singles[place].pattern) == 1]
-        self._words = np.array(once, np.int64)
-        self._regressions = {
-            "length": columns.of_kinds(LENGTH),
-            "words": columns.of_kinds((*WORDS, *LENGTH)),
-            "ceiling": columns.of_kinds(CEILING),
-        }
+    def __init__(self, text: TrainingText, judged: Ids) -> None:
+        self._matrix, judged_rows = text.columns.matrix, text.columns.matrix[judged]
+        kinds = {"length": LENGTH, "words": (*WORDS, *LENGTH), "ceiling": CEILING}
+        places = {name: text.columns.of_kinds(of) for name, of in kinds.items()} | {"bayes": text.words}
+        self._parts = {name: (of, judged_rows[:, of]) for name, of in places.items()}
 
-    def scores(self, training: Training, judged: Places) -> dict[str, Floats]:
-        """Log odds (judged,) of these rows by each baseline, fitted on the rows of `training`."""
-        rows = self._matrix[training.rows]
-        inside = int(training.listed.sum())
+    def scores(self, training: Training) -> dict[str, Floats]:
+        """Log odds (judged,) by each baseline, fitted on the rows of `training`."""
+        rows, inside = self._matrix[training.rows], int(training.listed.sum())
         found = {}
-        for name, places in self._regressions.items():
-            weights = ridge_weights(rows[:, places], training.listed)
-            found[name] = self._matrix[judged][:, places] @ weights
-        words = rows[:, self._words]
-        found["bayes"] = self._matrix[judged][:, self._words] @ bayes_weights(words[:inside], words[inside:])
+        for name, (places, judged) in self._parts.items():
+            columns = rows[:, places]
+            if name == "bayes":
+                weights = bayes_weights(counts(columns[:inside]), counts(columns[inside:]))
+            else:
+                weights = ridge_weights(columns, training.listed)
+            found[name] = judged @ weights
         return found
 
 
@@ -61,9 +57,3 @@ def ridge_weights(columns: Any, listed: NDArray[np.bool_]) -> Floats:
         C=1 / (PENALTY * len(listed)), solver="liblinear", class_weight="balanced", tol=1e-3, random_state=0
     )
     return np.asarray(model.fit(columns, listed).coef_[0], np.float64)
-
-
-def bayes_weights(inside: Any, outside: Any) -> Floats:
-    """(words,) log of how much likelier each word is in the list than in the rest, of sentences' words."""
-    listed, rest = counts(inside) + 1, counts(outside) + 1
-    return np.asarray(np.log(listed / listed.sum()) - np.log(rest / rest.sum()))

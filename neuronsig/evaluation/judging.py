@@ -46,7 +46,7 @@ class JudgedText:
 
     @cached_property
     def baselines(self) -> Baselines:
-        return Baselines(self.text.columns)
+        return Baselines(self.text, self.judged)
 
 
 def judge_block(
@@ -72,7 +72,7 @@ def judge_block(
         place = others[row]
         other = None if place is None else neurons[place]
         training = Training.of(text.text, lists[neuron])
-        rankings = text.baselines.scores(training, text.judged) if training.listed.any() else {}
+        rankings = text.baselines.scores(training) if training.listed.any() else {}
         rankings |= {"whole": _ranked(signatures[neuron], holds[neuron], "whole")}
         if other is not None:
             rankings |= {"random": _ranked(signatures[other], holds[other], "whole")}

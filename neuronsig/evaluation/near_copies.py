@@ -1,13 +1,12 @@
 """Sentences that say the same in other letters: equal but for case, digits and marks."""
 
-import hashlib
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from neuronsig.ragged import coded, lowered_lists
+from neuronsig.splitmix import text_hashes
 
 _NO_LETTER = r"[^\p{L} ]+"
 
@@ -23,5 +22,4 @@ def sentence_keys(tokens: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
     )
     kept = pc.if_else(pc.equal(letters, ""), whole, letters)
     names, place = coded(kept)
-    digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names.to_pylist())
-    return np.frombuffer(digests, "<i8")[place] if len(place) else np.zeros(0, np.int64)
+    return text_hashes(names.to_pylist())[place]

@@ -1,8 +1,7 @@
 """Which sentences each statement holds of: a sparse matrix of a column for every single statement.
 
 A *single* statement is of one family; to have it several times is another one, with how often at the end of its
-pattern. Statements in fewer than `least` of the counted sentences have no column, nor have those of the same kind that
-hold of the same sentences as an earlier one.
+pattern. Statements in fewer than `least` of the counted sentences have no column.
 """
 
 from __future__ import annotations

@@ -89,10 +89,9 @@ def describe(text: TrainingText, sentence_ids: Ids, lists: int) -> list[Weighed]
 def word_votes(words: Ids, f1: Floats, f2: Floats) -> tuple[Ids, Floats]:
     """The VOTERS words that tell naive Bayes most, and their votes: log of how much likelier each is in the list.
 
-    `words` are places of words in f1 and f2, the sentences of list and rest with each (multinomial, one added to each).
+    `words` are places of words in f1 and f2, the sentences of list and rest with each (`bayes_weights`).
     """
-    inside, outside = f1[words] + 1, f2[words] + 1
-    votes = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+    votes = bayes_weights(f1[words], f2[words])
     first = np.argsort(-np.abs(votes) * np.sqrt(f1[words] / f1.max() + f2[words] / f2.max()), kind="stable")[:VOTERS]
     return words[first], votes[first]
 
@@ -102,6 +101,13 @@ def simplest(columns: sparse.csc_matrix, places: Ids) -> Ids:
     drawn = np.random.default_rng(0).random(columns.shape[0])
     _, first = np.unique(np.round(columns.T @ drawn, 9), return_index=True)
     return places[np.sort(first)]
+
+
+def bayes_weights(f1: Floats, f2: Floats) -> Floats:
+    """(words,) log of how much likelier each word is in the list than in the rest, of sentences with it: naive Bayes'
+    multinomial model, one added to each count."""
+    listed, rest = f1 + 1, f2 + 1
+    return np.asarray(np.log(listed / listed.sum()) - np.log(rest / rest.sum()))
 
 
 def _signature(

@@ -79,7 +79,7 @@ def test_the_score_is_the_sum_of_the_weights_of_what_holds():
 
 def test_baselines_are_those_of_scikit_learn_on_the_same_list_and_reference():
     training = Training.of(TEXT.text, LISTS[NEURONS[1]])
-    found = Baselines(TEXT.text.columns).scores(training, JUDGED)
+    found = Baselines(TEXT.text, JUDGED).scores(training)
     words = [single.pattern[0] for single in TEXT.text.columns.singles if single.kind == "word"]
     words = list(dict.fromkeys(word for word in words if not word.startswith("×")))
     counter = CountVectorizer(analyzer=lambda i: set(low(ROWS[i])), vocabulary=words, binary=True)
