@@ -32,3 +32,13 @@ ONE = {
     "WRB": "wh-adverb", "WDT": "wh-determiner",
 }  # fmt: skip
 """One word of a tag, for patterns; other tags stand for themselves."""
+
+OTHERS = {
+    ".": "sentence-ending mark", ",": "comma", ":": "colon or dash", "-LRB-": "opening bracket",
+    "-RRB-": "closing bracket", "``": "opening quotation mark", "''": "closing quotation mark", "HYPH": "hyphen",
+    "NFP": "ornamental mark", "$": "currency sign", "SYM": "symbol", "ADD": "web address", "LS": "list marker",
+    "FW": "foreign word", "AFX": "affix", "JJR": "comparative", "JJS": "superlative", "RBR": "comparative adverb",
+    "RBS": "superlative adverb", "RP": "particle", "EX": "existential there", "PDT": "predeterminer",
+    "POS": "possessive ending", "WP$": "possessive wh-word",
+}  # fmt: skip
+"""The same of tags that are rarely asked for by themselves: marks, and classes of few words."""

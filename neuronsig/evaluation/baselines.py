@@ -8,15 +8,10 @@ ceiling     the same regression on words, pairs of words, tags, shapes and the l
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
 from neuronsig.statements.columns import counts
 from neuronsig.statements.logistic import Floats
-from neuronsig.statements.signature import bayes_weights
 from neuronsig.statements.training import Ids, Training, TrainingText
+from neuronsig.statements.weights import bayes_weights, regression
 
 LENGTH = ("length",)
 WORDS = ("word",)
@@ -44,16 +39,6 @@ class Baselines:
             if name == "bayes":
                 weights = bayes_weights(counts(columns[:inside]), counts(columns[inside:]))
             else:
-                weights = ridge_weights(columns, training.listed)
+                weights = regression(columns, training.listed, PENALTY)
             found[name] = judged @ weights
         return found
-
-
-def ridge_weights(columns: Any, listed: NDArray[np.bool_]) -> Floats:
-    """The weights (columns,) of a logistic regression with an L2 penalty; list and rest count half each."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(
-        C=1 / (PENALTY * len(listed)), solver="liblinear", class_weight="balanced", tol=1e-3, random_state=0
-    )
-    return np.asarray(model.fit(columns, listed).coef_[0], np.float64)

@@ -80,10 +80,9 @@ def judge_block(
         kinds = by_kind(signatures[neuron], holds[neuron])
         found = judge_neuron(scores[:, row], rankings, steps, kinds, positives)
         unit = None if other is None else other.unit
+        patterns = sum(one.whole is not None for one in signatures[neuron])
         told = sum(one.told is not None for one in signatures[neuron])
-        rows.append(
-            {**neuron.as_row(), "patterns": len(signatures[neuron]), "told": told, "random_unit": unit, **found}
-        )
+        rows.append({**neuron.as_row(), "patterns": patterns, "told": told, "random_unit": unit, **found})
     return rows
 
 
@@ -112,7 +111,7 @@ def curve(statements: Sequence[Weighed], holds: NDArray[np.bool_]) -> dict[int, 
 def by_kind(statements: Sequence[Weighed], holds: NDArray[np.bool_]) -> dict[str, Floats]:
     """Log odds (sentences,) by the words, the length and one further kind of the whole signature."""
     kinds = [one.statement.parts[0].kind for one in statements]
-    weights = np.array([one.whole for one in statements])
+    weights = np.array([one.whole or 0.0 for one in statements])
     plain = np.isin(kinds, ["word", "length"])
     base = holds[:, plain] @ weights[plain]
     further = [kind for kind in FAMILIES if kind in kinds and kind not in ("word", "length")]

@@ -28,6 +28,8 @@ ONE_LEMMA = 0.5
 """Share of an affix's words that one lemma has, at most."""
 CLASSES = (("N", "noun"), ("V", "verb"), ("J", "adjective"), ("RB", "adverb"), ("PRP", "pronoun"), ("W", "wh-word"))
 """Classes of tags, by how the tags begin."""
+BOUNDS = ("length", "position")
+"""Families of numbers that are at least, or at most, so large."""
 REPEATS = (2, 3, 4, 6, 8)
 POSITIONS = (1, 2, 3, 5, 10, 20, 50)
 LENGTHS = (*range(3, 21), *range(22, 33, 2), 35, 40, 45, 50, 60, 70, 80, 100)

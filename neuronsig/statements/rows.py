@@ -14,9 +14,9 @@ from neuronsig.statements.statement import Single, Statement
 class Weighed:
     """A statement of a signature, what is known of it, and its weight (natural log odds) in each model.
 
-    `told` is its weight among the statements that are told, `hundred` among the first HUNDRED, `whole` among all; None
-    where it is not one of them. `bits` are what it added to the statements told before it, and `covered` the share of
-    the list that it and those before it hold of.
+    `told` is its weight among the statements that are told, `hundred` among the first HUNDRED, where several may be one
+    class, and `whole` among all that are no class; None where it is not one of them. `bits` are what it added to the
+    statements told before it, and `covered` the share of the list that it and those before it hold of.
     """
 
     statement: Statement
@@ -30,7 +30,7 @@ class Weighed:
     covered: float | None
     told: float | None
     hundred: float | None
-    whole: float
+    whole: float | None
 
 
 def as_rows(neuron: Neuron, statements: Sequence[Weighed]) -> list[dict[str, Any]]:

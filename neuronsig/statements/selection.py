@@ -1,7 +1,11 @@
 """Statements chosen one after the other, each by the bits that it adds to those before it; and how they are joined.
 
 Of the statements that add about as much the simplest is taken: that of the earliest family. Two are joined into one
-where that predicts as well as both with a weight each: then the one says what both did.
+where that predicts as well as both with a weight each: then the one says what both did. What is told of words, tags or
+fields takes in others of its kind that tell the same way: any of them.
+
+A list has statements where one is credible among all statements of all lists. It is no chance then, and of the further
+ones a share of FALSE, in expectation, says nothing (Benjamini and Hochberg 1995, in each family).
 """
 
 from __future__ import annotations
@@ -14,14 +18,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
-from neuronsig.statements.families import FAMILIES
+from neuronsig.mining.keyness import PValueCounts
+from neuronsig.statements.classes import MEMBERS
+from neuronsig.statements.families import BOUNDS, FAMILIES
 from neuronsig.statements.logistic import Floats, Gains, Model, fit, gains, halves
 from neuronsig.statements.statement import Mask, Single, Statement, joined
 
 ALPHA = 0.01
 """Chance that, of all lists, one of no meaning has a statement."""
-FURTHER_ALPHA = 0.05
-"""Chance that a list with a statement has a further one of no meaning."""
+FALSE = 0.05
+"""Share, of the further statements of a list that could be told, of those that say nothing."""
 ALIKE = 0.99
 """Share of the best statement's bits with which a simpler one is taken in its place."""
 AS_GOOD, BETTER = 0.9, 1.05
@@ -33,8 +39,6 @@ HALVING = 60
 neither need tell anything alone."""
 SIMPLE = frozenset(("word", "lemma", "tag", "class", "shape"))
 SHORTLIST = 12
-MEMBERS = 8
-"""Parts of a statement that one of several things is there, at most: more are not read."""
 WORTH = 1.02
 SEEN = 10
 """Sentences with both parts, at least, before it is said that they exclude each other."""
@@ -69,16 +73,15 @@ class Selection:
     ) -> None:
         """`columns` (sentences, singles) may be chosen, of so many `looked_at` of each kind, for one of `lists` lists.
 
-        The first statement must be credible among all statements of all lists, where each kind has the same share of
-        the error: one of few tags needs less evidence than one of many pairs. A list that has a statement is no chance,
-        and further ones are tested among its own alone.
+        For the first statement each kind has the same share of the error: one of few tags needs less evidence than one
+        of many pairs.
         """
         self._columns, self._singles, self._listed = columns, singles, listed
         self._by_row = columns.tocsr()
         self._family = np.array([list(FAMILIES).index(single.kind) for single in singles])
-        self._alpha = FURTHER_ALPHA / (len(FAMILIES) + 1) / np.array([looked_at[single.kind] for single in singles])
-        self._alpha_joined = FURTHER_ALPHA / (len(FAMILIES) + 1) / (2 * (JOINED + HALVING) ** 2)
-        self._lists = lists * FURTHER_ALPHA / ALPHA  # the first statement's tests, in those of a further one
+        self._looked_at = np.array([looked_at[single.kind] for single in singles])
+        self._first = ALPHA / lists / (len(FAMILIES) + 1)
+        self._joined = 2 * (JOINED + HALVING) ** 2  # pairs that are looked at
         self._mass = halves(listed)
 
     def choose(self, most: int) -> tuple[list[Selected], Model]:
@@ -87,7 +90,7 @@ class Selection:
         model = Model(0.0, np.zeros(0), 0.0)
         scores = np.zeros(len(self._listed))
         while len(found) < most:
-            chosen = self._next(scores, 1 if found else self._lists)
+            chosen = self._next(scores, first=not found)
             if chosen is None:
                 break
             design = np.stack([*(one.holds for one in found), chosen[1]], axis=1)
@@ -98,18 +101,32 @@ class Selection:
             model, scores = further, further.scores(design)
         return found, model
 
-    def _next(self, scores: Floats, lists: float) -> tuple[Statement, Mask] | None:
+    def _next(self, scores: Floats, first: bool) -> tuple[Statement, Mask] | None:
         alone = gains(scores, self._listed, self._by_row)
-        credible = alone.p_value < self._alpha / lists
+        credible = alone.p_value < self._first / self._looked_at if first else self._discovered(alone.p_value)
         best = self._simplest(alone, credible)
-        pair = self._pair(scores, alone, lists)
+        pair = self._pair(scores, alone, first)
         if pair is None and best is None:
             return None
         if pair is None or (best is not None and alone.bits[best] * BETTER >= pair[2]):
             assert best is not None
-            return Statement("", (self._singles[best],)), self._column(best)
-        operation, parts, _ = pair
-        return self._extended(scores, operation, parts) if operation == "or" else self._join(operation, parts)
+            operation: str = ""
+            parts: tuple[int, ...] = (best,)
+        else:
+            operation, parts = pair[:2]
+        if operation in ("", "or") and self._singles[parts[0]].kind not in BOUNDS:
+            return self._extended(scores, parts)
+        return self._join(operation, parts)
+
+    def _discovered(self, p_value: Floats) -> Mask:
+        """(singles,) which of the p values are discoveries in their family at the rate FALSE."""
+        found = np.zeros(len(p_value), bool)
+        for family in np.unique(self._family):
+            of = np.flatnonzero(self._family == family)
+            values = PValueCounts()
+            values.add(p_value[of])
+            found[of] = values.q(p_value[of], float(self._looked_at[of[0]])) <= FALSE
+        return found
 
     def _simplest(self, alone: Gains, credible: Mask) -> int | None:
         if not credible.any():
@@ -118,15 +135,14 @@ class Selection:
         alike = np.flatnonzero(bits >= ALIKE * bits.max())
         return int(alike[np.lexsort((-bits[alike], alone.weight[alike] <= 0, self._family[alike]))[0]])
 
-    def _column(self, place: int) -> Mask:
-        return np.asarray(self._columns[:, [place]].toarray()[:, 0], bool)
-
     def _join(self, operation: str, parts: Sequence[int]) -> tuple[Statement, Mask]:
+        """The parts as one statement, and where it holds."""
         columns = self._columns[:, list(parts)].toarray().astype(bool)
         return Statement(operation, tuple(self._singles[part] for part in parts)), joined(operation, columns.T)
 
-    def _pair(self, scores: Floats, alone: Gains, lists: float) -> tuple[str, tuple[int, int], float] | None:
+    def _pair(self, scores: Floats, alone: Gains, first: bool) -> tuple[str, tuple[int, ...], float] | None:
         """The best joined statement, and its bits, that is as good as its parts apart."""
+        limit = self._first if first else FALSE / (len(FAMILIES) + 1)
         top = self._candidates(alone)
         dense = self._columns[:, top].toarray().astype(np.float32)
         shortlist = self._shortlist(scores, dense)
@@ -139,7 +155,7 @@ class Selection:
         for place in np.argsort(-found.bits, kind="stable")[: 2 * SHORTLIST]:
             operation, a, b = shortlist[place]
             better = found.bits[place] >= BETTER * max(bits[a], bits[b])
-            if not better or found.p_value[place] > self._alpha_joined / lists or found.weight[place] <= 0:
+            if not better or found.p_value[place] > limit / self._joined or found.weight[place] <= 0:
                 continue
             if operation == "or" and (
                 self._singles[top[a]].kind != self._singles[top[b]].kind or min(weights[a], weights[b]) <= 0
@@ -147,17 +163,15 @@ class Selection:
                 continue
             if operation == "either" and not self._exclusive(scores, holds[:, a], holds[:, b], found.bits[place]):
                 continue
-            first, second = (a, b) if bits[a] >= bits[b] else (b, a)
-            offset = scores + alone.shift[top[first]] + weights[first] * holds[:, first]
-            further = gains(offset, self._listed, holds[:, [second]])
-            # Of two that exclude each other the second tells nothing alone: both together must, beside the first.
-            if operation == "either":
-                credible = gains(offset, self._listed, columns[:, [place]]).p_value[0] < self._alpha_joined
-            else:
-                credible = further.p_value[0] < self._alpha[top[second]]
-            if not credible:
+            one, other = (a, b) if bits[a] >= bits[b] else (b, a)
+            offset = scores + alone.shift[top[one]] + weights[one] * holds[:, one]
+            further = gains(offset, self._listed, holds[:, [other]])
+            # Of two that exclude each other the other tells nothing alone: both together must, beside the one.
+            tested = gains(offset, self._listed, columns[:, [place]]) if operation == "either" else further
+            tests = self._joined if operation == "either" else self._looked_at[top[other]]
+            if tested.p_value[0] * tests >= FALSE / (len(FAMILIES) + 1):
                 continue
-            if found.bits[place] >= AS_GOOD * (bits[first] + further.bits[0]):
+            if found.bits[place] >= AS_GOOD * (bits[one] + further.bits[0]):
                 return operation, (int(top[a]), int(top[b])), float(found.bits[place])
         return None
 
@@ -195,18 +209,20 @@ class Selection:
             found += [(operation, int(i // len(g)), int(i % len(g))) for i in best if test.flat[i] > 0]
         return found
 
-    def _extended(self, scores: Floats, operation: str, parts: Sequence[int]) -> tuple[Statement, Mask]:
-        """`parts`, and further ones of their kind, as long as each makes the whole tell more."""
+    def _extended(self, scores: Floats, parts: Sequence[int]) -> tuple[Statement, Mask]:
+        """Any of `parts`, and of further ones of their kind, as long as each makes the whole tell more."""
         members = list(parts)
         alike = np.flatnonzero(self._family == self._family[members[0]])
         candidates = self._columns[:, alike]
         by_row = candidates.tocsr()
-        _, holds = self._join(operation, members)
+        _, holds = self._join("or", members)
         now = gains(scores, self._listed, holds[:, None])
         while len(members) < MEMBERS:
             offset = scores + now.shift[0] + now.weight[0] * holds
             more = gains(offset, self._listed, by_row)
-            worth = np.flatnonzero((more.p_value < self._alpha[alike]) & (more.weight > 0))
+            p_value = np.ones(len(self._family))
+            p_value[alike] = more.p_value
+            worth = np.flatnonzero(self._discovered(p_value)[alike] & (more.weight * now.weight[0] > 0))
             worth = worth[np.argsort(-more.bits[worth], kind="stable")[:SHORTLIST]]
             if not len(worth):
                 break
@@ -218,4 +234,4 @@ class Selection:
             members.append(int(alike[worth[best]]))
             holds = wider[:, best]
             now = gains(scores, self._listed, holds[:, None])
-        return Statement(operation, tuple(self._singles[part] for part in members)), holds
+        return self._join("or" if len(members) > 1 else "", members)

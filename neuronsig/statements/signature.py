@@ -2,8 +2,8 @@
 
 The list is set against a sample of the text that is not in it. First come the statements that are told
 (neuronsig.statements.selection), at most TOLD. Then a logistic regression with an L1 penalty, whose weights are exactly
-zero where a statement adds too little, chooses all that predict, and the strongest words of naive Bayes vote beside it;
-of all these the first HUNDRED have a model of their own.
+zero where a statement adds too little, chooses all that predict, and the strongest words of naive Bayes vote beside it.
+Of all these, gathered into classes (neuronsig.statements.classes), the HUNDRED strongest have a model of their own.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from neuronsig.statements.classes import MEMBERS, RARE, in_classes
 from neuronsig.statements.columns import counts
 from neuronsig.statements.evidence import log_odds, log_odds_limit
 from neuronsig.statements.families import FAMILIES
-from neuronsig.statements.logistic import Floats, Model, fit, information
+from neuronsig.statements.logistic import Model, information
 from neuronsig.statements.rows import Weighed
 from neuronsig.statements.selection import ALPHA, Selected, Selection, halving
 from neuronsig.statements.statement import Single, Statement
 from neuronsig.statements.training import FITTED, REFERENCE, Ids, Training, TrainingText
+from neuronsig.statements.weights import BLEND, VOTERS, blended, regression, word_votes
 
 TOLD = 10
 """Statements that are told, at most: more are not read."""
@@ -31,24 +33,20 @@ SCREENED = 1500
 """Statements that are looked at closely, those that tell most by themselves."""
 WEIGHED = 4000
 """Statements that are weighed, those that tell most by themselves."""
-PENALTY = 0.0006
-"""Of the weights' absolute values, beside the mean loss of a sentence."""
-VOTERS = 300
-BLEND = 0.5
-"""Words of naive Bayes that vote beside the regression, and their part. A regression takes one of several words that
-come together, and naive Bayes all: on 48 neurons of the demo's run (median average precision on documents held out)
-the regression alone reaches 0.156, naive Bayes 0.113, its 300 strongest words 0.136, both together 0.193."""
+PENALTY, HUNDRED_PENALTY = 0.0006, 0.001
+"""Of the weights' absolute values, and of half the hundred's squared ones, beside the mean loss of a sentence."""
 FEWEST = 10
 """Sentences of a list below which nothing is said of it."""
 
 RULES = {
-    "version": 1,
+    "version": 2,
     "told": TOLD,
     "hundred": HUNDRED,
     "screened": SCREENED,
     "weighed": WEIGHED,
-    "penalty": PENALTY,
+    "penalty": [PENALTY, HUNDRED_PENALTY],
     "voters": [VOTERS, BLEND],
+    "classes": [MEMBERS, RARE],
     "fitted": FITTED,
     "reference": list(REFERENCE),
     "families": list(FAMILIES),
@@ -83,17 +81,7 @@ def describe(text: TrainingText, sentence_ids: Ids, lists: int) -> list[Weighed]
     vote = np.zeros(matrix.shape[1])
     vote[words] = votes
     singles = [text.columns.singles[place] for place in weighed]
-    return _signature(matrix[:, weighed], singles, training.listed, selected, told, vote[weighed])
-
-
-def word_votes(words: Ids, f1: Floats, f2: Floats) -> tuple[Ids, Floats]:
-    """The VOTERS words that tell naive Bayes most, and their votes: log of how much likelier each is in the list.
-
-    `words` are places of words in f1 and f2, the sentences of list and rest with each (`bayes_weights`).
-    """
-    votes = bayes_weights(f1[words], f2[words])
-    first = np.argsort(-np.abs(votes) * np.sqrt(f1[words] / f1.max() + f2[words] / f2.max()), kind="stable")[:VOTERS]
-    return words[first], votes[first]
+    return _signature(matrix[:, weighed].tocsc(), singles, training.listed, selected, told, vote[weighed])
 
 
 def simplest(columns: sparse.csc_matrix, places: Ids) -> Ids:
@@ -103,44 +91,52 @@ def simplest(columns: sparse.csc_matrix, places: Ids) -> Ids:
     return places[np.sort(first)]
 
 
-def bayes_weights(f1: Floats, f2: Floats) -> Floats:
-    """(words,) log of how much likelier each word is in the list than in the rest, of sentences with it: naive Bayes'
-    multinomial model, one added to each count."""
-    listed, rest = f1 + 1, f2 + 1
-    return np.asarray(np.log(listed / listed.sum()) - np.log(rest / rest.sum()))
-
-
 def _signature(
-    columns: sparse.csr_matrix,
+    columns: sparse.csc_matrix,
     singles: Sequence[Single],
     listed: NDArray[np.bool_],
     selected: Sequence[Selected],
     told: Model,
-    votes: Floats,
+    votes: NDArray[np.float64],
 ) -> list[Weighed]:
-    """The told statements and all others that have a weight, strongest first; `votes` (singles,) of naive Bayes."""
-    design, n = columns, len(selected)
-    if selected:
-        joined = np.stack([one.holds for one in selected], axis=1).astype(np.float32)
-        design = sparse.hstack([sparse.csr_matrix(joined), columns], format="csr")
-    weights = _blended(design, listed, np.concatenate((np.zeros(n), votes)))
-    share = np.asarray(design.mean(axis=0)).ravel()
-    strength = np.abs(weights) * np.sqrt(share * (1 - share))
-    others = [place for place in n + np.argsort(-strength[n:], kind="stable") if weights[place]]
-    order = [*range(n), *others]
-    first = order[:HUNDRED]
-    hundred = fit(design[:, first].toarray(), listed).weights if first else np.zeros(0)
-    statements = [one.statement for one in selected] + [Statement("", (singles[place - n],)) for place in others]
-    return _rows(statements, design[:, order], listed, selected, told, hundred, weights[order])
+    """The told statements, the others of the hundred, and all further ones that have a weight, each strongest first.
+
+    `votes` (singles,) are those of naive Bayes.
+    """
+    n = len(selected)
+    of_told = [sparse.csc_matrix(one.holds[:, None].astype(np.float32)) for one in selected]
+    weights = blended(sparse.hstack([*of_told, columns], format="csr"), listed, np.append(np.zeros(n), votes), PENALTY)
+    whole: list[float | None] = [float(weight) for weight in weights[:n]]
+    weights = weights[n:]
+    order = _strongest(weights, columns)
+    ordered = [singles[place] for place in order]
+    classes = [order[of] for of in in_classes(ordered, weights[order], _share(columns)[order])]
+    any_of = sparse.hstack([columns[:, of].max(axis=1) for of in classes], format="csc") if classes else columns[:, :0]
+    strongest = _strongest(np.array([np.abs(weights[of]).mean() for of in classes]), any_of)[: HUNDRED - n]
+    hundred = sparse.hstack([*of_told, any_of[:, strongest]], format="csr")
+    in_hundred = regression(hundred, listed, HUNDRED_PENALTY) if hundred.shape[1] else np.zeros(0)
+    chosen = [classes[place] for place in strongest]
+    alone = {int(of[0]) for of in chosen if len(of) == 1}
+    others = [int(place) for place in order if place not in alone]
+    statements = [one.statement for one in selected]
+    statements += [Statement("or" if len(of) > 1 else "", tuple(singles[i] for i in of)) for of in chosen]
+    statements += [Statement("", (singles[place],)) for place in others]
+    whole += [float(weights[of[0]]) if len(of) == 1 else None for of in chosen]
+    whole += [float(weights[place]) for place in others]
+    design = sparse.hstack([hundred, columns[:, others]], format="csr")
+    return _rows(statements, design, listed, selected, told, in_hundred, whole)
 
 
-def _blended(design: Any, listed: NDArray[np.bool_], votes: Floats) -> Floats:
-    """Weights of an L1 regression and of naive Bayes added up, the spread of scores of the one BLEND of the other's."""
-    weights, rest = sparse_weights(design, listed), design[np.flatnonzero(~listed)]
-    spread, of_votes = float(np.std(rest @ weights)), float(np.std(rest @ votes))
-    if not spread or not of_votes:
-        return weights + votes
-    return np.asarray(weights + BLEND * spread / of_votes * votes)
+def _share(columns: sparse.csc_matrix) -> NDArray[np.float64]:
+    """(columns,) share of the sentences with each."""
+    return counts(columns) / columns.shape[0]
+
+
+def _strongest(weights: NDArray[np.float64], columns: sparse.csc_matrix) -> Ids:
+    """Places of the columns that have a weight, those first by which scores differ most."""
+    share = _share(columns)
+    order = np.argsort(-np.abs(weights) * np.sqrt(share * (1 - share)), kind="stable")
+    return order[weights[order] != 0]
 
 
 def _rows(
@@ -149,8 +145,8 @@ def _rows(
     listed: NDArray[np.bool_],
     selected: Sequence[Selected],
     told: Model,
-    hundred: Floats,
-    whole: Floats,
+    hundred: NDArray[np.float64],
+    whole: Sequence[float | None],
 ) -> list[Weighed]:
     inside, n = int(listed.sum()), len(listed)
     design = design.tocsr()
@@ -169,17 +165,7 @@ def _rows(
                 float(covered.mean()) if is_told else None,
                 float(told.weights[place]) if is_told else None,
                 float(hundred[place]) if place < len(hundred) else None,
-                float(whole[place]),
+                whole[place],
             )
         )  # fmt: skip
     return found
-
-
-def sparse_weights(columns: Any, listed: NDArray[np.bool_], penalty: float = PENALTY) -> Floats:
-    """The weights (columns,) of a logistic regression with an L1 penalty; list and rest count half each."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(
-        C=1 / (penalty * len(listed)), l1_ratio=1, solver="liblinear", class_weight="balanced", tol=1e-2, random_state=0
-    )
-    return np.asarray(model.fit(columns, listed).coef_[0], np.float64)

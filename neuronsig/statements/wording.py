@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from neuronsig.kinds import kind_of
-from neuronsig.names import ONE
-from neuronsig.statements.families import FAMILIES
+from neuronsig.names import ONE, OTHERS
+from neuronsig.statements.families import BOUNDS, FAMILIES
 from neuronsig.statements.statement import TIMES, Single, Statement
 
 SHAPES = {
@@ -16,7 +16,6 @@ SHAPES = {
     "elongated": "an elongated word", "other script": "letters of another script", "mark": "a mark",
     "joined": "a word that holds a mark",
 }  # fmt: skip
-BOUNDS = ("length", "position")
 _VOWEL = re.compile(r"\ba(?= [“-]?[aeiouAEIOU])")
 
 
@@ -43,7 +42,7 @@ def said(statement: Statement, holds: bool = True) -> str:
     elif statement.operation == "either":
         text = f"either {_single(parts[0])} or {_single(parts[1])}, not both"
     elif statement.operation == "or":
-        text = _listed([_single(part) for part in parts], "or")
+        return _any([_single(part) for part in parts], holds)
     elif statement.operation == "and":
         text = _range(parts) or _listed([_single(part) for part in parts], "and")
     else:
@@ -54,13 +53,13 @@ def said(statement: Statement, holds: bool = True) -> str:
 def _single(single: Single) -> str:
     pattern, often = single.pattern, ""
     if pattern[-1].startswith(TIMES) and len(pattern) > 1 and pattern[-1][1:].isdigit():
-        pattern, often = pattern[:-1], f", {pattern[-1][1:]} times or more"
+        pattern, often = pattern[:-1], f" ({pattern[-1][1:]} times or more)"
     parts = iter(pattern)
 
     def part(found: re.Match[str]) -> str:
         name = next(parts)
         if found[0] == "{tag}":
-            return ONE.get(name, f"word tagged {name}")
+            return ONE.get(name) or OTHERS.get(name) or f"word tagged {name}"
         return SHAPES.get(name, name) if found[0] == "{shape}" else name
 
     family = FAMILIES[single.kind]
@@ -92,6 +91,14 @@ def _range(parts: Sequence[Single]) -> str:
     return words.replace(f"at least {bounds['at least']}", f"{bounds['at least']} to {bounds['at most']}")
 
 
+def _any(texts: Sequence[str], holds: bool) -> str:
+    """Any of several, or none: `with “a” or “b”`, `without “a” or “b”`, `without “a” and without a verb`."""
+    text = _listed(texts, "or")
+    if holds:
+        return text
+    return _denied(text) if text.count("with ") == 1 else " and ".join(map(_denied, texts))
+
+
 def _denied(text: str) -> str:
     if text.startswith("with "):
         return "without " + text.removeprefix("with ")
@@ -99,9 +106,9 @@ def _denied(text: str) -> str:
 
 
 def _listed(texts: Sequence[str], joint: str) -> str:
-    """`with “a”, “b” or “c”`: what all begin with is said once."""
-    start = texts[0].split("“")[0] if all("“" in text for text in texts) else ""
-    if start and all(text.startswith(start) for text in texts):
+    """`with “a”, “b” or “c”`: what all begin with is said once, where nothing but the word differs."""
+    start = texts[0].split("“")[0]
+    if start and all(re.fullmatch(rf"{re.escape(start)}“[^”]*”( \(.*\))?", text) for text in texts):
         texts = [texts[0], *(text.removeprefix(start) for text in texts[1:])]
     return f"{', '.join(texts[:-1])} {joint} {texts[-1]}"
 

@@ -97,7 +97,7 @@ def test_statements_are_said_as_a_reader_wants_them() -> None:
     def single(kind: str, *pattern: str) -> Statement:
         return Statement("", (Single(kind, pattern),))
 
-    assert said(single("tag", "JJ", "×2")) == "with an adjective, 2 times or more"
+    assert said(single("tag", "JJ", "×2")) == "with an adjective (2 times or more)"
     assert said(single("word", "×2")) == "with “×2”"
     assert said(single("word", "the"), False) == "without “the”"
     assert said(single("length", "at least", "10"), False) == "of at most 9 words"

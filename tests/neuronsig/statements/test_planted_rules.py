@@ -20,6 +20,7 @@ OTHERS = {
     "either with “the” or with “a”, not both": {"either with “a” or with “the”, not both"},
     "with “boat” or “stone”": {"with “stone” or “boat”", "with a form of “stone” or “boat”"},
 }
+assert len(RULES) >= 40
 QUICK = ["with “music”", "with a determiner, an adjective and a noun in a row", "ending in “?”", "without a verb"]
 
 

@@ -54,6 +54,8 @@ def make_rows(n: int, seed: int = 0) -> list[Row]:
         for place in range(1, length - 1):
             if draw.random() < 0.05:
                 tokens[place], pos[place] = draw.choice([(",", ","), ("(", "-LRB-")])
+        if draw.random() < 0.002 * 1.5:
+            tokens[length // 2], pos[length // 2] = "zebra", "NN"
         tokens.append(draw.choices("?!.", [1, 1, 6])[0])
         pos.append(".")
         document = number // 12
@@ -115,8 +117,8 @@ RULES: dict[str, Callable[[Row], bool]] = {
     "with an elongated word": lambda r: any(re.search(r"([a-z])\1\1", token) for token in low(r)),
     "beginning with “the”": lambda r: low(r)[0] == "the",
     "ending in “?”": lambda r: low(r)[-1] == "?",
-    "with “,”, 2 times or more": lambda r: low(r).count(",") >= 2,
-    "with a name, 2 times or more": lambda r: r["pos"].count("NNP") >= 2,
+    "with “,” (2 times or more)": lambda r: low(r).count(",") >= 2,
+    "with a name (2 times or more)": lambda r: r["pos"].count("NNP") >= 2,
     "of at most 6 words": lambda r: len(r["tokens"]) <= 6,
     "of at least 22 words": lambda r: len(r["tokens"]) >= 22,
     "of 9 to 11 words": lambda r: 9 <= len(r["tokens"]) <= 11,
@@ -127,5 +129,25 @@ RULES: dict[str, Callable[[Row], bool]] = {
     "with “great” and with a name": lambda r: "great" in low(r) and "NNP" in r["pos"],
     "with at most 1 sentences before them in the document": lambda r: r["position"] <= 1,
     "without a verb": lambda r: not any(tag.startswith("V") for tag in r["pos"]),
+    "with “zebra”": lambda r: "zebra" in low(r),
+    "with a noun": lambda r: "NN" in r["pos"],
+    "with a determiner": lambda r: "DT" in r["pos"],
+    "with a past verb": lambda r: "VBD" in r["pos"],
+    "with a number (2 times or more)": lambda r: r["pos"].count("CD") >= 2,
+    "with a mark (3 times or more)": lambda r: sum(not any(c.isalnum() for c in t) for t in r["tokens"]) >= 3,
+    "without “,”": lambda r: "," not in r["tokens"],
+    "with “the” among the first three words": lambda r: "the" in low(r)[:3],
+    "whose last word is a noun": lambda r: r["pos"][-2] == "NN",
+    "whose last word is “boat”": lambda r: low(r)[-2] == "boat",
+    "beginning with a pronoun": lambda r: r["pos"][0] == "PRP",
+    "with an adjective and a noun in a row": lambda r: in_a_row(r["pos"], "JJ", "NN"),
+    "with “old” or “small”": lambda r: bool({"old", "small"} & set(low(r))),
+    "either with “of” or with “in”, not both": lambda r: ("of" in low(r)) != ("in" in low(r)),
+    "with “i”, but without “not”": lambda r: "i" in low(r) and "not" not in low(r),
+    "with a plural noun and with a past verb": lambda r: {"NNS", "VBD"} <= set(r["pos"]),
+    "with a form of “find”": lambda r: any(lemma(token, "en") == "find" for token in r["tokens"]),
+    "of domain=book": lambda r: r["domain"] == "book",
+    "with at least 10 sentences before them in the document": lambda r: r["position"] >= 10,
+    "of at least 30 words": lambda r: len(r["tokens"]) >= 30,
 }
 """What is said first of the sentences that a rule holds of."""
