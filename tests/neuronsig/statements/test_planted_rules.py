@@ -18,6 +18,13 @@ OTHERS = {
     "with a word in -tion": {"with a word in -ion"},  # all such words of the text are both
     "with digits": {"with a number"},
     "either with “the” or with “a”, not both": {"either with “a” or with “the”, not both"},
+    "either with “of” or with “in”, not both": {"either with “in” or with “of”, not both"},
+    "with a plural noun and with a past verb": {"with a past verb and with a plural noun"},
+    "with “old” or “small”": {
+        "with “small” or “old”",
+        "with a form of “old” or “small”",
+        "with a form of “small” or “old”",
+    },
     "with “boat” or “stone”": {"with “stone” or “boat”", "with a form of “stone” or “boat”"},
 }
 assert len(RULES) >= 40
