@@ -40,7 +40,7 @@ from neuronsig.find.query import shown
 from neuronsig.find.search import Answer, metadata_fields, search
 from neuronsig.kinds import kind_of
 from neuronsig.progress import say, show_table
-from neuronsig.signature.salience import percent
+from neuronsig.signature.numbers import percent
 from neuronsig_jobs.launch import OPTIONS as LAUNCH_OPTIONS
 from neuronsig_jobs.launch import Summary, launch
 

@@ -23,8 +23,12 @@ import pyarrow.parquet as pq
 from neuronsig.collection.dominance import OUTLIERS
 from neuronsig.config import MiningConfig, as_plan
 from neuronsig.mining.keyness import g2, log_ratio, lrc, p_value
+from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, TOPK
+from neuronsig.statements.rows import as_rows
+from neuronsig.statements.signature import describe
+from neuronsig.statements.training import TrainingText, reference_of
+from neuronsig.tables import NEURONS, PROFILES, SENTENCES, SIGNATURES, STATEMENTS, TOPK
 
 MODEL = "minilm"
 
@@ -317,6 +321,19 @@ def add_stage(run: RunDirectory, job: str, source: str = "mine", **plan: Any) ->
     plan = {"inputs": {f"{source}/{MODEL}": made_from["fingerprint"]}, **plan}
     record["stages"][f"{job}/{MODEL}"] = {**made_from, "plan": plan, "fingerprint": job}
     run.record_file.write_text(json.dumps(record))
+
+
+def add_statements(made: FactoryRun) -> FactoryRun:
+    """What neuronsig describe tells of the hidden states, by the core's own functions; returns the run."""
+    ids = np.arange(len(made.rows))
+    text = TrainingText.of(pa.Table.from_pylist(made.rows, schema=SENTENCES), reference_of(ids, len(ids)))
+    rows = []
+    for (layer, unit), ranked in made.top.items():
+        listed = np.array([sentence_id for _, sentence_id in ranked])
+        rows += as_rows(Neuron("hidden", layer, unit), describe(text, listed, len(made.top)))
+    _table(made.run.statements(MODEL) / "part-0.parquet", rows, STATEMENTS)
+    add_stage(made.run, "describe")
+    return made
 
 
 DOMINATED = {

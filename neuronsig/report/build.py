@@ -54,9 +54,7 @@ def build(run: RunDirectory, model: str, sentences: int) -> dict[str, int]:
         builder.front_page(run)
         counts = {
             "neuron pages": len(builder.lines),
-            "neurons in which little or nothing stands out": sum(
-                line.description.kind == "none" for line in builder.lines
-            ),
+            "neurons in which nothing stands out": sum(line.description.kind == "none" for line in builder.lines),
             "largest neuron page, bytes": max(path.stat().st_size for path in (site / "neurons").iterdir()),
             "site, bytes": sum(path.stat().st_size for path in files_below(site)),
         }

@@ -161,7 +161,7 @@ def _worth(line: Line, shown: Counter[str]) -> float:
 
 
 def choose_silent(lines: Sequence[Line], n: int) -> list[Line]:
-    """Neurons in which little or nothing stands out, spread evenly over the layers."""
+    """Neurons in which nothing stands out, spread evenly over the layers."""
     silent = [line for line in lines if line.description.kind == "none"]
     if len(silent) <= n:
         return silent

@@ -8,9 +8,10 @@ from neuronsig.collection.dominance import LARGE, RARE
 from neuronsig.kinds import shown_kinds
 from neuronsig.neuron import Neuron
 from neuronsig.report.site_data import Line, group_title
+from neuronsig.signature.entries import Entry, without_redundancy
 from neuronsig.signature.freshness import by_results
+from neuronsig.signature.numbers import percent
 from neuronsig.signature.reader import SignatureReader
-from neuronsig.signature.salience import Entry, percent, without_redundancy
 from neuronsig.signature.summary import Description
 from neuronsig.signature.view import NeuronView
 from neuronsig.signature.wording import (
@@ -52,7 +53,7 @@ def neuron_context(
         ],
         "tags": [Entry(row) for row in view.of("pos")[:TAGS]],
         "fields": [_values(view, name) for name, _ in fields[:FIELDS]],
-        "corpus": corpus_text(view.match) if "corpus" in described[neuron].text else "",
+        "corpus": corpus_text(view.match),
         "detector": detector_text(view.trigger) if view.trigger else "",
         "facets": facets_text(view.facets) if view.facets else "",
         "dominance": dominated_text(view),

@@ -7,8 +7,9 @@ from functools import lru_cache
 import jinja2
 
 from neuronsig.miners.brackets import drawn_tree
+from neuronsig.signature.entries import Entry
 from neuronsig.signature.highlight import cut_segments
-from neuronsig.signature.salience import Entry, percent, times
+from neuronsig.signature.numbers import percent, times
 from neuronsig.signature.view import Segment, SentenceView
 from neuronsig.signature.wording import DOMINATING, dominance_text
 

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from neuronsig.kinds import shown_kinds
+from neuronsig.signature.entries import Entry, without_redundancy
 from neuronsig.signature.highlight import PATTERN, WORD, cut_segments
-from neuronsig.signature.salience import Entry, percent, times, without_redundancy
+from neuronsig.signature.numbers import percent, times
 from neuronsig.signature.summary import describe
 from neuronsig.signature.view import FacetView, NeuronView, SentenceView
 from neuronsig.signature.wording import (
@@ -42,8 +43,7 @@ def render_terminal(view: NeuronView, console: Console) -> None:
     show(Text())
     show(Rule(Text(str(view.neuron), style="bold cyan"), style="cyan", align="left"))
     show(Text(description.text, style="dim" if description.kind == "none" else "bold"))
-    if "corpus" in description.text:
-        show(Text(corpus_text(view.match), style="dim"))
+    show(Text(corpus_text(view.match), style="dim"))
     show(Text(_facts(view), style="dim"))
     if dominated := dominated_text(view):
         show(Text(clean(dominated), style="yellow"))

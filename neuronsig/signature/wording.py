@@ -1,7 +1,7 @@
 """What jobs after mining found of a neuron, each in one line for a reader; terminal and report print the same."""
 
 from neuronsig.kinds import kind_of
-from neuronsig.signature.salience import percent
+from neuronsig.signature.numbers import percent
 from neuronsig.signature.summary import strongest_token
 from neuronsig.signature.view import DominanceView, Effect, FacetView, NeuronView, ScoreView, StabilityView, TriggerView
 

@@ -270,9 +270,9 @@ _EVERY = (
     Family("four_tags", "with a {tag}, a {tag}, a {tag} and a {tag} in a row", _in_a_row(_tags, 4)),
     Family("tag_edge", "with a {tag} that a {tag} hangs on", _edges(_tags)),
     Family("lemma_edge", "with “{}” that “{}” hangs on", _edges(_lemmas)),
-    Family("metadata", "of {}", _metadata),
+    Family("metadata", "whose {} is {}", _metadata),
     Family("length", "of {} {} words", _lengths),
-    Family("position", "with {} {} sentences before them in the document", _positions),
+    Family("position", "{} the first {} of their documents", _positions),
     *(Family(kind.name, "with {}") for kind in pattern_kinds()),
 )
 FAMILIES = {family.name: family for family in _EVERY}

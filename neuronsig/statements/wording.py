@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from neuronsig.kinds import kind_of
+from neuronsig.kinds import METADATA, kind_of
 from neuronsig.names import ONE, OTHERS
 from neuronsig.statements.families import BOUNDS, FAMILIES
 from neuronsig.statements.statement import TIMES, Single, Statement
@@ -52,6 +52,10 @@ def said(statement: Statement, holds: bool = True) -> str:
 
 def _single(single: Single) -> str:
     pattern, often = single.pattern, ""
+    if single.kind in BOUNDS:
+        return _bound(single.kind, pattern[0], int(pattern[1]))
+    if single.kind == METADATA:
+        return FAMILIES[METADATA].says.format(*pattern[0].split("=", 1))
     if pattern[-1].startswith(TIMES) and len(pattern) > 1 and pattern[-1][1:].isdigit():
         pattern, often = pattern[:-1], f" ({pattern[-1][1:]} times or more)"
     parts = iter(pattern)
@@ -87,8 +91,19 @@ def _range(parts: Sequence[Single]) -> str:
     bounds = {part.pattern[0]: part.pattern[1] for part in parts}
     if set(bounds) != {"at least", "at most"}:
         return ""
-    words = _single(Single(parts[0].kind, ("at least", bounds["at least"])))
-    return words.replace(f"at least {bounds['at least']}", f"{bounds['at least']} to {bounds['at most']}")
+    low, high = int(bounds["at least"]), int(bounds["at most"])
+    return f"of {low} to {high} words" if parts[0].kind == "length" else f"{low + 1} to {high + 1} in their documents"
+
+
+def _bound(kind: str, side: str, bound: int) -> str:
+    """`of at most 8 words`, `among the first 3 sentences of their documents`."""
+    if kind == "length":
+        return f"of {side} {bound} words"
+    after = "after" if side == "at least" else "among"
+    first = bound + (side == "at most")
+    if first == 1:
+        return "after the first of their documents" if after == "after" else "that begin their documents"
+    return f"{after} the first {first} of their documents"
 
 
 def _any(texts: Sequence[str], holds: bool) -> str:

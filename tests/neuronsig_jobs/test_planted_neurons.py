@@ -93,7 +93,7 @@ WORD, GAP, TAG_ORDER, SHORT, TOPIC, TWO, EARLY, LONG, SUBTREE, NOTHING = range(l
 
 
 @pytest.fixture(scope="module")
-def views(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> list[NeuronView]:
+def views(spark: Any, local_ray: None, tmp_path_factory: pytest.TempPathFactory) -> list[NeuronView]:
     rng = random.Random(11)
     rows = [make_sentence(rng, number) for number in range(SENTENCES)]
     top = {}
@@ -104,6 +104,7 @@ def views(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> list[NeuronVi
     supports = [f"mining.{kind}_min_support=0.1" for kind in ("word", "pos", "mixed", "itemset", "subtree")]
     settings = [*supports, "mining.pos_max_length=3", "mining.subtree_max_nodes=3"]
     assert main(["mine", f"run={made.root}", *settings, "--brief"]) == 0
+    assert main(["describe", f"run={made.root}", "--brief"]) == 0
     reader = SignatureReader(made, MODEL, sentences=1)
     return list(reader.views([Neuron("hidden", 1, unit) for unit in range(len(TRAITS))], with_sentences=False))
 
@@ -113,24 +114,28 @@ def first(view: NeuronView, kind: str) -> tuple[tuple[str, ...], bool]:
     return row.pattern, row.stands_out
 
 
+def told_first(view: NeuronView) -> str:
+    return view.told[0].text if view.told else ""
+
+
 def beyond_chance(view: NeuronView) -> set[tuple[str, ...]]:
     return {row.pattern for kind in view.evidence for row in view.of(kind) if row.lrc != 0}
 
 
 def test_a_word(views):
     assert first(views[WORD], "words") == (("olympic",), True)
-    assert "“olympic” in " in describe(views[WORD]).text
+    assert told_first(views[WORD]) == "with “olympic”"
 
 
 def test_a_bigram_with_a_gap(views):
     assert first(views[GAP], "word_sequence") == (("not", "but"), True)
     assert not views[GAP].of("word_sequence")[0].explained_by
-    assert "the pattern “not but”" in describe(views[GAP]).text
+    assert told_first(views[GAP]) == "with “not … but”"
 
 
 def test_a_tag_sequence(views):
     assert first(views[TAG_ORDER], "pos_sequence") == (("UH", "MD"), True)
-    assert "the pattern “[interjection] [modal verb]” in 100%" in describe(views[TAG_ORDER]).text
+    assert told_first(views[TAG_ORDER]) == "with an interjection and then a modal verb near it"
 
 
 def test_shortness_and_no_word_of_short_sentences(views):
@@ -138,7 +143,7 @@ def test_shortness_and_no_word_of_short_sentences(views):
     assert effect.effect < -0.8
     assert effect.high < effect.reference
     assert beyond_chance(views[SHORT]) == set()
-    assert describe(views[SHORT]).text.startswith("Short sentences (")
+    assert told_first(views[SHORT]).startswith("of at most ")
 
 
 def test_length_and_no_word_of_long_sentences(views):
@@ -146,17 +151,19 @@ def test_length_and_no_word_of_long_sentences(views):
     assert effect.effect > 0.8
     assert effect.low > effect.reference
     assert beyond_chance(views[LONG]) == set()
+    assert told_first(views[LONG]).startswith("of at least ")
 
 
 def test_a_topic(views):
     assert first(views[TOPIC], "metadata") == (("topic", "crude"), True)
-    assert "100% topic crude" in describe(views[TOPIC]).text
+    assert told_first(views[TOPIC]) == "whose topic is crude"
 
 
 def test_two_unrelated_things(views):
     rows = views[TWO].of("words")[:2]
     assert {row.text for row in rows} == {"violin", "tariff"}
     assert all(row.stands_out for row in rows)
+    assert told_first(views[TWO]) == "with “violin” or “tariff”"
     assert not any({"violin", "tariff"} <= set(row.pattern) for row in views[TWO].of("word_sequence"))
 
 
@@ -164,12 +171,12 @@ def test_a_place_in_the_document(views):
     effect = views[EARLY].effects["relative_position"]
     assert effect.effect < -1
     assert effect.high < effect.reference
-    assert describe(views[EARLY]).text.startswith("Sentences early in their documents (")
+    assert told_first(views[EARLY]) == "among the first 2 of their documents"
 
 
 def test_a_subtree_where_words_and_tags_in_order_say_less(views):
     assert first(views[SUBTREE], "subtree") == (("(VBZ (NN (JJ)))",), True)
-    assert "the subtree (VBZ (NN (JJ))) in 100%" in describe(views[SUBTREE]).text
+    assert told_first(views[SUBTREE]) == "with a noun that an adjective hangs on"
     strongest = views[SUBTREE].of("subtree")[0]
     assert all(row.lrc < strongest.lrc for kind in ("words", "pos_sequence") for row in views[SUBTREE].of(kind))
 

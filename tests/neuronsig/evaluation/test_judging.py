@@ -71,7 +71,7 @@ def test_the_score_is_the_sum_of_the_weights_of_what_holds():
     (row, *_) = judged()
     scores = np.zeros(N)
     for one in SIGNATURES[NEURONS[0]]:
-        scores += one.whole * one.statement.joined(TEXT.columns.dense(one.statement.parts).T)
+        scores += (one.whole or 0.0) * one.statement.joined(TEXT.columns.dense(one.statement.parts).T)
     positive = np.zeros(N, bool)
     positive[np.argsort(-ACTIVATIONS[MINED:, 0].astype(np.float32), kind="stable")[:20]] = True
     assert row["ap"] == pytest.approx(average_precision_score(positive, scores))

@@ -17,7 +17,17 @@ from neuronsig.report.build import build
 from neuronsig.report.front_page import caption_of
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import EVALUATION
-from tests.run_factory import AWKWARD, DOMINATED, MODEL, FactoryRun, add_outliers, add_stage, change_stage, make_run
+from tests.run_factory import (
+    AWKWARD,
+    DOMINATED,
+    MODEL,
+    FactoryRun,
+    add_outliers,
+    add_stage,
+    add_statements,
+    change_stage,
+    make_run,
+)
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452")
@@ -55,7 +65,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
-    made = make_run(tmp_path_factory.mktemp("site"), layers=3, units=9)
+    made = add_statements(make_run(tmp_path_factory.mktemp("site"), layers=3, units=9))
     figures = made.run.analysis(MODEL)
     figures.mkdir()
     (figures / "tsne_by_layer.png").write_bytes(PNG)
@@ -141,8 +151,8 @@ def test_the_front_page_features_several_kinds_and_admits_silence(made: FactoryR
     text = " ".join("".join(pages[made.run.report / MODEL / "index.html"].text).split())
     assert "Words and topics" in text
     assert "Domains and sources" in text
-    assert "Where little or nothing stands out" in text
-    assert "Little stands out; the clearest trace is" in text
+    assert "Where nothing stands out" in text
+    assert "Nothing stands out: no statement is credible" in text
 
 
 def test_the_front_page_tells_what_was_dropped_and_how_long_it_took(made: FactoryRun, pages: dict[Path, Page]) -> None:
@@ -339,7 +349,7 @@ def test_a_figure_named_for_a_metadata_field_says_so() -> None:
 def test_a_change_of_what_is_said_of_a_neuron_is_a_change_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("neuronsig.report.build")
     before = module.inputs_fingerprint()
-    assert {"reader.py", "summary.py", "salience.py"} <= {path.name for path in module.READING}
+    assert {"reader.py", "summary.py", "entries.py"} <= {path.name for path in module.READING}
     for path in module.READING:
         monkeypatch.setattr(module, "READING", [other for other in module.READING if other != path])
         assert module.inputs_fingerprint() != before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from neuronsig.miners.brackets import drawn_tree
-from neuronsig.signature.salience import without_redundancy
+from neuronsig.signature.entries import without_redundancy
 from neuronsig.signature.view import Evidence
 
 

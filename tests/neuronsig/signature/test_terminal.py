@@ -15,12 +15,12 @@ from neuronsig.signature.freshness import mining_command
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.terminal import bar, render_terminal
 from neuronsig.signature.view import FacetView
-from tests.run_factory import DOMINATED, MODEL, add_outliers, make_run
+from tests.run_factory import DOMINATED, MODEL, add_outliers, add_statements, make_run
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> SignatureReader:
-    return SignatureReader(make_run(tmp_path_factory.mktemp("run")).run, MODEL, 8)
+    return SignatureReader(add_statements(make_run(tmp_path_factory.mktemp("run"))).run, MODEL, 8)
 
 
 def rendered(reader: SignatureReader, unit: int, width: int = 80) -> str:
@@ -34,8 +34,8 @@ def rendered(reader: SignatureReader, unit: int, width: int = 80) -> str:
     [
         (0, ["L1/U0", "social media", "100%", "Domain", "Similar neurons"]),
         (1, ["violin", "Sentences with “violin”", "Words", "neuron   corpus   ratio"]),
-        (4, ["“also” (100%), “but” (100%) or “not”", "not only", "Word patterns", "POS patterns", "Itemsets"]),
-        (6, ["Little stands out; the clearest trace is"]),
+        (4, ["Sentences with “not” (100%", "not only", "Word patterns", "POS patterns", "Itemsets"]),
+        (6, ["Nothing stands out: no statement is credible"]),
     ],
 )
 def test_planted_facts_are_on_the_screen(reader: SignatureReader, unit: int, planted: list[str]) -> None:
@@ -45,7 +45,7 @@ def test_planted_facts_are_on_the_screen(reader: SignatureReader, unit: int, pla
 
 def test_what_the_corpus_of_a_share_is_stands_below_the_sentence(reader: SignatureReader) -> None:
     said = " ".join(rendered(reader, 1).split())
-    assert "(corpus 22%). Shares of the corpus are of its other sentences, length for length." in said
+    assert "Shares of the corpus are of its other sentences, length for length." in said
 
 
 def test_shares_say_what_they_are_of(reader: SignatureReader) -> None:

@@ -70,9 +70,9 @@ def test_every_family_finds_something_and_every_statement_has_enough_sentences()
 
 
 def test_statements_are_counted_where_they_are_fitted_and_hold_elsewhere_too() -> None:
-    counted = np.arange(len(ROWS)) < 200
+    counted = np.arange(len(ROWS)) < 400
     some = columns_of(table_of(ROWS), 3, counted, ["word", "three_tags"])
-    assert np.asarray(some.matrix[:200].sum(axis=0)).min() >= 3
+    assert np.asarray(some.matrix[:400].sum(axis=0)).min() >= 3
     expected = np.array([in_a_row(row["pos"], "DT", "JJ", "NN") for row in ROWS])
     np.testing.assert_array_equal(some.dense([Single("three_tags", ("DT", "JJ", "NN"))])[:, 0], expected)
 
