@@ -38,6 +38,9 @@ from neuronsig_jobs.launch import ERROR_FILE, Summary, for_job, launch
 HERE = [sys.executable, "-m", "neuronsig_jobs"]
 """What runs a job on this machine."""
 
+AGAIN_AFTER = (10, 60)
+"""Seconds after which a job that the cluster did not begin is submitted again: its own services may start late."""
+
 
 class StageError(NeuronsigError):
     """A job of the pipeline ended with an error, which it has printed itself."""
@@ -182,7 +185,13 @@ def submit(config: Config, submitter: list[str], command: list[str]) -> int:
     run, job = RunDirectory(config.run), command[0]
     file = run.root / f".{job}-error.json"
     remove(file)
-    code = ended([*submitter, *command, f"{ERROR_FILE}{absolute(file)}"])
+    before = run.record()["stages"]
+    for seconds in (*AGAIN_AFTER, 0):
+        code = ended([*submitter, *command, f"{ERROR_FILE}{absolute(file)}"])
+        if code == 0 or file.exists() or not seconds or run.record()["stages"] != before:
+            break
+        say(f"neuronsig {job} was not begun (exit code {code}, see above); submitted again in {seconds} s")
+        time.sleep(seconds)
     if code != 0:
         if not file.exists():
             return code

@@ -1,5 +1,6 @@
 """The pipeline that gives its jobs to clusters; tests/clusters has it on real ones."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -55,6 +56,38 @@ def test_jobs_are_given_to_the_cluster_of_their_engine_and_leave_their_stage_whe
     monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=lambda command, check: ended(command, "tokenize")))
     with pytest.raises(pipeline.StageError, match=r"neuronsig tokenize was submitted.* holds no finished stage"):
         pipeline.run_stages(compose(words), words)
+
+
+@pytest.mark.parametrize(("refused", "tries", "code"), [(1, 2, 0), (5, 3, 1)], ids=["once", "always"])
+def test_a_job_that_the_cluster_did_not_begin_is_submitted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: int, tries: int, code: int
+):
+    run, submitted = RunDirectory.create(tmp_path / "run"), []
+
+    def ended(command: Sequence[str]) -> int:
+        submitted.append(command)
+        if len(submitted) <= refused:
+            return 1
+        with run.stage("collect/a model", {}, [], {}):
+            return 0
+
+    monkeypatch.setattr(pipeline, "ended", ended)
+    monkeypatch.setattr(pipeline, "AGAIN_AFTER", (0.01, 0.01))
+    config = compose([f"run={run.root}", "ray.submit=env -- neuronsig"])
+    assert pipeline.submit(config, ["env"], ["collect"]) == code
+    assert len(submitted) == tries
+
+
+def test_a_job_that_failed_after_it_had_begun_is_not_submitted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run = RunDirectory.create(tmp_path / "run")
+
+    def ended(command: Sequence[str]) -> int:
+        with contextlib.suppress(ZeroDivisionError), run.stage("collect/a model", {}, [], {}):
+            raise ZeroDivisionError
+        return 9
+
+    monkeypatch.setattr(pipeline, "ended", ended)
+    assert pipeline.submit(compose([f"run={run.root}"]), ["env"], ["collect"]) == 9
 
 
 def test_a_job_s_error_is_left_where_the_pipeline_looks_for_it(tmp_path: Path):
