@@ -59,24 +59,21 @@ UP = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False); print(sum(n['
 def test_a_cluster_without_nodes_grows_to_two_and_the_table_is_that_of_one_machine(local_ray, tiny_model, tmp_path):
     model = tiny_model()
     run, alone = tokenized(tmp_path / "run", model, 150), tokenized(tmp_path / "alone", model, 150)
-    waiting = tokenized(tmp_path / "waiting", model, 2)
     with clusters.scaling_cluster(tmp_path) as address:
         there = [f"run={run.root}", *words_of(model), f"ray.address={address}"]
         unsaid = neuronsig("collect", "--brief", *there)
         assert unsaid.returncode == 2
         assert "ray.gpus=auto: the cluster has no GPU up now and may scale by itself; set ray.gpus=1" in unsaid.stderr
+        declared = neuronsig("collect", "--brief", *there, "ray.gpus='1'", "ray.wait_seconds=7")
+        assert declared.returncode == 2
+        assert "waiting for 1 replica of 1 CPU and 1 GPU, up to 7 s: the cluster has 0 CPUs on 1" in declared.stdout
+        assert "ray.wait_seconds=7: no room for 1 replica of 1 CPU and 1 GPU, the cluster has 0 CPUs" in declared.stderr
+        assert list(run.root.glob("topk/*")) == []
         done = neuronsig("collect", "--brief", *there, "ray.gpus='0'", "ray.max_replicas=2")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "waiting for 1 replica of 1 CPU, up to 900 s: the cluster has 0 CPUs on 1 node" in done.stdout
         assert "scoring 150 shards on 1 to 2 replicas" in done.stdout
         # A head and two workers: the second came for the replica that waited.
         assert "3 up" in script("-c", UP, address).stdout
-        elsewhere = [f"run={waiting.root}", *there[1:]]
-        declared = neuronsig("collect", "--brief", *elsewhere, "ray.gpus='1'", "ray.wait_seconds=7")
-        assert declared.returncode == 2
-        assert "waiting for 1 replica of 1 CPU and 1 GPU, up to 7 s: the cluster has" in declared.stdout
-        assert "ray.wait_seconds=7: no room for 1 replica of 1 CPU and 1 GPU, the cluster has" in declared.stderr
-        assert list(waiting.root.glob("topk/*")) == []
     with scored_here():
         collect.run(compose([f"run={alone.root}", *words_of(model), "ray.replica_cpus=1"]))
     assert contents(run.topk("tiny")) == contents(alone.topk("tiny"))
