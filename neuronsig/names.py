@@ -10,20 +10,6 @@ TAGS = {
     "''": "quotation marks", ":": "colons and dashes", "$": "currency signs",
 }  # fmt: skip
 
-MARKS = {
-    sign: name
-    for name, signs in {
-        "exclamation marks": "!", "question marks": "?", "full stops": ".", "commas": ",", "semicolons": ";",
-        "colons": ":", "quotation marks": "\" “ ” „ « » `` ''", "apostrophes": "' ’ ‘ `", "hyphens": "-",
-        "dashes": "-- – —", "ellipses": "... …", "brackets": "( )", "square brackets": "[ ]", "curly brackets": "{ }",
-        "angle brackets": "< >", "slashes": "/", "backslashes": "\\", "asterisks": "*", "underscores": "_",
-        "vertical bars": "|", "hashes": "#", "at signs": "@", "ampersands": "&", "percent signs": "%",
-        "dollar signs": "$", "equals signs": "=", "plus signs": "+", "tildes": "~",
-    }.items()
-    for sign in signs.split()
-}  # fmt: skip
-"""Signs as a reader reads them; others, as :), stand for themselves."""
-
 ONE = {
     "CC": "conjunction", "CD": "number", "DT": "determiner", "IN": "preposition", "JJ": "adjective",
     "MD": "modal verb", "NN": "noun", "NNS": "plural noun", "NNP": "name", "NNPS": "name", "PRP": "pronoun",

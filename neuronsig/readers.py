@@ -5,7 +5,7 @@ No engine is in it: a job calls these functions in its own process, and Ray's ta
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -126,13 +126,6 @@ def sentences_by_id(place: Path | str, ids: Ids, columns: Sequence[str], schema:
     column = ds.field("sentence_id")
     near = (column >= int(ids.min())) & (column <= int(ids.max()))
     return read_rows(place, schema, columns, near & column.isin(pa.array(ids)))
-
-
-def picked_sentences(place: Path | str, pick: Callable[[Ids], NDArray[np.bool_]], columns: Sequence[str]) -> pa.Table:
-    """The sentences whose ids (n,) are picked: bool (n,). `columns` hold sentence_id."""
-    batches = scan(place, SENTENCES, columns)
-    picked = (batch.filter(pa.array(pick(batch.column("sentence_id").to_numpy()))) for batch in batches)
-    return pa.Table.from_batches(picked, pa.schema([SENTENCES.field(name) for name in columns]))
 
 
 def token_batches(file: Path | str, more: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:

@@ -11,6 +11,7 @@ The whole method on it, in the same run, with the same text and tokens, after th
     NULL="run=runs/demo model=local model.name=minilm-null model.path=runs/demo/models/minilm-reinitialised"
     neuronsig collect  $NULL
     neuronsig mine     $NULL
+    neuronsig describe $NULL
     neuronsig evaluate $NULL      compare with neuronsig evaluate run=runs/demo model=minilm
     neuronsig triggers $NULL
 

@@ -6,14 +6,12 @@ tree is null or empty, or that has no row, is a sentence without a tree.
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from neuronsig.corpora.files import SourceFile, Unit, lines_of, open_file, split_lines
 from neuronsig.corpora.plan import READ_ERRORS, STRETCH
@@ -64,17 +62,13 @@ def trees_fingerprint(path: str) -> str:
     return fingerprint_of(sorted(size_and_tag(file)[1] or file_digest(file) for file, _ in _files(path)))
 
 
-def parsed_trees(
-    unit: Unit, words: bool, wanted: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None = None
-) -> Iterator[pa.RecordBatch]:
+def parsed_trees(unit: Unit, words: bool) -> Iterator[pa.RecordBatch]:
     """The rows of PARSED of a stretch; with `words` the leaves are nodes too, in lower case.
 
-    Of the rows whose ids are not `wanted` nothing is parsed. Rows that are wrong in themselves say so in `error`.
+    Rows that are wrong in themselves say so in `error`.
     """
     for part in _rows(unit):
-        ids = np.array([-1 if row[0] is None else row[0] for row in part])
-        mask = wanted(ids) if wanted else np.ones(len(part), bool)
-        rows = [_parsed(*row, words) for row, use in zip(part, mask, strict=True) if use]
+        rows = [_parsed(*row, words) for row in part]
         columns = zip(*rows, strict=True) if rows else ([] for _ in PARSED)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, PARSED, strict=True)]
         yield pa.RecordBatch.from_arrays(arrays, schema=PARSED)

@@ -27,9 +27,9 @@ def write(path, rows, names=("sentence_id", "tree")):
     return str(path)
 
 
-def read(path, words=False, wanted=None):
+def read(path, words=False):
     """(sentence_id, nodes, heads, error) of every row, in the order read."""
-    batches = [batch for unit in tree_units(path) for batch in parsed_trees(unit, words, wanted)]
+    batches = [batch for unit in tree_units(path) for batch in parsed_trees(unit, words)]
     return [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
 
 
@@ -46,7 +46,6 @@ def test_both_formats_give_the_same_rows_in_stretches_of_any_size(tmp_path, monk
     monkeypatch.setattr(user_trees, "STRETCH", 1)
     assert len(tree_units(path)) > 1 or name.endswith(".gz")
     assert read(path) == expected
-    assert read(path, wanted=lambda ids: ids == 5) == expected[3:]
 
 
 def test_words_are_nodes_in_lower_case_where_they_are_asked_for(tmp_path):

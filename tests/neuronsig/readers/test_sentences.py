@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.errors import InputError
-from neuronsig.readers import in_order, picked_sentences, require_sentences, sentences_by_id
+from neuronsig.readers import in_order, require_sentences, sentences_by_id
 from neuronsig.storage.parquet import table_files
 from neuronsig.tables import SENTENCES
 
@@ -47,12 +47,6 @@ def test_row_groups_without_a_wanted_sentence_are_not_read(sentences):
     assert sentences_by_id(sentences, np.array([5, 12]), COLUMNS)["text"].to_pylist() == ["text 12", "text 5"]
     with pytest.raises(InputError, match=r"b\.parquet cannot be read"):
         sentences_by_id(sentences, np.array([1, 12]), COLUMNS)
-
-
-def test_sentences_are_picked_by_a_function_of_the_id(sentences):
-    found = picked_sentences(sentences, lambda ids: ids % 7 == 0, COLUMNS)
-    assert sorted(found["sentence_id"].to_pylist()) == [0, 7, 14]
-    assert picked_sentences(sentences, lambda ids: ids < 0, COLUMNS).num_rows == 0
 
 
 @pytest.mark.parametrize(("named_by", "job"), [("topk", "collect"), ("tokenized", "tokenize")])
