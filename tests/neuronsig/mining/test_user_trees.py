@@ -3,7 +3,6 @@
 import gzip
 import json
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -144,7 +143,3 @@ def test_a_file_that_breaks_off_says_so(tmp_path):
     data = (tmp_path / "a.jsonl.gz").read_bytes()
     (tmp_path / "a.jsonl.gz").write_bytes(data[:-12])
     assert "a.jsonl.gz cannot be read (" in [row[3] for row in read(path)][-1]
-
-
-def test_no_row_that_is_wanted_is_no_error(tmp_path):
-    assert read(write(tmp_path / "a.jsonl", ROWS), wanted=lambda ids: np.zeros(len(ids), bool)) == []
