@@ -16,6 +16,10 @@ from neuronsig.errors import InputError
 from neuronsig.ragged import coded, one_array
 from neuronsig.splitmix import text_hashes, uniform
 
+NO_IDS = (
+    "sentences/ column 'doc_id' is empty in places, and whole documents are held out; give documents ids, or hold out "
+    "sentences with mining.holdout_by=sentence"
+)
 _SEED = 0x6E6575726F6E  # any constant: whoever splits by the same hash must not split alike
 
 
@@ -53,10 +57,7 @@ class Holdout:
 
 def _hashes(documents: Sequence[str]) -> NDArray[np.int64]:
     if any(document.endswith("\t") for document in documents):
-        raise InputError(
-            "sentences/ column 'doc_id' is empty in places, and whole documents are held out; give documents ids, or "
-            "hold out sentences with mining.holdout_by=sentence"
-        )
+        raise InputError(NO_IDS)
     return text_hashes(documents)
 
 

@@ -21,7 +21,7 @@ from neuronsig.encoding.counting import COUNTS, NODES, SOURCE, count_batch
 from neuronsig.encoding.sentences import ENCODED, ENCODED_NODES, Encoder, encoded_rows
 from neuronsig.encoding.vocabulary import OTHER, Bound, Dictionary, read_dictionary, write_dictionary
 from neuronsig.errors import InputError
-from neuronsig.holdout import Holdout
+from neuronsig.holdout import NO_IDS, Holdout
 from neuronsig.mining.user_trees import KEY, PARSED, parsed_trees, tree_units
 from neuronsig.progress import task
 from neuronsig.storage.files import remove
@@ -40,7 +40,7 @@ def encode_sentences(
     Metadata items are `domain` and every field but those of `metadata_skip`; of a field, the `metadata_max_values`
     values with most sentences that occur in `min_count` sentences or more are items of their own, and all others
     together are the value OTHER. `trees` are a user's bracketed ones, parsed, in place of the dependency heads. Raises
-    InputError when the table is empty or has more than 256 tags.
+    InputError when the table is empty or has more than 256 tags, and when documents without ids are to be held out.
     """
     columns = tuple(dict.fromkeys((*SOURCE, *mining.held_out.columns)))
     source = session.read.parquet(*table_uris(sentences)).select(*columns)
@@ -49,6 +49,7 @@ def encode_sentences(
         source = source.drop("heads").join(users, "sentence_id", how="left").select(*columns, NODES)
     listed = folder / "dictionary.parquet"
     if not listed.exists():
+        require_documents(source, mining.held_out)
         counted, counts = folder / "counts", count_items(source, mining.metadata_skip, mining.held_out)
         write_once(counted, lambda: kept_items(counts, mining.min_count, mining.metadata_max_values))
         bounds = dictionary_bounds(session.read.parquet(uri(counted)))
@@ -61,6 +62,13 @@ def encode_sentences(
         write_once(folder / "sentences", lambda: encode(source, shared, mining.metadata_skip, mining.held_out))
         remove(folder / "shared")
     return dictionary
+
+
+def require_documents(source: DataFrame, holdout: Holdout) -> None:
+    """Raise InputError where documents are held out and one has no id; a task's error would come with a traceback."""
+    by_document = holdout.share and holdout.by == "document"
+    if by_document and source.where("doc_id is null or doc_id = ''").limit(1).count():
+        raise InputError(NO_IDS)
 
 
 def count_items(source: DataFrame, skip: list[str], holdout: Holdout) -> DataFrame:

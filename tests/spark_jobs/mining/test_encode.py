@@ -102,6 +102,23 @@ def test_held_out_sentences_are_in_no_row_and_no_count(spark, tmp_path, by):
     assert dict(zip(dictionary.words, dictionary.word_sentences.tolist(), strict=True)) == words
 
 
+@pytest.mark.parametrize("missing", ["", None])
+def test_documents_without_ids_are_refused_before_any_sentence_is_read(spark, tmp_path, missing):
+    rows = random_sentences(20)
+    rows[7]["doc_id"] = missing
+    run = write_run(tmp_path, rows, {(1, 0): [0]})
+    with pytest.raises(InputError, match=r"^sentences/ column 'doc_id' is empty in places.*=sentence$"):
+        encode(spark, run, holdout=0.3)
+    assert encode(spark, run, holdout=0.3, holdout_by="sentence").n_sentences < 20
+
+
+def test_one_document_alone_is_mined_or_held_out_whole_which_is_refused(spark, tmp_path):
+    rows = [row | {"doc_id": "a", "domain": "d"} for row in random_sentences(20)]
+    with pytest.raises(InputError, match=r"holds no sentence that is not held out.*mining\.holdout_by=sentence$"):
+        encode(spark, write_run(tmp_path / "all", rows, {(1, 0): [0]}), holdout=0.7)
+    assert encode(spark, write_run(tmp_path / "none", rows, {(1, 0): [0]}), holdout=0.3).n_sentences == 20
+
+
 def test_trees_are_kept_where_every_head_is_in_its_place(spark, tmp_path):
     rows = [sentence(i, "the red dog") for i in range(6)]
     for row, heads in zip(rows, ([2, 0, 2], None, [], [0, 1], [0, 1, 4], [0, 1, -1]), strict=True):
