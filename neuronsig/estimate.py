@@ -20,6 +20,7 @@ from neuronsig.statements.training import FITTED, reference_size
 SENTENCE_BYTES = 117.0
 TOKEN_BYTES = 1.8
 TOPK_ROW_BYTES = 7.8
+HELD_OUT_BYTES = 8.0  # a neuron's scores of a sentence, as it is and with its words shuffled
 KEY_BYTES = 8.0  # a score and its sentence in a shard's commit
 ENCODED_BYTES = 72.0  # a sentence as mining reads it
 MINING_BYTES = 11_500.0  # of a neuron, between profiling and the tables
@@ -151,7 +152,7 @@ def _bytes(config: Config, sizes: Sequence[int], sentences: int, tokens: float, 
         "topk": neurons * min(k, sentences) * TOPK_ROW_BYTES,
         "encoded sentences and mining's work": sentences * ENCODED_BYTES + neurons * MINING_BYTES,
         "signatures and profiles": neurons * SIGNATURE_BYTES,
-        "scores of held-out sentences, until judged": neurons * _held_out(config, sentences) * 4.0,
+        "scores of held-out sentences, until judged": neurons * _held_out(config, sentences) * HELD_OUT_BYTES,
         "word and neuron vectors": 4.0 * analysis.dimension * (vocabulary + neurons),
         "report": neurons * PAGE_BYTES,
     }
@@ -183,7 +184,7 @@ def _hours(config: Config, sentences: int, neurons: int, mined: int, flops: floa
     hours["collect"], order = forward, list(JOBS)
     # Only what these read goes through the model again.
     hours["triggers"] += forward * min(1.0, located / max(sentences, 1))
-    hours["evaluate"] += forward * held_out / max(sentences, 1)
+    hours["evaluate"] += 2 * forward * held_out / max(sentences, 1)  # as they are, and shuffled
     return dict(sorted(hours.items(), key=lambda item: order.index(item[0].split(":")[0])))
 
 

@@ -23,6 +23,12 @@ def uniform(ids: NDArray[np.integer], seed: int) -> NDArray[np.float64]:
     return (mixed(x) >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
+def stream(key: int, n: int, seed: int) -> NDArray[np.float64]:
+    """Numbers (n,) from 0 to below 1, as if drawn for `key` alone: of each key and seed there is another stream."""
+    state = mixed(np.array([key], np.int64).astype(np.uint64) * STEP + np.uint64(seed))
+    return uniform(np.arange(n), int(state[0]))
+
+
 def text_hashes(texts: Iterable[str]) -> NDArray[np.int64]:
     """(texts,) a number for each text, the same everywhere: eight bytes of BLAKE2b."""
     return np.frombuffer(b"".join(hashlib.blake2b(text.encode(), digest_size=8).digest() for text in texts), "<i8")

@@ -165,6 +165,9 @@ EVALUATION = pa.schema(
         ("over_random", pa.float64()),
         ("over_random_low", pa.float64()),
         ("correlation", pa.float64()),  # Spearman's, of the signature's score with the activation, all sentences
+        # Of the same sentences with their words shuffled (neuronsig.evaluation.word_order); null: no activation differs
+        ("contextuality", pa.float64()),  # 1 - Spearman's correlation of their activations with those as they are
+        ("kept_shuffled", pa.float64()),  # share of the positives that are among as many best ones of the shuffled
         ("beats_chance", pa.bool_()),  # ap_low > chance
         ("told_beats_chance", pa.bool_()),  # told_low > chance
         ("beats_words", pa.bool_()),  # over_words_low > 0

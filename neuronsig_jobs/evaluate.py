@@ -7,8 +7,10 @@ classifier that has never seen them: nothing is fitted on them. Beside it stand 
 mined text: the length, words and length, naive Bayes, a ceiling of what words, pairs, tags, shapes and length have to
 give (neuronsig.evaluation.baselines), and another neuron's signature; and the score of what is told of the neuron.
 Writes RUN/evaluation/<model>, one row a neuron: average precision and AUROC with 95 % limits, and
-RUN/analysis/<model>/evaluation.csv and .png by layer. While it works the disk holds 4 bytes a neuron and held-out
-sentence. The same command again does only what is missing.
+RUN/analysis/<model>/evaluation.csv and .png by layer. The same sentences are scored once more with their words
+shuffled: contextuality is 1 - Spearman's correlation of both activations, and beside it stands the share of the
+positives that stay among the best. While it works the disk holds 8 bytes a neuron and held-out sentence. The same
+command again does only what is missing.
 
 Example:  neuronsig evaluate run=runs/demo model=minilm
 
@@ -50,14 +52,14 @@ def run(config: Config) -> Summary:
     with enter_on_ray(config, "evaluate", plan) as (stage, start_ray):
         if not stage.done:
             check_table(directory.statements(name), STATEMENTS)
-            directory.require_space(4 * job.rows * round(share * job.sentences))
+            directory.require_space(8 * job.rows * round(share * job.sentences))
             start_ray()
             of = split(directory, mining.held_out, share, job.kept)
             require_positives(config.evaluation.least_positives, len(of.judged))
             here = on_any_device(config, finished)  # ranks are asked for, not bits
             stage.begin()
             work = directory.work("evaluate", name)
-            stage.counts = evaluate(config, mining, here, stage.fingerprint, work, of, fraction)
+            stage.counts = evaluate(config, mining, here, finished.tokenizer, stage.fingerprint, work, of, fraction)
             stage.counts |= _tell(read_table(directory.evaluation(name), EVALUATION), directory, name)
             remove(work)
     return {**stage.counts, "table": str(directory.evaluation(name))}
@@ -80,4 +82,7 @@ def _tell(found: pa.Table, directory: RunDirectory, name: str) -> dict[str, Any]
         "> Bayes": "than naive Bayes",
         "> other": "than another neuron's",
     }
-    return {"share of signatures": {title: round(rows[-1][key] or 0.0, 4) for key, title in shares.items()}}
+    return {
+        "share of signatures": {title: round(rows[-1][key] or 0.0, 4) for key, title in shares.items()},
+        "median contextuality": round(rows[-1]["context"] or 0.0, 4),
+    }

@@ -92,7 +92,7 @@ def make_shards(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[
 
 def tokenize_texts(spec: TokenizerSpec, sentence_ids: pa.Array, texts: pa.Array) -> tuple[pa.Table, int]:
     """Token ids of texts as a TOKENIZED table, and how many inputs were cut to spec.max_tokens."""
-    tokenizer = _tokenizer(spec.serialized, spec.max_tokens)
+    tokenizer = one_tokenizer(spec.serialized, spec.max_tokens)
     encodings = tokenizer.encode_batch_fast(texts.to_pylist())
     truncated = sum(1 for encoding in encodings if encoding.overflowing)
     lengths = np.fromiter((len(encoding) for encoding in encodings), np.int32, len(encodings))
@@ -160,8 +160,11 @@ def finish(tasks: Sequence[ShardTask]) -> ShardPlan:
 
 
 @functools.lru_cache(maxsize=1)
-def _tokenizer(serialized: str, limit: int):  # type: ignore[no-untyped-def]
-    """The tokenizer of this worker process, loaded once. Spark's tasks are the parallelism."""
+def one_tokenizer(serialized: str, limit: int):  # type: ignore[no-untyped-def]
+    """The tokenizer of this worker process, loaded once, that cuts to `limit` tokens (0: none).
+
+    The tasks are the parallelism.
+    """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from tokenizers import Tokenizer
 

@@ -146,9 +146,11 @@ class EvaluationConfig:
         20, "held-out sentences that count as the neuron's, at least", least=2, unit="sentences"
     )
     max_sentences: int = option(
-        50_000, "held-out sentences scored, about, at most; 4 bytes of disk a neuron each", least=100, unit="sentences"
+        50_000, "held-out sentences scored, about, at most; 8 bytes of disk a neuron each", least=100, unit="sentences"
     )
-    seed: int = option(0, "seed of the other neuron whose signature each one's is compared with", least=0)
+    seed: int = option(
+        0, "seed of the other neuron whose signature each one's is compared with, and of shuffled words", least=0
+    )
 
     def check(self, key: str) -> None:
         ok = 0 <= self.fraction <= 0.5

@@ -1,7 +1,7 @@
 """What signatures are judged on: how many held-out sentences, which are positives, and their scores by neurons.
 
-The scores are one Parquet file a shard: one row a sentence, and one column a block of neurons (a float32 each), so that
-a judge reads his own block alone.
+The scores are one Parquet file a shard: one row a sentence, and two columns a block of neurons (a float32 each), of the
+sentence as it is and with its words shuffled, so that a judge reads his own block alone.
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from neuronsig.collection.job import Job
-from neuronsig.collection.shard_files import ShardText
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import InputError, TooLittleTextError
 from neuronsig.neuron import Neuron
-from neuronsig.storage.files import read_bytes
-from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file
-from neuronsig.storage.whole_files import atomic_write
 
 SENTENCES_AT_LEAST = 100
 LARGEST_FRACTION = 0.5
@@ -88,7 +84,10 @@ class Block:
 
 @dataclass(frozen=True)
 class HeldOutJob(Job):
-    """A collection's job, of which only the sentences held out are scored; `held_out` is the file of their ids."""
+    """A collection's job, of which only the sentences held out are scored, as they are and with their words shuffled.
+
+    `held_out` is the file of WORD_ORDERS of these sentences (neuronsig.evaluation.word_order).
+    """
 
     held_out: str = ""
 
@@ -110,34 +109,24 @@ def blocks_of(job: Job) -> list[Block]:
     return found
 
 
-def held_out_of(text: ShardText, held_out: npt.NDArray[np.int64]) -> ShardText:
-    """The sentences of a shard that are held out, still sorted by length; `held_out` are ids."""
-    return text.take(np.flatnonzero(np.isin(text.sentence_ids, held_out)))
+def shuffled(name: str) -> str:
+    """The column with the scores of a block's shuffled sentences; `name` is the block's."""
+    return f"{name} shuffled"
 
 
-def write_ids(ids: npt.NDArray[np.int64], file: Path) -> None:
-    """Keep ids for `read_ids`."""
-    atomic_write(file, ids.astype("<i8").tobytes())
-
-
-def read_ids(file: str) -> npt.NDArray[np.int64]:
-    """The ids that `write_ids` wrote."""
-    return np.frombuffer(read_bytes(location(file)), "<i8")
-
-
-def read_block(files: Sequence[Path], block: Block) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Sentence ids (n,), ascending, and scores (n, neurons of the block), from all shards' files."""
+def read_block(files: Sequence[Path], name: str, width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Sentence ids (n,), ascending, and the scores (n, width) in the column `name`, from all shards' files."""
     ids, scores = [], []
     for file in files:
-        table = parquet_file(file).read(columns=["sentence_id", block.name]).combine_chunks()
+        table = parquet_file(file).read(columns=["sentence_id", name]).combine_chunks()
         if not table.num_rows:
             continue
         ids.append(table["sentence_id"].to_numpy())
-        column = table[block.name].chunk(0)
-        values = np.frombuffer(column.buffers()[1], np.float32).reshape(-1, block.stop - block.start)
+        column = table[name].chunk(0)
+        values = np.frombuffer(column.buffers()[1], np.float32).reshape(-1, width)
         scores.append(values[column.offset : column.offset + len(column)])
     if not ids:
-        return np.zeros(0, np.int64), np.zeros((0, block.stop - block.start), np.float32)
+        return np.zeros(0, np.int64), np.zeros((0, width), np.float32)
     found = np.concatenate(ids)
     order = np.argsort(found)
     return found[order], np.concatenate(scores)[order]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neuronsig.errors import InputError
 from neuronsig.evaluation.baselines import CEILING, PENALTY, Baselines
-from neuronsig.evaluation.ranking import Judged, judge, spearman
+from neuronsig.evaluation.ranking import Judged, best, judge, spearman
 from neuronsig.neuron import Neuron
 from neuronsig.statements.columns import Columns
 from neuronsig.statements.families import FAMILIES
@@ -28,7 +28,7 @@ from neuronsig.statements.training import Ids, Training, TrainingText
 CURVE = (1, 2, 3, 5, TOLD)
 """Numbers of told statements at which the ranking is judged; after them the first HUNDRED and all."""
 
-RULES = {"version": 2, "curve": list(CURVE), "penalty": PENALTY, "ceiling": list(CEILING)}
+RULES = {"version": 3, "curve": list(CURVE), "penalty": PENALTY, "ceiling": list(CEILING)}
 """What determines the table beside statements and scores; `version` counts changes of the rules."""
 
 
@@ -57,10 +57,11 @@ def judge_block(
     positives: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Rows of EVALUATION for neurons of one site, layer and sign; scores (judged sentences, neurons).
+    """Rows of EVALUATION, but for what shuffled words tell, for neurons of one site, layer and sign.
 
-    A neuron's positives are its `positives` best sentences, of equal ones those of lower id. `lists` are the mined
-    lists, best sentence first. Raises InputError when the positives are not fewer than the sentences.
+    `scores` are (judged sentences, neurons). A neuron's positives are its `positives` best sentences, of equal ones
+    those of lower id. `lists` are the mined lists, best sentence first. Raises InputError when the positives are not
+    fewer than the sentences.
     """
     neurons = list(lists)
     if not 0 < positives < len(text.judged):
@@ -135,9 +136,9 @@ def judge_neuron(
     by its first statements, `kinds` by its words and length with one further kind.
     """
     n = len(activations)
-    best = np.argsort(-activations, kind="stable")[:positives]
+    top = best(activations, positives)
     positive = np.zeros(n, bool)
-    positive[best] = True
+    positive[top] = True
     nothing = np.zeros(n)
     judged = {name: judge(rankings.get(name, nothing), positive) for name in ("whole", *BASELINES)}
     whole = judged["whole"]
@@ -149,7 +150,7 @@ def judge_neuron(
     found = {
         "sentences": n,
         "positives": positives,
-        "threshold": float(activations[best[-1]]),
+        "threshold": float(activations[top[-1]]),
         "chance": positives / n,
         "ap": whole.ap.value,
         "ap_low": ap_low,

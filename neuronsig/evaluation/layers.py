@@ -20,6 +20,8 @@ _MEDIANS = {
     "other": "random_ap",
     "chance": "chance",
     "AUROC": "auroc",
+    "context": "contextuality",
+    "kept": "kept_shuffled",
 }
 _SHARES = {
     "> chance": "beats_chance",
@@ -37,9 +39,10 @@ LAYER_COLUMNS = ("layer", *_FORMATS)
 def by_layer(table: pa.Table) -> list[dict[str, Any]]:
     """A row for each site and layer, and one of all; medians over neurons, and shares of them.
 
-    `AP` to `AUROC` are medians: average precision of the signature, of what is told, of its first hundred statements,
+    `AP` to `kept` are medians: average precision of the signature, of what is told, of its first hundred statements,
     of the ceiling, the share of the ceiling that the signature reaches, of naive Bayes, of words and length, of the
-    length and of another neuron's signature, the share of positives, and AUROC of the signature. The rest are shares
+    length and of another neuron's signature, the share of positives, AUROC of the signature, contextuality, and the
+    share of the positives kept when words are shuffled. The rest are shares
     of the neurons whose AP is higher than that at the lower 95 % limit (of neurons that are no better, 1 in 40 is said
     to be by chance), or at least as high.
     """

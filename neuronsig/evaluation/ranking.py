@@ -93,6 +93,11 @@ def judge(scores: ArrayLike, positive: ArrayLike) -> Judged:
     )
 
 
+def best(activations: NDArray[np.floating], positives: int) -> NDArray[np.int64]:
+    """The places of the highest of activations (sentences,), highest first; of equal ones the first."""
+    return np.argsort(-activations, kind="stable")[:positives]
+
+
 def spearman(first: ArrayLike, second: ArrayLike) -> float:
     """Rank correlation with mid-ranks; 0 where one of both is constant."""
     a, b = (rank_from_most(np.asarray(values)) - (np.size(values) + 1) / 2 for values in (first, second))

@@ -178,7 +178,7 @@ class ScoreView:
     """How well the signature tells unseen sentences that activate the neuron from others (neuronsig evaluate).
 
     `told_ap` is that of the statements told, `words_ap` that of words and length, `ceiling_ap` of all that the text has
-    to give, `random_ap` of another neuron's signature; None where there was no other to compare with.
+    to give, `random_ap` of another neuron's signature, None where there was none; the last two are of shuffled words.
     """
 
     ap: float
@@ -194,6 +194,8 @@ class ScoreView:
     auroc: float = 0.5
     random_ap: float | None = 0.0
     sentences: int = 0
+    contextuality: float | None = None
+    kept_shuffled: float | None = None
 
 
 @dataclass(frozen=True)

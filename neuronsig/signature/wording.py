@@ -60,6 +60,16 @@ def score_text(score: ScoreView) -> str:
     )
 
 
+def order_text(score: ScoreView) -> str:
+    """How much the neuron depends on the order of words; empty where that is not known."""
+    if score.contextuality is None or score.kept_shuffled is None:
+        return ""
+    return (
+        f"With their words shuffled, {percent(score.kept_shuffled)} of its best unseen sentences stay among the best "
+        f"(contextuality {score.contextuality:.2f}; 0: word order does not matter, 1: nothing is left)."
+    )
+
+
 def stability_text(stability: StabilityView) -> str:
     """How far two halves of the corpus agree."""
     halves = f"two halves of the corpus, of {stability.k:,} sentences each"
@@ -80,7 +90,7 @@ def dominated_text(view: NeuronView) -> str:
 
 def quality_texts(view: NeuronView) -> list[str]:
     """How good the signature is, a line for each job that has looked; of domination only that there is none."""
-    said = [score_text(view.score)] if view.score else []
+    said = [text for text in (score_text(view.score), order_text(view.score)) if text] if view.score else []
     said += [stability_text(view.stability)] if view.stability else []
     return said + ([dominance_text(view.dominance)] if view.dominance and not view.dominance.flags else [])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,21 @@ CHUNK = 2048
 TEXTS_AT_ONCE = 1024
 
 Ids = NDArray[np.int64]
+
+
+def pieces(
+    tokenizer: Tokenizer, texts: Sequence[str], words: Sequence[Sequence[str]]
+) -> Iterator[tuple[Ids, Ids, NDArray[np.bool_]]]:
+    """Of each text, with its words: its tokens' ids, the word that each token is a piece of, and which are special.
+
+    All are (tokens,); words count from 0, and -1 is none.
+    """
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        part = slice(start, start + TEXTS_AT_ONCE)
+        for encoded, text, of in zip(tokenizer.encode_batch(texts[part]), texts[part], words[part], strict=True):
+            special = np.array(encoded.special_tokens_mask, bool)
+            word = np.where(special, -1, word_of_tokens(encoded.offsets, word_spans(text, of)))
+            yield np.array(encoded.ids, np.int64), word, special
 
 
 @dataclass(frozen=True)
@@ -42,14 +58,7 @@ class ModelTokens:
         tokenizer = Tokenizer.from_str(spec.serialized)
         if spec.max_tokens:
             tokenizer.enable_truncation(spec.max_tokens)
-        texts, words = table["text"].to_pylist(), table["tokens"].to_pylist()
-        found: list[tuple[Ids, Ids, NDArray[np.bool_]]] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            part = slice(start, start + TEXTS_AT_ONCE)
-            for encoded, text, of in zip(tokenizer.encode_batch(texts[part]), texts[part], words[part], strict=True):
-                special = np.array(encoded.special_tokens_mask, bool)
-                word = np.where(special, -1, word_of_tokens(encoded.offsets, word_spans(text, of)))
-                found.append((np.array(encoded.ids, np.int64), word, special))
+        found = list(pieces(tokenizer, table["text"].to_pylist(), table["tokens"].to_pylist()))
         offsets = offsets_of([len(ids) for ids, *_ in found])
         input_ids, word_of, special_of = (np.concatenate(column) for column in zip(*found, strict=True))
         text_of = Text.of(table.drop_columns(["text"]))

@@ -1,51 +1,40 @@
 """From a finished collection and its statements to the table of EVALUATION, on documents that mining left out."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import ray
 
+from neuronsig.checkpoint import TokenizerSpec
 from neuronsig.collection.job import Job
-from neuronsig.collection.shard_files import ShardText, read_shard
 from neuronsig.config import Config, MiningConfig
 from neuronsig.errors import TooLittleTextError
 from neuronsig.evaluation.held_out import (
     SENTENCES_AT_LEAST,
     Block,
-    HeldOutJob,
     blocks_of,
-    held_out_of,
     read_block,
-    read_ids,
-    write_ids,
+    shuffled,
 )
 from neuronsig.evaluation.judging import JudgedText, judge_block
 from neuronsig.evaluation.near_copies import sentence_keys
+from neuronsig.evaluation.word_order import contextuality
 from neuronsig.holdout import Holdout
 from neuronsig.neuron import Neuron
-from neuronsig.progress import polled, task
-from neuronsig.ragged import fixed_binary_column
+from neuronsig.progress import task
 from neuronsig.readers import Ids, neuron_filter
-from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.heartbeat import Heartbeat, beats
-from neuronsig.run.plan import fingerprint_of
 from neuronsig.statements.rows import Weighed, of_row
 from neuronsig.statements.training import TrainingText, fitted
 from neuronsig.storage.location import absolute, location
-from neuronsig.storage.parquet import check_table, parquet_file, read_rows, read_table, scan, table_files
+from neuronsig.storage.parquet import check_table, read_rows, read_table, scan, table_files
 from neuronsig.tables import EVALUATION, SENTENCES, STATEMENTS
 from neuronsig_ray.blocks import BlockTables
-from neuronsig_ray.collect.collection import score_shards
-from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.describe import block_lists, mined_patterns, read_text, reference_ids
-from neuronsig_ray.model.inference import InspectedModel
+from neuronsig_ray.evaluate.scoring import markers, score, scored_ids
 from neuronsig_ray.pool import Pool
 from neuronsig_ray.tasks import map_tasks
 
@@ -66,16 +55,16 @@ def split(run: RunDirectory, holdout: Holdout, share: float, listed: int) -> Spl
 
     `listed` is the length of the lists.
 
-    Raises TooLittleTextError when mining has held out nothing, or too little.
+    Raises TooLittleTextError when mining has held out nothing, all, or too little.
     """
     files = [absolute(file) for file in table_files(run.sentences)]
     with task("reading held-out sentences", None, "files") as bar:
         check_table(run.sentences, SENTENCES)
         held_out, reference = reference_ids(files, holdout, listed, bar.advance)
-        if not len(held_out):
+        if not len(held_out) or not len(reference):
             raise TooLittleTextError(
-                f"mining.holdout={holdout.share} by {holdout.by} holds out none of the text in {run.sentences}: it has "
-                "too few documents; mine with a larger mining.holdout, or with mining.holdout_by=sentence"
+                f"mining.holdout={holdout.share} by {holdout.by} holds out {'all' if len(held_out) else 'none'} of the "
+                f"text in {run.sentences}: it has too few documents; mine with mining.holdout_by=sentence"
             )
         some = Holdout(share, holdout.by)
         parts = map_tasks(_keys, [(file, holdout, some) for file in files], bar.advance)
@@ -107,6 +96,7 @@ def evaluate(
     config: Config,
     mining: MiningConfig,
     here: tuple[Job, Pool],
+    tokenizer: TokenizerSpec,
     fingerprint: str,
     work: Path,
     of: Split,
@@ -114,21 +104,21 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score the held-out sentences, judge every signature on them, and return what was counted.
 
-    `fingerprint` is that of the stage; `here` the collection's job on the devices that there are. Of the sentences
-    judged `fraction` are a neuron's positives. In `work` is left what the same call goes on from.
+    `fingerprint` is that of the stage; `here` the collection's job on the devices that there are, `tokenizer` its
+    tokenizer. Of the sentences judged `fraction` are a neuron's positives. In `work` is left what the same call goes on
+    from.
     """
-    run, name = RunDirectory(config.run), config.model.name
-    # Scores are those of the collection: other signatures of the same neurons are judged on them again.
-    job = _score(*here, work, f"{here[0].fingerprint} {fingerprint_of(of.judged.tolist())}", of.judged)
-    scores = [absolute(location(job.commits) / marker["file"]) for marker in _markers(job)]
+    run, name, seed = RunDirectory(config.run), config.model.name, config.evaluation.seed
     files = [absolute(file) for file in table_files(run.sentences)]
-    scored = np.sort(np.concatenate([_ids(file) for file in scores]))
+    job = score(*here, work, files, tokenizer, of.judged, seed)
+    scores = [absolute(location(job.commits) / marker["file"]) for marker in markers(job)]
+    scored = np.sort(np.concatenate([scored_ids(file) for file in scores]))
     positives = max(config.evaluation.least_positives, round(fraction * len(scored)))
     with task("judging signatures", job.rows, "neurons") as bar:
         tables = BlockTables({absolute(run.evaluation(name)): EVALUATION}, absolute(work / "judged"), fingerprint)
         tables_read = (run.topk(name), run.signatures(name), run.statements(name))
         ids = (ray.put(of.held_out), ray.put(of.reference), ray.put(scored))
-        shared = (*map(absolute, tables_read), files, scores, *ids, mining, positives, config.evaluation.seed)
+        shared = (*map(absolute, tables_read), files, scores, *ids, mining, positives, seed)
         tables.make(judged_rows, blocks_of(job), lambda block: shared, bar.advance)
     found = read_table(run.evaluation(name), EVALUATION)
     return {
@@ -138,78 +128,6 @@ def evaluate(
         "positives of a neuron": positives,
         "neurons of which nothing is told": found["told"].to_pylist().count(0),
     }
-
-
-def _ids(file: str) -> Ids:
-    return np.asarray(parquet_file(location(file)).read(columns=["sentence_id"])["sentence_id"].to_numpy())
-
-
-def _markers(job: HeldOutJob) -> list[dict[str, Any]]:
-    markers = (committed(job.marker(shard.index), job.fingerprint) for shard in job.shards)
-    return [marker for marker in markers if marker]
-
-
-def _score(here: Job, pool: Pool, work: Path, fingerprint: str, judged: Ids) -> HeldOutJob:
-    """Score the held-out sentences of the shards that are not scored yet."""
-    write_ids(judged, work / "held_out.ids")
-    job = HeldOutJob.of(here, absolute(work / "held_out.ids"), absolute(work / "scores"), fingerprint)
-    pending = [s.index for s in job.shards if committed(job.marker(s.index), fingerprint) is None]
-    done, expected = 0, len(judged)
-    with task("scoring held-out sentences", expected, "sentences") as bar:
-
-        def on_row(row: dict[str, Any]) -> None:
-            nonlocal done
-            done += row["sentences"]
-            bar.update(min(done, expected))
-
-        with polled(lambda: bar.update(min(expected, done + beats(location(job.commits))["sentences"]))):
-            if pending:
-                score_shards(job, pending, pool, on_row, HeldOutReplica)
-    return job
-
-
-class HeldOutReplica(Replica):
-    """Scores the held-out sentences of a shard, and commits them as one file; holds those of one batch."""
-
-    job: HeldOutJob
-
-    def _load(self) -> None:
-        job = self.job
-        self.held_out = read_ids(job.held_out)
-        self.model = InspectedModel(job.model, job.dtype, job.device, job.groups, job.signs, job.pooling)
-
-    def shard(self, index: int) -> dict[str, Any]:
-        """Score and commit one shard, unless another attempt has; return its marker."""
-        job = self.job
-        marker = committed(job.marker(index), job.fingerprint)
-        if marker is None:
-            text = held_out_of(read_shard(location(job.tokenized), job.shards[index]), self.held_out)
-            heartbeat = Heartbeat(location(job.commits), f"{index:05d}")
-            marker = self._device.submit(self._commit, index, text, heartbeat).result()
-            heartbeat.stop()
-        return marker
-
-    def _commit(self, index: int, text: ShardText, heartbeat: Heartbeat) -> dict[str, Any]:
-        job, blocks, done = self.job, blocks_of(self.job), Counter({"sentences": 0, "tokens": 0})
-        schema = pa.schema(
-            [("sentence_id", pa.int64()), *((b.name, pa.binary(4 * (b.stop - b.start))) for b in blocks)]
-        )
-
-        def write(path: Path) -> dict[str, Any]:
-            # Scores compress by a tenth; they are read once.
-            with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
-                for sentence_ids, scores, tokens, _ in self.scores(text):
-                    values = np.ascontiguousarray(scores.t().float().cpu().numpy())  # (batch, rows)
-                    columns = [fixed_binary_column(values[:, b.start : b.stop]) for b in blocks]
-                    ids = pa.array(sentence_ids.cpu().numpy())
-                    writer.write_table(pa.Table.from_arrays([ids, *columns], schema=schema))
-                    done.update({"sentences": len(ids), "tokens": tokens})
-                    self.watch(Counter({"sentences": len(ids), "tokens": tokens}))
-                    heartbeat.beat(done)
-            return {"shard": index, **done}
-
-        data = location(job.commits) / unique_name(f"shard-{index:05d}", ".parquet")
-        return commit(data, job.marker(index), job.fingerprint, write)
 
 
 def read_statements(folder: str, neurons: Sequence[Neuron]) -> dict[Neuron, list[Weighed]]:
@@ -239,7 +157,10 @@ def judged_rows(
 
     Raises InputError when a sentence is lost.
     """
-    ids, found = read_block([location(file) for file in scores], block)
+    read = [location(file) for file in scores]
+    (ids, found), (_, mixed) = (
+        read_block(read, name, len(block.neurons)) for name in (block.name, shuffled(block.name))
+    )
     assert np.array_equal(ids, judged)
     lists = block_lists(topk, block, held_out)
     table = read_text(files, np.unique(np.concatenate([judged, reference, *map(fitted, lists.values())])))
@@ -247,4 +168,5 @@ def judged_rows(
     mined = (mined_patterns(patterns, block.neurons), mining)
     text = JudgedText(TrainingText.of(table, reference, mined, judged), np.searchsorted(every, judged))
     signatures = read_statements(statements, block.neurons)
-    return (judge_block(lists, signatures, found, text, positives, seed),)
+    rows = judge_block(lists, signatures, found, text, positives, seed)
+    return ([row | of for row, of in zip(rows, contextuality(found, mixed, positives), strict=True)],)

@@ -69,8 +69,8 @@ def test_what_the_pipeline_does_after_mining_is_in_the_price():
 
     plain = cost()
     scores = "scores of held-out sentences, until judged"
-    assert plain.bytes_by_stage[scores] == 9216 * 20_000 * 4
-    assert cost("evaluation.max_sentences=1000").bytes_by_stage[scores] == 9216 * 1000 * 4
+    assert plain.bytes_by_stage[scores] == 9216 * 20_000 * 8
+    assert cost("evaluation.max_sentences=1000").bytes_by_stage[scores] == 9216 * 1000 * 8
     assert cost("mining.holdout=0").hours_by_stage["evaluate"] == 0
     assert cost("triggers.sentences=40").hours_by_stage["triggers"] > plain.hours_by_stage["triggers"]
     assert plain.bytes_by_stage["inner nodes of the reduce"] == 0

@@ -18,7 +18,8 @@ pytest.importorskip("torch", reason="torch is not installed")
 from neuronsig.collection.job import Group
 from neuronsig.config.compose import compose
 from neuronsig.errors import ConfigError, InputError, MachineError, TooLittleTextError
-from neuronsig.evaluation.held_out import HeldOutJob, blocks_of, positive_fraction, read_block, write_ids
+from neuronsig.evaluation.held_out import HeldOutJob, blocks_of, positive_fraction, read_block
+from neuronsig.evaluation.word_order import WORD_ORDERS
 from neuronsig.holdout import is_held_out
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
@@ -28,8 +29,8 @@ from neuronsig.storage.parquet import read_table
 from neuronsig.tables import EVALUATION, SENTENCES, STATEMENTS, TOPK
 from neuronsig_jobs import describe, evaluate
 from neuronsig_ray.blocks import BlockTables
-from neuronsig_ray.evaluate import evaluation
-from neuronsig_ray.evaluate.evaluation import HeldOutReplica
+from neuronsig_ray.evaluate import scoring
+from neuronsig_ray.evaluate.scoring import HeldOutReplica
 from neuronsig_ray.finished_run import same_model_run
 from neuronsig_ray.pool import Pool
 from neuronsig_ray.verify.rescore import PlainScorer
@@ -90,6 +91,8 @@ def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(r
     assert cat["beats_random"]
     assert cat["random_ap"] < cat["ap"] / 2
     assert cat["random_unit"] != UNIT
+    assert cat["contextuality"] < 0.05  # a bag of words, but for what positions add before they are normalised
+    assert cat["kept_shuffled"] > 0.8
     analysis = run / "analysis" / "tiny"
     assert {path.name for path in analysis.glob("evaluation.*")} == {f"evaluation.{s}" for s in ("csv", "png", "svg")}
     assert not (run / "work" / "evaluate" / "tiny").exists()
@@ -135,8 +138,9 @@ def test_scores_are_those_of_one_sentence_at_a_time_held_out_ones_alone(tmp_path
     groups = tuple(Group("hidden", layer, UNITS) for layer in (0, 1, 2))
     job = make_job(tmp_path, model, inputs, 30, 5, groups=groups, signs=(1, -1))
     expected = np.flatnonzero(is_held_out(np.arange(70), 0.5))
-    write_ids(expected, tmp_path / "ids")
-    held = HeldOutJob.of(job, str(tmp_path / "ids"), str(tmp_path / "scores"), "p")
+    as_they_are = [list(range(len(inputs[i]))) for i in expected]
+    pq.write_table(pa.table([pa.array(expected), pa.array(as_they_are)], schema=WORD_ORDERS), tmp_path / "orders")
+    held = HeldOutJob.of(job, str(tmp_path / "orders"), str(tmp_path / "scores"), "p")
     rows = []
     score_here(held, [0, 1, 2], Pool(1, 1, 0), rows.append, HeldOutReplica)
     assert sum(row["sentences"] for row in rows) == len(expected)
@@ -146,7 +150,7 @@ def test_scores_are_those_of_one_sentence_at_a_time_held_out_ones_alone(tmp_path
     blocks = blocks_of(job)
     assert [neuron for block in blocks for neuron in block.neurons] == [job.neuron(row) for row in range(job.rows)]
     for block in blocks:
-        ids, scores = read_block(files, block)
+        ids, scores = read_block(files, block.name, len(block.neurons))
         assert ids.tolist() == expected.tolist()
         np.testing.assert_allclose(scores, by_hand[:, block.start : block.stop], atol=1e-5)
 
@@ -184,6 +188,11 @@ def test_what_cannot_be_judged_is_refused_in_one_line(run, model, tmp_path):
     signatures_of(directory, holdout=0.01)
     said = "mining.holdout=0.01 of 600 sentences leaves 6 to judge signatures on, 100 are needed"
     assert said in refused(run, model, too_little=True)
+    for share, said in (("0.4", "none"), ("0.99", "all")):
+        signatures_of(directory, holdout=float(share), holdout_by="document")
+        one = refused(run, model, too_little=True)
+        assert one.startswith(f"mining.holdout={share} by document holds out {said} of the text in {run}/sentences: it")
+        assert one.endswith("has too few documents; mine with mining.holdout_by=sentence")
     signatures_of(directory)
     assert "has weights" in refused(run, plant(tmp_path / "other", seed=5))
     assert "evaluation.fraction=0.7: must be above 0, at most 0.5, or 0" in refused(
@@ -208,7 +217,7 @@ def test_the_command_that_is_shown_passes_for_the_model_that_was_collected_with(
 
 
 def test_a_listed_sentence_that_is_lost_is_named(run, model, monkeypatch):
-    monkeypatch.setattr(evaluation, "score_shards", score_here)
+    monkeypatch.setattr(scoring, "score_shards", score_here)
     listed = np.unique(read_table(run / "topk" / "tiny", TOPK)["sentence_id"].to_numpy())
     lost = int(listed[~is_held_out(listed, HOLDOUT)][0])
     for file in (run / "sentences").glob("*.parquet"):

@@ -59,7 +59,8 @@ def test_a_planted_signature_finds_its_sentences_and_another_s_does_not():
 def test_columns_are_those_of_the_table_and_agree_with_each_other():
     rows = judged()
     table = pa.Table.from_pylist(rows, schema=EVALUATION)
-    assert all(set(row) == set(EVALUATION.names) for row in rows)
+    of_order = {"contextuality", "kept_shuffled"}
+    assert all(set(row) == set(EVALUATION.names) - of_order for row in rows)
     assert all(row["ap_low"] <= row["ap"] <= row["ap_high"] for row in rows)
     assert all(row["random_unit"] != row["unit"] for row in rows)
     for name in ("random", "words", "bayes"):
@@ -128,6 +129,8 @@ def test_one_class_alone_is_refused(positives):
 
 def test_layers_are_summed_up_over_their_neurons():
     rows = judged()
+    for place, row in enumerate(rows):
+        row |= {"contextuality": (0.3, None, 0.1)[place], "kept_shuffled": (0.5, None, 0.8)[place]}
     mlp = [{**row, "site": "mlp", "layer": 1, "random_ap": None, "beats_random": None} for row in rows[:1]]
     table = pa.Table.from_pylist([*mlp, *rows], schema=EVALUATION)
     found = by_layer(table)
@@ -135,6 +138,7 @@ def test_layers_are_summed_up_over_their_neurons():
     assert found[0]["AP"] == sorted(row["ap"] for row in rows)[1]
     assert found[0]["> chance"] == pytest.approx(sum(row["beats_chance"] for row in rows) / 3)
     assert found[1]["other"] is found[1]["> other"] is None
+    assert (found[0]["context"], found[0]["kept"]) == (pytest.approx(0.2), pytest.approx(0.65))
     assert [len(row) for row in shown(found)] == [len(LAYER_COLUMNS)] * 3
 
 

@@ -21,6 +21,8 @@ from neuronsig.signature.wording import (
     dominance_text,
     effects_text,
     facets_text,
+    order_text,
+    quality_texts,
     score_text,
     stability_text,
 )
@@ -29,6 +31,7 @@ from tests.run_factory import DOMINATED, MODEL, FactoryRun, add_outliers, add_st
 
 NEURON = Neuron("hidden", 1, 1)
 KEY = {"site": "hidden", "layer": 1, "unit": 1, "sign": 1}
+ORDER = {"contextuality": 0.13, "kept_shuffled": 0.65}
 
 
 def write(folder: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
@@ -55,7 +58,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
     )
     score = {"sentences": 500, "ap": 0.5, "chance": 0.1, "beats_chance": True, "beats_words": False, "words_ap": 0.49}
     score |= {"told_ap": 0.3, "told_beats_chance": True, "patterns": 7, "bayes_ap": 0.47, "ceiling_ap": 0.55}
-    write(made.run.evaluation(MODEL), EVALUATION, [{**score, "auroc": 0.8, "random_ap": 0.12}])
+    write(made.run.evaluation(MODEL), EVALUATION, [{**score, "auroc": 0.8, "random_ap": 0.12, **ORDER}])
     told = {"rank": 0, "operation": "", "kinds": ["word"], "patterns": [["violin"]], "f1": 18, "n1": 20, "f2": 10}
     told |= {"n2": 1000, "log_odds": 9.0, "log_odds_limit": 6.0, "bits": 0.4, "covered": 0.9, "told": 3.0, "whole": 2.0}
     long = {"rank": 1, "kinds": ["length"], "patterns": [["at least", "20"]], "f1": 5, "f2": 500, "bits": 0.1}
@@ -105,6 +108,12 @@ def test_the_score_is_told_with_what_it_is_compared_with(view: NeuronView) -> No
     assert "(naive Bayes 0.47, words and length 0.49, all that" in text
     assert "have to give 0.55, another neuron's signature 0.12, chance 0.10)" in text
     assert text.endswith("not clearly better than words and length.")
+    order = "With their words shuffled, 65% of its best unseen sentences stay among the best (contextuality 0.13;"
+    assert quality_texts(view)[1].startswith(order)
+
+
+def test_a_neuron_whose_activations_are_all_the_same_tells_nothing_of_order() -> None:
+    assert order_text(ScoreView(0.5, 0.1, True, False)) == ""
 
 
 def test_what_is_told_is_read_in_its_order_with_what_it_is_against(view: NeuronView) -> None:
