@@ -142,7 +142,7 @@ EVALUATION = pa.schema(
         ("told", pa.int32()),  # those of them that are told
         ("chance", pa.float64()),  # positives / sentences
         ("ap", pa.float64()),  # of the whole signature
-        ("ap_low", pa.float64()),  # 95 % limits
+        ("ap_low", pa.float64()),  # 95 % limits (neuronsig.evaluation.intervals)
         ("ap_high", pa.float64()),
         ("auroc", pa.float64()),
         ("auroc_low", pa.float64()),
@@ -175,6 +175,7 @@ EVALUATION = pa.schema(
         ("beats_random", pa.bool_()),
         ("curve", pa.map_(pa.int32(), pa.float64())),  # AP of the first statements, by their number; -1: of all
         ("kind_gain", pa.map_(pa.string(), pa.float64())),  # AP that a kind adds to the signature's words and length
+        ("kind_gain_low", pa.map_(pa.string(), pa.float64())),  # its lower 95 % limit (paired)
     ]
 )
 

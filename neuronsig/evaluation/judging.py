@@ -168,7 +168,7 @@ def judge_neuron(
         "beats_chance": ap_low > positives / n,
         "told_beats_chance": told_low > positives / n,
         "curve": [(number, one.ap.value) for number, one in at.items()],
-        "kind_gain": _gains(kinds, positive),
+        **_gains(kinds, positive),
     }
     for name in ("words", "bayes", "random"):
         found |= _compared(name, whole, judged[name])
@@ -185,11 +185,15 @@ def _compared(name: str, whole: Judged, other: Judged) -> dict[str, Any]:
     return {f"over_{name}": more, f"over_{name}_low": low, f"beats_{name}": low > 0}
 
 
-def _gains(kinds: Mapping[str, Floats], positive: NDArray[np.bool_]) -> list[tuple[str, float]]:
-    """What each kind adds to the average precision of words and length."""
-    found = {kind: judge(scores, positive).ap.value for kind, scores in kinds.items()}
-    base = found.pop("words and length", 0.0)
-    return [(kind, value - base) for kind, value in sorted(found.items())]
+def _gains(kinds: Mapping[str, Floats], positive: NDArray[np.bool_]) -> dict[str, list[tuple[str, float]]]:
+    """What each kind adds to the average precision of words and length, and the lower 95 % limit of that."""
+    found = {kind: judge(scores, positive).ap for kind, scores in kinds.items()}
+    base = found.pop("words and length", None)
+    more = {kind: ap.over(base) for kind, ap in sorted(found.items())} if base else {}
+    return {
+        "kind_gain": [(kind, gain) for kind, (gain, _) in more.items()],
+        "kind_gain_low": [(kind, low) for kind, (_, low) in more.items()],
+    }
 
 
 def partners(neurons: Sequence[Neuron], seed: int) -> list[int | None]:

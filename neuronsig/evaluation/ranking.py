@@ -1,9 +1,14 @@
-"""Average precision and AUROC of a ranking, exact with ties, and how far another sample might move them.
+"""Average precision and AUROC of a ranking, exact with ties, and what each sentence contributes to them.
 
 Both are averages over sentences, so each sentence has an influence on them: the derivative by its weight (infinitesimal
 jackknife, Efron 1982). The sum of the squared influences is the variance; for AUROC it is DeLong's (1988), with
 mid-ranks (Sun and Xu 2014). Two rankings of the same sentences are compared by the difference of their influences, as
 DeLong's test does. The number of positives is given by construction, so influences are centred within each class.
+
+DeLong's variance is too small where most of a few positives are above nearly all negatives: a low one, which has not
+been drawn, would make it larger. The influences on AUROC are therefore as large as make the variance no less than the
+mean of it and of that of two normal distributions with this AUROC (binormal, of equal widths), corrected for ties as
+Wilcoxon's test is.
 """
 
 from __future__ import annotations
@@ -12,39 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
+from scipy.special import ndtr, ndtri, owens_t
 
 from neuronsig.analysis.rankings import rank_from_most
-from neuronsig.mining.moments import Z
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A measure from 0 to 1 of one ranking, and the influence of each sentence on it, (n,)."""
-
-    value: float
-    influence: Floats
-
-    @property
-    def error(self) -> float:
-        """Standard error."""
-        return float(np.sqrt(np.sum(self.influence**2)))
-
-    def limits(self) -> tuple[float, float]:
-        """95 % limits, on the scale of the logit, so that they stay within 0 and 1 (Boyd, Eng and Page 2013)."""
-        if not 0 < self.value < 1:
-            return self.value, self.value
-        reach = Z * self.error / (self.value * (1 - self.value))
-        centre = float(logit(self.value))
-        # Rounding must not put the estimate outside.
-        return min(float(expit(centre - reach)), self.value), max(float(expit(centre + reach)), self.value)
-
-    def over(self, other: Estimate) -> tuple[float, float]:
-        """How much higher this one is than that of another ranking of the same sentences, and the lower 95 % limit."""
-        more = self.value - other.value
-        return more, more - Z * float(np.sqrt(np.sum((self.influence - other.influence) ** 2)))
+from neuronsig.evaluation.intervals import Estimate, Floats
 
 
 @dataclass(frozen=True)
@@ -87,10 +63,29 @@ def judge(scores: ArrayLike, positive: ArrayLike) -> Judged:
     higher = (hits - new_hits / 2) / p
     right = np.where(positive, lower[group], higher[group])
     auroc = float(new_hits @ lower) / p
-    return Judged(
-        Estimate(ap, _centred(by_group, positive)),
-        Estimate(auroc, _centred(right / np.where(positive, p, n), positive)),
-    )
+    apart = 1 - float(np.sum((np.diff(last, prepend=-1) / len(scores)) ** 3))
+    model = binormal_variance(auroc) * (1 / p + 1 / n) * apart
+    by_pair = _no_narrower(_centred(right / np.where(positive, p, n), positive), model)
+    return Judged(Estimate(ap, _centred(by_group, positive), p), Estimate(auroc, by_pair, p))
+
+
+def binormal_variance(auroc: float) -> float:
+    """How much the share of the negatives that a positive is above varies from one positive to the next.
+
+    Of scores that are normal in both classes, with equal widths, and have this AUROC, from 0 to 1.
+    """
+    apart = abs(float(ndtri(auroc)))
+    below = float(ndtr(-apart))
+    if not below:
+        return 0.0
+    # That one positive is below each of two negatives: both differences are normal, with correlation 1/2.
+    return below - 2 * float(owens_t(apart, 1 / np.sqrt(3))) - below**2
+
+
+def _no_narrower(influence: Floats, variance: float) -> Floats:
+    """Influences as large as make their variance no less than the mean of it and of `variance`."""
+    found = float(influence @ influence)
+    return influence * np.sqrt((1 + variance / found) / 2) if 0 < found < variance else influence
 
 
 def best(activations: NDArray[np.floating], positives: int) -> NDArray[np.int64]:

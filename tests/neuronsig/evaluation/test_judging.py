@@ -48,7 +48,10 @@ def test_a_planted_signature_finds_its_sentences_and_another_s_does_not():
         assert row["random_ap"] < 0.7 * row["ap"]
     assert (music["chance"], music["positives"], music["sentences"]) == (0.1, 20, N)
     assert order["ap"] > max(order["words_ap"], order["bayes_ap"], order["length_ap"])
-    assert dict(order["kind_gain"])["two_tags"] > 0
+    gain, low = (dict(order[name]) for name in ("kind_gain", "kind_gain_low"))
+    assert gain["two_tags"] > 0
+    assert gain["two_tags"] > low["two_tags"] > -0.1
+    assert gain.keys() == low.keys()
     assert nothing["told"] == 0
     assert nothing["told_ap"] == pytest.approx(0.1)
     assert dict(music["curve"]).keys() == {1, 2, 3, 5, 10, 100, -1}

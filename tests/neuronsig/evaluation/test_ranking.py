@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
 
-from neuronsig.evaluation.ranking import judge, spearman
+from neuronsig.evaluation.ranking import binormal_variance, judge, spearman
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
 
@@ -73,27 +73,44 @@ def test_errors_are_those_of_resampling():
     errors = [estimate.error for name in ("ap", "auroc") for estimate in (getattr(f, name) for f in found)]
     assert errors == pytest.approx(drawn.std(axis=0), rel=0.12)
     for column, name in ((0, "ap"), (2, "auroc")):
-        more, low = getattr(found[0], name).over(getattr(found[1], name))
-        assert more == getattr(found[0], name).value - getattr(found[1], name).value
-        assert (more - low) / 1.96 == pytest.approx((drawn[:, column] - drawn[:, column + 1]).std(), rel=0.12)
+        one, two = (getattr(of, name) for of in found)
+        more, low = one.over(two)
+        assert more == one.value - two.value
+        apart = np.sqrt(np.sum((one.influence - two.influence) ** 2))
+        assert apart == pytest.approx((drawn[:, column] - drawn[:, column + 1]).std(), rel=0.12)
+        assert 1.96 < (more - low) / apart < 2.1
 
 
 METRICS = (metrics.average_precision_score, metrics.roc_auc_score)
 
 
-def test_the_error_of_auroc_is_delong_s():
-    scores, _, positive = planted(60, 0.3)
+def delong(scores, positive):
     wins = np.array([[(a > b) + 0.5 * (a == b) for b in scores[~positive]] for a in scores[positive]])
-    variance = wins.mean(1).var(ddof=1) / len(wins) + wins.mean(0).var(ddof=1) / len(wins[0])
-    assert judge(scores, positive).auroc.error ** 2 == pytest.approx(variance)
+    return wins.mean(1).var(ddof=1) / len(wins) + wins.mean(0).var(ddof=1) / len(wins[0])
 
 
-def test_limits_stay_within_the_measure_and_hold_the_estimate():
-    scores, _, positive = planted(40, 0.1)
-    for estimate in (judge(scores, positive).ap, judge(np.where(positive, 9.0, scores / 9), positive).auroc):
-        low, high = estimate.limits()
-        assert 0 <= low <= estimate.value <= high <= 1
-    assert judge(positive, positive).ap.limits() == (1.0, 1.0)
+def test_the_error_of_auroc_is_delong_s_where_normal_scores_would_have_less():
+    scores, _, positive = planted(60, 0.3)
+    scores[:12] += 90  # of the positives two thirds beyond all
+    assert judge(scores, positive).auroc.error ** 2 == pytest.approx(delong(scores, positive))
+
+
+def test_the_error_of_auroc_is_no_less_than_halfway_to_that_of_normal_scores():
+    random = np.random.default_rng(5)
+    positive = np.arange(60) < 12
+    scores = random.permutation(60) / 60 + positive  # all positives above, as if there could be no other
+    scores[12] = scores[:12].min() + 1e-6
+    found = judge(scores, positive).auroc
+    expected = binormal_variance(found.value) * (1 / 12 + 1 / 48) * (1 - 60 / 60**3)
+    assert found.error**2 == pytest.approx((delong(scores, positive) + expected) / 2)
+    assert judge(np.zeros(60), positive).auroc.limits() == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.8, -2.5])
+def test_the_binormal_variance_is_that_of_draws(shift):
+    drawn = norm.cdf(np.random.default_rng(6).normal(shift, 1, 400_000))
+    assert binormal_variance(drawn.mean()) == pytest.approx(drawn.var(), rel=0.02)
+    assert binormal_variance(1.0) == binormal_variance(0.0) == 0.0
 
 
 def test_rank_correlation_is_scipy_s_and_nothing_for_a_constant():
