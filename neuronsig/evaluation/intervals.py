@@ -11,8 +11,8 @@ of as many tries as would have that variance (Korn and Graubard 1998). Those of 
 limits of two rankings that hardly differ are narrow.
 
 Coverage of 95 % limits by simulation (benchmarks/coverage.py: 3,000 sentences, normal scores, rounded ones, sums of
-ten statements; chance to 0.5): of average precision 94 to 98.5 % at 20 positives, 95 to 98.5 % at 50, 95 to 98 % at
-200, the lower limit above the truth in 2.5, 2.8 and 3.8 % at most (plus and minus 1.96 errors on the scale of the
+ten statements; chance to 0.5): of average precision 94 to 98.5 % at 20 positives, 95 to 98.5 % at 50, 94.8 to 98 % at
+200, the lower limit above the truth in 2.5, 3.0 and 3.8 % at most (plus and minus 1.96 errors on the scale of the
 logit: 88 to 96, 91 to 97 and 93 to 96 %, and 7.5 % above). Of AUROC 94.5 to 98.7 % (84 to 96 % before). Of
 differences of two rankings the lower limits are above the truth in 0 to 3.7 %. Where a ranking finds some positives
 for certain and none of the others, and so few that a sample may hold none, upper limits are too low, for no sample

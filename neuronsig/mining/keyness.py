@@ -162,6 +162,8 @@ GRID = 64
 DECADES = 60
 """p-values of 10 ** -DECADES and less share a bin."""
 
+_UPPER = 10.0 ** (-np.arange(GRID * DECADES + 1) / GRID)  # edge of each bin
+
 
 @dataclass
 class PValueCounts:
@@ -182,9 +184,8 @@ class PValueCounts:
         `tests` is the number of hypotheses, those whose p was never calculated included: they count as not found.
         A p is taken at its bin's upper edge, so q is never below the exact one.
         """
-        upper = 10.0 ** (-np.arange(len(self.bins)) / GRID)
         found = np.cumsum(self.bins[::-1])[::-1]  # p-values up to each bin's upper edge
-        rate = np.minimum(upper * tests / np.maximum(found, 1), 1.0)
+        rate = np.minimum(_UPPER * tests / np.maximum(found, 1), 1.0)
         return np.asarray(np.minimum.accumulate(rate)[_grid_bin(np.atleast_1d(np.asarray(p, float)))])
 
 

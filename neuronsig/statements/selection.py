@@ -60,6 +60,13 @@ def halving(singles: Sequence[Single], share: Floats) -> NDArray[np.int64]:
     return np.argsort(-near, kind="stable")[:HALVING]
 
 
+def discoveries(p_value: Floats, tests: float) -> Mask:
+    """(n,) which are discoveries among so many tests at the rate FALSE; tests that are not here found nothing."""
+    values = PValueCounts()
+    values.add(p_value)
+    return values.q(p_value, tests) <= FALSE
+
+
 class Selection:
     """Chooses statements for one list."""
 
@@ -76,8 +83,10 @@ class Selection:
         For the first statement each kind has the same share of the error: one of few tags needs less evidence than one
         of many pairs.
         """
-        self._columns, self._singles, self._listed = columns, singles, listed
+        self._singles, self._listed = singles, listed
         self._by_row = columns.tocsr()
+        self._holds = columns.toarray(order="F").astype(bool)  # (sentences, singles)
+        self._halving = halving(singles, self._holds.mean(axis=0))
         self._family = np.array([list(FAMILIES).index(single.kind) for single in singles])
         self._looked_at = np.array([looked_at[single.kind] for single in singles])
         self._first = ALPHA / lists / (len(FAMILIES) + 1)
@@ -121,11 +130,9 @@ class Selection:
     def _discovered(self, p_value: Floats) -> Mask:
         """(singles,) which of the p values are discoveries in their family at the rate FALSE."""
         found = np.zeros(len(p_value), bool)
-        for family in np.unique(self._family):
+        for family in np.unique(self._family[p_value <= FALSE]):
             of = np.flatnonzero(self._family == family)
-            values = PValueCounts()
-            values.add(p_value[of])
-            found[of] = values.q(p_value[of], float(self._looked_at[of[0]])) <= FALSE
+            found[of] = discoveries(p_value[of], float(self._looked_at[of[0]]))
         return found
 
     def _simplest(self, alone: Gains, credible: Mask) -> int | None:
@@ -137,18 +144,17 @@ class Selection:
 
     def _join(self, operation: str, parts: Sequence[int]) -> tuple[Statement, Mask]:
         """The parts as one statement, and where it holds."""
-        columns = self._columns[:, list(parts)].toarray().astype(bool)
-        return Statement(operation, tuple(self._singles[part] for part in parts)), joined(operation, columns.T)
+        holds = self._holds[:, list(parts)]
+        return Statement(operation, tuple(self._singles[part] for part in parts)), joined(operation, holds.T)
 
     def _pair(self, scores: Floats, alone: Gains, first: bool) -> tuple[str, tuple[int, ...], float] | None:
         """The best joined statement, and its bits, that is as good as its parts apart."""
         limit = self._first if first else FALSE / (len(FAMILIES) + 1)
         top = self._candidates(alone)
-        dense = self._columns[:, top].toarray().astype(np.float32)
-        shortlist = self._shortlist(scores, dense)
+        holds = self._holds[:, top]
+        shortlist = self._shortlist(scores, holds.astype(np.float32))
         if not shortlist:
             return None
-        holds = dense.astype(bool)
         columns = np.stack([joined(operation, (holds[:, a], holds[:, b])) for operation, a, b in shortlist], axis=1)
         found = gains(scores, self._listed, columns)
         bits, weights = alone.bits[top], alone.weight[top]
@@ -177,8 +183,7 @@ class Selection:
 
     def _candidates(self, alone: Gains) -> NDArray[np.int64]:
         """Columns that are tried in pairs: those that tell most, and those that halve the text best."""
-        share = np.asarray(self._columns.mean(axis=0)).ravel()
-        return np.union1d(np.argsort(-alone.bits, kind="stable")[:JOINED], halving(self._singles, share))
+        return np.union1d(np.argsort(-alone.bits, kind="stable")[:JOINED], self._halving)
 
     def _exclusive(self, scores: Floats, a: Mask, b: Mask, bits: float) -> bool:
         """Whether both together are seen, and one of both without the other tells more than one at least."""
@@ -213,20 +218,18 @@ class Selection:
         """Any of `parts`, and of further ones of their kind, as long as each makes the whole tell more."""
         members = list(parts)
         alike = np.flatnonzero(self._family == self._family[members[0]])
-        candidates = self._columns[:, alike]
-        by_row = candidates.tocsr()
+        by_row = self._by_row[:, alike]
         _, holds = self._join("or", members)
         now = gains(scores, self._listed, holds[:, None])
         while len(members) < MEMBERS:
             offset = scores + now.shift[0] + now.weight[0] * holds
             more = gains(offset, self._listed, by_row)
-            p_value = np.ones(len(self._family))
-            p_value[alike] = more.p_value
-            worth = np.flatnonzero(self._discovered(p_value)[alike] & (more.weight * now.weight[0] > 0))
+            credible = discoveries(more.p_value, float(self._looked_at[members[0]]))
+            worth = np.flatnonzero(credible & (more.weight * now.weight[0] > 0))
             worth = worth[np.argsort(-more.bits[worth], kind="stable")[:SHORTLIST]]
             if not len(worth):
                 break
-            wider = candidates[:, worth].toarray().astype(bool) | holds[:, None]
+            wider = self._holds[:, alike[worth]] | holds[:, None]
             found = gains(scores, self._listed, wider)
             best = int(np.argmax(found.bits))
             if found.bits[best] < WORTH * now.bits[0]:

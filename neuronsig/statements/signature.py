@@ -111,7 +111,7 @@ def _signature(
     order = _strongest(weights, columns)
     ordered = [singles[place] for place in order]
     classes = [order[of] for of in in_classes(ordered, weights[order], _share(columns)[order])]
-    any_of = sparse.hstack([columns[:, of].max(axis=1) for of in classes], format="csc") if classes else columns[:, :0]
+    any_of = _any_of(columns, classes)
     strongest = _strongest(np.array([np.abs(weights[of]).mean() for of in classes]), any_of)[: HUNDRED - n]
     hundred = sparse.hstack([*of_told, any_of[:, strongest]], format="csr")
     in_hundred = regression(hundred, listed, HUNDRED_PENALTY) if hundred.shape[1] else np.zeros(0)
@@ -125,6 +125,16 @@ def _signature(
     whole += [float(weights[place]) for place in others]
     design = sparse.hstack([hundred, columns[:, others]], format="csr")
     return _rows(statements, design, listed, selected, told, in_hundred, whole)
+
+
+def _any_of(columns: sparse.csc_matrix, classes: Sequence[Ids]) -> sparse.csc_matrix:
+    """(sentences, classes) 1 where a sentence has any of the columns of a class."""
+    member = np.concatenate([np.zeros(0, np.int64), *classes])
+    of = np.repeat(np.arange(len(classes)), [len(members) for members in classes])
+    shape = (columns.shape[1], len(classes))
+    found = columns @ sparse.csc_matrix((np.ones(len(member), np.float32), (member, of)), shape)
+    found.data[:] = 1
+    return found
 
 
 def _share(columns: sparse.csc_matrix) -> NDArray[np.float64]:
