@@ -105,6 +105,11 @@ def law(kind: str, level: float | None, positives: int) -> Law:
     return make(brentq(lambda strength: make(strength).precision(share) - wanted, 0, most))
 
 
+def weaker(level: float | None, positives: int) -> float | None:
+    """Half the average precision, or chance where that is more."""
+    return level / 2 if level and level / 2 > positives / N else None
+
+
 @dataclass(frozen=True)
 class Coverage:
     """Of samples, the shares whose limits hold the truth, and whose lower limit is above it."""
@@ -146,7 +151,7 @@ def main(samples: int) -> None:
             continue
         of = law(kind, level, positives)
         one = coverage(of, of, positives, samples)
-        two = coverage(of, law(kind, level / 2 if level else None, positives), positives, samples, seed=1)
+        two = coverage(of, law(kind, weaker(level, positives), positives), positives, samples, seed=1)
         limits = (
             (one.ap, one.ap_low),
             (one.auroc, one.auroc_low),
