@@ -105,7 +105,7 @@ def law(kind: str, level: float | None, positives: int) -> Law:
     return make(brentq(lambda strength: make(strength).precision(share) - wanted, 0, most))
 
 
-def weaker(level: float | None, positives: int) -> float | None:
+def half_of(level: float | None, positives: int) -> float | None:
     """Half the average precision, or chance where that is more."""
     return level / 2 if level and level / 2 > positives / N else None
 
@@ -151,7 +151,7 @@ def main(samples: int) -> None:
             continue
         of = law(kind, level, positives)
         one = coverage(of, of, positives, samples)
-        two = coverage(of, law(kind, weaker(level, positives), positives), positives, samples, seed=1)
+        two = coverage(of, law(kind, half_of(level, positives), positives), positives, samples, seed=1)
         limits = (
             (one.ap, one.ap_low),
             (one.auroc, one.auroc_low),

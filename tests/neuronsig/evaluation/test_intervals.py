@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.coverage import KINDS, LEVELS, POSITIVES, coverage, law
+from benchmarks.coverage import KINDS, LEVELS, POSITIVES, coverage, half_of, law
 from neuronsig.evaluation.intervals import Estimate
 from neuronsig.evaluation.ranking import judge
 
@@ -77,7 +77,7 @@ def test_limits_cover_the_truth(kind, positives, level):
     if kind == "found" and level is None:
         pytest.skip("one in a thousand positives is found: no sample of 20 tells of them")
     of = law(kind, level, positives)
-    for other in (of, law(kind, weaker(level, positives), positives)):
+    for other in (of, law(kind, half_of(level, positives), positives)):
         found = coverage(of, other, positives, 400)
         # What is found for certain, and is in no sample of 20, no limit can know.
         assert found.ap >= (0.87 if (kind, positives, level) == ("found", 20, 0.1) else 0.925)
