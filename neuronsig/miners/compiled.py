@@ -5,8 +5,9 @@ The code is kept in the first of these folders that can be written: `NUMBA_CACHE
 a cluster. So it is compiled once for each machine and user. Where none can be written, or neuronsig is imported from a
 zip archive, each process compiles for some seconds.
 
-numba looks only at the file of a function for whether its code is still valid, and not at the files of those that it
-calls. So the folder is named by the sources of all of them.
+Code is known by what its sources say, not by where they lie or how old they are: another checkout, and every container
+that a cluster unpacks the same environment in, finds it. numba itself looks at the file of a function alone, and not at
+the files of those that it calls; so the folder is named by the sources of all of them.
 """
 
 import hashlib
@@ -30,13 +31,42 @@ def compiled(function: Kernel) -> Kernel:
     In an inner loop, call no other function with arrays, compiled or inlined by numba: counting the references to them
     costs more than the loop (measured: 1.3 to three times).
     """
-    folder = code_folder()
-    before, settings.CACHE_DIR = settings.CACHE_DIR, folder
+    before, settings.CACHE_LOCATOR_CLASSES = settings.CACHE_LOCATOR_CLASSES, f"{__name__}.{CodePlace.__name__}"
     try:
-        kernel: Kernel = numba.njit(cache=bool(folder), nogil=True, error_model="numpy")(function)
+        kernel: Kernel = numba.njit(cache=bool(code_folder()), nogil=True, error_model="numpy")(function)
     finally:
-        settings.CACHE_DIR = before
+        settings.CACHE_LOCATOR_CLASSES = before
     return kernel
+
+
+class CodePlace:
+    """Where numba keeps a function's code: one of its `CACHE_LOCATOR_CLASSES`. Its own places are named by paths."""
+
+    def __init__(self, function: Kernel, file: str) -> None:
+        self._line = function.__code__.co_firstlineno
+        self._stamp = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        self._folder = Path(code_folder()) / f"{function.__module__}-{self._stamp[:16]}"
+
+    @classmethod
+    def from_function(cls, function: Kernel, file: str) -> "CodePlace":
+        """The place of a function of this file."""
+        return cls(function, file)
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    def get_cache_path(self) -> str:
+        """The folder of the function's code."""
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        """What the code must have been made from to be taken."""
+        return self._stamp
+
+    def get_disambiguator(self) -> str:
+        """What tells it from a function of the same name in this file."""
+        return str(self._line)
 
 
 @cache

@@ -1,6 +1,7 @@
 """Where the machine code is kept."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ import numpy as np
 from neuronsig.miners import compiled
 from neuronsig.miners.mined_patterns import sentence_support
 sentence_support(np.array([1]), np.array([0, 1]), 2)
-print(compiled.code_folder(), len(sentence_support.stats.cache_hits), compiled.settings.CACHE_DIR)
+hits = len(sentence_support.stats.cache_hits)
+print(compiled.HERE.parents[1], compiled.code_folder(), hits, compiled.settings.CACHE_DIR)
 """
 
 
@@ -28,14 +30,19 @@ def anew(monkeypatch, tmp_path):
     compiled.code_folder.cache_clear()
 
 
-def test_the_next_process_finds_the_code_and_numba_s_own_folder_is_left_alone(tmp_path):
+def test_the_next_process_finds_the_code_from_another_checkout_too_and_numba_s_own_folder_is_left_alone(tmp_path):
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)} | {"NUMBA_CACHE_DIR": ""}
-    said = [
-        subprocess.run([sys.executable, "-c", MINE], env=environment, capture_output=True, text=True, check=True).stdout
-        for _ in range(2)
-    ]
-    # The third word would be a folder that all numba code of the process is kept in.
-    (first, hits), (second, hits_again) = (line.split() for line in said)
+    another = tmp_path / "another"
+    # Without the times of its files, which are those of a checkout.
+    shutil.copytree(compiled.HERE.parent, another / "neuronsig", copy_function=shutil.copyfile)
+    said = []
+    for checkout in (compiled.HERE.parents[1], another):
+        command = [sys.executable, "-c", MINE]
+        done = subprocess.run(command, env=environment, cwd=checkout, capture_output=True, text=True, check=True)
+        said.append(done.stdout)
+    # A fourth word would be a folder that all numba code of the process is kept in.
+    (here, first, hits), (there, second, hits_again) = (line.split() for line in said)
+    assert (here, there) == (str(compiled.HERE.parents[1]), str(another))
     assert first == second
     assert Path(first).parent == tmp_path / "neuronsig"
     assert (hits, hits_again) == ("0", "1")
