@@ -25,22 +25,25 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("RAY_worker_niceness", "0")
 s3_home.announce()
 
+ENGINES = ["spark", "local_ray", ""]
+
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group the tests that one worker of pytest-xdist takes: a file's, and all files' that use the same engines.
+    """Group the tests that one worker of pytest-xdist takes: a file's, and all files' that use Spark, or Ray alone.
 
-    An engine is started once for its group. What takes longest is begun first: Spark's, Ray's, both's, then the rest.
+    Spark is started once (with Spark NLP and its models it takes a minute), Ray in both workers. What takes longest is
+    begun first: Spark's, Ray's, then the rest.
     """
     if not config.pluginmanager.hasplugin("xdist"):
         return
     engines: dict[Path, set[str]] = {}
     for item in items:
         engines.setdefault(item.path, set()).update({"spark", "local_ray"} & set(getattr(item, "fixturenames", ())))
-    order = [{"spark"}, {"local_ray"}, {"spark", "local_ray"}, set()]
-    items.sort(key=lambda item: order.index(engines[item.path]))
+    first = {path: min(of, key=ENGINES.index, default="") for path, of in engines.items()}
+    items.sort(key=lambda item: ENGINES.index(first[item.path]))
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(" and ".join(sorted(engines[item.path])) or str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(first[item.path] or str(item.path)))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ shards have a valid commit, and their union is the same however they came to be.
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +77,15 @@ def score_shards(
     )
     # A prefetched row is told of only when the next shard is done.
     for batch in rows.iter_batches(batch_size=1, prefetch_batches=0):
-        for error, message in zip(batch["error"], batch["message"], strict=True):
-            if error:
-                raise getattr(errors, error)(message)
-            on_row(json.loads(message))
+        take_rows(batch, on_row)
+
+
+def take_rows(batch: Mapping[str, Sequence[str]], on_row: Callable[[Row], None]) -> None:
+    """Give `on_row` the rows of what a ReplicaActor returns, or raise its error."""
+    for error, message in zip(batch["error"], batch["message"], strict=True):
+        if error:
+            raise getattr(errors, error)(message)
+        on_row(json.loads(message))
 
 
 class ReplicaActor:

@@ -77,7 +77,9 @@ def test_the_planted_unit_is_told_by_its_word_and_the_same_command_again_changes
     assert said[0].text == "with “cat”"
 
 
-def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(run, model, capsys):
+def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(run, model, capsys, monkeypatch):
+    # On Ray's actors it is scored where a kill is tested.
+    monkeypatch.setattr(scoring, "score_shards", score_here)
     summary = evaluate.run(settings(run, model))
     rows = table_of(run)
     held = is_held_out(np.arange(N), HOLDOUT).sum()

@@ -2,6 +2,8 @@
 
 import json
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -49,8 +51,8 @@ def mine(made, *words):
     return main(["mine", f"run={made.root}", *QUICK, *words])
 
 
-def test_a_finished_run_is_left_alone_and_other_settings_need_overwrite(spark, made, capsys):
-    assert mine(made, "mining.neurons=[L1/U0]") == 0
+def test_a_finished_run_is_left_alone_and_other_settings_need_overwrite(mined, tmp_path, capsys):
+    made = RunDirectory.existing(Path(shutil.copytree(mined.root, tmp_path / "run")))
     record = made.stage_record(f"mine/{MODEL}")
     assert record["status"] == "complete"
     assert record["counts"]["neurons profiled"] == 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 pytest.importorskip("ray", reason="ray is not installed")
@@ -16,12 +18,21 @@ from transformers import AutoModel
 from neuronsig.collection.dominance import OUTLIERS
 from neuronsig.errors import InputError
 from neuronsig_jobs import outliers
+from neuronsig_ray import triggers as token_pass
 from tests.neuronsig_jobs.judged_run import N, settings
+from tests.neuronsig_ray.here import actors_here
 from tests.neuronsig_ray.models import UNITS, VOCABULARY, random_inputs, save_model
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 KEY = ("site", "layer", "unit", "sign")
+
+
+@pytest.fixture(autouse=True)
+def _here() -> Iterator[None]:
+    """The pipeline's test has a replica that is an actor (jobs.triggers makes the same pass)."""
+    with actors_here(token_pass):
+        yield
 
 
 def test_every_neuron_has_a_row_whose_token_is_the_strongest_by_hand(run, model):

@@ -29,6 +29,7 @@ from neuronsig_jobs import pipeline
 from neuronsig_jobs.__main__ import main
 from neuronsig_jobs.launch import Summary, for_job
 from neuronsig_jobs.pipeline import check
+from neuronsig_ray import describe as describing
 from neuronsig_ray.collect import prepare
 
 if TYPE_CHECKING:
@@ -95,11 +96,13 @@ def run_here(run: Path, corpus: Path) -> str:
         assert command[:3] == [sys.executable, "-m", "neuronsig_jobs"]
         return subprocess.CompletedProcess(command, main(command[3:]))
 
-    said = io.StringIO()
+    said, blocks = io.StringIO(), describing.blocks_of_neurons
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
         # The module itself is left alone: threads of Ray and Spark use it too.
         patch.setattr(pipeline, "subprocess", SimpleNamespace(run=job))
         patch.setenv("COLUMNS", "200")  # a path is not broken over lines
+        # Nor is every neuron told of: statements of 768 would take longer than all the rest.
+        patch.setattr(describing, "blocks_of_neurons", lambda every: blocks([n for n in every if str(n) in MINED]))
         assert pipeline.main(words_of(run, corpus)) == 0, said.getvalue()
     return said.getvalue()
 

@@ -60,8 +60,8 @@ def finished(tmp_path_factory, model) -> Path:
 
 @pytest.fixture(autouse=True)
 def _here(request) -> Iterator[None]:
-    """A scorer is an actor only where an honest table passes every check."""
-    with contextlib.nullcontext() if "honest" in request.node.name else actors_here(checks):
+    """A scorer is an actor only where that is what is tested."""
+    with contextlib.nullcontext() if "actors" in request.node.name else actors_here(checks):
         yield
 
 
@@ -104,7 +104,8 @@ def refused(run: Path, model: Path, *words: str) -> str:
     return str(caught.value)
 
 
-def test_an_honest_table_passes_every_check(run, model, capsys):
+@pytest.mark.parametrize("scorers", ["here", pytest.param("actors", marks=pytest.mark.slow)])
+def test_an_honest_table_passes_every_check(run, model, capsys, scorers):
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     summary = verify.run(settings(run, model))
     assert summary == {"checks": 14, "wrong": 0, "neurons": 4 * UNITS, "sentences": N}

@@ -12,10 +12,12 @@ from unittest import mock
 import ray
 
 from neuronsig.collection.job import Job
+from neuronsig.run.preflight import describe
 from neuronsig_ray.collect import make
-from neuronsig_ray.collect.collection import Row
+from neuronsig_ray.collect.collection import ReplicaActor, Row, take_rows
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.pool import Pool
+from neuronsig_ray.preflight import PACKAGES
 
 
 def score_here(
@@ -25,6 +27,15 @@ def score_here(
     replicas = cycle([replica(job) for _ in range(pool.replicas)])
     for index in pending:
         on_row(next(replicas).shard(index))
+
+
+def score_as_actor(
+    job: Job, pending: list[int], pool: Pool, on_row: Callable[[Row], None], replica: type[Replica] = Replica
+) -> None:
+    """As Ray Data has an actor do it, whose errors come back as rows; but one, in this process."""
+    actor = ReplicaActor(job, replica, describe(PACKAGES))
+    for index in pending:
+        take_rows(actor({"shard": [index]}), on_row)
 
 
 @contextmanager

@@ -59,18 +59,13 @@ from neuronsig_ray.collect.make import write_convergence
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.pool import Pool
 from tests.neuronsig_ray import faults
-from tests.neuronsig_ray.collect.test_collection import one_by_one, run_here
+from tests.neuronsig_ray.collect.test_collection import REPLICAS, one_by_one, run_here
 from tests.neuronsig_ray.here import score_here, scored_here
 from tests.neuronsig_ray.models import make_job, random_inputs, write_tokenized
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
 ONE = Pool(replicas=1, cpus=1, gpus=0)
-KILLS = [
-    # The same restart of Ray's as the second; what they leave is among the deaths in WRITES.
-    pytest.param(faults.KilledBeforeWrite, marks=pytest.mark.slow),
-    faults.KilledBeforeMarker,
-    pytest.param(faults.KilledAfterMarker, marks=pytest.mark.slow),
-]
+KILLS = [faults.KilledBeforeWrite, faults.KilledBeforeMarker, faults.KilledAfterMarker]
 
 
 def run_on_ray(
@@ -100,6 +95,7 @@ def undisturbed(job: Job, folder: Path) -> dict[str, bytes]:
     return contents(folder / "topk")
 
 
+@pytest.mark.slow  # collect/test_collection.py has such a kill; what each leaves is among the deaths in WRITES
 @pytest.mark.parametrize("replica", KILLS, ids=lambda r: r.__name__)
 def test_a_killed_replica_changes_nothing(local_ray, tiny_model, tmp_path, replica):
     job = make_job(tmp_path, tiny_model(), random_inputs(120, kinds=40), 20, 8)
@@ -115,10 +111,11 @@ def test_a_shard_committed_twice_counts_once(local_ray, tiny_model, tmp_path):
     assert contents(tmp_path / "topk") == undisturbed(job, tmp_path / "alone")
 
 
-def test_a_full_disk_is_one_clear_line_and_loses_nothing(local_ray, tiny_model, tmp_path):
+@pytest.mark.parametrize("score", REPLICAS)
+def test_a_full_disk_is_one_clear_line_and_loses_nothing(local_ray, tiny_model, tmp_path, score):
     job = make_job(tmp_path, tiny_model(), random_inputs(120, kinds=40), 20, 8)
     with pytest.raises(MachineError, match=r"No space left on device.*run the same command again") as caught:
-        run_on_ray(job, tmp_path / "topk", faults.FullDisk)
+        run_on_ray(job, tmp_path / "topk", faults.FullDisk, score)
     assert "\n" not in str(caught.value)
     assert not list(Path(job.commits).glob("*.tmp"))
     assert len(run_on_ray(job, tmp_path / "topk", score=score_here)) < len(job.shards)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import ray
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -25,6 +26,8 @@ from neuronsig_ray.collect.prepare import job_bound
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.pool import Pool
 from neuronsig_ray.tasks import Call
+from tests.neuronsig_ray import faults
+from tests.neuronsig_ray.here import score_as_actor
 from tests.neuronsig_ray.models import KINDS, UNITS, hidden, make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
@@ -32,16 +35,11 @@ ONE = Pool(replicas=1, cpus=1, gpus=0)
 TWO = Pool(replicas=2, cpus=1, gpus=0)
 
 
-def run_on_ray(
-    job: Job, folder: Path, pool: Pool = ONE, replica: type[Replica] = Replica, fan_in: int = 8
-) -> list[int]:
-    """Collect as jobs.collect does; return the shards that were scored."""
-    pending = [shard.index for shard in job.shards if shard.index not in collect.clean(job)]
-    scored: list[int] = []
-    if pending:
-        collect.score_shards(job, pending, pool, lambda row: scored.append(row["shard"]), replica)
-    collect.reduce_shards(job, folder, fan_in)
-    return sorted(scored)
+REPLICAS = [
+    pytest.param(score_as_actor, id="here"),
+    pytest.param(collect.score_shards, id="on Ray", marks=pytest.mark.slow),
+]
+"""How shards are scored: Ray's own actors take seconds to start, and carry the same rows."""
 
 
 def run_here(job: Job, folder: Path, order: Sequence[int] | None = None, fan_in: int = 8) -> None:
@@ -92,18 +90,26 @@ def test_any_architecture_equals_brute_force(tiny_model, tmp_path, kind):
     assert_same_table(tmp_path / "topk", brute_force(job))
 
 
-def test_ray_equals_brute_force_with_several_replicas_and_a_deep_tree(local_ray, tiny_model, tmp_path):
+def test_ray_equals_brute_force_with_several_replicas_one_of_which_dies_and_a_deep_tree(
+    local_ray, tiny_model, tmp_path
+):
+    ray.cloudpickle.register_pickle_by_value(faults)
     job = make_job(tmp_path, tiny_model(), random_inputs(230, kinds=60), 20, 15, signs=(1, -1))
-    assert run_on_ray(job, tmp_path / "topk", TWO, fan_in=2) == list(range(12))
+    scored: set[int] = set()
+    collect.score_shards(job, list(range(12)), TWO, lambda row: scored.add(row["shard"]), faults.KilledBeforeMarker)
+    assert (tmp_path / "failed").exists()
+    assert scored == set(range(12))
+    collect.reduce_shards(job, tmp_path / "topk", 2)
     assert_same_table(tmp_path / "topk", brute_force(job))
 
 
-def test_an_error_in_a_replica_reaches_the_user_as_one_line(local_ray, tiny_model, tmp_path):
+@pytest.mark.parametrize("score", REPLICAS)
+def test_an_error_in_a_replica_reaches_the_user_as_one_line(local_ray, tiny_model, tmp_path, score):
     job = make_job(tmp_path, tiny_model(), random_inputs(20), 20, 5)
     file = Path(job.tokenized) / job.shards[0].file
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(InputError, match=r"shard-00000\.parquet is not the file that plan\.json names") as caught:
-        run_on_ray(job, tmp_path / "topk")
+        score(job, [0], ONE, lambda row: None)
     assert "\n" not in str(caught.value)
 
 

@@ -15,6 +15,7 @@ from neuronsig_ray.collect import collection as collect
 from neuronsig_ray.collect.scorer import Replica
 from neuronsig_ray.pool import Pool
 from tests.neuronsig.collection.test_early_stop import reference
+from tests.neuronsig_ray.collect.test_collection import REPLICAS
 from tests.neuronsig_ray.models import make_job, random_inputs
 from tests.neuronsig_ray.oracle import assert_same_table, brute_force
 
@@ -62,7 +63,8 @@ def test_it_waits_for_a_shard_that_is_missing(job):
     assert early.next == 0
 
 
-def test_ray_stops_and_the_table_is_that_of_the_first_shards(local_ray, job, tmp_path):
+@pytest.mark.parametrize("score", REPLICAS)
+def test_scoring_stops_and_the_table_is_that_of_the_first_shards(local_ray, job, tmp_path, score):
     early, seen = EarlyStop(job, RULE), Counter()
 
     def on_row(row) -> None:
@@ -71,7 +73,7 @@ def test_ray_stops_and_the_table_is_that_of_the_first_shards(local_ray, job, tmp
             raise Stopped
 
     with pytest.raises(Stopped):
-        collect.score_shards(job, [s.index for s in job.shards], Pool(replicas=1, cpus=1, gpus=0), on_row)
+        score(job, [s.index for s in job.shards], Pool(replicas=1, cpus=1, gpus=0), on_row)
     assert early.last is not None
     first = only_first(job, early.last + 1)
     collect.reduce_shards(first, tmp_path / "topk", 4)

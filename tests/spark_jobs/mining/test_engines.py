@@ -1,5 +1,6 @@
 """Both engines: the same tables, equal to brute force; batches committed once; the same whatever the batches."""
 
+import copy
 import itertools
 import json
 from collections import Counter
@@ -37,11 +38,11 @@ class Mined:
         self.dictionary = encode_sentences(spark, self.run.sentences, self.run.work("encoded"), ENCODING)
         self.shared = share(self.dictionary, self.run.work("shared"))
         self.encoded = spark.read.parquet(uri(self.run.work("encoded", "sentences")))
-        self.calls = []
+        self.patterns, self.calls = folder / "patterns", []
 
     def mine(self, engine, size=2, mining=None, neurons=CODES, name=""):
         """Mine these neurons; returns the folder."""
-        mining, folder = mining or self.mining, self.run.work("patterns", name or engine)
+        mining, folder = mining or self.mining, self.patterns / (name or engine)
 
         def mine(codes, table):
             self.calls.append(codes)
@@ -66,12 +67,20 @@ class Mined:
         return rows
 
 
-@pytest.fixture
-def small(spark, tmp_path):
+@pytest.fixture(scope="module")
+def encoded(spark, tmp_path_factory):
+    """Three hundred sentences with nothing mined."""
     rng = np.random.default_rng(7)
     top = [sorted(rng.choice(300, n, replace=False).tolist()) for n in (60, 80, 50)]
     mining = MiningConfig(word_min_support=0.1, itemset_min_support=0.15, pos_min_support=0.2, **FREE)
-    return Mined(spark, tmp_path, random_sentences(300), top, mining)
+    return Mined(spark, tmp_path_factory.mktemp("encoded"), random_sentences(300), top, mining)
+
+
+@pytest.fixture
+def small(encoded, tmp_path):
+    made = copy.copy(encoded)
+    made.patterns, made.calls = tmp_path / "patterns", []
+    return made
 
 
 # MLlib starts some jobs of Spark for each neuron and kind: it mines all neurons where all patterns are asked for.
@@ -149,7 +158,7 @@ def test_a_driver_killed_while_mining_goes_on_with_the_batches_left(small):
     class Killed(BaseException):
         pass
 
-    folder = small.run.work("patterns", "grouped")
+    folder = small.patterns / "grouped"
 
     def killed(codes, table):
         if CODES[2] in codes:
@@ -168,7 +177,7 @@ def test_a_driver_killed_while_mining_goes_on_with_the_batches_left(small):
 
 def test_tables_do_not_depend_on_the_batches_and_hold_only_the_neurons_asked_for(small):
     one = small.rows(small.mine("grouped", size=3))
-    (marker,) = small.run.work("patterns", "grouped").glob("*.json")
+    (marker,) = (small.patterns / "grouped").glob("*.json")
     assert json.loads(marker.read_text()) == CODES
     marker.unlink()
     folder = small.mine("grouped", size=1)

@@ -43,21 +43,18 @@ def patterns_table(spark, found):
 
 @pytest.fixture(scope="module")
 def corpus(spark):
-    """200 sentences, their encoded table, and by kind some of the patterns that the first 40 hold."""
+    """Counts in 200 sentences by (kind, pattern), their encoded table, and by kind patterns that the first 40 hold."""
     rows = random_rows(5, n=200)
     rng = np.random.default_rng(0)
-    wanted = {}
+    counts, wanted = {}, {}
     for kind in KINDS:
-        every = sorted({p for row in rows[:40] for p in held_by(kind, row, limits_of(kind_of(kind), MINING))})
+        held = [held_by(kind, row, limits_of(kind_of(kind), MINING)) for row in rows]
+        every = sorted(set().union(*held[:40]))
         wanted[kind] = [every[i] for i in sorted(rng.choice(len(every), min(50, len(every)), replace=False))]
-    return rows, encoded_table(spark, rows).cache(), wanted
-
-
-def counts_in(rows, kind, pattern):
-    counts = [0] * STRATA
-    for row in rows:
-        counts[row["stratum"]] += pattern in held_by(kind, row, limits_of(kind_of(kind), MINING))
-    return counts
+        for pattern in wanted[kind]:
+            there = [row["stratum"] for row, of in zip(rows, held, strict=True) if pattern in of]
+            counts[kind, pattern] = np.bincount(there, minlength=STRATA).tolist()
+    return counts, encoded_table(spark, rows).cache(), wanted
 
 
 def read_counted(counted):
@@ -70,15 +67,14 @@ def read_counted(counted):
 @pytest.mark.parametrize("cells", [25 * STRATA, 1 << 23], ids=["many chunks", "one chunk a kind"])
 def test_every_pattern_of_any_neuron_is_counted_exactly_and_once(spark, tmp_path, monkeypatch, corpus, cells):
     monkeypatch.setattr(judged, "CHUNK_CELLS", cells)
-    rows, encoded, wanted = corpus
+    counts, encoded, wanted = corpus
     none = [0] * STRATA
     found = [(neuron, kind, p, none) for neuron in (1, 2) for kind in KINDS for p in wanted[kind][neuron - 1 :]]
     found.append((1, EVERY, (), none))
     counted, distinct = count_reference(
         patterns_table(spark, found), encoded, share(dictionary_of(), tmp_path), MINING, tmp_path / "judged"
     )
-    expected = {(kind, p): counts_in(rows, kind, p) for kind in KINDS for p in wanted[kind]}
-    assert read_counted(counted) == expected
+    assert read_counted(counted) == counts
     assert distinct == {kind: sum(len(p) > 1 for p in wanted[kind]) for kind in KINDS}
     chunks = list(chunks_of(tmp_path / "judged" / "candidates", cells // STRATA))
     assert max(chunk.patterns for chunk in chunks) <= cells // STRATA

@@ -59,6 +59,7 @@ def treebank(data_folder):
     return words, tags
 
 
+@pytest.mark.slow  # as the sequences of random sentences
 @pytest.mark.realdata
 def test_word_sequences_of_a_treebank(spark, treebank):
     words, _ = treebank
@@ -67,7 +68,7 @@ def test_word_sequences_of_a_treebank(spark, treebank):
     assert found.counts() == prefix_span(spark, words, 100)
 
 
-@pytest.mark.slow  # as the sequences of words
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_tag_sequences_of_a_treebank(spark, treebank):
     _, tags = treebank
@@ -76,6 +77,7 @@ def test_tag_sequences_of_a_treebank(spark, treebank):
     assert found.counts() == prefix_span(spark, tags, 500, longest=3)
 
 
+@pytest.mark.slow
 @pytest.mark.realdata
 def test_itemsets_of_words_and_tags_of_a_treebank(spark, treebank):
     rows = [words + tags for words, tags in zip(*treebank, strict=True)]
