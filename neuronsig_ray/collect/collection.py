@@ -6,7 +6,7 @@ shards have a valid commit, and their union is the same however they came to be.
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,8 @@ def score_shards(
         take_rows(batch, on_row)
 
 
-def take_rows(batch: Mapping[str, Sequence[str]], on_row: Callable[[Row], None]) -> None:
-    """Give `on_row` the rows of what a ReplicaActor returns, or raise its error."""
+def take_rows(batch: Any, on_row: Callable[[Row], None]) -> None:
+    """Give `on_row` the rows of what a ReplicaActor returns, columns by name, or raise its error."""
     for error, message in zip(batch["error"], batch["message"], strict=True):
         if error:
             raise getattr(errors, error)(message)
