@@ -8,6 +8,8 @@ logistic     logistic regression on such columns, and how much each column not y
 selection    statements chosen one after the other, each by the bits that it adds to those before; and joined ones
 evidence     how much likelier a statement is in a list than outside, with limits that hold for frequent ones too
 training     lists and the text that they are set against
+classes      several words that tell the same way, as one statement
+weights      the weights of many statements at once: logistic regression and naive Bayes
 signature    a neuron's statements and weights: what is told first, and all that predicts
 rows         the table of statements
 wording      statements in words
