@@ -26,7 +26,7 @@ import pyarrow as pa
 from neuronsig.config import Config, as_plan
 from neuronsig.evaluation.held_out import held_out_share, positive_fraction, require_positives
 from neuronsig.evaluation.judging import RULES
-from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
+from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, median_curve, shown
 from neuronsig.figures.layers import evaluation_by_layer
 from neuronsig.figures.style import save
 from neuronsig.progress import show_table
@@ -82,7 +82,9 @@ def _tell(found: pa.Table, directory: RunDirectory, name: str) -> dict[str, Any]
         "> Bayes": "than naive Bayes",
         "> other": "than another neuron's",
     }
+    curve = {number: round(value, 4) for number, value in median_curve(found).items()}
     return {
+        "median average precision by number of statements": curve,
         "share of signatures": {title: round(rows[-1][key] or 0.0, 4) for key, title in shares.items()},
         "median contextuality": round(rows[-1]["context"] or 0.0, 4),
     }

@@ -64,6 +64,15 @@ def by_layer(table: pa.Table) -> list[dict[str, Any]]:
     return found
 
 
+def median_curve(table: pa.Table) -> dict[str, float]:
+    """The median average precision of the neurons' first statements, by their number; of all under `all`."""
+    found: dict[int, list[float]] = {}
+    for curve in table["curve"].to_pylist():
+        for number, value in curve or ():
+            found.setdefault(number, []).append(value)
+    return {"all" if number < 0 else str(number): float(np.median(values)) for number, values in found.items()}
+
+
 def shown(rows: list[dict[str, Any]]) -> list[list[str]]:
     """LAYER_COLUMNS of the rows."""
     return [

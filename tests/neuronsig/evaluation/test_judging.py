@@ -11,7 +11,7 @@ from sklearn.naive_bayes import MultinomialNB
 from neuronsig.errors import InputError
 from neuronsig.evaluation.baselines import PENALTY, Baselines
 from neuronsig.evaluation.judging import JudgedText, judge_block, partners
-from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, shown
+from neuronsig.evaluation.layers import LAYER_COLUMNS, by_layer, median_curve, shown
 from neuronsig.figures.layers import evaluation_by_layer
 from neuronsig.neuron import Neuron
 from neuronsig.statements.logistic import halves
@@ -143,6 +143,14 @@ def test_layers_are_summed_up_over_their_neurons():
     assert found[1]["other"] is found[1]["> other"] is None
     assert (found[0]["context"], found[0]["kept"]) == (pytest.approx(0.2), pytest.approx(0.65))
     assert [len(row) for row in shown(found)] == [len(LAYER_COLUMNS)] * 3
+
+
+def test_the_curve_is_the_median_of_the_neurons_at_each_number_of_statements():
+    rows = judged()
+    curve = median_curve(pa.Table.from_pylist(rows, schema=EVALUATION))
+    assert list(curve) == ["1", "2", "3", "5", "10", "100", "all"]
+    assert curve["all"] == sorted(row["ap"] for row in rows)[1]
+    assert curve["10"] == sorted(row["told_ap"] for row in rows)[1]
 
 
 def test_the_figure_has_a_box_for_each_layer_and_measure_and_the_chance_line():
