@@ -58,7 +58,7 @@ def read_votes(signatures: str, neurons: Sequence[Neuron]) -> dict[Neuron, tuple
     first = neurons[0]
     units = [neuron.unit for neuron in neurons]
     wanted = (ds.field("site") == first.site) & (ds.field("layer") == first.layer) & (ds.field("sign") == first.sign)
-    wanted &= (ds.field("unit") >= min(units)) & (ds.field("unit") <= max(units)) & (ds.field("lrc") > 0)
+    wanted &= ds.field("unit").isin(units) & (ds.field("lrc") > 0)
     rows: dict[int, list[dict[str, Any]]] = {unit: [] for unit in units}
     columns = ["unit", "kind", "pattern", "lrc", "explained_by"]
     for row in read_rows(signatures, SIGNATURES, columns, wanted).to_pylist():
