@@ -4,9 +4,10 @@ Reads RUN/topk/<model> (from collect), RUN/signatures/<model> (from mine) and th
 RUN/sentences. The sentences of a neuron's list are set against a sample of the text: statements about words, tags,
 lemmas, shapes, affixes, beginnings and ends, counts, length, trees, metadata, place, and the patterns mined, are chosen
 one after the other, each by the bits that it adds to those before it (ten at most, which are told), and then all that
-an L1 penalty leaves. Nothing is told that is not credible among all statements of all neurons. Writes
-RUN/statements/<model>, a row a statement. The documents that mining left out (mining.holdout) are in no list and no
-sample. The same command again does only what is missing.
+an L1 penalty leaves, of which the hundred strongest, words of a kind taken together, have weights of their own.
+Something is told where one statement is credible among all statements of all neurons; of what is told beside it one in
+twenty may say nothing. Writes RUN/statements/<model>, a row a statement. The documents that mining left out
+(mining.holdout) are in no list and no sample. The same command again does only what is missing.
 
 Example:  neuronsig describe run=runs/demo model=minilm
 """
