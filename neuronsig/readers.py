@@ -38,6 +38,23 @@ def neuron_filter(neurons: Sequence[Neuron]) -> ds.Expression:
     return ds.field("site").isin(sites) & ds.field("layer").isin(layers) & ds.field("unit").isin(units)
 
 
+def rows_by_neuron(
+    place: Path | str,
+    schema: pa.Schema,
+    columns: Sequence[str],
+    neurons: Sequence[Neuron],
+    wanted: ds.Expression | None = None,
+) -> dict[Neuron, list[dict[str, Any]]]:
+    """The rows of each of the neurons, none of one that has none: these columns, and those that say the neuron."""
+    found: dict[Neuron, list[dict[str, Any]]] = {neuron: [] for neuron in neurons}
+    near = neuron_filter(neurons)
+    every = list(dict.fromkeys((*NEURON_COLUMNS, *columns)))
+    for row in read_rows(place, schema, every, near if wanted is None else near & wanted).to_pylist():
+        if (neuron := Neuron.of_row(row)) in found:
+            found[neuron].append(row)
+    return found
+
+
 Ids = NDArray[np.int64]
 
 BLOCK_SENTENCES = 16_384

@@ -57,7 +57,7 @@ RULES = {
 def describe(text: TrainingText, sentence_ids: Ids, lists: int) -> list[Weighed]:
     """The statements of one list, those that are told first; empty where the list has fewer than FEWEST sentences.
 
-    `lists` are all that are described: what is told of one must be credible among all.
+    `lists` are all that are described: what is told first of one must be credible among all.
     """
     training = Training.of(text, sentence_ids)
     inside = int(training.listed.sum())

@@ -97,13 +97,14 @@ def _range(parts: Sequence[Single]) -> str:
 
 def _bound(kind: str, side: str, bound: int) -> str:
     """`of at most 8 words`, `among the first 3 sentences of their documents`."""
+    says = FAMILIES[kind].says
     if kind == "length":
-        return f"of {side} {bound} words"
+        return says.format(side, bound)
     after = "after" if side == "at least" else "among"
     first = bound + (side == "at most")
     if first == 1:
         return "after the first of their documents" if after == "after" else "that begin their documents"
-    return f"{after} the first {first} of their documents"
+    return says.format(after, first)
 
 
 def _any(texts: Sequence[str], holds: bool) -> str:

@@ -12,7 +12,7 @@ from neuronsig.encoding.text import Text
 from neuronsig.kinds import ITEM, SUBTREE, TAGS, WORDS, Kind, kind_of
 from neuronsig.miners.brackets import bracket_label
 from neuronsig.neuron import Neuron
-from neuronsig.storage.parquet import read_rows
+from neuronsig.readers import rows_by_neuron
 from neuronsig.tables import SIGNATURES
 
 
@@ -54,13 +54,7 @@ def labels_of(text: Text, layer: str) -> dict[str, int]:
 
 
 def read_votes(signatures: str, neurons: Sequence[Neuron]) -> dict[Neuron, tuple[Vote, ...]]:
-    """The votes of neurons of one site, layer and sign, from the folder of SIGNATURES."""
-    first = neurons[0]
-    units = [neuron.unit for neuron in neurons]
-    wanted = (ds.field("site") == first.site) & (ds.field("layer") == first.layer) & (ds.field("sign") == first.sign)
-    wanted &= ds.field("unit").isin(units) & (ds.field("lrc") > 0)
-    rows: dict[int, list[dict[str, Any]]] = {unit: [] for unit in units}
-    columns = ["unit", "kind", "pattern", "lrc", "explained_by"]
-    for row in read_rows(signatures, SIGNATURES, columns, wanted).to_pylist():
-        rows[row["unit"]].append(row)
-    return {neuron: tuple(votes_of(rows[neuron.unit])) for neuron in neurons}
+    """The votes of neurons, from the folder of SIGNATURES."""
+    columns = ("kind", "pattern", "lrc", "explained_by")
+    rows = rows_by_neuron(signatures, SIGNATURES, columns, neurons, ds.field("lrc") > 0)
+    return {neuron: tuple(votes_of(of)) for neuron, of in rows.items()}

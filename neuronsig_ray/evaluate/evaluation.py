@@ -25,12 +25,12 @@ from neuronsig.evaluation.word_order import contextuality
 from neuronsig.holdout import Holdout
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
-from neuronsig.readers import Ids, neuron_filter
+from neuronsig.readers import Ids, rows_by_neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.statements.rows import Weighed, of_row
 from neuronsig.statements.training import TrainingText, fitted
 from neuronsig.storage.location import absolute, location
-from neuronsig.storage.parquet import check_table, read_rows, read_table, scan, table_files
+from neuronsig.storage.parquet import check_table, read_table, scan, table_files
 from neuronsig.tables import EVALUATION, SENTENCES, STATEMENTS
 from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.describe import block_lists, mined_patterns, read_text, reference_ids
@@ -132,11 +132,8 @@ def evaluate(
 
 def read_statements(folder: str, neurons: Sequence[Neuron]) -> dict[Neuron, list[Weighed]]:
     """The statements of some neurons, as they are told; none of a neuron without any."""
-    found: dict[Neuron, list[tuple[int, Weighed]]] = {neuron: [] for neuron in neurons}
-    for row in read_rows(folder, STATEMENTS, STATEMENTS.names, neuron_filter(neurons)).to_pylist():
-        if (neuron := Neuron.of_row(row)) in found:
-            found[neuron].append((row["rank"], of_row(row)))
-    return {neuron: [one for _, one in sorted(rows, key=lambda row: row[0])] for neuron, rows in found.items()}
+    rows = rows_by_neuron(folder, STATEMENTS, STATEMENTS.names, neurons)
+    return {neuron: [of_row(row) for row in sorted(of, key=lambda row: row["rank"])] for neuron, of in rows.items()}
 
 
 def judged_rows(
