@@ -22,7 +22,7 @@ from neuronsig.neuron import NEURON_COLUMNS, Neuron
 from neuronsig.storage.files import concurrently
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import check_table, parquet_file, read_rows, read_table, scan
-from neuronsig.tables import SENTENCES, TOPK
+from neuronsig.tables import PROFILES, SENTENCES, TOPK
 
 
 def rows_of(directory: Path, schema: pa.Schema, columns: Sequence[str] = ()) -> dict[Neuron, dict[str, Any]]:
@@ -108,6 +108,12 @@ def listed_neurons(topk: Path) -> list[Neuron]:
     """The neurons that have a list, sorted. Raises InputError when the table has another schema."""
     check_table(topk, TOPK)
     return sorted({neuron for batch in scan(topk, TOPK, NEURON_COLUMNS) for neuron, _ in _runs(batch)})
+
+
+def mined_neurons(profiles: Path) -> list[Neuron]:
+    """The neurons whose patterns were mined (mining.neurons, layers, selective, signs), sorted."""
+    found = read_table(profiles, PROFILES, [*NEURON_COLUMNS, "mined"])
+    return sorted(Neuron.of_row(row) for row in found.to_pylist() if row["mined"])
 
 
 def _runs(batch: pa.RecordBatch) -> list[tuple[Neuron, slice]]:

@@ -102,10 +102,13 @@ PROFILES = pa.schema(
 
 # What a neuron's sentences fall into, largest first (neuronsig cluster): one entry where it answers to one thing.
 # `share` is of the sentences looked at; a word's shares are of the facet's sentences, of the neuron's others (null in
-# an only facet) and of a sample of the corpus, `lrc` the lower of its confidence limits against the two.
+# an only facet) and of a sample of the corpus, `lrc` the lower of its confidence limits against the two. `told` are the
+# statements that predict the facet among the neuron's sentences, the strongest first, with the share of its sentences
+# and of the others that each holds of; none of an only facet.
 _FACET_WORD = pa.struct(
     [("word", pa.string()), *((name, pa.float64()) for name in ("share", "others", "corpus", "lrc"))]
 )
+_FACET_STATEMENT = pa.struct([("statement", pa.string()), ("share", pa.float64()), ("others", pa.float64())])
 FACETS = pa.list_(
     pa.struct(
         [
@@ -113,6 +116,7 @@ FACETS = pa.list_(
             ("share", pa.float64()),
             ("typical_sentence_id", pa.int64()),
             ("words", pa.list_(_FACET_WORD)),
+            ("told", pa.list_(_FACET_STATEMENT)),
         ]
     )
 )

@@ -25,6 +25,7 @@ from neuronsig.figures.gallery import figures
 from neuronsig.figures.style import save
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory
+from neuronsig.statements.groups import TOLD
 from neuronsig.storage.files import list_files
 from neuronsig.storage.parquet import check_table, read_parquet, read_table
 from neuronsig.storage.whole_files import atomic_write, written_folder
@@ -36,8 +37,13 @@ from neuronsig_ray.cluster.neurons import cluster_neurons, profiles_of
 from neuronsig_ray.preflight import ready_session
 
 PLANNED = ("clusters", "perplexity", "facets", "seed")
-FIXED = {"restarts": RESTARTS, "facet_sentences": facet_tasks.SENTENCES, "facet_margin": facet_tasks.MARGIN}
-"""What is no setting any more, and in the plan as it was when it was one: a run that was made then is the same."""
+FIXED = {
+    "restarts": RESTARTS,
+    "facet_sentences": facet_tasks.SENTENCES,
+    "facet_margin": facet_tasks.MARGIN,
+    "facet_statements": TOLD,
+}
+"""What determines the table and is no setting."""
 
 
 def run(config: Config) -> Summary:

@@ -1,13 +1,14 @@
 """What of a sentence predicts that it is among a neuron's top sentences? The statements that are told of each neuron.
 
-Reads RUN/topk/<model> (from collect), RUN/signatures/<model> (from mine) and the sentences that mining has seen from
-RUN/sentences. The sentences of a neuron's list are set against a sample of the text: statements about words, tags,
-lemmas, shapes, affixes, beginnings and ends, counts, length, trees, metadata, place, and the patterns mined, are chosen
-one after the other, each by the bits that it adds to those before it (ten at most, which are told), and then all that
-an L1 penalty leaves, of which the hundred strongest, words of a kind taken together, have weights of their own.
-Something is told where one statement is credible among all statements of all neurons; of what is told beside it one in
-twenty may say nothing. Writes RUN/statements/<model>, a row a statement. The documents that mining left out
-(mining.holdout) are in no list and no sample. The same command again does only what is missing.
+Reads RUN/topk/<model> (from collect), RUN/signatures/<model> and RUN/profiles/<model> (from mine) and the sentences of
+RUN/sentences that were mined, for the neurons that were mined (mining.neurons, layers, selective, signs).
+The sentences of a neuron's list are set against a sample of the text: statements about words, tags, lemmas, shapes,
+affixes, beginnings and ends, counts, length, trees, metadata, place, and the patterns mined, are chosen one after the
+other, each by the bits that it adds to those before it (ten at most, which are told), and then all that an L1 penalty
+leaves, of which the hundred strongest, words of a kind taken together, have weights of their own. Something is told
+where one statement is credible among all statements of all neurons; of what is told beside it one in twenty may say
+nothing. Writes RUN/statements/<model>, a row a statement. The documents that mining left out (mining.holdout) are in no
+list and no sample. The same command again does only what is missing.
 
 Example:  neuronsig describe run=runs/demo model=minilm
 """
@@ -23,7 +24,7 @@ from neuronsig_ray.describe import describe
 
 
 def run(config: Config) -> Summary:
-    """Describe every neuron, unless it is done already."""
+    """Describe every neuron that was mined, unless it is done already."""
     directory, name = RunDirectory(config.run), config.model.name
     inputs = inputs_of(config, "describe")
     with enter_on_ray(config, "describe", {"inputs": inputs, "rules": RULES}) as (stage, start_ray):

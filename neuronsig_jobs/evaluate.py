@@ -6,7 +6,7 @@ positives are the top fraction of them, as large as its list is in the corpus. T
 classifier that has never seen them: nothing is fitted on them. Beside it stand classifiers that are fitted on the same
 mined text: the length, words and length, naive Bayes, a ceiling of what words, pairs, tags, shapes and length have to
 give (neuronsig.evaluation.baselines), and another neuron's signature; and the score of what is told of the neuron.
-Writes RUN/evaluation/<model>, one row a neuron: average precision and AUROC with 95 % limits, and
+Writes RUN/evaluation/<model>, one row for each neuron that was mined: average precision and AUROC with 95 % limits, and
 RUN/analysis/<model>/evaluation.csv and .png by layer. The same sentences are scored once more with their words
 shuffled: contextuality is 1 - Spearman's correlation of both activations, and beside it stands the share of the
 positives that stay among the best. While it works the disk holds 8 bytes a neuron and held-out sentence. The same

@@ -5,7 +5,6 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 
@@ -15,12 +14,18 @@ from neuronsig.holdout import Holdout
 from neuronsig.kinds import kind_of
 from neuronsig.neuron import Neuron
 from neuronsig.progress import Done, task, uncounted
-from neuronsig.readers import Ids, held_out_ids, in_order, listed_neurons, read_top_lists, sentences_by_id
+from neuronsig.readers import (
+    Ids,
+    held_out_ids,
+    listed_neurons,
+    mined_neurons,
+    read_top_lists,
+)
 from neuronsig.run.directory import RunDirectory
 from neuronsig.statements.rows import as_rows
 from neuronsig.statements.signature import describe as describe_list
 from neuronsig.statements.statement import Single
-from neuronsig.statements.tokens import COLUMNS
+from neuronsig.statements.tokens import read_text
 from neuronsig.statements.training import TrainingText, fitted, reference_of
 from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute, location
@@ -35,11 +40,14 @@ NEURONS = 32
 
 
 def describe(run: RunDirectory, model: str, mining: MiningConfig, fingerprint: str) -> dict[str, Any]:
-    """Write the model's statements, and return what is counted; a block that is committed is not made again."""
+    """Write the statements of all neurons that were mined, and return what is counted.
+
+    A block of neurons that is committed is not made again.
+    """
     work = run.work("describe", model)
     files = [absolute(file) for file in table_files(run.sentences)]
-    neurons = listed_neurons(run.topk(model))
-    kept = check_table(run.topk(model), TOPK) // len(neurons)
+    kept = check_table(run.topk(model), TOPK) // len(listed_neurons(run.topk(model)))
+    neurons = mined_neurons(run.profiles(model))
     with task("choosing the reference", None, "files") as bar:
         held_out, reference = reference_ids(files, mining.held_out, kept, bar.advance)
     blocks = blocks_of_neurons(neurons)
@@ -94,14 +102,6 @@ def _ids_of(file: str, holdout: Holdout) -> tuple[Ids, Ids]:
     held_out = held_out_ids([location(file)], holdout)
     ids = np.asarray(read_rows(file, SENTENCES, ["sentence_id"])["sentence_id"].to_numpy())
     return held_out, ids[~np.isin(ids, held_out)]
-
-
-def read_text(files: Sequence[str], ids: Ids) -> pa.Table:
-    """The sentences with these ids, ascending, read from the files of a sentences table.
-
-    Raises InputError when one is not there.
-    """
-    return in_order([sentences_by_id(file, ids, COLUMNS) for file in files], ids, "sentences/", "topk")
 
 
 def mined_patterns(signatures: str, neurons: Sequence[Neuron]) -> set[Single]:

@@ -149,7 +149,7 @@ class SignatureReader:
             score=self.results.scores.get(neuron),
             stability=self.results.stability.get(neuron),
             dominance=self.results.dominance.get(neuron),
-            told=None if self.results.told is None else self.results.told.get(neuron, ()),
+            told=None if self.results.told is None else self.results.told.get(neuron, () if row["mined"] else None),
             missing=by_results(self.missing),
             match=self.match,
         )
@@ -211,6 +211,7 @@ def _facet(facet: Mapping[str, Any], top: TopSentences | None, highlighter: High
         tuple(word["word"] for word in words),
         top.sentence(typical, highlighter) if top else None,
         tuple((word["share"], word["others"]) for word in words),
+        tuple((one["statement"], one["share"], one["others"]) for one in facet["told"] or ()),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from neuronsig.names import TAGS
 from neuronsig.signature.numbers import percent
-from neuronsig.signature.view import NeuronView
+from neuronsig.signature.view import FacetView, NeuronView
 from neuronsig.statements.wording import ToldStatement
 
 FEW = 10  # sentences below which nothing is said
@@ -36,7 +36,8 @@ def describe(view: NeuronView) -> Description:
         text = f"Only {view.n_sentences} sentences were collected, too few to say anything."
         return Description(NOTHING, text, "none", 0.0)
     if view.told is None:
-        return Description(UNKNOWN, "Not described yet: neuronsig describe finds what is told.", "none", 0.0)
+        jobs = "neuronsig describe finds" if view.mined else "neuronsig mine, then neuronsig describe, find"
+        return Description(UNKNOWN, f"Not described yet: {jobs} what is told.", "none", 0.0)
     further = "".join((_facets(view), _carrier(view), _score(view)))
     if not view.told:
         text = "Nothing stands out: no statement is credible among all that were looked at."
@@ -55,13 +56,19 @@ def _sentence(told: Sequence[ToldStatement]) -> str:
 
 
 def _facets(view: NeuronView) -> str:
-    """The groups that the sentences fall into, where they are two or more, each by the words that set it apart."""
+    """The groups that the sentences fall into, where they are two or more, each by what sets it apart."""
     facets = view.facets or ()
     if len(facets) < 2:
         return ""
-    words = (", ".join(f"“{word}”" for word in facet.words[:3]) or "no such words" for facet in facets)
-    kinds = (f"{percent(facet.share)} with {of}" for facet, of in zip(facets, words, strict=True))
+    kinds = (f"{percent(facet.share)} {_apart(facet)}" for facet in facets)
     return f" They fall into {len(facets)} groups: {'; '.join(kinds)}."
+
+
+def _apart(facet: FacetView) -> str:
+    """The statement that predicts a facet best, or its words where none does."""
+    if facet.told:
+        return facet.told[0][0]
+    return "with " + (", ".join(f"“{word}”" for word in facet.words[:3]) or "no words of their own")
 
 
 def _carrier(view: NeuronView) -> str:

@@ -105,6 +105,8 @@ def _facet(facet: FacetView) -> Padding:
     shares = [f" {percent(share)}" for share, _ in facet.shares] or [""] * len(facet.words)
     words = ", ".join(f"{clean(word)}{share}" for word, share in zip(facet.words, shares, strict=True))
     text.append(f"  {words or 'no words of its own'}", style="not bold green")
+    for said, share, others in facet.told:
+        text.append(f"\n    {clean(said)} ({percent(share)}, the others {percent(others)})", style="not bold")
     if facet.typical is not None:
         text.append("\n    ").append_text(_marked(facet.typical))
     return Padding(text, (0, 0, 0, 2))

@@ -137,15 +137,16 @@ class Effect(NamedTuple):
 
 @dataclass(frozen=True)
 class FacetView:
-    """One of the things that a neuron answers to: its share of the sentences, and the words that set it apart.
+    """One of the things that a neuron answers to: its share of the sentences, words and statements that set it apart.
 
-    `shares` are the words' shares of the facet's sentences and of the neuron's others (None in an only facet).
+    `shares`, and those in `told`, are of the facet's sentences and of the neuron's others (None in an only facet).
     """
 
     share: float
     words: tuple[str, ...]
     typical: SentenceView | None = None
     shares: tuple[tuple[float, float | None], ...] = ()
+    told: tuple[tuple[str, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -243,11 +244,10 @@ class Link:
 class NeuronView:
     """One neuron's signature.
 
-    `evidence` holds the rows of `signatures/` by kind, ranked; `metadata` the whole distribution of each field,
-    most frequent value first; `pos_shares` noun, verb and adjective as in P1 Table 1; `mining_command` what mines the
-    neuron's patterns where they were not mined. `effects` has the keys length, position, relative_position, noun, verb
-    and adj. Facets, trigger, score, stability, dominance and what is told are None where the jobs that find them have
-    not run, and `missing` says what these are and how they are made. `match` is mining.match, of the reference.
+    `evidence` holds the rows of `signatures/` by kind, ranked; `metadata` each field's distribution, most frequent
+    value first; `pos_shares` noun, verb and adjective as in P1 Table 1; `mining_command` mines a neuron that was not.
+    `effects` has the keys length, position, relative_position, noun, verb and adj. Facets and all below are None where
+    the jobs that find them have not run; `missing` says what these are. `match` is mining.match, of the reference.
     """
 
     neuron: Neuron

@@ -6,6 +6,7 @@ pattern. Statements in fewer than `least` of the counted sentences have no colum
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,11 @@ class Columns:
     def place(self) -> dict[Single, int]:
         """The column of each statement."""
         return {single: column for column, single in enumerate(self.singles)}
+
+    @cached_property
+    def of_each_kind(self) -> Counter[str]:
+        """How many statements there are of each kind."""
+        return Counter(single.kind for single in self.singles)
 
     def of_kinds(self, kinds: Iterable[str]) -> NDArray[np.int64]:
         """The columns of these kinds."""

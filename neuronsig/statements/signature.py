@@ -19,9 +19,10 @@ from neuronsig.statements.classes import MEMBERS, RARE, in_classes
 from neuronsig.statements.columns import counts
 from neuronsig.statements.evidence import log_odds, log_odds_limit
 from neuronsig.statements.families import FAMILIES
-from neuronsig.statements.logistic import Model, information
+from neuronsig.statements.logistic import Model
 from neuronsig.statements.rows import Weighed
-from neuronsig.statements.selection import ALPHA, Selected, Selection, halving
+from neuronsig.statements.screening import SCREENED, distinct, most_telling, screened
+from neuronsig.statements.selection import ALPHA, Selected, Selection
 from neuronsig.statements.statement import Single, Statement
 from neuronsig.statements.training import FITTED, REFERENCE, Ids, Training, TrainingText
 from neuronsig.statements.weights import BLEND, VOTERS, blended, regression, word_votes
@@ -29,8 +30,6 @@ from neuronsig.statements.weights import BLEND, VOTERS, blended, regression, wor
 TOLD = 10
 """Statements that are told, at most: more are not read."""
 HUNDRED = 100
-SCREENED = 1500
-"""Statements that are looked at closely, those that tell most by themselves."""
 WEIGHED = 4000
 """Statements that are weighed, those that tell most by themselves."""
 PENALTY, HUNDRED_PENALTY = 0.0006, 0.001
@@ -63,32 +62,22 @@ def describe(text: TrainingText, sentence_ids: Ids, lists: int) -> list[Weighed]
     inside = int(training.listed.sum())
     if inside < FEWEST or inside == len(training.rows):
         return []
+    every = text.columns.singles
     matrix = text.columns.matrix[training.rows]
-    f1 = counts(matrix[:inside])
-    f2 = counts(matrix[inside:])
-    order = np.argsort(-information(f1, inside, f2, len(training.rows) - inside), kind="stable")
-    share = text.reference_counts / len(text.reference)
-    near = np.union1d(order[:SCREENED], halving(text.columns.singles, share))
-    near = simplest(matrix[:, near].tocsc(), near)
-    singles = [text.columns.singles[place] for place in near]
-    choice = Selection(matrix[:, near].tocsc(), singles, training.listed, text.looked_at, lists)
+    f1, f2 = counts(matrix[:inside]), counts(matrix[inside:])
+    order = most_telling(f1, inside, f2, len(training.rows) - inside)
+    near = screened(matrix, order, every, text.reference_counts / len(text.reference))
+    singles = [every[place] for place in near]
+    choice = Selection(matrix[:, near].tocsc(), singles, training.listed, text.columns.of_each_kind, lists)
     selected, told = choice.choose(TOLD)
     words, votes = word_votes(text.words, f1, f2)
     alone = {one.statement.parts[0] for one in selected if not one.statement.operation}
-    weighed = np.union1d(np.union1d(order[:WEIGHED], near), words)
-    weighed = simplest(matrix[:, weighed].tocsc(), weighed)
-    weighed = weighed[[text.columns.singles[place] not in alone for place in weighed]]
+    weighed = distinct(matrix, np.union1d(np.union1d(order[:WEIGHED], near), words))
+    weighed = weighed[[every[place] not in alone for place in weighed]]
     vote = np.zeros(matrix.shape[1])
     vote[words] = votes
-    singles = [text.columns.singles[place] for place in weighed]
+    singles = [every[place] for place in weighed]
     return _signature(matrix[:, weighed].tocsc(), singles, training.listed, selected, told, vote[weighed])
-
-
-def simplest(columns: sparse.csc_matrix, places: Ids) -> Ids:
-    """Of the columns that hold of the same sentences the first; `places` (columns,) ascend, simple kinds first."""
-    drawn = np.random.default_rng(0).random(columns.shape[0])
-    _, first = np.unique(np.round(columns.T @ drawn, 9), return_index=True)
-    return places[np.sort(first)]
 
 
 def _signature(

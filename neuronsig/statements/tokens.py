@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -13,9 +13,19 @@ import simplemma
 
 from neuronsig.errors import InputError
 from neuronsig.ragged import Codes, coded, flat_lists, flat_words, rows_of
+from neuronsig.readers import in_order, sentences_by_id
 
 COLUMNS = ("sentence_id", "domain", "position", "tokens", "pos", "heads", "metadata")
 """What of the sentences table is read."""
+
+
+def read_text(files: Sequence[str], ids: Codes) -> pa.Table:
+    """The COLUMNS of the sentences with these ids, ascending, read from the files of a sentences table.
+
+    Raises InputError when one is not there.
+    """
+    return in_order([sentences_by_id(file, ids, COLUMNS) for file in files], ids, "sentences/", "topk")
+
 
 _ELONGATED = re.compile(r"([^\W\d_])\1\1")
 _LATIN = re.compile(r"[^\W\d_]")

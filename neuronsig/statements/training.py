@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -74,11 +73,6 @@ class TrainingText:
         if mined is not None:
             columns = with_mined(columns, table, *mined, LEAST, counted)
         return cls(ids, columns, np.searchsorted(ids, reference))
-
-    @cached_property
-    def looked_at(self) -> Counter[str]:
-        """Statements of each kind."""
-        return Counter(single.kind for single in self.columns.singles)
 
     @cached_property
     def words(self) -> Ids:

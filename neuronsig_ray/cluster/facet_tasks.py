@@ -5,7 +5,7 @@ a block reads the rows of its own sentences, so memory grows with neither the co
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import ray
 
-from neuronsig.analysis.facets import CorpusWords, find_facets, key_words
+from neuronsig.analysis.facets import CorpusWords, Facets, find_facets, key_words
 from neuronsig.analysis.vectors import Doubles, Ints, Membership, NeuronLists, among, sentence_vectors
 from neuronsig.analysis.word_vectors import GensimVectors, WordSource, opened_words
 from neuronsig.neuron import SITES, Neuron
@@ -23,6 +23,8 @@ from neuronsig.progress import Done, uncounted
 from neuronsig.ragged import coded, fixed_binary_column, flat_words, lowered_lists, rows_of
 from neuronsig.readers import token_batches
 from neuronsig.splitmix import uniform
+from neuronsig.statements.groups import OfGroup, told_of_groups
+from neuronsig.statements.tokens import read_text
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import absolute, location
 from neuronsig_ray.tasks import ended_tasks, map_tasks
@@ -57,6 +59,19 @@ class _Draw(NamedTuple):
     share: float  # of them for the words and the mean
     sets: int  # random sets,
     each: float  # each of this share
+
+
+class _Shared(NamedTuple):
+    """What all blocks of neurons need: the corpus's words and mean vector, facets at most, seed, the silhouette that
+    facets must reach, the sentences' files, and how many facets there may be of all neurons."""
+
+    corpus: CorpusWords
+    mean: Doubles
+    most: int
+    seed: int
+    floor: float
+    files: list[str]
+    lists: int
 
 
 def sampled(lists: NeuronLists, most: int) -> Membership:
@@ -95,7 +110,8 @@ def neuron_facets(
     own = [sample.sentence_ids[order[start:stop]] for start, stop in pairwise(bounds)]
     (by_chance,) = map_tasks(_chance, [(absolute(folder), drawn, mean, most, seed)])
     floor = MARGIN + (0.0 if np.isnan(by_chance) else by_chance)
-    shared = ray.put((corpus, mean, most, seed, floor))
+    every = [absolute(file) for file in files]
+    shared = ray.put(_Shared(corpus, mean, most, seed, floor, every, most * len(own)))
     blocks = [slice(first, first + BLOCK_NEURONS) for first in range(0, len(own), BLOCK_NEURONS)]
     calls = ((absolute(folder), lists.neurons[block], own[block], shared) for block in blocks)
     found: dict[int, list[FacetsOfNeuron]] = {}
@@ -199,25 +215,48 @@ def _chance(folder: str, drawn: Sequence[Ints], mean: Doubles, most: int, seed: 
     return max((value for value in found if not np.isnan(value)), default=float("nan"))
 
 
-def _block(
-    folder: str, neurons: Sequence[Neuron], ids: Sequence[Ints], shared: tuple[CorpusWords, Doubles, int, int, float]
-) -> list[FacetsOfNeuron]:
-    corpus, mean, most, seed, floor = shared
-    found = []
+def _block(folder: str, neurons: Sequence[Neuron], ids: Sequence[Ints], shared: _Shared) -> list[FacetsOfNeuron]:
+    every, of_words = [], []
     for neuron, own in zip(neurons, ids, strict=True):
         hashed = own[np.argsort(uniform(own, _SEED), kind="stable")]
         vectors, words = _sentences(folder, hashed)
-        own_seed = (seed, SITES.index(neuron.site), neuron.layer, neuron.unit, int(neuron.sign > 0))
-        facets = find_facets(vectors, mean, most, floor, own_seed)
-        n = sum(len(facet.rows) for facet in facets.facets)
-        rows = [
-            {
-                "sentences": len(facet.rows),
-                "share": len(facet.rows) / n,
-                "typical_sentence_id": int(hashed[facet.typical]),
-                "words": said,
-            }
-            for facet, said in zip(facets.facets, key_words(words, facets, corpus), strict=True)
-        ]
-        found.append((rows, None if np.isnan(facets.silhouette) else facets.silhouette))
+        own_seed = (shared.seed, SITES.index(neuron.site), neuron.layer, neuron.unit, int(neuron.sign > 0))
+        facets = find_facets(vectors, shared.mean, shared.most, shared.floor, own_seed)
+        every.append((hashed, facets))
+        of_words.append(key_words(words, facets, shared.corpus))
+    told = _told(every, shared)
+    return [
+        (_rows(hashed, facets, words, statements), None if np.isnan(facets.silhouette) else facets.silhouette)
+        for (hashed, facets), words, statements in zip(every, of_words, told, strict=True)
+    ]
+
+
+def _told(every: Sequence[tuple[Ints, Facets]], shared: _Shared) -> list[list[list[OfGroup]]]:
+    """For each neuron, of its sentences and their facets, what is told of each facet: nothing of an only one."""
+    apart = [hashed for hashed, facets in every if len(facets.facets) > 1]
+    table = read_text(shared.files, np.unique(np.concatenate(apart))) if apart else None
+    found: list[list[list[OfGroup]]] = []
+    for hashed, facets in every:
+        if table is None or len(facets.facets) < 2:
+            found.append([[] for _ in facets.facets])
+            continue
+        places = np.searchsorted(table["sentence_id"].to_numpy(), hashed)
+        found.append(told_of_groups(table, [places[facet.rows] for facet in facets.facets], shared.lists))
     return found
+
+
+def _rows(
+    hashed: Ints, facets: Facets, words: Sequence[list[dict[str, object]]], told: Sequence[list[OfGroup]]
+) -> list[dict[str, Any]]:
+    """FACETS of one neuron."""
+    n = sum(len(facet.rows) for facet in facets.facets)
+    return [
+        {
+            "sentences": len(facet.rows),
+            "share": len(facet.rows) / n,
+            "typical_sentence_id": int(hashed[facet.typical]),
+            "words": of_words,
+            "told": [asdict(one) for one in statements],
+        }
+        for facet, of_words, statements in zip(facets.facets, words, told, strict=True)
+    ]

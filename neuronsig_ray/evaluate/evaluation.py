@@ -1,7 +1,7 @@
 """From a finished collection and its statements to the table of EVALUATION, on documents that mining left out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,16 @@ from neuronsig.evaluation.word_order import contextuality
 from neuronsig.holdout import Holdout
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
-from neuronsig.readers import Ids, rows_by_neuron
+from neuronsig.readers import Ids, mined_neurons, rows_by_neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.statements.rows import Weighed, of_row
+from neuronsig.statements.tokens import read_text
 from neuronsig.statements.training import TrainingText, fitted
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import check_table, read_table, scan, table_files
 from neuronsig.tables import EVALUATION, SENTENCES, STATEMENTS
 from neuronsig_ray.blocks import BlockTables
-from neuronsig_ray.describe import block_lists, mined_patterns, read_text, reference_ids
+from neuronsig_ray.describe import block_lists, mined_patterns, reference_ids
 from neuronsig_ray.evaluate.scoring import markers, score, scored_ids
 from neuronsig_ray.pool import Pool
 from neuronsig_ray.tasks import map_tasks
@@ -114,12 +115,14 @@ def evaluate(
     scores = [absolute(location(job.commits) / marker["file"]) for marker in markers(job)]
     scored = np.sort(np.concatenate([scored_ids(file) for file in scores]))
     positives = max(config.evaluation.least_positives, round(fraction * len(scored)))
-    with task("judging signatures", job.rows, "neurons") as bar:
+    neurons = frozenset(mined_neurons(run.profiles(name)))
+    blocks = [block for block in blocks_of(job) if not neurons.isdisjoint(block.neurons)]
+    with task("judging signatures", sum(len(block.neurons) for block in blocks), "neurons") as bar:
         tables = BlockTables({absolute(run.evaluation(name)): EVALUATION}, absolute(work / "judged"), fingerprint)
         tables_read = (run.topk(name), run.signatures(name), run.statements(name))
         ids = (ray.put(of.held_out), ray.put(of.reference), ray.put(scored))
-        shared = (*map(absolute, tables_read), files, scores, *ids, mining, positives, seed)
-        tables.make(judged_rows, blocks_of(job), lambda block: shared, bar.advance)
+        shared = (*map(absolute, tables_read), files, scores, *ids, mining, neurons, positives, seed)
+        tables.make(judged_rows, blocks, lambda block: shared, bar.advance)
     found = read_table(run.evaluation(name), EVALUATION)
     return {
         "neurons": found.num_rows,
@@ -147,23 +150,28 @@ def judged_rows(
     reference: Ids,
     judged: Ids,
     mining: MiningConfig,
+    mined: Set[Neuron],
     positives: int,
     seed: int,
 ) -> tuple[list[dict[str, Any]]]:
-    """A block's rows of EVALUATION; topk, patterns (signatures) and statements are tables' folders, scores files.
+    """Rows of EVALUATION of a block's neurons that were mined.
 
-    Raises InputError when a sentence is lost.
+    topk, patterns (signatures) and statements are tables' folders, scores files. Raises InputError when a sentence is
+    lost.
     """
     read = [location(file) for file in scores]
     (ids, found), (_, mixed) = (
         read_block(read, name, len(block.neurons)) for name in (block.name, shuffled(block.name))
     )
     assert np.array_equal(ids, judged)
+    columns = [place for place, neuron in enumerate(block.neurons) if neuron in mined]
+    found, mixed = found[:, columns], mixed[:, columns]
+    block = replace(block, neurons=tuple(block.neurons[place] for place in columns))
     lists = block_lists(topk, block, held_out)
     table = read_text(files, np.unique(np.concatenate([judged, reference, *map(fitted, lists.values())])))
     every = table["sentence_id"].to_numpy()
-    mined = (mined_patterns(patterns, block.neurons), mining)
-    text = JudgedText(TrainingText.of(table, reference, mined, judged), np.searchsorted(every, judged))
+    patterns_of = (mined_patterns(patterns, block.neurons), mining)
+    text = JudgedText(TrainingText.of(table, reference, patterns_of, judged), np.searchsorted(every, judged))
     signatures = read_statements(statements, block.neurons)
     rows = judge_block(lists, signatures, found, text, positives, seed)
     return ([row | of for row, of in zip(rows, contextuality(found, mixed, positives), strict=True)],)

@@ -26,7 +26,7 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.freshness import remake_command
 from neuronsig.signature.results import StageResults
 from neuronsig.storage.parquet import read_table
-from neuronsig.tables import EVALUATION, SENTENCES, STATEMENTS, TOPK
+from neuronsig.tables import EVALUATION, PROFILES, SENTENCES, STATEMENTS, TOPK
 from neuronsig_jobs import describe, evaluate
 from neuronsig_ray.blocks import BlockTables
 from neuronsig_ray.evaluate import scoring
@@ -106,6 +106,22 @@ def test_the_planted_unit_s_signature_finds_its_sentences_and_the_result_stays(r
     with pytest.raises(MachineError, match=r"ray\.gpus=1"):
         evaluate.run(settings(run, model, "evaluation.seed=3", "ray.gpus='1'"))
     assert evaluate.run(settings(run, model)) == summary
+
+
+def test_neurons_that_were_not_mined_are_neither_described_nor_judged(mined, tmp_path, model, monkeypatch):
+    run = RunDirectory(Path(shutil.copytree(mined, tmp_path / "run")))
+    chosen = {Neuron("hidden", 2, UNIT), Neuron("hidden", 1, 0, -1)}
+    (file,) = run.profiles("tiny").glob("*.parquet")
+    rows = pq.read_table(file, schema=PROFILES).to_pylist()
+    rows = [row | {"mined": Neuron.of_row(row) in chosen} for row in rows]
+    pq.write_table(pa.Table.from_pylist(rows, schema=PROFILES), file)
+    assert describe.run(settings(run.root, model))["neurons"] == 2
+    monkeypatch.setattr(scoring, "score_shards", score_here)
+    assert evaluate.run(settings(run.root, model))["neurons"] == 2
+    found = table_of(run.root)
+    assert found.keys() == chosen
+    assert found[Neuron("hidden", 2, UNIT)]["ap"] > 0.5
+    assert found[Neuron("hidden", 2, UNIT)]["random_unit"] is None
 
 
 @pytest.mark.slow

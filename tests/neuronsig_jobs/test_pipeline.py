@@ -21,15 +21,16 @@ from neuronsig.checkpoint import resolve_model_path
 from neuronsig.config.compose import compose
 from neuronsig.errors import MachineError, NeuronsigError, TooLittleTextError
 from neuronsig.kinds import pattern_kinds
+from neuronsig.neuron import Neuron
+from neuronsig.readers import mined_neurons
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.stages import pipeline_jobs
 from neuronsig.storage.parquet import check_table, read_table
-from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, TOPK, TRIGGERS
+from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, STATEMENTS, TOPK, TRIGGERS
 from neuronsig_jobs import pipeline
 from neuronsig_jobs.__main__ import main
 from neuronsig_jobs.launch import Summary, for_job
 from neuronsig_jobs.pipeline import check
-from neuronsig_ray import describe as describing
 from neuronsig_ray.collect import prepare
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 K = 25
 LAYERS = [1, 6]
-# Some twenty of a layer: what mining does for each of them takes most of the pipeline's time.
+# Some twenty of a layer: what is mined and told of each of them takes most of the pipeline's time.
 MINED = [f"L1/U{unit}" for unit in range(0, 384, 16)]
 WORDS = [
     "corpus=text",
@@ -96,13 +97,11 @@ def run_here(run: Path, corpus: Path) -> str:
         assert command[:3] == [sys.executable, "-m", "neuronsig_jobs"]
         return subprocess.CompletedProcess(command, main(command[3:]))
 
-    said, blocks = io.StringIO(), describing.blocks_of_neurons
+    said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
         # The module itself is left alone: threads of Ray and Spark use it too.
         patch.setattr(pipeline, "subprocess", SimpleNamespace(run=job))
         patch.setenv("COLUMNS", "200")  # a path is not broken over lines
-        # Nor is every neuron told of: statements of 768 would take longer than all the rest.
-        patch.setattr(describing, "blocks_of_neurons", lambda every: blocks([n for n in every if str(n) in MINED]))
         assert pipeline.main(words_of(run, corpus)) == 0, said.getvalue()
     return said.getvalue()
 
@@ -146,6 +145,9 @@ def test_every_table_keeps_its_contract(finished: tuple[RunDirectory, str]):
     assert check_table(run.neurons("minilm"), NEURONS) == 2 * 384
     kinds = set(read_table(run.signatures("minilm"), SIGNATURES, ["kind"])["kind"].to_pylist())
     assert {"words", "pos", *(kind.name for kind in pattern_kinds())} <= kinds
+    assert [str(neuron) for neuron in mined_neurons(run.profiles("minilm"))] == MINED
+    described = {str(Neuron.of_row(row)) for row in read_table(run.statements("minilm"), STATEMENTS).to_pylist()}
+    assert described == set(MINED)
 
 
 def test_the_topk_is_what_the_model_itself_says(finished: tuple[RunDirectory, str]):

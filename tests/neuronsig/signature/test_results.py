@@ -71,9 +71,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> FactoryRun:
     for row in neurons:
         words = [{"word": "violin", "share": 0.9, "others": 0.1, "corpus": 0.01, "lrc": 2.0}]
         facets = [(0.75, top[1], words), (0.25, top[2], [])]
+        apart = {"statement": "of at most 8 words", "share": 0.8, "others": 0.25}
         row["facets"] = [
-            {"sentences": 5, "share": share, "typical_sentence_id": typical, "words": said}
-            for share, typical, said in facets
+            {"sentences": 5, "share": share, "typical_sentence_id": typical, "words": said, "told": told}
+            for (share, typical, said), told in zip(facets, ([], [apart]), strict=True)
         ]
     write(made.run.neurons(MODEL), NEURONS, neurons)
     for job in ("describe", "triggers", "evaluate", "stability"):
@@ -127,7 +128,7 @@ def test_what_is_told_is_read_in_its_order_with_what_it_is_against(view: NeuronV
     assert description.label == "“violin” · at most 19 words"
     assert description.text == (
         "Sentences with “violin” (90%, others 1.0%); of at most 19 words (75%, others 50%). These cover 95% of "
-        "its sentences. They fall into 2 groups: 75% with “violin”; 25% with no such words. The strongest word is "
+        "its sentences. They fall into 2 groups: 75% with “violin”; 25% of at most 8 words. The strongest word is "
         "“violin” in 90% of the top 20 sentences; the strongest token holds 0% of what is above the unit's mean. "
         "On unseen documents it reaches average precision 0.30, all 7 statements 0.50 (chance 0.10)."
     )
@@ -214,6 +215,7 @@ def test_a_score_without_another_neuron_to_compare_with_leaves_it_out() -> None:
 def test_facets_have_their_words_and_typical_sentences(made: FactoryRun, view: NeuronView) -> None:
     assert view.facets
     assert [(facet.share, facet.words) for facet in view.facets] == [(0.75, ("violin",)), (0.25, ())]
+    assert [facet.told for facet in view.facets] == [(), (("of at most 8 words", 0.8, 0.25),)]
     assert view.facets[0].typical
     assert view.facets[0].typical.sentence_id == made.top[1, 1][1][1]
     assert facets_text(view.facets) == "2 facets: the sentences fall into groups of 75%, 25%."

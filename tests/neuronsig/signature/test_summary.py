@@ -58,6 +58,7 @@ def test_a_neuron_that_is_not_described_yet_names_the_job() -> None:
     found = describe(replace(QUIET, told=None))
     assert (found.label, found.kind) == (UNKNOWN, "none")
     assert "neuronsig describe" in found.text
+    assert "neuronsig mine" in describe(replace(QUIET, told=None, mined=False)).text
 
 
 def test_too_few_sentences_say_nothing() -> None:
@@ -89,9 +90,11 @@ def test_what_carries_the_activation_is_told_where_it_is_one_thing() -> None:
 
 
 def test_a_neuron_that_answers_to_two_things_says_so() -> None:
-    facets = (FacetView(0.6, ("olympics", "medal")), FacetView(0.3, ("tariff",)), FacetView(0.1, ()))
+    facets = (FacetView(0.6, ("olympics", "medal")), FacetView(0.2, ("tariff",)), FacetView(0.1, ()))
+    facets += (FacetView(0.1, ("duty",), told=(("of at most 8 words", 0.8, 0.25), ("with “x”", 0.4, 0.1))),)
     text = describe(replace(OLYMPICS, facets=facets)).text
-    assert "fall into 3 groups: 60% with “olympics”, “medal”; 30% with “tariff”; 10% with no such words." in text
+    assert "fall into 4 groups: 60% with “olympics”, “medal”; 20% with “tariff”; 10% with no words of their own" in text
+    assert "; 10% of at most 8 words." in text
     assert "groups" not in describe(replace(OLYMPICS, facets=facets[:1])).text
 
 

@@ -50,12 +50,15 @@ def test_what_the_corpus_of_a_share_is_stands_below_the_sentence(reader: Signatu
 
 def test_shares_say_what_they_are_of(reader: SignatureReader) -> None:
     view = next(reader.views([Neuron("hidden", 1, 1)]))
-    facets = FacetView(0.7, ("violin",), shares=((0.31, 0.02),)), FacetView(0.3, ())
+    facets = (
+        FacetView(0.7, ("violin",), shares=((0.31, 0.02),)),
+        FacetView(0.3, (), told=(("of at most 8 words", 0.8, 0.25),)),
+    )
     out = io.StringIO()
     render_terminal(replace(view, facets=facets), Console(file=out, width=80, soft_wrap=True))
-    text = out.getvalue()
+    text = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
     assert "70%  violin 31%" in text
-    assert "30%  no words of its own" in text
+    assert "30%  no words of its own\n      of at most 8 words (80%, the others 25%)" in text
     assert [title for title in ("Words, of all sentences", "Tags, of all words") if title not in text] == []
 
 

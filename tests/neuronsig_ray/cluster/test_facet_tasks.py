@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from neuronsig.analysis.vectors import Membership, NeuronLists
 from neuronsig.analysis.word_vectors import WordSource, save_vectors
 from neuronsig.errors import MachineError
 from neuronsig.neuron import Neuron
+from neuronsig.tables import SENTENCES
 from neuronsig_ray.cluster import facet_tasks as carrier
 from neuronsig_ray.cluster.facet_tasks import FacetColumns, neuron_facets, sampled
 
@@ -41,7 +43,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table, np.
         own = [TOPICS["sea"], TOPICS["food"]][topic] if topic < 2 else [f"w{i}" for i in range(60)]
         said = rng.choice(own, 3).tolist() + rng.choice([f"w{i}" for i in range(60)], 2).tolist()
         tokens.append([word.capitalize() for word in said] + ["the", "of", "nowhere"])
-    return folder, pa.table({"sentence_id": np.arange(3000), "tokens": tokens}), of
+    rows = [
+        {"sentence_id": i, "domain": "d", "position": i, "tokens": words, "pos": ["NN"] * len(words), "metadata": []}
+        for i, words in enumerate(tokens)
+    ]
+    return folder, pa.Table.from_pylist(rows, schema=SENTENCES), of
 
 
 def lists_of(of: np.ndarray) -> NeuronLists:
@@ -80,6 +86,12 @@ def test_the_neuron_of_two_topics_says_so_with_their_words(
     two, one, few = result.facets
     said = [{row["word"] for row in facet["words"]} for facet in two]
     assert sorted(said, key=min) == [{*TOPICS["food"]}, {*TOPICS["sea"]}]
+    for facet, words in zip(two, said, strict=True):  # some of its words, and no other facet's
+        first = facet["told"][0]
+        assert set(re.findall("“(.*?)”", first["statement"])) <= words
+        assert first["share"] > 0.8
+        assert first["others"] < 0.1
+    assert one[0]["told"] == few[0]["told"] == []
     assert sum(facet["sentences"] for facet in two) == 200
     assert sum(facet["share"] for facet in two) == pytest.approx(1)
     assert len(one) == len(few) == 1
