@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from functools import cache
@@ -25,21 +26,26 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("RAY_worker_niceness", "0")
 s3_home.announce()
 
-ENGINES = ["spark", "local_ray", ""]
+ENGINES = ["spark", "mining", "local_ray", ""]
+MINING = re.compile(r"mining|test_mine\.|test_planted_neurons\.")
+"""Files whose tests mine on Spark and annotate nothing."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Group the tests that one worker of pytest-xdist takes: a file's, and all files' that use Spark, or Ray alone.
+    """Group the tests that one worker of pytest-xdist takes: a file's, and all files' that use an engine alike.
 
-    Spark is started once (with Spark NLP and its models it takes a minute), Ray in both workers. What takes longest is
-    begun first: Spark's, Ray's, then the rest.
+    Spark NLP reads its models in one worker alone, which takes most of a minute; the other mines. What takes longest is
+    begun first: Spark's tests, then Ray's, then the rest.
     """
     if not config.pluginmanager.hasplugin("xdist"):
         return
     engines: dict[Path, set[str]] = {}
     for item in items:
-        engines.setdefault(item.path, set()).update({"spark", "local_ray"} & set(getattr(item, "fixturenames", ())))
+        used = {"spark", "local_ray"} & set(getattr(item, "fixturenames", ()))
+        if "spark" in used and MINING.search(str(item.path.relative_to(Path(__file__).parent))):
+            used = {"mining"}
+        engines.setdefault(item.path, set()).update(used)
     first = {path: min(of, key=ENGINES.index, default="") for path, of in engines.items()}
     items.sort(key=lambda item: ENGINES.index(first[item.path]))
     for item in items:

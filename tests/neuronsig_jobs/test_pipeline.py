@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 K = 25
 LAYERS = [1, 6]
-# Some twenty of a layer: what is mined and told of each of them takes most of the pipeline's time.
-MINED = [f"L1/U{unit}" for unit in range(0, 384, 16)]
+# A dozen: what is mined and told of each of them takes most of the pipeline's time.
+MINED = [f"L1/U{unit}" for unit in range(0, 384, 32)]
 WORDS = [
     "corpus=text",
     f"collect.k={K}",

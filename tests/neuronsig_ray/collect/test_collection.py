@@ -90,6 +90,7 @@ def test_any_architecture_equals_brute_force(tiny_model, tmp_path, kind):
     assert_same_table(tmp_path / "topk", brute_force(job))
 
 
+@pytest.mark.slow
 def test_ray_equals_brute_force_with_several_replicas_one_of_which_dies_and_a_deep_tree(
     local_ray, tiny_model, tmp_path
 ):
