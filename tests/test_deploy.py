@@ -3,6 +3,7 @@
 tests/clusters runs the parts for which a platform can be brought up here.
 """
 
+import copy
 import importlib.metadata
 import re
 import shlex
@@ -58,6 +59,31 @@ def test_the_bundle_runs_every_job_of_the_pipeline_after_what_it_reads():
         direct = {entry["task_key"] for entry in task.get("depends_on", [])}
         before[name] = direct.union(*(before[source] for source in direct))
         assert set(JOBS[name].inputs) <= before[name], name
+
+
+def test_databricks_takes_the_bundle_s_job_and_no_key_that_it_does_not_know():
+    """Databricks makes these classes from the schema of bundles (`databricks bundle schema`)."""
+    jobs = pytest.importorskip("databricks.bundles.jobs", reason="databricks-bundles is not installed")
+    job = jobs.Job.from_dict(NEURONSIG)
+    assert [task.task_key for task in job.tasks] == [task["task_key"] for task in NEURONSIG["tasks"]]
+    for path, key in (
+        ([], "job_cluster"),
+        (["job_clusters", 0, "new_cluster"], "node_type"),
+        (["tasks", 0], "max_retry"),
+        (["tasks", 0, "libraries", 0], "wheel"),
+        (["tasks", 0, "python_wheel_task"], "entrypoint"),
+    ):
+        planted = copy.deepcopy(NEURONSIG)
+        place = planted
+        for step in path:
+            place = place[step]
+        place[key] = "x"
+        with pytest.raises(ValueError, match=f"Unexpected field '{key}'"):
+            jobs.Job.from_dict(planted)
+    planted = copy.deepcopy(NEURONSIG)
+    planted["tasks"][0]["max_retries"] = "three"
+    with pytest.raises(ValueError, match="'three'"):
+        jobs.Job.from_dict(planted)
 
 
 def test_the_bundle_s_tasks_call_an_entry_point_of_the_wheel_with_keys_that_there_are():
