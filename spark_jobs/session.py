@@ -114,7 +114,6 @@ def settings(config: SparkConfig, nlp: bool = False) -> dict[str, str]:
         # Annotator models are broadcast as one object; Kryo's own limit is 64 MiB.
         "spark.kryoserializer.buffer.max": "1000m",
         "spark.driver.maxResultSize": "0",
-        "spark.sql.shuffle.partitions": str(config.shuffle_partitions or max(8, 2 * local_cores(config.master))),
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         # Documents may be long: ten thousand of them in one Arrow batch would not fit a worker.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
@@ -124,6 +123,8 @@ def settings(config: SparkConfig, nlp: bool = False) -> dict[str, str]:
     if config.master:
         values["spark.master"] = config.master
         values["spark.driver.memory"] = config.driver_memory
+    if partitions := config.shuffle_partitions or (max(8, 2 * local_cores(config.master)) if local else 0):
+        values["spark.sql.shuffle.partitions"] = str(partitions)
     if local:
         # A laptop's host name often resolves to nothing or to a network that is down.
         values |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
@@ -145,10 +146,10 @@ def settings(config: SparkConfig, nlp: bool = False) -> dict[str, str]:
 
 
 def local_cores(master: str) -> int:
-    """Cores of a local master (`local[2]`, `local[*]`); 8 for a cluster, whose size is not known here."""
+    """Cores of a local master (`local`, `local[2]`, `local[*]`)."""
     named = re.fullmatch(r"local\[(\d+|\*)(?:,\s*\d+)?\]", master)
     if named is None:
-        return 1 if master == "local" else 8
+        return 1
     if named.group(1) != "*":
         return int(named.group(1))
     return environment_int("SPARK_CORES", os.cpu_count() or 1)

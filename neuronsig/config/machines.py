@@ -27,7 +27,9 @@ class SparkConfig:
         ],
         "native deep-learning parts of Spark NLP that are not fetched; [] for pretrained deep annotators",
     )
-    shuffle_partitions: int = option(0, "spark.sql.shuffle.partitions; 0: twice the cores, at least 8", least=0)
+    shuffle_partitions: int = option(
+        0, "spark.sql.shuffle.partitions; 0: twice the cores, at least 8; a cluster's own", least=0
+    )
     conf: list[str] = option([], "further Spark settings, as \"spark.conf=['spark.KEY=VALUE','spark.KEY=VALUE']\"")
     submit: str = option(
         "",

@@ -32,7 +32,7 @@ from neuronsig.mining.kinds import KindCounter, shortest
 from neuronsig.mining.pattern_rows import EVERY, GATHERED, count_p_values, gathered, judged
 from neuronsig.progress import task
 from neuronsig.ragged import binary_column, read_binary
-from neuronsig.storage.files import files_below
+from neuronsig.storage.files import concurrently, files_below
 from neuronsig.storage.location import location
 from neuronsig.storage.parquet import parquet_file, read_parquet
 from neuronsig.tables import SIGNATURES
@@ -114,8 +114,8 @@ def chunks_of(listed: Path, most: int) -> Iterator[Chunk]:
             continue
         held: list[str] = []
         rows, number = 0, 0
-        for file in sorted(path for path in files_below(below) if path.name.endswith(".parquet")):
-            size = parquet_file(file).metadata.num_rows
+        files = sorted(path for path in files_below(below) if path.name.endswith(".parquet"))
+        for file, size in zip(files, concurrently(_rows_in, files), strict=True):
             if held and rows + size > most:
                 yield Chunk(f"{kind}-{number:04d}", kind, tuple(held), rows)
                 held, rows, number = [], 0, number + 1
@@ -123,6 +123,10 @@ def chunks_of(listed: Path, most: int) -> Iterator[Chunk]:
             rows += size
         if held:
             yield Chunk(f"{kind}-{number:04d}", kind, tuple(held), rows)
+
+
+def _rows_in(file: Path) -> int:
+    return int(parquet_file(file).metadata.num_rows)
 
 
 def count_chunk(

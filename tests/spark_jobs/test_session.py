@@ -14,7 +14,7 @@ from spark_jobs import session as module
 from spark_jobs.session import local_cores, settings, spark_session
 
 
-@pytest.mark.parametrize(("master", "cores"), [("local[3]", 3), ("local", 1), ("yarn", 8), ("local[2,4]", 2)])
+@pytest.mark.parametrize(("master", "cores"), [("local[3]", 3), ("local", 1), ("local[2,4]", 2)])
 def test_cores_of_a_master(master, cores):
     assert local_cores(master) == cores
 
@@ -36,6 +36,15 @@ def test_settings_of_the_user_win_and_a_submitted_job_keeps_its_master_and_memor
     assert values["spark.ui.enabled"] == "true"
     assert values["spark.x"] == "a=b"
     assert not {"spark.master", "spark.driver.memory", "spark.jars.packages"} & values.keys()
+
+
+@pytest.mark.parametrize(
+    ("master", "given", "partitions"),
+    [("local[8]", 0, "16"), ("local[2]", 0, "8"), ("yarn", 0, None), ("", 0, None), ("yarn", 500, "500")],
+)
+def test_a_cluster_keeps_its_own_number_of_shuffle_partitions(master, given, partitions):
+    values = settings(SparkConfig(master=master, shuffle_partitions=given))
+    assert values.get("spark.sql.shuffle.partitions") == partitions
 
 
 def test_only_errors_reach_the_terminal_without_the_frames_of_the_jvm():
