@@ -33,6 +33,7 @@ from spark_jobs.session import session_of_its_own
 
 
 def run(config: Config) -> Summary:
+    """Annotate, tokenize and score the corpus's new text, each as far as the finished run has done it."""
     config = dataclasses.replace(config, overwrite=False)  # what is there stays
     directory = RunDirectory.existing(config.run)
     check_sources(config.corpus)

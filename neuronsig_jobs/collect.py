@@ -38,6 +38,7 @@ from neuronsig_ray.session import address_of, ray_session
 
 
 def run(config: Config) -> Summary:
+    """Collect every neuron's top sentences, unless they are there already."""
     return collect(config, RunDirectory.existing(config.run))
 
 

@@ -38,6 +38,7 @@ SHOWN = 10
 
 
 def run(config: Config) -> Summary:
+    """Flag the lists that one thing dominates, unless it is done already."""
     directory, name = RunDirectory.existing(config.run), config.model.name
     plan = {
         "inputs": inputs_of(config, "outliers"),

@@ -30,6 +30,7 @@ from neuronsig_ray.model.reinitialise import reinitialise
 
 
 def run(config: Config) -> Summary:
+    """Write the model; what stands in its folder is replaced only with `overwrite`, and only if it is such a model."""
     source, _ = model_config(config.model)
     target = output_folder(config)
     if target.is_dir() and any(target.iterdir()):

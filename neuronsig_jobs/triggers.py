@@ -31,6 +31,7 @@ from neuronsig_ray.triggers import locate_blocks, token_pass
 
 
 def run(config: Config) -> Summary:
+    """Find every neuron's triggers and detectors, unless they are there already."""
     directory, name = RunDirectory(config.run), config.model.name
     inputs, finished = inputs_of(config, "triggers"), same_model_run(config, "neuronsig triggers")
     # The order of the rules is part of what they say.

@@ -23,6 +23,7 @@ from neuronsig_ray.verify.checks import TOKENS, Collection, group_files, recompu
 
 
 def run(config: Config) -> Summary:
+    """Check the collection, and raise where a check fails."""
     finished, same = finished_run(config, "neuronsig verify")
     topk = finished.run.topk(config.model.name)
     files = group_files(finished.job, topk)
