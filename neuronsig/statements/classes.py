@@ -25,7 +25,7 @@ def in_classes(singles: Sequence[Single], weights: Floats, share: Floats) -> lis
     """Places (members,) of each class, of at most MEMBERS statements of one kind whose weights have one sign.
 
     `weights` and `share` (singles,), of the sentences with each, are in the order in which classes are filled: of the
-    strongest statements of a kind the first class, and so on. What is not rare, and bounds, stay alone.
+    first statements of a kind the first class, and so on. What is not rare, and bounds, stay alone.
     """
     found: list[list[int]] = []
     open_classes: dict[tuple[str, bool], list[int]] = {}

@@ -34,16 +34,20 @@ WEIGHED = 4000
 """Statements that are weighed, those that tell most by themselves."""
 PENALTY, HUNDRED_PENALTY = 0.0006, 0.001
 """Of the weights' absolute values, and of half the hundred's squared ones, beside the mean loss of a sentence."""
+ROWS = 4500
+"""Sentences, of list and reference together, for which WEIGHED, PENALTY and VOTERS are: more bear as many more weights.
+On 12 neurons of six corpora (K = 10,000, 12,000 sentences) the share of the ceiling is 77 % without that."""
 FEWEST = 10
 """Sentences of a list below which nothing is said of it."""
 
 RULES = {
-    "version": 2,
+    "version": 3,
     "told": TOLD,
     "hundred": HUNDRED,
     "screened": SCREENED,
     "weighed": WEIGHED,
     "penalty": [PENALTY, HUNDRED_PENALTY],
+    "rows": ROWS,
     "voters": [VOTERS, BLEND],
     "classes": [MEMBERS, RARE],
     "fitted": FITTED,
@@ -70,14 +74,16 @@ def describe(text: TrainingText, sentence_ids: Ids, lists: int) -> list[Weighed]
     singles = [every[place] for place in near]
     choice = Selection(matrix[:, near].tocsc(), singles, training.listed, text.columns.of_each_kind, lists)
     selected, told = choice.choose(TOLD)
-    words, votes = word_votes(text.words, f1, f2)
+    times = max(1.0, len(training.rows) / ROWS)
+    words, votes = word_votes(text.words, f1, f2, round(times * VOTERS))
     alone = {one.statement.parts[0] for one in selected if not one.statement.operation}
-    weighed = distinct(matrix, np.union1d(np.union1d(order[:WEIGHED], near), words))
+    weighed = distinct(matrix, np.union1d(np.union1d(order[: round(times * WEIGHED)], near), words))
     weighed = weighed[[every[place] not in alone for place in weighed]]
     vote = np.zeros(matrix.shape[1])
     vote[words] = votes
     singles = [every[place] for place in weighed]
-    return _signature(matrix[:, weighed].tocsc(), singles, training.listed, selected, told, vote[weighed])
+    columns = matrix[:, weighed].tocsc()
+    return _signature(columns, singles, training.listed, selected, told, vote[weighed], PENALTY / times)
 
 
 def _signature(
@@ -87,6 +93,7 @@ def _signature(
     selected: Sequence[Selected],
     told: Model,
     votes: NDArray[np.float64],
+    penalty: float,
 ) -> list[Weighed]:
     """The told statements, the others of the hundred, and all further ones that have a weight, each strongest first.
 
@@ -94,12 +101,13 @@ def _signature(
     """
     n = len(selected)
     of_told = [sparse.csc_matrix(one.holds[:, None].astype(np.float32)) for one in selected]
-    weights = blended(sparse.hstack([*of_told, columns], format="csr"), listed, np.append(np.zeros(n), votes), PENALTY)
+    weights = blended(sparse.hstack([*of_told, columns], format="csr"), listed, np.append(np.zeros(n), votes), penalty)
     whole: list[float | None] = [float(weight) for weight in weights[:n]]
     weights = weights[n:]
     order = _strongest(weights, columns)
-    ordered = [singles[place] for place in order]
-    classes = [order[of] for of in in_classes(ordered, weights[order], _share(columns)[order])]
+    alike = _of_like_weight(order[: MEMBERS * HUNDRED], weights)
+    gathered = in_classes([singles[place] for place in alike], weights[alike], _share(columns)[alike])
+    classes = [alike[of] for of in gathered]
     any_of = _any_of(columns, classes)
     strongest = _strongest(np.array([np.abs(weights[of]).mean() for of in classes]), any_of)[: HUNDRED - n]
     hundred = sparse.hstack([*of_told, any_of[:, strongest]], format="csr")
@@ -114,6 +122,15 @@ def _signature(
     whole += [float(weights[place]) for place in others]
     design = sparse.hstack([hundred, columns[:, others]], format="csr")
     return _rows(statements, design, listed, selected, told, in_hundred, whole)
+
+
+def _of_like_weight(places: Ids, weights: NDArray[np.float64]) -> Ids:
+    """The places by their weights' size, so that a class, which has one weight, is of statements that differ little.
+
+    In the order of their strength instead, a hundred statements reach 70 % of the ceiling where they reach 82 % so (eight
+    neurons of six corpora, K = 10,000).
+    """
+    return places[np.argsort(-np.abs(weights[places]), kind="stable")]
 
 
 def _any_of(columns: sparse.csc_matrix, classes: Sequence[Ids]) -> sparse.csc_matrix:

@@ -43,13 +43,13 @@ def bayes_weights(f1: Floats, f2: Floats) -> Floats:
     return np.asarray(np.log(listed / listed.sum()) - np.log(rest / rest.sum()))
 
 
-def word_votes(words: Ids, f1: Floats, f2: Floats) -> tuple[Ids, Floats]:
-    """The VOTERS words that tell naive Bayes most, and their votes: log of how much likelier each is in the list.
+def word_votes(words: Ids, f1: Floats, f2: Floats, most: int) -> tuple[Ids, Floats]:
+    """The `most` words that tell naive Bayes most, and their votes: log of how much likelier each is in the list.
 
     `words` are places of words in f1 and f2, the sentences of list and rest with each (`bayes_weights`).
     """
     votes = bayes_weights(f1[words], f2[words])
-    first = np.argsort(-np.abs(votes) * np.sqrt(f1[words] / f1.max() + f2[words] / f2.max()), kind="stable")[:VOTERS]
+    first = np.argsort(-np.abs(votes) * np.sqrt(f1[words] / f1.max() + f2[words] / f2.max()), kind="stable")[:most]
     return words[first], votes[first]
 
 
