@@ -127,7 +127,7 @@ def _signature(
 def _of_like_weight(places: Ids, weights: NDArray[np.float64]) -> Ids:
     """The places by their weights' size, so that a class, which has one weight, is of statements that differ little.
 
-    In the order of their strength instead, a hundred statements reach 70 % of the ceiling where they reach 82 % so (eight
+    In the order of their strength instead, a hundred statements reach 70 % of the ceiling where these reach 82 % (eight
     neurons of six corpora, K = 10,000).
     """
     return places[np.argsort(-np.abs(weights[places]), kind="stable")]
