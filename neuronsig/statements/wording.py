@@ -16,6 +16,7 @@ SHAPES = {
     "elongated": "an elongated word", "other script": "letters of another script", "mark": "a mark",
     "joined": "a word that holds a mark",
 }  # fmt: skip
+_WHOSE = re.compile(r"(whose .+? is )(.*)")
 _VOWEL = re.compile(r"\ba(?= [“-]?[aeiouAEIOU])")
 
 
@@ -118,6 +119,8 @@ def _any(texts: Sequence[str], holds: bool) -> str:
 def _denied(text: str) -> str:
     if text.startswith("with "):
         return "without " + text.removeprefix("with ")
+    if (whose := _WHOSE.fullmatch(text)) and " whose " not in whose[2]:
+        return f"{whose[1]}not {whose[2]}"
     return f"not {text}"
 
 

@@ -100,6 +100,8 @@ def test_statements_are_said_as_a_reader_wants_them() -> None:
     assert said(single("tag", "JJ", "×2")) == "with an adjective (2 times or more)"
     assert said(single("word", "×2")) == "with “×2”"
     assert said(single("word", "the"), False) == "without “the”"
+    assert said(single("metadata", "topic=art"), False) == "whose topic is not art"
+    assert said(single("last_word", "boat"), False) == "whose last word is not “boat”"
     assert said(single("length", "at least", "10"), False) == "of at most 9 words"
     assert said(single("shape", "capitals")) == "with a word in capitals"
     bounds = (Single("length", ("at most", "12")), Single("length", ("at least", "10")))
