@@ -6,6 +6,7 @@ before each task: 75 ms of processor time (measured: two fifths of what the work
 
 import re
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
 before = list(sys.path)
@@ -18,4 +19,7 @@ else:
 if __name__ == "__main__":
     from pyspark.daemon import manager
 
+    # Workers are forked from here; each of them would import these anew.
+    for name in ("pandas", "pyarrow.dataset", "neuronsig.readers"):
+        import_module(name)
     manager()

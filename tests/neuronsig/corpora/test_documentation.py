@@ -90,6 +90,7 @@ def test_modules_are_read_and_never_imported(tmp_path: Path) -> None:
     assert broken.skipped == "broken_record"
 
 
+@pytest.mark.slow  # it looks through all that is installed, twice
 def test_the_list_of_files_is_sorted_and_the_same_every_time() -> None:
     units = list_documentation()
     assert [unit.name for unit in units] == sorted({unit.name for unit in units})

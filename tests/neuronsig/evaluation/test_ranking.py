@@ -67,7 +67,7 @@ def test_errors_are_those_of_resampling():
     drawn = np.array(
         [
             [measure(positive, s, sample_weight=w) for measure in METRICS for s in (first, second)]
-            for w in resampled(positive, 600)
+            for w in resampled(positive, 300)
         ]
     )
     errors = [estimate.error for name in ("ap", "auroc") for estimate in (getattr(f, name) for f in found)]

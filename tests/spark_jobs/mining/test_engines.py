@@ -83,8 +83,8 @@ def small(encoded, tmp_path):
     return made
 
 
-# MLlib starts some jobs of Spark for each neuron and kind: it mines all neurons where all patterns are asked for.
-@pytest.mark.parametrize(("target", "neurons"), [("all", CODES), ("closed", CODES[:1]), ("maximal", CODES[1:2])])
+# MLlib starts some jobs of Spark for each neuron and kind: it mines two neurons where all patterns are asked for.
+@pytest.mark.parametrize(("target", "neurons"), [("all", CODES[:2]), ("closed", CODES[:1]), ("maximal", CODES[1:2])])
 def test_both_engines_find_the_same_in_random_sentences(small, target, neurons):
     mining = MiningConfig(**{**vars(small.mining), "target": target})
     found = small.rows(small.mine("grouped", mining=mining, neurons=neurons), neurons)
