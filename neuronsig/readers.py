@@ -112,8 +112,8 @@ def listed_neurons(topk: Path) -> list[Neuron]:
 
 def mined_neurons(profiles: Path) -> list[Neuron]:
     """The neurons whose patterns were mined (mining.neurons, layers, selective, signs), sorted."""
-    found = read_table(profiles, PROFILES, [*NEURON_COLUMNS, "mined"])
-    return sorted(Neuron.of_row(row) for row in found.to_pylist() if row["mined"])
+    rows = rows_of(profiles, PROFILES, (*NEURON_COLUMNS, "mined"))
+    return sorted(neuron for neuron, row in rows.items() if row["mined"])
 
 
 def _runs(batch: pa.RecordBatch) -> list[tuple[Neuron, slice]]:

@@ -14,13 +14,7 @@ from neuronsig.holdout import Holdout
 from neuronsig.kinds import kind_of
 from neuronsig.neuron import Neuron
 from neuronsig.progress import Done, task, uncounted
-from neuronsig.readers import (
-    Ids,
-    held_out_ids,
-    listed_neurons,
-    mined_neurons,
-    read_top_lists,
-)
+from neuronsig.readers import Ids, held_out_ids, listed_neurons, mined_neurons, read_top_lists
 from neuronsig.run.directory import RunDirectory
 from neuronsig.statements.rows import as_rows
 from neuronsig.statements.signature import describe as describe_list

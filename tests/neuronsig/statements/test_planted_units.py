@@ -8,8 +8,7 @@ places, order and length are planted as lists (test_planted_rules).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -107,20 +106,15 @@ def activations(texts: list[str]) -> np.ndarray:
     found = np.empty((len(texts), len(RULES)), np.float32)
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     with torch.inference_mode():
-        for batch in in_batches(order, 64):
+        for batch in (order[start : start + 64] for start in range(0, len(order), 64)):
             inputs = tokenizer([texts[i] for i in batch], return_tensors="pt", padding=True, truncation=True)
             states = model(**inputs).last_hidden_state[:, :, : found.shape[1]]
             inside = inputs["attention_mask"].bool() & (inputs["input_ids"] != tokenizer.cls_token_id)
             inside &= inputs["input_ids"] != tokenizer.sep_token_id
-            found[list(batch)] = states.masked_fill(~inside[..., None], -torch.inf).amax(1).numpy()
+            found[batch] = states.masked_fill(~inside[..., None], -torch.inf).amax(1).numpy()
     return found
 
 
-def in_batches(items: list[int], size: int) -> Iterable[list[int]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
-@cache
 def planted() -> tuple[Any, Any]:
     """MiniLM's tokenizer and MiniLM, whose first units answer to the rules."""
     import torch
