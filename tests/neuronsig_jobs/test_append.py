@@ -46,7 +46,7 @@ MORE = {
 }
 THIRD = {"a.txt": "Nothing new is under the sun. Nobody knows why.\n"}
 SETTINGS = [
-    "annotator.batch_sentences=2",
+    "annotator.batch_sentences=3",
     "tokenize.shard_sentences=3",
     "collect.k=4",
     "collect.dtype=float32",
@@ -354,8 +354,8 @@ def test_bad_input_is_one_clear_error(home, run, tmp_path):
     assert "is empty" in said(f"corpus.path={write(tmp_path / 'empty', {'a.txt': ''})}")
     assert "no sentence is left" in said(f"corpus.path={write(tmp_path / 'short', {'a.txt': 'Hm.'})}")
     assert RunDirectory(run).fingerprint("annotate", "test")
-    next((run / "sentences").glob("part-000000000002-*.parquet")).unlink()
-    assert "has lost files of sentences 2 to 3" in said()
+    next((run / "sentences").glob("part-000000000003-*.parquet")).unlink()
+    assert "has lost files of sentences 3 to 4" in said()
     record = json.loads((run / "run.json").read_text())
     record["stages"]["annotate"]["status"] = "running"
     record["stages"]["annotate"]["plan"].pop("appended", None)
