@@ -31,7 +31,7 @@ from neuronsig.run.plan import fingerprint_of, library_versions
 from neuronsig.storage.files import free_space, read_bytes, remove, size_below
 from neuronsig.storage.location import is_local
 from neuronsig.storage.reach import opened, what_to_check
-from neuronsig.storage.whole_files import atomic_write
+from neuronsig.storage.whole_files import atomic_write, read_json
 
 MINIMUM_SPACE = 64 * 2**20
 """Bytes that must be free before any stage starts; stages that can tell how much they write ask for that."""
@@ -112,7 +112,7 @@ class RunDirectory(Layout):
     def record(self) -> dict[str, Any]:
         """The content of run.json; an empty record when there is none. Raises InputError when it is broken."""
         try:
-            return dict(json.loads(read_bytes(self.record_file)))
+            return dict(read_json(self.record_file))
         except FileNotFoundError:
             return {"neuronsig": __version__, "stages": {}}
         except ValueError as error:

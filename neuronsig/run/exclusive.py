@@ -21,14 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig.errors import MachineError, reason
-from neuronsig.storage.files import read_bytes, remove
+from neuronsig.storage.files import remove
 from neuronsig.storage.location import is_local
-from neuronsig.storage.whole_files import atomic_write, create_new
+from neuronsig.storage.whole_files import SETTLE_SECONDS, atomic_write, create_new, read_json
 
 RENEW_SECONDS = 20.0
 STALE_SECONDS = 120.0
-# Two takers of one stale lease: each looks again after this time whose it has become.
-SETTLE_SECONDS = 1.0
 # How often a lease is looked at whose owner may be dead.
 LOOK_SECONDS = 2.0
 
@@ -137,13 +135,10 @@ class _Lease:
             if create_new(self.file, self._renewed()):
                 return None
             there = self._read()
-        if not there:  # torn, or not yet whole: a mount shows a file before all of it is there
-            time.sleep(SETTLE_SECONDS)
-            there = self._read() or {}
         if there != given_up and not _is_stale(there):
             return there
         atomic_write(self.file, self._renewed())
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(SETTLE_SECONDS)  # another may take it too: whose has it become?
         there = self._read()
         return None if there is not None and self._is_mine(there) else there or {}
 
@@ -174,7 +169,7 @@ class _Lease:
     def _read(self) -> dict[str, Any] | None:
         """The lease as it is now; None when it is gone, empty when it is torn."""
         try:
-            content = json.loads(read_bytes(self.file))
+            content = read_json(self.file)
         except FileNotFoundError:
             return None
         except ValueError:

@@ -7,15 +7,23 @@ A mount (Databricks' /Volumes) writes in place, so that there a file is torn unt
 file.
 """
 
+import json
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from neuronsig.storage.files import remove
+from fsspec.implementations.local import LocalFileSystem
+
+from neuronsig.storage.files import read_bytes, remove
 from neuronsig.storage.location import is_local, store_of
+
+SETTLE_SECONDS = 1.0
+"""After so long a mount shows the whole of a small file that was written to it."""
 
 
 def atomic_write(path: Path, data: bytes) -> None:
@@ -38,11 +46,30 @@ def atomic_write(path: Path, data: bytes) -> None:
         raise
 
 
+def read_json(path: Path) -> Any:
+    """The content of a small file; a torn one elsewhere than on the local disk is looked at again, for a mount shows a
+    file before all of it is there. Raises FileNotFoundError, and ValueError when it is torn still."""
+    try:
+        return json.loads(read_bytes(path))
+    except ValueError:
+        if is_local(path):
+            raise
+        time.sleep(SETTLE_SECONDS)
+        return json.loads(read_bytes(path))
+
+
 def create_new(path: Path, data: bytes) -> bool:
-    """Write a small file of a store unless there is one; else false. Exact on S3, GCS and HDFS, elsewhere nearly so."""
+    """Write a small file of a store unless there is one; else false.
+
+    Exact on S3, GCS and HDFS, on a mount as exact as it creates files, elsewhere nearly so.
+    """
     store, name = store_of(path)
     try:
-        store.pipe_file(name, data, mode="create")
+        if isinstance(store, LocalFileSystem):  # a mount: its own mode="create" looks first and writes then
+            with store.open(name, "xb") as file:
+                file.write(data)
+        else:
+            store.pipe_file(name, data, mode="create")
     except FileExistsError:
         return False
     return True

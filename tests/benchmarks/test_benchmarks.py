@@ -50,7 +50,7 @@ def tiny_run(tmp_path_factory) -> Path:
     return folder.parent
 
 
-@pytest.mark.parametrize("name", [*TINY, "lengths", "miners", "mining"])
+@pytest.mark.parametrize("name", [*TINY, "against", "lengths", "miners", "mining"])
 def test_help_names_the_command_and_every_option(name, monkeypatch, capsys):
     module = importlib.import_module(f"benchmarks.{name}")
     monkeypatch.setattr(sys, "argv", [name, "--help"])
@@ -147,3 +147,20 @@ def test_rectangles_of_a_budget_never_pass_it_and_never_exceed_the_shard():
         for sentences, length in rectangle_shapes(budget, 8):
             assert sentences * length <= max(budget, length)
             assert sentences <= max(1, round(shares[lengths == length][0] * SHARD))
+
+
+def test_the_same_benchmark_in_two_checkouts_is_compared_cell_by_cell(tmp_path):
+    from benchmarks.against import compared, seconds
+
+    printed = (
+        "print('told\\n\\n| | patterns | CPU |\\n| --- | ---: | ---: |\\n| words | 1,200 | {} |\\n| {} | 9 | 2 |')"
+    )
+    for checkout, cpu, row in (("before", "1,000", "itemsets"), ("now", "900", "sets")):
+        (tmp_path / checkout / "benchmarks").mkdir(parents=True)
+        (tmp_path / checkout / "benchmarks" / "__init__.py").touch()
+        (tmp_path / checkout / "benchmarks" / "tiny.py").write_text(printed.format(cpu, row))
+    one, two = (seconds("tiny", [], tmp_path / checkout, "CPU") for checkout in ("before", "now"))
+    assert one == {("words", "CPU"): 1000.0, ("itemsets", "CPU"): 2.0}
+    assert compared([(one, two), (one, one), (one, two)]) == [("words", "CPU", 1000.0, 900.0, 0.9)]
+    with pytest.raises(SystemExit, match=r"benchmarks\.none in .* ended with 1"):
+        seconds("none", [], tmp_path / "now", "CPU")

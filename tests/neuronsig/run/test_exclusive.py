@@ -14,14 +14,16 @@ from neuronsig.errors import MachineError, PlanMismatchError
 from neuronsig.run import exclusive as module
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.exclusive import HeldError, exclusive
-from neuronsig.storage.files import list_files, read_bytes
+from neuronsig.storage import whole_files
+from neuronsig.storage.files import list_files, read_bytes, remove
 from neuronsig.storage.whole_files import atomic_write
 from tests.stores import in_another_process
 
 
 @pytest.fixture
 def lease(store, monkeypatch):
-    monkeypatch.setattr(module, "SETTLE_SECONDS", 0.1)
+    for where in (module, whole_files):
+        monkeypatch.setattr(where, "SETTLE_SECONDS", 0.1)
     return store / ".collect-tiny.lock"
 
 
@@ -204,7 +206,7 @@ def test_a_stage_on_a_store_is_made_once_by_one_process(store):
 
 def test_two_stages_that_end_together_are_both_recorded(store):
     root = str(RunDirectory.create(store).root)
-    at_once = threading.Barrier(4)
+    at_once = threading.Barrier(4, timeout=60)
 
     def make(name: str) -> None:
         with RunDirectory(root).stage(name, {}, [], {}):
@@ -221,7 +223,7 @@ def test_two_stages_that_end_together_are_both_recorded(store):
 
 def test_a_lease_that_is_freed_while_it_is_looked_at_is_not_taken_from_the_next_one(lease, monkeypatch):
     held_by(lease)
-    read = module.read_bytes
+    read = module.read_json
     seen = []
 
     def freed_and_taken(file):
@@ -232,7 +234,52 @@ def test_a_lease_that_is_freed_while_it_is_looked_at_is_not_taken_from_the_next_
             raise FileNotFoundError
         return read(file)
 
-    monkeypatch.setattr(module, "read_bytes", freed_and_taken)
+    monkeypatch.setattr(module, "read_json", freed_and_taken)
     with pytest.raises(HeldError):
         exclusive(lease).__enter__()
     assert json.loads(read_bytes(lease))["owner"] == "third"
+
+
+@pytest.mark.parametrize("then", [None, "third"], ids=["freed", "taken by another"])
+def test_a_lease_that_is_looked_at_while_it_is_written_is_not_taken_from_the_one_that_writes(lease, monkeypatch, then):
+    """A mount shows it before it is whole; a moment later it is freed, and perhaps another's."""
+    read, seen = whole_files.read_bytes, []
+
+    def torn(file):
+        seen.append(file)
+        if len(seen) == 1:
+            return b""
+        if len(seen) == 2:
+            remove(lease)
+            raise FileNotFoundError
+        return read(file)
+
+    def created(file, data, create=module.create_new):
+        """Between this process's looks at what is gone another may have it."""
+        if len(seen) == 2 and then:
+            held_by(lease, owner=then)
+        return create(file, data)
+
+    held_by(lease)
+    monkeypatch.setattr(whole_files, "read_bytes", torn)
+    monkeypatch.setattr(module, "create_new", created)
+    if then:
+        with pytest.raises(HeldError):
+            exclusive(lease).__enter__()
+        assert json.loads(read_bytes(lease))["owner"] == then
+    else:
+        with exclusive(lease):
+            assert json.loads(read_bytes(lease))["owner"] != "other"
+
+
+def test_a_record_that_is_read_while_it_is_written_is_read_again(store, monkeypatch):
+    run = RunDirectory.create(store)
+    with run.stage("mine/tiny", {}, [], {}):
+        pass
+    monkeypatch.setattr(whole_files, "SETTLE_SECONDS", 0.01)
+    read, seen = whole_files.read_bytes, []
+    monkeypatch.setattr(
+        whole_files, "read_bytes", lambda file: seen.append(file) or read(file)[: 0 if len(seen) == 1 else None]
+    )
+    assert run.record()["stages"].keys() == {"mine/tiny"}
+    assert len(seen) == 2
