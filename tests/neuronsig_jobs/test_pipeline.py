@@ -32,6 +32,7 @@ from neuronsig_jobs.__main__ import main
 from neuronsig_jobs.launch import Summary, for_job
 from neuronsig_jobs.pipeline import check
 from neuronsig_ray.collect import prepare
+from tests.neuronsig_ray.here import scored_here
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -91,14 +92,17 @@ def words_of(run: Path, corpus: Path) -> list[str]:
 
 
 def run_here(run: Path, corpus: Path) -> str:
-    """What the pipeline prints when its jobs run in this process, with the Spark and the Ray that are there."""
+    """What the pipeline prints when its jobs run in this process, with the Spark and the Ray that are there.
+
+    The collection's replicas too: as actors they are compared with brute force in test_collect.
+    """
 
     def job(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
         assert command[:3] == [sys.executable, "-m", "neuronsig_jobs"]
         return subprocess.CompletedProcess(command, main(command[3:]))
 
     said = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said), scored_here():
         # The module itself is left alone: threads of Ray and Spark use it too.
         patch.setattr(pipeline, "subprocess", SimpleNamespace(run=job))
         patch.setenv("COLUMNS", "200")  # a path is not broken over lines

@@ -18,7 +18,11 @@ from neuronsig.signature.view import NeuronView
 from neuronsig_jobs.__main__ import main
 from tests.spark_jobs.mining.small_run import MODEL, write_run
 
-SENTENCES, K, DOCUMENT = 5000, 120, 20
+# What is planted and mined on Spark alone: spark_jobs/mining/test_signatures.py; what is told, without engines:
+# neuronsig/statements/test_planted_rules.py. Here both are put together.
+pytestmark = pytest.mark.slow
+
+SENTENCES, K, DOCUMENT = 8000, 120, 20
 TAGS = ["NN", "NN", "NNS", "VBD", "VBZ", "IN", "IN", "DT", "JJ", "RB", "PRP", "CC"]
 SYLLABLES = ["ba", "ko", "ri", "ten", "lu", "mas", "vo", "pel", "dri", "gan"]
 WORDS = [a + b for a in SYLLABLES for b in SYLLABLES] + [a + b + "s" for a in SYLLABLES for b in SYLLABLES]
