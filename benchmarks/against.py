@@ -6,7 +6,7 @@ the median of the ratios taken pair by pair, which a machine whose speed drifts 
 side alone prints are named.
 
     git worktree add ../before COMMIT
-    python -m benchmarks.against ../before mining --run runs/six --neurons 32
+    python -m benchmarks.against ../before mining --run $PWD/runs/six --neurons 32
     python -m benchmarks.against ../before collect_cpu --sentences 20000 --dtypes float32
 """
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--columns", default="seconds|CPU|wall", help="pattern of the headings that are compared")
     parser.add_argument("other", type=Path, help="the other checkout")
     parser.add_argument("name", help="the benchmark")
-    parser.add_argument("words", nargs=argparse.REMAINDER, help="its own words; paths are of this folder")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="its own words, with whole paths")
     given = parser.parse_args()
     if not (given.other / "benchmarks" / f"{given.name}.py").is_file():
         parser.error(f"{given.other} has no benchmarks/{given.name}.py")
@@ -54,9 +54,9 @@ def main() -> None:
 def seconds(name: str, words: Sequence[str], checkout: Path, columns: str) -> dict[Cell, float]:
     """The cells of one run under headings that hold `columns`; the run's errors end this one."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    # -P: this folder's own benchmarks are not looked at.
-    command = [sys.executable, "-P", "-m", f"benchmarks.{name}", *words]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", f"benchmarks.{name}", *words]
+    # Workers of Spark look into the folder that they are started in first.
+    ended = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     if ended.returncode:
         sys.exit(f"benchmarks.{name} in {checkout} ended with {ended.returncode}:\n{ended.stderr[-2000:]}")
     return {cell: value for cell, value in cells(ended.stdout).items() if re.search(columns, cell[1])}
