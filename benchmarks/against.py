@@ -31,7 +31,9 @@ Cell = tuple[str, str]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3, help="runs of each side")
-    parser.add_argument("--columns", default="^(?!.*ratio).*(seconds|CPU|wall)", help="pattern of the headings that are compared")
+    parser.add_argument(
+        "--columns", default="^(?!.*ratio).*(seconds|CPU|wall)", help="pattern of the headings that are compared"
+    )
     parser.add_argument("other", type=Path, help="the other checkout")
     parser.add_argument("name", help="the benchmark")
     parser.add_argument("words", nargs=argparse.REMAINDER, help="its own words, with whole paths")
