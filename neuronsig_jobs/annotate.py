@@ -33,6 +33,8 @@ from neuronsig_jobs.stage import enter
 from spark_jobs.sentence_table import Whole, claim, claim_table, discard, read_whole, whole_counts, whole_file
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from spark_jobs.annotation_steps import Found
 
 
@@ -45,11 +47,14 @@ def run(config: Config) -> Summary:
     # A table that lost a file since is not whole, and its stage not done.
     whole_counts(table)
     outputs = [table, whole_file(table)]
-    with enter(config, "annotate", plan, outputs) as stage:
+    with enter(config, "annotate", plan, outputs, checks=True) as stage:
         if not stage.done:
+            session = _session(config, "neuronsig annotate")
+            # What the workers lack is said before the table of another plan is gone.
+            stage.begin()
             claim_table(table, stage.fingerprint)
             claim(work, stage.fingerprint)
-            stage.counts = make(config, table, work)
+            stage.counts = make(session, config, table, work)
             discard(work)
     return {"sentences/": str(table), **stage.counts}
 
@@ -77,12 +82,12 @@ def make_plan(config: Config) -> dict[str, Any]:
     }
 
 
-def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
+def make(session: SparkSession, config: Config, table: Path, work: Path) -> dict[str, Any]:
     """Clean, number, annotate; each step and batch that is already there is left alone."""
     counts = whole_counts(table)
     if counts is not None:
         return counts
-    found, annotate_rest = _cleaned(config, "neuronsig annotate", config.corpus, work, table)
+    found, annotate_rest = _cleaned(session, config, config.corpus, work, table)
     sentences = found.numbered.sentences
     told = annotate_rest()
     require_rows(table, sentences)
@@ -91,22 +96,27 @@ def make(config: Config, table: Path, work: Path) -> dict[str, Any]:
     return counts
 
 
-def _cleaned(
-    config: Config, name: str, corpus: CorpusConfig, work: Path, table: Path, first_id: int = 0
-) -> tuple[Found, Callable[[], dict[str, Any]]]:
-    """The corpus cleaned, numbered from `first_id` on, and what annotates the sentences that the table lacks."""
+def _session(config: Config, name: str) -> SparkSession:
+    """Spark, its workers asked whether they can annotate."""
     from spark_jobs.preflight import check_workers
     from spark_jobs.session import spark_session
 
-    spark = spark_session(config.spark, name, nlp=True)
-    check_workers(spark, config.run, "tokenizers", *["datasketch"] * (config.annotator.near_duplicates > 0))
+    session = spark_session(config.spark, name, nlp=True)
+    check_workers(session, config.run, "tokenizers", *["datasketch"] * (config.annotator.near_duplicates > 0))
+    return session
+
+
+def _cleaned(
+    session: SparkSession, config: Config, corpus: CorpusConfig, work: Path, table: Path, first_id: int = 0
+) -> tuple[Found, Callable[[], dict[str, Any]]]:
+    """The corpus cleaned, numbered from `first_id` on, and what annotates the sentences that the table lacks."""
     from spark_jobs.annotation_steps import Part, annotate_missing, clean_and_number, load_annotators
 
     part = Part(work, table, first_id)
-    pipeline = load_annotators(spark, config.annotator, work)
-    found = clean_and_number(spark, corpus, config.annotator, part)
+    pipeline = load_annotators(session, config.annotator, work)
+    found = clean_and_number(session, corpus, config.annotator, part)
     size = config.annotator.batch_sentences
-    return found, lambda: annotate_missing(spark, pipeline, found.numbered, size, part)
+    return found, lambda: annotate_missing(session, pipeline, found.numbered, size, part)
 
 
 def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
@@ -138,7 +148,8 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
     names = additions(plan)[-1]["sources"]
     sources = {names[name]: source for name, source in config.corpus.sources.items()}
     corpus = dataclasses.replace(config.corpus, sources=sources)
-    found, annotate_rest = _cleaned(config, "neuronsig append", corpus, work, table, sum(whole.parts))
+    session = _session(config, "neuronsig append")
+    found, annotate_rest = _cleaned(session, config, corpus, work, table, sum(whole.parts))
     new = found.numbered.sentences
     if new:
         with enter(config, "annotate", plan, outputs) as stage:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from neuronsig.config.compose import compose
-from neuronsig.errors import ConfigError, InputError, PlanMismatchError
+from neuronsig.errors import ConfigError, InputError, MachineError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.manifests import Batch
 from neuronsig.storage.parquet import check_table, read_table, table_files, table_parts
@@ -63,6 +63,22 @@ def test_the_same_command_again_does_nothing_and_another_plan_is_refused(finishe
     assert annotate.run(compose(words))["sentences kept"] == 5
     with pytest.raises(PlanMismatchError, match=r"annotator.min_pieces was 3, now 4"):
         annotate.run(compose([*words, "annotator.min_pieces=4"]))
+
+
+def test_a_table_that_is_to_be_overwritten_stays_where_a_worker_cannot_annotate(finished, monkeypatch):
+    folder, words, _ = finished
+    run = RunDirectory.existing(folder / "run")
+    before, record = read_table(run.sentences, SENTENCES), run.record()
+
+    def refuse(*_):
+        raise MachineError("worker node7: tokenizers cannot be imported")
+
+    monkeypatch.setattr("spark_jobs.preflight.check_workers", refuse)
+    with pytest.raises(MachineError, match="node7"):
+        annotate.run(compose([*words, "annotator.min_pieces=4", "overwrite=true"]))
+    assert run.record() == record
+    assert read_table(run.sentences, SENTENCES).equals(before)
+    assert annotate.run(compose(words))["sentences kept"] == 5
 
 
 def test_an_interrupted_run_goes_on_with_the_batches_that_are_missing(words, monkeypatch, tmp_path):
@@ -224,9 +240,15 @@ def test_annotators_can_be_remade_from_a_treebank(spark, data_folder, tmp_path):
         (source,) = (data_folder / "ud_english_ewt").glob(f"*-{part}.conllu")
         whole = source.read_text(encoding="utf-8")
         (treebank / f"x-ud-{part}.conllu").write_text(whole[: whole.index("\n\n", size) + 2], encoding="utf-8")
-    summary = train_annotators.run(
-        compose([f"train.treebank={treebank}", f"train.output={tmp_path / 'out'}", "train.parser_iterations=2"])
-    )
+    # The tests' Spark compiles no queries, and then it cannot decode the tagged sentences of Spark NLP's trainer.
+    compiling = "spark.sql.codegen.factoryMode"
+    before = spark.conf.get(compiling)
+    spark.conf.set(compiling, "FALLBACK")
+    try:
+        words = [f"train.treebank={treebank}", f"train.output={tmp_path / 'out'}", "train.parser_iterations=2"]
+        summary = train_annotators.run(compose(words))
+    finally:
+        spark.conf.set(compiling, before)
     assert (tmp_path / "out" / "dependency_ewt.zip").is_file()
     assert float(summary["POS accuracy"].rstrip("%")) > 50
 
