@@ -25,10 +25,12 @@ from neuronsig.config.compose import compose
 from neuronsig.errors import InputError, NeuronsigError, PlanMismatchError
 from neuronsig.estimate import estimate
 from neuronsig.run.directory import RunDirectory
+from neuronsig.storage.manifests import Batch
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import SENTENCES, TOKENIZED, TOPK
 from neuronsig_jobs import annotate, append, collect, tokenize
 from neuronsig_jobs import estimate as estimate_job
+from neuronsig_ray.collect import make
 from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import save_model
 from tests.neuronsig_ray.oracle import assert_same_table
@@ -123,6 +125,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def data(folder: Path) -> dict[str, bytes]:
     return {name: content for name, content in contents(folder).items() if name.endswith(".parquet")}
+
+
+def assert_same_data(run: Path, other: Path) -> None:
+    """Of sentences the rows: their files are named after the attempt, and a JVM orders a Parquet footer as it likes."""
+    assert sentences(run) == sentences(other)
+    for table in ("tokenized", "topk"):
+        assert data(run / table) == data(other / table)
 
 
 def sentences(run: Path) -> list[dict]:
@@ -235,26 +244,23 @@ def test_text_can_be_appended_again(appended, home, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("at", ["annotate", "tokenize", "collect"])
-def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended, monkeypatch, at):
-    from spark_jobs import annotation_steps
+def test_a_killed_append_goes_on_and_ends_in_the_same_tables(run, home, appended, monkeypatch, at):
     from spark_jobs import tokenize as engine
 
-    module, name = {
-        "annotate": (annotation_steps, "commit_batch"),
-        "tokenize": (engine, "finish"),
-        "collect": (collect, "reduce_shards"),
-    }[at]
-    whole, calls = getattr(module, name), list[object]()
+    owner, name = {"annotate": (Batch, "publish"), "tokenize": (engine, "finish"), "collect": (make, "reduce_shards")}[
+        at
+    ]
+    whole, calls = getattr(owner, name), list[object]()
 
-    def killed(*given):
+    def killed(*given, **named):
         if len(calls) == (1 if at == "annotate" else 0):
             raise KeyboardInterrupt
         calls.append(given)
-        return whole(*given)
+        return whole(*given, **named)
 
     command = compose(words(home, run, "more"))
     with monkeypatch.context() as patch:
-        patch.setattr(module, name, killed)
+        patch.setattr(owner, name, killed)
         with pytest.raises(KeyboardInterrupt):
             append.run(command)
     stage = at if at == "annotate" else next(n for n in RunDirectory(run).record()["stages"] if at in n)
@@ -263,7 +269,7 @@ def test_a_killed_append_goes_on_and_ends_in_the_same_bytes(run, home, appended,
     with pytest.raises(InputError, match=r"an append to .* is not finished; run the same neuronsig append again"):
         append.run(compose(words(home, run, "third")))
     append.run(command)
-    assert data(run) == data(appended[0])
+    assert_same_data(run, appended[0])
     assert RunDirectory(run).fingerprint(stage, "neuronsig mine") == RunDirectory(appended[0]).fingerprint(
         stage, "neuronsig mine"
     )
@@ -382,7 +388,4 @@ def test_a_process_that_is_killed_goes_on_with_the_same_command(run, home, appen
         RunDirectory(run).fingerprint("annotate" if "sentences" in after else "collect/tiny", "neuronsig mine")
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    # The rows: a JVM writes the encodings in a Parquet footer in an order of its own.
-    assert sentences(run) == sentences(appended[0])
-    for table in ("tokenized", "topk"):
-        assert data(run / table) == data(appended[0] / table)
+    assert_same_data(run, appended[0])
