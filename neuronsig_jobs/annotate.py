@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,8 +50,10 @@ def run(config: Config) -> Summary:
     outputs = [table, whole_file(table)]
     with enter(config, "annotate", plan, outputs, checks=True) as stage:
         if not stage.done:
-            session = _session(config, "neuronsig annotate")
-            # What the workers lack is said before the table of another plan is gone.
+            session = cache(lambda: _session(config, "neuronsig annotate"))
+            known = directory.stage_record("annotate")
+            if known is not None and known["fingerprint"] != stage.fingerprint:
+                session()  # what the workers lack is said before the table of another plan is gone
             stage.begin()
             claim_table(table, stage.fingerprint)
             claim(work, stage.fingerprint)
@@ -82,12 +85,12 @@ def make_plan(config: Config) -> dict[str, Any]:
     }
 
 
-def make(session: SparkSession, config: Config, table: Path, work: Path) -> dict[str, Any]:
-    """Clean, number, annotate; each step and batch that is already there is left alone."""
+def make(session: Callable[[], SparkSession], config: Config, table: Path, work: Path) -> dict[str, Any]:
+    """Clean, number, annotate; each step and batch that is already there is left alone, and Spark where all are."""
     counts = whole_counts(table)
     if counts is not None:
         return counts
-    found, annotate_rest = _cleaned(session, config, config.corpus, work, table)
+    found, annotate_rest = _cleaned(session(), config, config.corpus, work, table)
     sentences = found.numbered.sentences
     told = annotate_rest()
     require_rows(table, sentences)
