@@ -51,8 +51,7 @@ def run(config: Config) -> Summary:
     with enter(config, "annotate", plan, outputs, checks=True) as stage:
         if not stage.done:
             session = cache(lambda: _session(config, "neuronsig annotate"))
-            known = directory.stage_record("annotate")
-            if known is not None and known["fingerprint"] != stage.fingerprint:
+            if stage.overwrites:
                 session()  # what the workers lack is said before the table of another plan is gone
             stage.begin()
             claim_table(table, stage.fingerprint)

@@ -44,7 +44,8 @@ RECORD_WAIT = 180.0
 class Stage:
     """One job's output in a run directory; `done` says that an earlier run finished it under the same plan.
 
-    `begin` ends the checks of a stage that was entered with `checks=True`.
+    `overwrites` says that the results of another plan are deleted once it begins; `begin` ends the checks of a stage
+    that was entered with `checks=True`.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Stage:
     done: bool
     counts: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    overwrites: bool = False
     begin: Callable[[], None] = lambda: None
 
 
@@ -193,6 +195,7 @@ class RunDirectory(Layout):
                 return
             entry = self._same_plan(name, plan, fingerprint, overwrite)
             stage = Stage(name, dict(plan), fingerprint, False)
+            stage.overwrites = entry is None and self.stage_record(name) is not None
             if entry is not None and plans.additions(plan):
                 stage.counts = dict(entry["counts"])
             before = 0.0
@@ -203,9 +206,8 @@ class RunDirectory(Layout):
             begun: list[float] = []
 
             def begin() -> None:
-                if entry is None:
-                    for path in outputs if self.stage_record(name) else ():
-                        remove(path)
+                for path in outputs if stage.overwrites else ():
+                    remove(path)
                 start = {"status": "running", "started": _now(), "seconds": before, "counts": stage.counts}
                 self._write(name, {**common, **start})
                 begun.append(time.monotonic())

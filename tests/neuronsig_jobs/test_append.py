@@ -247,9 +247,8 @@ def test_text_can_be_appended_again(appended, home, tmp_path):
 def test_a_killed_append_goes_on_and_ends_in_the_same_tables(run, home, appended, monkeypatch, at):
     from spark_jobs import tokenize as engine
 
-    owner, name = {"annotate": (Batch, "publish"), "tokenize": (engine, "finish"), "collect": (make, "reduce_shards")}[
-        at
-    ]
+    steps = {"annotate": (Batch, "publish"), "tokenize": (engine, "finish"), "collect": (make, "reduce_shards")}
+    owner, name = steps[at]
     whole, calls = getattr(owner, name), list[object]()
 
     def killed(*given, **named):
