@@ -40,7 +40,7 @@ test-all: $(STAMP)  ## the slow and real-data tests too
 
 .PHONY: test-clusters
 test-clusters: $(STAMP)  ## the tests on clusters of this machine: HDFS and YARN, Ray nodes, Spark Connect
-	$(BIN)/python -m pytest -m clusters
+	$(BIN)/python -m pytest $(TWO_AT_ONCE) -m clusters
 
 .PHONY: lint
 lint: $(STAMP)  ## ruff and mypy

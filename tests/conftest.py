@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("RAY_worker_niceness", "0")
 s3_home.announce()
 
-ENGINES = ["spark", "mining", "local_ray", ""]
+ENGINES = ["hadoop", "spark", "mining", "local_ray", ""]
 MINING = re.compile(r"mining|test_mine\.|test_planted_neurons\.")
 """Files whose tests mine on Spark and annotate nothing."""
 
@@ -36,13 +36,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Group the tests that one worker of pytest-xdist takes: a file's, and all files' that use an engine alike.
 
     Spark NLP reads its models in one worker alone, which takes most of a minute; the other mines. What takes longest is
-    begun first: Spark's tests, then Ray's, then the rest.
+    begun first: Hadoop's tests, where they are asked for, Spark's, then Ray's, then the rest.
     """
     if not config.pluginmanager.hasplugin("xdist"):
         return
     engines: dict[Path, set[str]] = {}
     for item in items:
-        used = {"spark", "local_ray"} & set(getattr(item, "fixturenames", ()))
+        used = {"hadoop", "spark", "local_ray"} & set(getattr(item, "fixturenames", ()))
         if "spark" in used and MINING.search(str(item.path.relative_to(Path(__file__).parent))):
             used = {"mining"}
         engines.setdefault(item.path, set()).update(used)
