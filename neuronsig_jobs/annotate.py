@@ -26,7 +26,7 @@ from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.run.appending import added, corpus_growth
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.plan import additions, fingerprint_of
+from neuronsig.run.plan import additions, fingerprint_of, plan_fingerprint
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary
@@ -146,7 +146,7 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
         with enter(config, "annotate", plan, outputs) as stage:
             stage.counts = whole.counts
         return {"sentences new": whole.appended[-1], "sentences in the run": sum(whole.parts)}
-    claim(work, fingerprint_of(plan))
+    claim(work, plan_fingerprint(plan))
     names = additions(plan)[-1]["sources"]
     sources = {names[name]: source for name, source in config.corpus.sources.items()}
     corpus = dataclasses.replace(config.corpus, sources=sources)

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from neuronsig.checkpoint import load_tokenizer, model_config, weights_fingerprint
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.tree_reduce import require_base
-from neuronsig.config import Config
+from neuronsig.config import Config, from_plan
 from neuronsig.errors import InputError
 from neuronsig.run.appending import JOB, place_of, require_same, stage_growth
 from neuronsig.run.directory import RunDirectory
@@ -98,7 +98,7 @@ def require_same_settings(config: Config, run: RunDirectory) -> None:
     assert entry is not None
     folder, _ = model_config(config.model)
     if address_of(config.ray):
-        device = DeviceClass(**entry["plan"]["device"])
+        device = from_plan(DeviceClass, entry["plan"]["device"])
     else:
         device = machine_of(config, replica_pool(config.ray, resources(config.ray), 1, begun(config, run))).device
     plan = make_plan(config, tokenizer, "", folder, weights_fingerprint(folder), groups_of(config, folder), device)

@@ -40,6 +40,7 @@ from neuronsig.find.query import shown
 from neuronsig.find.search import Answer, metadata_fields, search
 from neuronsig.kinds import kind_of
 from neuronsig.progress import say, show_table
+from neuronsig.run.rules import earlier_rules
 from neuronsig.signature.numbers import percent
 from neuronsig_jobs.launch import OPTIONS as LAUNCH_OPTIONS
 from neuronsig_jobs.launch import Summary, launch
@@ -95,7 +96,18 @@ def find(config: Config) -> Answer:
     """Search the run's index, which is made first where it is not there."""
     if not config.find.pattern.strip():
         raise ConfigError('no pattern is given; write one as in neuronsig find run=... "not only but"')
-    return search(_index(config.run, config.model.name), config.find.pattern, config.find.show)
+    answer = search(_index(config.run, config.model.name), config.find.pattern, config.find.show)
+    stages = local_record(config.run) or _record_elsewhere(config.run)
+    earlier = earlier_rules(config.run, stages, [f"mine/{config.model.name}"])
+    said = [f"{what}; it is searched as it was made, {command} makes it again" for what, command in earlier.items()]
+    return dataclasses.replace(answer, notes=(*answer.notes, *said))
+
+
+def _record_elsewhere(run: str) -> Mapping[str, Any]:
+    """The stages of a run on a store."""
+    from neuronsig.run.directory import RunDirectory
+
+    return RunDirectory(run).record()["stages"]  # type: ignore[no-any-return]
 
 
 def _index(run: str, model: str) -> Path:

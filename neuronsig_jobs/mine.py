@@ -35,7 +35,7 @@ from neuronsig.mining.profiling import WORDS_KEPT
 from neuronsig.mining.user_trees import tree_units, trees_fingerprint
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.plan import fingerprint_of
+from neuronsig.run.rules import work_fingerprint
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import PROFILES, SENTENCES, TOPK
@@ -72,7 +72,9 @@ def run(config: Config) -> Summary:
         settings["trees"] = absolute(location(config.mining.trees))
         settings["trees_fingerprint"] = trees_fingerprint(config.mining.trees)
         # A user's trees are parsed into another folder for other trees, sentences or labels.
-        trees = directory.work("trees", fingerprint_of([inputs["annotate"], [settings[key] for key in TREES]]))
+        trees = directory.work(
+            "trees", work_fingerprint("mine", [inputs["annotate"], [settings[key] for key in TREES]])
+        )
     else:
         del settings["trees"]  # runs mined before there was such a key stay as they are
     with enter(config, "mine", {"inputs": inputs, "mining": settings}, checks=True) as stage:
@@ -145,8 +147,8 @@ def _mine(
     paths = MiningPaths(
         sentences=directory.sentences,
         topk=directory.topk(model),
-        encoded=directory.work("encoded", fingerprint_of(encoding)),
-        work=directory.work("mine", model, fingerprint_of(mining)),
+        encoded=directory.work("encoded", work_fingerprint("mine", encoding)),
+        work=directory.work("mine", model, work_fingerprint("mine", mining)),
         signatures=directory.signatures(model),
         profiles=directory.profiles(model),
         trees=trees,

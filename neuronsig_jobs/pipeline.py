@@ -59,7 +59,7 @@ def check(config: Config) -> None:
     check_submission(config)
     check_sources(config.corpus)
     folder, _ = model_config(config.model)
-    load_tokenizer(config.model)
+    check_rules(config, load_tokenizer(config.model).name)
     groups = groups_of(config, folder)
     units = {(group.site, group.layer): group.units for group in groups}
     for name in config.mining.neurons:
@@ -100,6 +100,14 @@ def check(config: Config) -> None:
             pool = replica_pool(config.ray, resources(config.ray), shards=max(config.ray.replicas, 1))
             if not finished(config, f"collect/{config.model.name}"):
                 require_memory(config, pool, folder, groups, least_sentences(config))
+
+
+def check_rules(config: Config, tokenizer: str) -> None:
+    """Raise PlanMismatchError where the run holds a stage of other rules that its job would refuse to make again."""
+    if not config.overwrite:
+        jobs = [job for job in pipeline_jobs() if job.refuses]
+        names = (job.stage(tokenizer if job.name == "tokenize" else config.model.name) for job in jobs)
+        RunDirectory(config.run).require_rules(*names)
 
 
 def check_submission(config: Config) -> None:

@@ -13,7 +13,7 @@ from neuronsig.report.build import build, inputs_fingerprint
 from neuronsig.report.front_page import FEATURED
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
-from neuronsig.signature.freshness import LEFT_OUT, freshness, say_commands
+from neuronsig.signature.freshness import freshness, say_freshness
 from neuronsig.storage.files import list_files
 from neuronsig.storage.location import absolute
 from neuronsig_jobs.launch import Summary
@@ -26,12 +26,13 @@ def run(config: Config) -> Summary:
     model = config.model.name
     figures = [file for folder in (directory.analysis(model), directory.analysis()) for file in list_files(folder)]
     found = freshness(directory, model, "neuronsig report")
-    inputs = inputs_of(config, "report") | found.current
+    inputs = inputs_of(config, "report", earlier=True) | found.current
     plan = {
         "report": {"sentences": config.report.sentences, "featured": FEATURED},
         "inputs": inputs,
         "figures": fingerprint_files(figures),
         "templates": inputs_fingerprint(),
+        **({"earlier": list(found.earlier)} if found.earlier else {}),
     }
     index = directory.report / "index.html"
     there = index.exists() and (directory.report / model / "index.html").exists()
@@ -40,7 +41,7 @@ def run(config: Config) -> Summary:
     with enter(config, "report", plan, outputs=[]) as stage:
         if not stage.done or not there:
             stage.counts |= build(directory, model, config.report.sentences)
-    say_commands(LEFT_OUT, found.left_out)
+    say_freshness({}, found.left_out, found.earlier)
     say(f"\nreport: {absolute(index)}")
     left_out = {"left out": ", ".join(found.left_out)} if found.left_out else {}
     return {**stage.counts, **left_out, "report": absolute(index)}

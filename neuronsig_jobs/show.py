@@ -12,7 +12,7 @@ from neuronsig.config import Config
 from neuronsig.neuron import Neuron
 from neuronsig.progress import console
 from neuronsig.run.directory import RunDirectory
-from neuronsig.signature.freshness import LEFT_OUT, NOT_MADE, say_commands
+from neuronsig.signature.freshness import say_freshness
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.terminal import render_terminal
 from neuronsig_jobs.launch import Summary, launch
@@ -30,8 +30,7 @@ def run(config: Config) -> Summary:
         neurons = reader.most_selective(SHOWN_BY_DEFAULT)
     for view in reader.views(neurons):
         render_terminal(view, console)
-    say_commands(NOT_MADE, reader.missing)
-    say_commands(LEFT_OUT, reader.left_out)
+    say_freshness(reader.missing, reader.left_out, dict(reader.earlier))
     return {"neurons shown": f"{len(neurons):,} of {len(reader.neurons):,}"}
 
 

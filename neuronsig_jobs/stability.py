@@ -25,7 +25,6 @@ from neuronsig.mining.stability import enough, enough_text, usable_sizes
 from neuronsig.progress import show_table, task
 from neuronsig.readers import held_out_ids
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.plan import fingerprint_of
 from neuronsig.signature.results import STABILITY_FILE
 from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute
@@ -54,7 +53,7 @@ def run(config: Config) -> Summary:
             stage.begin()
             sizes = usable_sizes(rules.k, lists.shortest)
             settings = Settings(tuple(sizes), rules, mining, neurons)
-            work = directory.work("stability", name, fingerprint_of(plan))
+            work = directory.work("stability", name, stage.fingerprint)
             with task("signatures of both halves", len(lists.neurons), "neurons") as t:
                 parts = measure(table_files(directory.sentences), lists, settings, work, t.advance)
             table = pa.concat_tables([read_parquet(part) for part in parts])

@@ -10,13 +10,13 @@ from neuronsig.run.directory import RunDirectory, Stage
 from neuronsig.run.stages import JOBS, input_stages
 
 
-def inputs_of(config: Config, job: str) -> dict[str, str]:
+def inputs_of(config: Config, job: str, earlier: bool = False) -> dict[str, str]:
     """Stages that the job's stage is made from, and their fingerprints.
 
     Raises InputError when there is no run, and as `RunDirectory.fingerprint` does.
     """
-    run = RunDirectory.existing(config.run)
-    return {stage: run.fingerprint(stage, f"neuronsig {job}") for stage in input_stages(job, config.model.name)}
+    run, stages = RunDirectory.existing(config.run), input_stages(job, config.model.name)
+    return {stage: run.fingerprint(stage, f"neuronsig {job}", earlier) for stage in stages}
 
 
 def enter(

@@ -53,7 +53,7 @@ def finished_run(config: Config, needed_by: str) -> tuple[FinishedRun, Check]:
     groups = groups_of(as_made, folder)
     units = {group.name: group.units for group in groups}
     same.count(1, units != plan["groups"], f"units of {config.model.path} are {units}, the plan's {plan['groups']}")
-    shards, device = ShardPlan.read(run.tokenized(plan["tokenizer"])), DeviceClass(**plan["device"])
+    shards, device = ShardPlan.read(run.tokenized(plan["tokenizer"])), from_plan(DeviceClass, plan["device"])
     job = make_job(as_made, run, shards, fingerprint, folder, weights, device, groups, device.threads)
     return FinishedRun(run, shards_kept(job, entry["counts"]), tokenizer, folder, device, plan["versions"]), same
 

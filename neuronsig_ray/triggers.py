@@ -32,7 +32,7 @@ from neuronsig.progress import Done, task
 from neuronsig.readers import read_top_lists
 from neuronsig.run.commits import all_committed, committed, committed_once, sweep, unique_name
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.plan import fingerprint_of
+from neuronsig.run.rules import work_fingerprint
 from neuronsig.storage.files import remove
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import check_table, parquet_file, table_files
@@ -95,7 +95,7 @@ def token_pass(finished: FinishedRun, model: str, job: Job, pool: Pool, top: int
         tokens = ModelTokens.of(table, finished.tokenizer, job.skip_prefix, job.skip_suffix)
         bar.advance(table.num_rows)
     inputs = {"annotate": run.fingerprint("annotate", "neuronsig"), f"collect/{model}": job.fingerprint}
-    fingerprint = fingerprint_of({"inputs": inputs, "sentences": top})
+    fingerprint = work_fingerprint("triggers", {"inputs": inputs, "sentences": top})
     folder, chunks = run.work("tokens", model), chunks_of(tokens, rows, sentence_ids)
     with run.alone(f"tokens/{model}"), task("forwarding", table.num_rows, "sentences") as bar:
         _forward(job, pool, absolute(folder), fingerprint, chunks, bar.advance)

@@ -31,7 +31,7 @@ from neuronsig.progress import Done, task, uncounted
 from neuronsig.ragged import lowered_lists
 from neuronsig.readers import token_batches
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.plan import fingerprint_of
+from neuronsig.run.rules import work_fingerprint
 from neuronsig.storage.files import local_copy
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import table_files
@@ -93,7 +93,7 @@ def _ends_of(path: Path, size: int = 1 << 20) -> str:
 
 def word_source(run: RunDirectory, config: AnalysisConfig, plan: dict[str, Any], total: int) -> WordSource:
     """Train or read the word vectors once; every model of the run shares them."""
-    folder = run.work("words", fingerprint_of(plan))
+    folder = run.work("words", work_fingerprint("cluster", plan))
     trained = config.vectors == TRAIN
     if not is_whole(folder):
         if trained:

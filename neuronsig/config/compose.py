@@ -132,10 +132,7 @@ def _require_reader(merged: DictConfig) -> None:
         reference = f"${{corpus.{name}}}"
         if value == default[name] or any(reference in source.values() for source in sources.values()):
             continue
-        texts = {
-            choice: (_conf() / "corpus" / f"{choice}.yaml").read_text(encoding="utf-8") for choice in groups()["corpus"]
-        }
-        readers = " or ".join(f"corpus={choice}" for choice, text in texts.items() if reference in text)
+        readers = " or ".join(f"corpus={choice}" for choice, text in _corpus_texts().items() if reference in text)
         source = next(iter(sources)) if len(sources) == 1 else "NAME"
         raise ConfigError(
             f"corpus.{name}={value}: the corpus chosen ({', '.join(sources) or 'no source'}) does not read it; give it "
@@ -239,6 +236,16 @@ def groups() -> dict[str, list[str]]:
     files = {place.name: sorted(file.name for file in place.iterdir()) for place in _conf().iterdir() if place.is_dir()}
     choices = {group: [name[:-5] for name in files[group] if name.endswith(".yaml")] for group in sorted(files)}
     return {group: found for group, found in choices.items() if found}
+
+
+def corpus_choices() -> dict[str, set[str]]:
+    """The corpora of conf/, and the names of the sources that each has."""
+    return {choice: set(yaml.safe_load(text)["sources"]) for choice, text in _corpus_texts().items()}
+
+
+def _corpus_texts() -> dict[str, str]:
+    folder = _conf() / "corpus"
+    return {choice: (folder / f"{choice}.yaml").read_text(encoding="utf-8") for choice in groups()["corpus"]}
 
 
 def _conf() -> Traversable:

@@ -63,7 +63,7 @@ def ensure_index(run: str, model: str) -> Path:
     run's present lists; MachineError when the index cannot be written.
     """
     directory = RunDirectory.existing(run)
-    directory.fingerprint(f"mine/{model}", "find")
+    directory.fingerprint(f"mine/{model}", "find", earlier=True)
     rows = check_table(directory.signatures(model), SIGNATURES)
     stages = directory.record()["stages"]
     name = identity(stages, model)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from neuronsig.run.record import stages_in
 from neuronsig.storage.address import local_path
 
 FORMAT = 2
@@ -54,6 +55,6 @@ def local_record(run: str) -> dict[str, Any]:
     if (root := local_path(run)) is None:
         return {}
     try:
-        return dict(json.loads((root / "run.json").read_bytes())["stages"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return dict(stages_in(json.loads((root / "run.json").read_bytes())))
+    except (OSError, ValueError, RecursionError):
         return {}

@@ -65,6 +65,7 @@ def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str
         "versions": collect.get("versions", {}) | entries.get("annotate", {}).get("versions", {}),
         "missing": by_results(reader.missing),
         "left_out": by_results(reader.left_out),
+        "earlier": reader.earlier,
         "figures": copy_figures(run, reader, site),
     }
 

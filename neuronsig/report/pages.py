@@ -60,6 +60,7 @@ def neuron_context(
         "effects": effects_text(view),
         "judged": quality_texts(view),
         "left_out": by_results(reader.left_out),
+        "earlier": reader.earlier,
         "more_fields": max(0, len(fields) - FIELDS),
         "similar": [replace(link, label=described[link.neuron].label) for link in view.similar],
     }

@@ -1,12 +1,12 @@
 """What `neuronsig append` may do to the stages of a run: grow, go on after a kill, nothing, or refuse in one line."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from neuronsig.errors import InputError, PlanMismatchError
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.plan import APPENDED, additions, earlier, grown, plan_difference, without_additions
+from neuronsig.run.plan import APPENDED, additions, comparable, earlier, grown, plan_difference, without_additions
+from neuronsig.run.rules import recorded
 from neuronsig.run.stages import in_order
 
 JOB = "neuronsig append"
@@ -22,7 +22,7 @@ def corpus_growth(run: RunDirectory, wanted: Mapping[str, Any]) -> dict[str, Any
     InputError when the run or an append of other text is not finished, PlanMismatchError when it was annotated
     otherwise.
     """
-    wanted = json.loads(json.dumps(wanted, default=str))
+    wanted = recorded("annotate", wanted)
     entry = run.stage_record("annotate")
     if entry is None or (entry["status"] != "complete" and not additions(entry["plan"])):
         run.fingerprint("annotate", JOB)
@@ -66,11 +66,12 @@ def stage_growth(
     `wanted` is the plan that its own job makes now. Raises PlanMismatchError when the stage was made otherwise,
     InputError when it is not finished or was made from something else than an earlier state of `source`.
     """
-    wanted = json.loads(json.dumps(wanted, default=str))
+    wanted = recorded(name, wanted)
     entry = run.stage_record(name)
     assert entry is not None
     require_same(run, name, entry, wanted, ["inputs"])
-    if without_additions(entry["plan"]) == wanted and (additions(entry["plan"]) or entry["status"] == "complete"):
+    same = without_additions(entry["plan"]) == comparable(wanted)
+    if same and (additions(entry["plan"]) or entry["status"] == "complete"):
         return dict(entry["plan"])
     if entry["status"] != "complete" or place_of(run, name, source) is None:
         run.fingerprint(name, JOB)
@@ -88,10 +89,13 @@ def place_of(run: RunDirectory, name: str, source: str) -> int | None:
 def require_same(
     run: RunDirectory, name: str, entry: Mapping[str, Any], wanted: Mapping[str, Any], free: Sequence[str]
 ) -> None:
-    """Raise PlanMismatchError unless an addition would be made as the stage was, but for the keys in `free`."""
-    wanted = json.loads(json.dumps(wanted, default=str))
-    left_out = (*free, APPENDED)
-    there, asked = ({k: v for k, v in plan.items() if k not in left_out} for plan in (entry["plan"], wanted))
+    """Raise PlanMismatchError unless an addition would be made as the stage was, but for the keys in `free`.
+
+    What other rules made does not grow by today's.
+    """
+    run.require_rules(name)
+    plans = (comparable(plan) for plan in (entry["plan"], recorded(name, wanted)))
+    there, asked = ({k: v for k, v in plan.items() if k not in (*free, APPENDED)} for plan in plans)
     if there != asked:
         raise PlanMismatchError(
             f"run={run.root}: what is appended must be made as {name} was: {plan_difference(there, asked)}; "
@@ -120,7 +124,7 @@ def stale(run: RunDirectory) -> list[str]:
     for name, entry in run.record()["stages"].items():
         if entry["status"] == "complete":
             try:
-                run.fingerprint(name, JOB)
+                run.fingerprint(name, JOB, earlier=True)
             except InputError:
                 found.append(name)
     return in_order(found)

@@ -25,9 +25,11 @@ from neuronsig.config import MiningConfig, from_plan
 from neuronsig.errors import InputError, MachineError, PlanMismatchError, reason
 from neuronsig.progress import say
 from neuronsig.run import plan as plans
+from neuronsig.run import rules
 from neuronsig.run.exclusive import HeldError, exclusive
 from neuronsig.run.layout import Layout
-from neuronsig.run.plan import fingerprint_of, library_versions
+from neuronsig.run.plan import library_versions
+from neuronsig.run.record import checked
 from neuronsig.storage.files import free_space, read_bytes, remove, size_below
 from neuronsig.storage.location import is_local
 from neuronsig.storage.reach import opened, what_to_check
@@ -114,10 +116,10 @@ class RunDirectory(Layout):
     def record(self) -> dict[str, Any]:
         """The content of run.json; an empty record when there is none. Raises InputError when it is broken."""
         try:
-            return dict(read_json(self.record_file))
+            return checked(read_json(self.record_file), self.record_file)
         except FileNotFoundError:
             return {"neuronsig": __version__, "stages": {}}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{self.record_file} is not JSON ({error}); restore it or use another run=...") from None
 
     def stage_record(self, name: str) -> dict[str, Any] | None:
@@ -126,17 +128,15 @@ class RunDirectory(Layout):
     def mined_with(self, model: str) -> MiningConfig:
         """What a model's signatures were mined with: keys that are gone since are dropped, keys that there were not
         yet have their defaults."""
+        recorded = (self.stage_record(f"mine/{model}") or {})["plan"]["mining"]
         # Runs of before that key held out sentences.
-        return from_plan(MiningConfig, {"holdout_by": "sentence"} | self._mining(model))
+        return from_plan(MiningConfig, {"holdout_by": "sentence"} | recorded)
 
-    def _mining(self, model: str) -> dict[str, Any]:
-        return dict((self.stage_record(f"mine/{model}") or {})["plan"]["mining"])
-
-    def fingerprint(self, stage: str, needed_by: str) -> str:
+    def fingerprint(self, stage: str, needed_by: str, earlier: bool = False) -> str:
         """Fingerprint of a finished stage that another job reads.
 
-        Raises InputError when the stage is not there or not finished, or was made from other inputs than the run
-        directory holds now.
+        Raises InputError when the stage is not there or not finished, was made from other inputs than the run
+        directory holds now, or by other rules than today's; by `earlier` ones it may be for who only shows it.
         """
         stages = self.record()["stages"]
         entry = stages.get(stage)
@@ -150,19 +150,18 @@ class RunDirectory(Layout):
                 f"{needed_by}: stage {stage} {state} in run={self.root}{found}; run neuronsig {maker} first"
             )
         for source, made_from in entry["plan"].get("inputs", {}).items():
-            if self.fingerprint(source, needed_by) != made_from:
-                raise InputError(f"{needed_by}: {self._stale(stage, source, made_from)}")
+            if self.fingerprint(source, needed_by, earlier) != made_from:
+                stale = plans.stale(stage, self.root, source, made_from, stages[source]["plan"])
+                raise InputError(f"{needed_by}: {stale}")
+        if said := rules.refusal(self.root, stages, stage, earlier):
+            raise InputError(f"{needed_by}: {said}")
         return str(entry["fingerprint"])
 
-    def _stale(self, stage: str, source: str, made_from: str) -> str:
-        """What is wrong with a stage whose input has changed, and the remedy."""
-        job = stage.split("/")[0]
-        again = f"run neuronsig {job} with overwrite=true first"
-        if made_from not in plans.earlier(self.record()["stages"][source]["plan"]):
-            return f"{stage} in run={self.root} was made from another {source} than is there now; {again}"
-        if job in ("tokenize", "collect"):
-            again = "run neuronsig append of that text for this model first, or that job with overwrite=true"
-        return f"{stage} in run={self.root} was made before text was appended to {source}; {again}"
+    def require_rules(self, *names: str) -> None:
+        """Raise PlanMismatchError where other rules than today's made, or began, one of these stages (run.rules)."""
+        stages = self.record()["stages"]
+        if said := next(filter(None, (rules.refusal(self.root, stages, name) for name in names)), ""):
+            raise PlanMismatchError(said)
 
     @contextmanager
     def stage(
@@ -183,8 +182,8 @@ class RunDirectory(Layout):
         is deleted or recorded before the block calls `stage.begin()`: what it refuses until then leaves the directory
         as it was. Raises MachineError when it cannot be written, or another process makes the same stage.
         """
-        plan = json.loads(json.dumps(plan, default=str))
-        fingerprint = fingerprint_of(plan)
+        plan = rules.recorded(name, plan)
+        fingerprint = plans.plan_fingerprint(plan)
         if done := self._done(name, plan, fingerprint, outputs):
             yield done
             return
@@ -197,11 +196,11 @@ class RunDirectory(Layout):
             stage = Stage(name, dict(plan), fingerprint, False)
             stage.overwrites = entry is None and self.stage_record(name) is not None
             if entry is not None and plans.additions(plan):
-                stage.counts = dict(entry["counts"])
+                stage.counts = dict(entry.get("counts", {}))
             before = 0.0
             # The seconds of a run that was interrupted count; those of a table that was deleted since do not.
             if entry is not None and (plans.follows(plan, entry) or entry["status"] != "complete"):
-                before = float(entry["seconds"])
+                before = float(entry.get("seconds", 0.0))
             common = {"plan": plan, "fingerprint": fingerprint, "config": dict(config), "versions": library_versions()}
             begun: list[float] = []
 
@@ -233,24 +232,24 @@ class RunDirectory(Layout):
             return None
         if entry["fingerprint"] != fingerprint and not plans.same_output(plan, entry):
             return None
-        counts, seconds = dict(entry["counts"]), float(entry["seconds"])
+        if rules.difference(name, entry["plan"]):
+            return None
+        counts, seconds = dict(entry.get("counts", {})), float(entry.get("seconds", 0.0))
         return Stage(name, dict(entry["plan"]), entry["fingerprint"], True, counts, seconds)
 
     def _same_plan(
         self, name: str, plan: Mapping[str, Any], fingerprint: str, overwrite: bool
     ) -> dict[str, Any] | None:
         """The stage's record when it has this plan; None when there is none, or another that may be overwritten."""
+        if not overwrite:
+            self.require_rules(name)
         entry = self.stage_record(name)
+        if entry is not None and rules.difference(name, entry["plan"]):
+            return None
         if entry is None or entry["fingerprint"] == fingerprint or plans.follows(plan, entry):
             return entry
-        if not overwrite and plans.without_additions(entry["plan"]) == plan:
-            raise PlanMismatchError(f"run={self.root}: {plans.refusal(name, entry)}")
         if not overwrite:
-            raise PlanMismatchError(
-                f"run={self.root} already holds {name} made with another plan: "
-                f"{plans.plan_difference(entry['plan'], plan)}; "
-                "choose another run=..., or overwrite=true to make it again"
-            )
+            raise PlanMismatchError(plans.refusal(name, self.root, entry, plan))
         return None
 
     def _end(self, stage: Stage, common: Mapping[str, Any], status: str, seconds: float) -> None:

@@ -2,7 +2,8 @@
 
 A plan grows when text is appended to a finished run (design section 4.4): nothing of it is replaced. `plan["appended"]`
 lists what came later, oldest first; each entry's `from` is the fingerprint the stage had before. `plan["inputs"]`,
-where there are any, are those the stage's output stands for now.
+where there are any, are those the stage's output stands for now; `plan["rules_version"]` is that of the rules that made
+it (neuronsig.run.rules).
 """
 
 import hashlib
@@ -16,6 +17,7 @@ from typing import Any
 from neuronsig import __version__
 
 APPENDED = "appended"
+RULES_VERSION = "rules_version"
 LIBRARIES = (
     "numpy",
     "pyarrow",
@@ -36,6 +38,16 @@ def fingerprint_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def comparable(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan as it is compared and known by: version 1 is not said, as in plans of before versions were recorded."""
+    return {key: value for key, value in plan.items() if (key, value) != (RULES_VERSION, 1)}
+
+
+def plan_fingerprint(plan: Mapping[str, Any]) -> str:
+    """What a stage of this plan is known by."""
+    return fingerprint_of(comparable(plan))
+
+
 def fingerprint_files(paths: Sequence[Path] | Sequence[Traversable]) -> str:
     """The first 16 hex digits of the SHA-256 over names and contents, for files of moderate size."""
     digest = hashlib.sha256()
@@ -49,7 +61,7 @@ def fingerprint_files(paths: Sequence[Path] | Sequence[Traversable]) -> str:
 
 def plan_difference(old: Mapping[str, Any], new: Mapping[str, Any], shown: int = 3) -> str:
     """`collect.k was 500, now 1000; ...` for the first differing leaves of two plans."""
-    before, after = _written_leaves(old), _written_leaves(new)
+    before, after = _written_leaves(comparable(old)), _written_leaves(comparable(new))
     keys = [k for k in sorted(before.keys() | after.keys()) if before.get(k) != after.get(k)]
     said = [f"{k} was {before.get(k, 'absent')}, now {after.get(k, 'absent')}" for k in keys[:shown]]
     more = f" and {len(keys) - shown} more" if len(keys) > shown else ""
@@ -114,7 +126,7 @@ def earlier(plan: Mapping[str, Any]) -> list[str]:
 
 
 def without_additions(plan: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in plan.items() if key != APPENDED}
+    return {key: value for key, value in comparable(plan).items() if key != APPENDED}
 
 
 def follows(plan: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
@@ -127,12 +139,28 @@ def same_output(plan: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
 
     That is so when it was made from the same inputs: what was appended is in their fingerprints.
     """
-    return bool(plan.get("inputs")) and without_additions(entry["plan"]) == plan
+    return bool(plan.get("inputs")) and without_additions(entry["plan"]) == comparable(plan)
 
 
-def refusal(name: str, entry: Mapping[str, Any]) -> str:
-    """Why the stage's own job does not make it again without what was appended to it, and what may be run."""
-    appended = f"text was appended to {name} {times(entry['plan'])}"
+def stale(stage: str, root: object, source: str, made_from: str, now: Mapping[str, Any]) -> str:
+    """What is wrong with a stage made from another `source` than there is, whose plan is `now`, and the remedy."""
+    job = stage.split("/")[0]
+    again = f"run neuronsig {job} with overwrite=true first"
+    if made_from not in earlier(now):
+        return f"{stage} in run={root} was made from another {source} than is there now; {again}"
+    if job in ("tokenize", "collect"):
+        again = "run neuronsig append of that text for this model first, or that job with overwrite=true"
+    return f"{stage} in run={root} was made before text was appended to {source}; {again}"
+
+
+def refusal(name: str, root: object, entry: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+    """Why the stage's own job does not make it by another plan, or without what was appended, and what may be run."""
+    if without_additions(entry["plan"]) != comparable(plan):
+        return (
+            f"run={root} already holds {name} made with another plan: {plan_difference(entry['plan'], plan)}; "
+            "choose another run=..., or overwrite=true to make it again"
+        )
+    appended = f"run={root}: text was appended to {name} {times(entry['plan'])}"
     complete = entry["status"] == "complete"
     whole = f"neuronsig {name.split('/')[0]} with overwrite=true to make it in one piece"
     if complete and name.startswith("collect/"):

@@ -27,6 +27,8 @@ class JobSpec:
             because nothing is lost by it.
         owns_sections: Whether its own sections are refused to jobs that read none of them, for they take its stage as
             it is and would ignore them without a word.
+        changes: What has changed in its output where its settings and inputs are the same, a few words a change, the
+            oldest first. Each raises the version of its rules by one; whoever has an older stage is told them.
     """
 
     name: str
@@ -37,6 +39,12 @@ class JobSpec:
     in_pipeline: bool = False
     refuses: bool = True
     owns_sections: bool = False
+    changes: tuple[str, ...] = ()
+
+    @property
+    def rules(self) -> int:
+        """The version of the rules that its output follows; the first is 1."""
+        return 1 + len(self.changes)
 
     @property
     def per_model(self) -> bool:

@@ -4,26 +4,23 @@ Shown are those made from what the run holds now. The commands are complete, so 
 """
 
 import dataclasses
-import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from neuronsig.config import Config, MiningConfig
-from neuronsig.config.compose import compose
+from neuronsig.config import MiningConfig
 from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
+from neuronsig.run.commands import remake, words_of
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.rules import earlier_rules, is_later
 from neuronsig.run.stages import JOBS, JobSpec, input_stages
-
-UNREAD = ("model.name", "model.shape")
-"""Keys that are written anyway, or that no job after mining reads."""
 
 LEFT_OUT = "left out, because what it was made from has changed since"
 NOT_MADE = "not made yet"
+EARLIER = "shown as it was made by earlier rules"
 
 
 @dataclass(frozen=True)
@@ -31,12 +28,14 @@ class Freshness:
     """Stages with results that signatures are shown with: the current ones' fingerprints, the others' commands.
 
     `left_out` are those that were finished, and whose inputs have changed since; `missing` were not finished. Both
-    have the command that makes the stage.
+    have the command that makes the stage. So has what is said of each stage shown, or that these were made from, that
+    rules of before today's have made, and what has changed: `earlier`.
     """
 
     current: dict[str, str]
     left_out: dict[str, str]
     missing: dict[str, str]
+    earlier: dict[str, str]
 
 
 def required_stages(model: str) -> tuple[str, ...]:
@@ -50,10 +49,13 @@ def with_results() -> list[JobSpec]:
 
 
 def freshness(run: RunDirectory, model: str, needed_by: str) -> Freshness:
-    """What there is of one model; raises InputError when a required stage is not finished, or not of its inputs."""
+    """What there is of one model; raises InputError when a required stage is not finished, or not of its inputs.
+
+    Stages of earlier rules are as good to look at as they were; those of later ones are refused, as unknown.
+    """
     for stage in required_stages(model):
-        run.fingerprint(stage, needed_by)
-    found = Freshness({}, {}, {})
+        run.fingerprint(stage, needed_by, earlier=True)
+    found = Freshness({}, {}, {}, {})
     for job in with_results():
         stage = job.stage(model)
         entry = run.stage_record(stage)
@@ -61,16 +63,27 @@ def freshness(run: RunDirectory, model: str, needed_by: str) -> Freshness:
             found.missing[stage] = remake_command(run, model, job.name)
             continue
         try:
-            found.current[stage] = run.fingerprint(stage, needed_by)
+            found.current[stage] = run.fingerprint(stage, needed_by, earlier=True)
         except InputError:
+            if is_later(stage, entry["plan"]):
+                raise
             found.left_out[stage] = remake_command(run, model, job.name)
+    shown = (*required_stages(model), *found.current)
+    found.earlier.update(earlier_rules(run.root, run.record()["stages"], shown))
     return found
 
 
-def say_commands(why: str, commands: Mapping[str, str]) -> None:
+def say_commands(why: str, commands: Iterable[tuple[str, str]]) -> None:
     """On the terminal, each command on a line of its own, however long: one that is broken cannot be copied."""
-    for results, command in by_results(commands):
-        say(f"\n{why}: {results}\n  {command}")
+    for what, command in commands:
+        say(f"\n{why}: {what}\n  {command}")
+
+
+def say_freshness(missing: Mapping[str, str], left_out: Mapping[str, str], earlier: Mapping[str, str]) -> None:
+    """On the terminal, what a signature is shown without, and what of it other rules than today's have made."""
+    say_commands(NOT_MADE, by_results(missing))
+    say_commands(LEFT_OUT, by_results(left_out))
+    say_commands(EARLIER, earlier.items())
 
 
 def by_results(commands: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -79,21 +92,8 @@ def by_results(commands: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def remake_command(run: RunDirectory, model: str, job: str) -> str:
-    """`neuronsig JOB run=... model.name=...` with the model of the collection and the settings of the last time.
-
-    Only what differs from the defaults is written out. A job after mining may load the model, and refuses another than
-    the one that was collected with.
-    """
-    words, known = [f"run={run.root}"], JOBS[job]
-    entry = run.stage_record(known.stage(model))
-    if known.per_model:
-        words.append(f"model.name={model}")
-        words += _recorded(run.stage_record(JOBS["collect"].stage(model)), "model")
-        for section in known.own_sections:
-            words += _recorded(entry, section)
-    if entry is not None and known.refuses:
-        words.append("overwrite=true")
-    return shlex.join(["neuronsig", job, *words])
+    """The command that makes a model's stage of a job as it was made the last time (neuronsig.run.commands)."""
+    return remake(run.root, run.record()["stages"], JOBS[job].stage(model))
 
 
 def mining_command(run: RunDirectory, model: str, neuron: Neuron) -> str:
@@ -114,34 +114,3 @@ def mining_command(run: RunDirectory, model: str, neuron: Neuron) -> str:
         differing["neurons"] = sorted({*settings.get("neurons", []), str(neuron)})
     words = [f"run={run.root}", f"model.name={model}", *words_of("mining", differing, default)]
     return shlex.join(["neuronsig", "mine", *words, "overwrite=true"])
-
-
-def words_of(section: str, recorded: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:
-    """`section.key=value` for the recorded settings that are not the defaults, in the order of the defaults.
-
-    Keys that are no longer known have none.
-
-    >>> words_of("mining", {"alpha": 0.01, "layers": [1, 2], "gone": 3}, {"layers": [], "alpha": 0.05})
-    ['mining.layers=[1,2]', 'mining.alpha=0.01']
-    """
-    differing = [key for key, value in default.items() if recorded.get(key, value) != value]
-    return [f"{section}.{key}={_written(recorded[key])}" for key in differing]
-
-
-def _recorded(entry: Mapping[str, Any] | None, section: str) -> list[str]:
-    """The words that give a section the values that a stage's record has of it."""
-    default = dataclasses.asdict(getattr(_default(), section))
-    read = {key: value for key, value in default.items() if f"{section}.{key}" not in UNREAD}
-    return words_of(section, (entry or {}).get("config", {}).get(section, {}), read)
-
-
-@cache
-def _default() -> Config:
-    return compose()
-
-
-def _written(value: Any) -> str:
-    """A value in Hydra's grammar: lists of names and numbers without blanks and quotes."""
-    if isinstance(value, list):
-        return "[" + ",".join(map(_written, value)) + "]"
-    return value if isinstance(value, str) else json.dumps(value)

@@ -35,12 +35,14 @@ class SignatureReader:
         """Raises InputError when the model or its signatures are not in the run, not of one corpus, or broken.
 
         What jobs after mining found is used where it was made from what the run holds now; `left_out` has the stages
-        that were not and `missing` those that are not there, each with the command that makes it.
+        that were not, `missing` those that are not there and `earlier` what is said of those that earlier rules made,
+        each with the command that makes it.
         """
         _require_model(run, model, needed_by)
         found = freshness(run, model, needed_by)
         self.run, self.model, self.sentences = run, model, sentences
         self.current, self.left_out, self.missing = tuple(found.current), found.left_out, found.missing
+        self.earlier = tuple(found.earlier.items())
         check_table(run.sentences, SENTENCES)
         check_table(run.topk(model), TOPK)
         check_table(run.signatures(model), SIGNATURES)

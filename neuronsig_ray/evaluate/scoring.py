@@ -20,7 +20,7 @@ from neuronsig.ragged import fixed_binary_column
 from neuronsig.readers import Ids
 from neuronsig.run.commits import commit, committed, unique_name
 from neuronsig.run.heartbeat import Heartbeat, beats
-from neuronsig.run.plan import fingerprint_of
+from neuronsig.run.rules import work_fingerprint
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import parquet_file, scan, write_parquet
 from neuronsig.tables import SENTENCES
@@ -50,7 +50,7 @@ def score(
     `files` are those of sentences/. Words are shuffled by `seed`. Scores, below `work`, are those of the collection:
     whatever signatures are judged on them, they are not made again.
     """
-    fingerprint = f"{here.fingerprint} {fingerprint_of({'sentences': judged.tolist(), 'shuffled': seed})}"
+    fingerprint = f"{here.fingerprint} {work_fingerprint('evaluate', {'sentences': judged.tolist(), 'shuffled': seed})}"
     orders = work / "word_orders.parquet"
     job = HeldOutJob.of(here, absolute(orders), absolute(work / "scores"), fingerprint)
     pending = [s.index for s in job.shards if committed(job.marker(s.index), fingerprint) is None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from neuronsig.find import index
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.stages import JOBS
 from neuronsig_jobs.find import main
 from tests.neuronsig.find.tables import write_signatures
 from tests.run_factory import FactoryRun, change_stage, make_run
@@ -57,6 +59,16 @@ def test_how_many_patterns_a_signature_keeps_is_what_mining_recorded(
     change_stage(RunDirectory(made), "mine/minilm", plan={**plan, "mining": {**plan["mining"], "patterns_kept": 7}})
     assert main(["--brief", f"run={made}", "xylophones"]) == 2
     assert "each neuron's strongest 7 patterns" in capsys.readouterr().err
+
+
+def test_signatures_of_earlier_rules_are_searched_and_told(
+    made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = answer(made, capsys, "violin")["notes"]
+    monkeypatch.setitem(JOBS, "tokenize", dataclasses.replace(JOBS["tokenize"], changes=("long words are cut",)))
+    (note,) = set(answer(made, capsys, "violin")["notes"]) - set(notes)
+    assert "tokenize/bert was made by version 1 of its rules, now 2 (long words are cut)" in note
+    assert "neuronsig tokenize run=" in note
 
 
 def test_the_table_shows_neurons_and_layers(made: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import html
 import importlib
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import pytest
 import neuronsig_jobs.report
 import neuronsig_jobs.show
 from neuronsig.config.compose import compose
+from neuronsig.errors import InputError
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.stages import JOBS
 from neuronsig.signature.freshness import remake_command
 from neuronsig_jobs.__main__ import main
 from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_run
@@ -133,6 +137,44 @@ def test_a_report_leaves_out_clusters_of_other_signatures_and_says_so(
     assert summary["left out"] == "cluster/minilm"
     assert f"\n  {remake_command(made.run, 'minilm', 'cluster')}\n" in capsys.readouterr().out
     assert not list((made.run.report / "minilm" / "groups").glob("cluster-*"))
+
+
+def test_what_earlier_rules_made_is_shown_with_what_changed_and_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    words = [f"run={made.run.root}"]
+    before = neuronsig_jobs.report.run(compose(words))
+    for job, change in (("annotate", "accents stay with their letter"), ("cluster", "k-means++")):
+        monkeypatch.setitem(JOBS, job, dataclasses.replace(JOBS[job], changes=(change,)))
+    capsys.readouterr()
+    neuronsig_jobs.show.run(compose(words))
+    shown = capsys.readouterr().out
+    assert neuronsig_jobs.report.run(compose(words)) | before == before | {"site, bytes": before["site, bytes"]}
+    reported = capsys.readouterr().out
+    front = html.unescape((made.run.report / "minilm" / "index.html").read_text())
+    page = html.unescape(next((made.run.report / "minilm" / "neurons").iterdir()).read_text())
+    for job, stage, change in (
+        ("annotate", "annotate", "accents stay with their letter"),
+        ("cluster", "cluster/minilm", "k-means++"),
+    ):
+        said = f"{stage} was made by version 1 of its rules, now 2 ({change})"
+        command = remake_command(made.run, "minilm", job)
+        assert f"shown as it was made by earlier rules: {said}\n  {command}\n" in shown
+        assert f"shown as it was made by earlier rules: {said}\n  {command}\n" in reported
+        assert f"{said} (<code>{command}</code>)" in front
+        assert f"{said} (<code>{command}</code>)" in page
+
+
+@pytest.mark.parametrize("stage", ["mine/minilm", "cluster/minilm"])
+def test_what_later_rules_made_is_not_shown(tmp_path: Path, stage: str) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    entry = made.run.stage_record(stage)
+    assert entry is not None
+    change_stage(made.run, stage, plan={**entry["plan"], "rules_version": 99})
+    for job in (neuronsig_jobs.show, neuronsig_jobs.report):
+        with pytest.raises(InputError, match=f"{stage} was made by version 99 of its rules, and this"):
+            job.run(compose([f"run={made.run.root}"]))
 
 
 def test_a_report_shows_outliers_once_they_are_there_and_leaves_out_those_of_another_collection(tmp_path: Path) -> None:
