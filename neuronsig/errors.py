@@ -6,9 +6,16 @@ Every other exception is a defect of neuronsig and shows its traceback.
 
 
 class NeuronsigError(Exception):
-    """Base of all errors a user can mend; printed as one line without a traceback."""
+    """Base of all errors a user can mend; printed as one line without a traceback.
+
+    What it quotes of names, values and text may hold line breaks, control characters and bytes that were no UTF-8:
+    they are written as escapes, so that it is one line and can be printed.
+    """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ConfigError(NeuronsigError):
@@ -31,6 +38,11 @@ class PlanMismatchError(NeuronsigError):
 
 class MachineError(NeuronsigError):
     """The machine lacks what the job needs (Java, disk space, write permission)."""
+
+
+def printable(text: str) -> str:
+    """The text with escapes for line breaks, control characters and what is no character."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def first_line(error: BaseException) -> str:

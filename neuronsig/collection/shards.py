@@ -21,7 +21,8 @@ from neuronsig.splitmix import mixed
 from neuronsig.storage.whole_files import atomic_write
 
 PLAN_FILE = "plan.json"
-# Changes whenever `rectangles` would cut a shard into other batches: then scores may differ in the last bit.
+# In plans as it was when it counted whenever `rectangles` cut a shard into other batches, which may change a score's
+# last bit: neuronsig.run.stages counts that now.
 BATCH_PLAN = 1
 
 # Tokens of a batch: beyond these a device is no faster (CPU: benchmarks/batch_tokens.py; GPU: not yet measured).
@@ -29,7 +30,7 @@ _BATCH_TOKENS = {"cpu": 8192, "cuda": 131_072}
 # Tokens of the shortest inputs that come in full batches.
 SHORTEST = 3
 
-# Changes whenever a sentence would go to another shard.
+# In plans as it was when it counted whenever a sentence went to another shard: neuronsig.run.stages counts that now.
 SHARD_LAYOUT = 2
 FIRST_SHARD = 8192
 

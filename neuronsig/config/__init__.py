@@ -47,7 +47,7 @@ class Config:
         "packages read them (AWS_*, HADOOP_CONF_DIR)",
     )
     data: str = option("data", "folder of the corpora; NEURONSIG_DATA sets it too")
-    overwrite: bool = option(False, "delete this job's results of another plan and make them again")
+    overwrite: bool = option(False, "delete this job's results of another plan or of earlier rules and make them again")
     neuron: str = option("", "the neuron that neuronsig show prints, as L4/U123; empty: the most selective ones")
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     annotator: AnnotatorConfig = field(default_factory=AnnotatorConfig)

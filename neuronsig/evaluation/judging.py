@@ -29,7 +29,7 @@ CURVE = (1, 2, 3, 5, TOLD)
 """Numbers of told statements at which the ranking is judged; after them the first HUNDRED and all."""
 
 RULES = {"version": 3, "curve": list(CURVE), "penalty": PENALTY, "ceiling": list(CEILING)}
-"""What determines the table beside statements and scores; `version` counts changes of the rules."""
+"""What determines the table beside statements and scores. Later changes than `version` counts neuronsig.run.stages."""
 
 
 @dataclass(frozen=True)

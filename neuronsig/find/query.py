@@ -28,6 +28,8 @@ PREFIXES = {"word": WORD, "words": WORD, "pos": TAG, "tag": TAG, "meta": VALUE, 
 CLASSES = {WORDS: WORD, TAGS: TAG, METADATA: VALUE}
 """By layer of the registry of kinds."""
 _TOKEN = re.compile(r'(?:(word|words|pos|tag|meta|tree|set):)?(?:([^\s"=]+=)?"([^"]*)"|([^\s"]+))?')
+_NO_CHARACTER = re.compile("[\ud800-\udfff]")
+"""What Python makes of a byte of the command line that is no UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class Query:
 
 def parse(text: str, tags: Container[str]) -> Query:
     """Read a pattern; `tags` are the run's. Raises ConfigError and InputError, one line, when it is malformed."""
+    if found := _NO_CHARACTER.search(text):
+        raise ConfigError(
+            f"pattern {text!r}, character {found.start() + 1}: no UTF-8; type it on a terminal that is set to UTF-8"
+        )
     stripped = text.strip()
     if stripped.startswith(("tree:", "(")):
         return _tree(text, stripped.removeprefix("tree:").strip())

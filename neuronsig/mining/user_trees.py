@@ -6,6 +6,7 @@ tree is null or empty, or that has no row, is a sentence without a tree.
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from neuronsig.corpora.files import SourceFile, Unit, lines_of, open_file, split_lines
 from neuronsig.corpora.plan import READ_ERRORS, STRETCH
 from neuronsig.corpora.rows import is_jsonl, is_parquet, split_row_groups
-from neuronsig.errors import InputError, reason
+from neuronsig.errors import InputError, printable, reason
 from neuronsig.miners.brackets import parse_tree
 from neuronsig.run.plan import fingerprint_of
 from neuronsig.storage.files import file_digest, files_below, size_and_tag
@@ -33,6 +34,8 @@ PARSED = pa.schema(
     ]
 )
 _ROWS = 1024
+_IDS = range(-(1 << 63), 1 << 63)
+_HALVES = re.compile("[\ud800-\udfff]")
 _Row = tuple[int | None, str | None, str | None]
 """Id, tree, and what is wrong."""
 
@@ -78,7 +81,7 @@ def _parsed(
     sentence_id: int | None, tree: str | None, error: str | None, words: bool
 ) -> tuple[int | None, list[str], list[int], str | None]:
     if error or not tree or not tree.strip():
-        return sentence_id, [], [], error
+        return sentence_id, [], [], error and printable(error)
     try:
         return sentence_id, *parse_tree(tree, words, lower=True), None
     except InputError as wrong:
@@ -163,8 +166,10 @@ def _row(line: bytes) -> _Row:
         if name not in row:
             return None, None, f"no {name!r}; found {', '.join(row)}"
     sentence_id, tree = row[ID], row[TREE]
-    if not isinstance(sentence_id, int) or isinstance(sentence_id, bool):
-        return None, None, f"{ID!r} is {sentence_id!r}, expected a whole number"
+    if not isinstance(sentence_id, int) or isinstance(sentence_id, bool) or sentence_id not in _IDS:
+        return None, None, f"{ID!r} is {repr(sentence_id)[:40]}, expected a whole number of 64 bits"
     if tree is not None and not isinstance(tree, str):
         return sentence_id, None, f"{TREE!r} is no string"
+    if tree and (half := _HALVES.search(tree)):
+        return sentence_id, None, f"{TREE!r} has half a character, {half[0]!r}, as its character {half.start() + 1}"
     return sentence_id, tree, None

@@ -54,7 +54,7 @@ RULES = {
     "reference": list(REFERENCE),
     "families": list(FAMILIES),
 }
-"""What determines the statements beside lists and text; `version` counts changes of the rules."""
+"""What determines the statements beside lists and text. Later changes than `version` counts neuronsig.run.stages."""
 
 
 def describe(text: TrainingText, sentence_ids: Ids, lists: int) -> list[Weighed]:

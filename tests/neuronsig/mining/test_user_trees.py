@@ -6,10 +6,13 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neuronsig.errors import InputError
 from neuronsig.mining import user_trees
 from neuronsig.mining.user_trees import parsed_trees, tree_units, trees_fingerprint
+from tests.fuzzing import ANY, fuzzed, like, tried
 
 RAINS = ["S", "NP", "PRP", "VP", "VBZ"]
 ROWS = [(7, "(S (NP (PRP It)) (VP (VBZ rains)))"), (3, None), (4, " "), (5, "(NN (Cat))")]
@@ -143,3 +146,42 @@ def test_a_file_that_breaks_off_says_so(tmp_path):
     data = (tmp_path / "a.jsonl.gz").read_bytes()
     (tmp_path / "a.jsonl.gz").write_bytes(data[:-12])
     assert "a.jsonl.gz cannot be read (" in [row[3] for row in read(path)][-1]
+
+
+IDS = st.one_of(st.integers(), st.floats(), st.none(), st.booleans(), st.sampled_from([2**63, -(2**64), 10**400, "7"]))
+VALUES = st.one_of(like(["(", ")", " ", "(NN x)", "(S (NP it))"]), st.none(), st.integers(), st.just([None]))
+LINES = st.one_of(
+    st.tuples(IDS, VALUES).map(lambda row: json.dumps(dict(zip(("sentence_id", "tree"), row, strict=True)))),
+    st.dictionaries(st.one_of(ANY, st.sampled_from(["sentence_id", "tree"])), VALUES, max_size=3).map(json.dumps),
+    st.sampled_from(
+        ['{"sentence_id": 1e400, "tree": "(A)"}', '{"sentence_id": 1, "tree": "\\ud800"}', "[" * 5000, "[1]"]
+    ),
+    like(['{"sentence_id": 7, "tree": "(NN x)"}', "{", "}", '"', ",", ":", "\r"]),
+)
+
+
+@fuzzed
+@given(lines=st.lists(LINES, max_size=4))
+def test_any_lines_are_trees_or_told_in_one_line(tmp_path_factory, lines):
+    path = tmp_path_factory.mktemp("fuzzed") / "a.jsonl"
+    path.write_bytes("\n".join(lines).encode(errors="surrogatepass"))
+    found = tried(lambda: read(str(path), words=True)) or []
+    for sentence_id, nodes, heads, error in found:
+        assert len(nodes) == len(heads)
+        assert error is None or (str(InputError(error)).isprintable() and nodes == [])
+        assert sentence_id is not None or error
+
+
+@pytest.mark.parametrize("kind", [pa.uint64(), pa.int64(), pa.uint8()])
+@pytest.mark.parametrize("text", [pa.string(), pa.large_string()])
+def test_ids_of_any_whole_kind_are_read_or_told(tmp_path, kind, text):
+    last = 2**63 + 1 if kind == pa.uint64() else 200
+    pq.write_table(
+        pa.table({"sentence_id": pa.array([1, last], kind), "tree": pa.array(["(A)", "(B)"], text)}),
+        tmp_path / "a.parquet",
+    )
+    found = read(str(tmp_path))
+    if kind == pa.uint64():
+        assert "cannot be read" in found[-1][3]
+    else:
+        assert [row[0] for row in found] == [1, 200]
