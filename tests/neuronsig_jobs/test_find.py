@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neuronsig.find import index
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.stages import JOBS
 from neuronsig_jobs.find import main
+from tests.fuzzing import ANY, fuzzed, like
 from tests.neuronsig.find.tables import write_signatures
 from tests.run_factory import FactoryRun, change_stage, make_run
 
@@ -187,3 +190,16 @@ def test_a_search_imports_no_reader_of_tables(made: Path, capsys: pytest.Capture
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr.strip() == "[]"
+
+
+@fuzzed
+@given(
+    words=st.lists(st.one_of(like(("violin", "DT", " ", "set:", "(DT)", "domain=", "book", "find.show=", "[/]")), ANY))
+)
+def test_any_words_are_answered_or_refused_in_one_line(
+    original: FactoryRun, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    code = main([f"run={original.run.root}", "--brief", *words])
+    said = capsys.readouterr()
+    if not {"--help", "-h", "--show"} & set(words):
+        assert (code, said.err.count("\n")) in ((0, 0), (2, 1)), said.err

@@ -44,6 +44,7 @@ from neuronsig.triggers.votes import Vote
 from tests.neuronsig.corpora.reading import read, write
 from tests.neuronsig.evaluation.texts import ANIMALS, table_of
 from tests.neuronsig.miners.encoded import dictionary_of, sentences_of
+from tests.neuronsig.mining.test_profiling import profile, world
 from tests.neuronsig.statements.texts import make_rows
 from tests.neuronsig.statements.texts import table_of as table_of_rows
 from tests.neuronsig.triggers.test_locate import TOKENS
@@ -200,8 +201,8 @@ def patterns(_: Path) -> Any:
     for kind in KINDS.values():
         if kind.mined:
             mined = mine_kind(kind, sentences_of(rows), dictionary_of(), mining)
-            names = [pattern_names(kind, items, dictionary_of()) for items in mined]
-            found[kind.name] = list(zip(names, mined.support, strict=True))
+            counts = mined.counts().items()
+            found[kind.name] = [(pattern_names(kind, items, dictionary_of()), count) for items, count in counts]
     return found
 
 
@@ -225,6 +226,13 @@ def judged(_: Path) -> Any:
     return judge(of, rules, counts)
 
 
+@part("mine")
+def profiled(_: Path) -> Any:
+    rows, strata, corpus = world(300)
+    found = profile(rows, strata, corpus, [place for place in range(300) if 1 in rows[place][0]][:60])
+    return found.row, found.signatures
+
+
 ROWS = make_rows(400, seed=2)
 LISTED = [place for place, row in enumerate(ROWS) if "music" in row["tokens"] or row["tokens"][-1] == "?"][:60]
 
@@ -232,7 +240,9 @@ LISTED = [place for place, row in enumerate(ROWS) if "music" in row["tokens"] or
 @part("describe")
 def told(_: Path) -> Any:
     text = TrainingText.of(table_of_rows(ROWS), reference_of(np.arange(len(ROWS)), 300))
-    return describe(text, np.array(LISTED), 3)[:10]
+    found = describe(text, np.array(LISTED), 3)
+    # Weights of what is not told are small, and end where the fit does.
+    return [(one.statement, one.f1, one.f2, one.log_odds, one.bits) for one in found if one.told is not None]
 
 
 @part("evaluate")
@@ -245,7 +255,9 @@ def scored(_: Path) -> Any:
     lists = {n: np.array([i for i in range(mined) if like(ROWS[i])]) for n, like in zip(neurons, likes, strict=True)}
     signatures = {neuron: describe(text.text, listed, 2) for neuron, listed in lists.items()}
     values = [[like(ROWS[i]) + i / 1000 for like in likes] for i in ids.tolist()]
-    return judge_block(lists, signatures, np.array(values, np.float32), text, 15, 0)
+    rows = judge_block(lists, signatures, np.array(values, np.float32), text, 15, 0)
+    kept = ("sentences", "positives", "chance", "told", "told_ap", "length_ap", "random_unit", "beats_chance")
+    return [sorted(row) for row in rows], [{name: row[name] for name in kept} for row in rows]
 
 
 @part("cluster")
@@ -257,7 +269,8 @@ def compared(_: Path) -> Any:
     clusters = ordered_by_layer(kmeans(vectors, 3, 0), layers)
     facets = find_facets(np.repeat(vectors[:8], 10, axis=0), np.array([1.0, 1.0]), 4, 0.1, [1])
     tokens = pa.array([["cat", "sat"]] * 40 + [["dog", "ran"]] * 40)
-    words = key_words(tokens, facets, CorpusWords({"cat": 50, "sat": 500, "dog": 60, "ran": 45}, 1000))
+    corpus = CorpusWords(pa.array(["cat", "sat", "dog", "ran"]), np.array([50, 500, 60, 45]), 1000)
+    words = key_words(tokens, facets, corpus)
     return clusters, best_matching(contingency(clusters, layers)[0]), facets, words
 
 

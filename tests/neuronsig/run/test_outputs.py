@@ -10,7 +10,19 @@ from neuronsig.run.plan import fingerprint_of
 from neuronsig.run.stages import JOBS
 from tests.neuronsig.run.outputs import OUTPUTS, plain
 
-MADE: dict[str, tuple[int, dict[str, str]]] = {}
+MADE: dict[str, tuple[int, dict[str, str]]] = {
+    "annotate": (1, {"documents": "1af0385897e4dddc", "cleaned": "dffc11afeeb7601b", "alike": "d24d0078a30e2272"}),
+    "corpus_table": (1, {"columns": "51952ea8a44325ee"}),
+    "tokenize": (1, {"shards": "5424912f2b5b51d2"}),
+    "collect": (1, {"lists": "730bdae4eaee8624", "pooled": "834c2a1d5c1b4110"}),
+    "mine": (1, {"patterns": "61f186dc034fce6d", "judged": "240d68d47baed399", "profiled": "9d0be5706b6008fc"}),
+    "describe": (1, {"told": "69aebbf21f8f8988"}),
+    "cluster": (1, {"compared": "c76b61c83b18ffb5"}),
+    "triggers": (1, {"strongest": "12e46989bcc7944d"}),
+    "evaluate": (1, {"scored": "31ef747859d549e1"}),
+    "stability": (1, {"agreement": "00fefcb0697327fd"}),
+    "outliers": (1, {"dominated": "20373bb61ff655c3"}),
+}
 """Stage -> the version of its rules, and the fingerprint of each part of what they make of the tiny inputs."""
 
 OF_ITS_OWN = {"report"}
