@@ -25,6 +25,7 @@ from neuronsig.config import MiningConfig, as_plan
 from neuronsig.mining.keyness import g2, log_ratio, lrc, p_value
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.rules import recorded
 from neuronsig.statements.rows import as_rows
 from neuronsig.statements.signature import describe
 from neuronsig.statements.training import TrainingText, reference_of
@@ -318,7 +319,7 @@ def add_stage(run: RunDirectory, job: str, source: str = "mine", **plan: Any) ->
     """Say in run.json that a job of the model was done, made from what `source` is now."""
     record = run.record()
     made_from = record["stages"][f"{source}/{MODEL}"]
-    plan = {"inputs": {f"{source}/{MODEL}": made_from["fingerprint"]}, **plan}
+    plan = recorded(job, {"inputs": {f"{source}/{MODEL}": made_from["fingerprint"]}, **plan})
     record["stages"][f"{job}/{MODEL}"] = {**made_from, "plan": plan, "fingerprint": job}
     run.record_file.write_text(json.dumps(record))
 

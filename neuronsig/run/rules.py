@@ -50,12 +50,13 @@ def refusal(root: object, stages: Mapping[str, Any], stage: str, earlier: bool =
 
     Empty where there is no such stage, or, with `earlier`, where earlier rules made it.
     """
-    plan = stages[stage]["plan"] if stage in stages else {RULES_VERSION: _current(stage)}
-    later = is_later(stage, plan)
-    if (earlier and not later) or not (said := difference(stage, plan)):
+    if stage not in stages or not (said := difference(stage, stages[stage]["plan"])):
         return ""
-    again = f"make it again ({remake(root, stages, stage)}), or choose another run=..."
-    return f"run={root}: {said}; {'go on with the neuronsig that made it, ' * later}{again}"
+    if is_later(stage, stages[stage]["plan"]):
+        return f"run={root}: {said}; go on with the neuronsig that made it, or choose another run=..."
+    if earlier:
+        return ""
+    return f"run={root}: {said}; make it again ({remake(root, stages, stage)}), or choose another run=..."
 
 
 def earlier_rules(root: object, stages: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
@@ -68,7 +69,7 @@ def earlier_rules(root: object, stages: Mapping[str, Any], names: Iterable[str])
         if (name := todo.pop()) in stages and name not in found:
             found.add(name)
             todo += stages[name]["plan"].get("inputs", {})
-    told = {name: difference(name, stages[name]["plan"]) for name in in_order(found)}
+    told = {name: difference(name, stages[name]["plan"]) for name in in_order(found) if _job(name) in JOBS}
     return {said: remake(root, stages, name) for name, said in told.items() if said}
 
 

@@ -68,9 +68,11 @@ def test_signatures_of_earlier_rules_are_searched_and_told(
     made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notes = answer(made, capsys, "violin")["notes"]
-    monkeypatch.setitem(JOBS, "tokenize", dataclasses.replace(JOBS["tokenize"], changes=("long words are cut",)))
+    job = JOBS["tokenize"]
+    monkeypatch.setitem(JOBS, job.name, dataclasses.replace(job, changes=(*job.changes, "long words are cut")))
     (note,) = set(answer(made, capsys, "violin")["notes"]) - set(notes)
-    assert "tokenize/bert was made by version 1 of its rules, now 2 (long words are cut)" in note
+    said = f"tokenize/bert was made by version {job.rules} of its rules, now {job.rules + 1} (long words are cut)"
+    assert said in note
     assert "neuronsig tokenize run=" in note
 
 

@@ -283,8 +283,8 @@ def test_a_stage_of_earlier_rules_is_said_before_the_first_job(
             pass
     words = words_of(run.root, corpus)
     for job in ("describe", "cluster"):  # of which the first is made again unasked
-        monkeypatch.setitem(JOBS, job, dataclasses.replace(JOBS[job], changes=("k-means++",)))
-    with pytest.raises(PlanMismatchError, match=r"cluster/minilm was made by version 1 of its rules, now 2 \(k-mea"):
+        monkeypatch.setitem(JOBS, job, dataclasses.replace(JOBS[job], changes=(*JOBS[job].changes, "k-means++")))
+    with pytest.raises(PlanMismatchError, match=r"cluster/minilm was made by version .* of its rules, now .* \(k-mea"):
         check(compose(words))
     check(compose([*words, "overwrite=true"]))
 

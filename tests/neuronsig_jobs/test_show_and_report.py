@@ -145,8 +145,10 @@ def test_what_earlier_rules_made_is_shown_with_what_changed_and_the_command(
     made = make_run(tmp_path / "run", layers=1, units=3, k=20)
     words = [f"run={made.run.root}"]
     before = neuronsig_jobs.report.run(compose(words))
-    for job, change in (("annotate", "accents stay with their letter"), ("cluster", "k-means++")):
-        monkeypatch.setitem(JOBS, job, dataclasses.replace(JOBS[job], changes=(change,)))
+    changes = {"annotate": "accents stay with their letter", "cluster": "k-means++"}
+    jobs = {name: JOBS[name] for name in changes}
+    for name, job in jobs.items():
+        monkeypatch.setitem(JOBS, name, dataclasses.replace(job, changes=(*job.changes, changes[name])))
     capsys.readouterr()
     neuronsig_jobs.show.run(compose(words))
     shown = capsys.readouterr().out
@@ -154,12 +156,9 @@ def test_what_earlier_rules_made_is_shown_with_what_changed_and_the_command(
     reported = capsys.readouterr().out
     front = html.unescape((made.run.report / "minilm" / "index.html").read_text())
     page = html.unescape(next((made.run.report / "minilm" / "neurons").iterdir()).read_text())
-    for job, stage, change in (
-        ("annotate", "annotate", "accents stay with their letter"),
-        ("cluster", "cluster/minilm", "k-means++"),
-    ):
-        said = f"{stage} was made by version 1 of its rules, now 2 ({change})"
-        command = remake_command(made.run, "minilm", job)
+    for name, job in jobs.items():
+        version = f"version {job.rules} of its rules, now {job.rules + 1} ({changes[name]})"
+        said, command = f"{job.stage('minilm')} was made by {version}", remake_command(made.run, "minilm", name)
         assert f"shown as it was made by earlier rules: {said}\n  {command}\n" in shown
         assert f"shown as it was made by earlier rules: {said}\n  {command}\n" in reported
         assert f"{said} (<code>{command}</code>)" in front

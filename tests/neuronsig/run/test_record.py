@@ -16,13 +16,13 @@ ENTRY = {"plan": {"inputs": {}}, "fingerprint": "f", "status": "complete"}
 
 def test_stages_and_keys_of_a_later_version_do_no_harm(tmp_path: Path) -> None:
     later = {**ENTRY, "plan": {"unheard_of": [1]}, "parts": {"unheard": "of"}, "status": "half done"}
-    record = {"neuronsig": "9.0", "stages": {"annotate": ENTRY, "dream/m": later}, "machines": ["a"]}
+    record = {"neuronsig": "9.0", "stages": {"a": ENTRY, "dream/m": later}, "machines": ["a"]}
     (tmp_path / "run.json").write_text(json.dumps(record))
     run = RunDirectory.existing(tmp_path)
-    assert run.fingerprint("annotate", "t") == "f"
+    assert run.fingerprint("a", "t") == "f"
     with pytest.raises(InputError, match="stage dream/m is not finished"):
         run.fingerprint("dream/m", "t")
-    with run.stage("annotate", {"inputs": {}}, [], {}, overwrite=True) as stage:
+    with run.stage("a", {"inputs": {}}, [], {}, overwrite=True) as stage:
         assert not stage.done
     assert run.record()["machines"] == ["a"]
     assert run.record()["stages"]["dream/m"] == later

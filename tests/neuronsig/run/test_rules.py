@@ -20,6 +20,13 @@ from neuronsig.run.rules import earlier_rules, work_fingerprint
 from neuronsig.run.stages import JOBS
 
 
+@pytest.fixture(autouse=True)
+def first_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no output had ever changed."""
+    for job in JOBS:
+        change(monkeypatch, job)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
     """A finished run: annotate, tokenize/t, collect/m."""
@@ -133,6 +140,17 @@ def test_a_stage_of_later_rules_is_refused_to_readers_too(run: RunDirectory, ver
         assert "\n" not in str(caught.value)
     with pytest.raises(PlanMismatchError, match="and this neuronsig has version 1"):
         make(run, "annotate", {"corpus": "a"})
+
+
+def test_a_stage_made_from_one_that_is_not_known_yet_is_one_line(run: RunDirectory) -> None:
+    make(run, "dream/m", {})
+    make(run, "mine/m", {"inputs": {"dream/m": run.fingerprint("dream/m", "t")}})
+    edit(run, "dream/m", 2)
+    with pytest.raises(
+        InputError, match=r"dream/m was made by version 2 of its rules, and this"
+    ):
+        run.fingerprint("mine/m", "neuronsig show", earlier=True)
+    assert earlier_rules(run.root, run.record()["stages"], ["mine/m"]) == {}
 
 
 def test_nothing_is_appended_to_a_stage_of_earlier_rules(run: RunDirectory, monkeypatch) -> None:

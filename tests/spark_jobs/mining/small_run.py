@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.rules import recorded
 from neuronsig.tables import SENTENCES, TOPK
 
 MODEL = "minilm"
@@ -79,8 +80,9 @@ def write_run(
         for rank, i in enumerate(ids)
     ]
     write(run.topk(MODEL) / "part-0.parquet", rows, TOPK)
-    stage = {"status": "complete", "plan": {}, "counts": {}, "seconds": 0.0}
-    stages = {name: {**stage, "fingerprint": name} for name in ("annotate", f"collect/{MODEL}")}
+    stage = {"status": "complete", "counts": {}, "seconds": 0.0}
+    names = ("annotate", f"collect/{MODEL}")
+    stages = {name: {**stage, "fingerprint": name, "plan": recorded(name, {})} for name in names}
     run.record_file.write_text(json.dumps({"neuronsig": "0", "stages": stages}))
     return run
 
