@@ -118,7 +118,7 @@ def constants(folder: str, units: int, k: int, shards: int) -> dict[str, float]:
         files.append(str(work / f"shard-{index}.parquet"))
         clock = time.perf_counter()
         with keys_writer(Path(files[-1])) as writer:
-            writer.write_table(keys_table(group, keys, offsets), row_group_size=units)
+            writer.write_table(keys_table(group, keys, offsets, scores.min(axis=1)), row_group_size=units)
         spent["commit"] += time.perf_counter() - clock
         clock = time.perf_counter()
         quantiles.add(scores_at_ranks(keys, offsets, k))

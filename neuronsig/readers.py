@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
+from neuronsig.constant_units import without_constant
 from neuronsig.errors import InputError
 from neuronsig.holdout import Holdout
 from neuronsig.neuron import NEURON_COLUMNS, Neuron
@@ -78,10 +79,10 @@ class TopLists:
 def read_top_lists(
     topk: Path, neurons: Sequence[Neuron] | None = None, first: int | None = None, scores: bool = False
 ) -> TopLists:
-    """The lists of these neurons (None: all), and of each its `first` sentences (None: all).
+    """The lists of these neurons (None: all that are not constant), and of each its `first` sentences (None: all).
 
     Neurons that have no list are left out. Memory: 12 bytes a row that is read (16 with scores), for a moment twice.
-    Raises InputError, where the neurons are not given, when the table has another schema.
+    Raises InputError, where the neurons are not given, when the table has another schema, or all are constant.
     """
     if neurons is None:
         check_table(topk, TOPK)
@@ -96,7 +97,7 @@ def read_top_lists(
         for neuron, rows in _runs(batch):
             if wanted is None or neuron in wanted:
                 parts.setdefault(neuron, []).append([column[rows] for column in columns])
-    found = sorted(parts)
+    found = sorted(parts) if neurons is not None else without_constant(sorted(parts), topk)
     lists = [_by_rank(parts.pop(neuron)) for neuron in found]
     offsets = np.cumsum([0, *(len(ids) for ids, *_ in lists)])
     none = [np.zeros(0, np.int64), np.zeros(0, np.float32)]
@@ -105,9 +106,10 @@ def read_top_lists(
 
 
 def listed_neurons(topk: Path) -> list[Neuron]:
-    """The neurons that have a list, sorted. Raises InputError when the table has another schema."""
+    """The neurons that have a list and are not constant, sorted. Raises InputError as `read_top_lists`."""
     check_table(topk, TOPK)
-    return sorted({neuron for batch in scan(topk, TOPK, NEURON_COLUMNS) for neuron, _ in _runs(batch)})
+    listed = {neuron for batch in scan(topk, TOPK, NEURON_COLUMNS) for neuron, _ in _runs(batch)}
+    return without_constant(sorted(listed), topk)
 
 
 def mined_neurons(profiles: Path) -> list[Neuron]:

@@ -21,6 +21,7 @@ from neuronsig.analysis.clusters import RESTARTS, Agreement, check_clusters, lay
 from neuronsig.analysis.vectors import neuron_lists
 from neuronsig.analysis.word_vectors import check_vectors, word_source, words_plan
 from neuronsig.config import Config
+from neuronsig.constant_units import left_out
 from neuronsig.figures.gallery import figures
 from neuronsig.figures.style import save
 from neuronsig.progress import show_table, task
@@ -67,7 +68,7 @@ def run(config: Config) -> Summary:
             source = word_source(directory, analysis, words, total)
             with ready_session(config):
                 neurons, found, counts = cluster_neurons(directory, name, analysis, source, lists, profiles)
-            stage.counts.update(counts)
+            stage.counts.update(left_out(directory.topk(name)) | counts)
             with written_folder(directory.neurons(name)) as path:
                 pq.write_table(neurons, path / "part-00000.parquet", compression="zstd")
             _tell(directory, name, neurons, found)

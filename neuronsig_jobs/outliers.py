@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 
 from neuronsig.collection.dominance import ALIKE, FLAGS, OUTLIERS, Strongest, dominance, flags_by_layer, read_listed
 from neuronsig.config import Config, as_plan
+from neuronsig.constant_units import left_out
 from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say, show_table, task
@@ -53,7 +54,11 @@ def run(config: Config) -> Summary:
             write_csv(table, file.with_name("outliers.csv"))
             write_parquet(table, file)
             flagged = Counter(flag for flags in table["flags"].to_pylist() for flag in flags.split())
-            stage.counts = {"neurons": table.num_rows, "dominated by": {flag: flagged[flag] for flag in FLAGS}}
+            stage.counts = {
+                "neurons": table.num_rows,
+                **left_out(directory.topk(name)),
+                "dominated by": {flag: flagged[flag] for flag in FLAGS},
+            }
     rows = read_parquet(file).to_pylist()
     _show(rows, plan["outliers"])
     return {**stage.counts, "table": str(file)}

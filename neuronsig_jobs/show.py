@@ -9,12 +9,13 @@ Examples:
 from collections.abc import Sequence
 
 from neuronsig.config import Config
+from neuronsig.constant_units import count_units
 from neuronsig.neuron import Neuron
 from neuronsig.progress import console
 from neuronsig.run.directory import RunDirectory
 from neuronsig.signature.freshness import say_freshness
 from neuronsig.signature.reader import SignatureReader
-from neuronsig.signature.terminal import render_terminal
+from neuronsig.signature.terminal import render_constant, render_terminal
 from neuronsig_jobs.launch import Summary, launch
 
 SHOWN_BY_DEFAULT = 3
@@ -25,7 +26,13 @@ def run(config: Config) -> Summary:
     directory = RunDirectory.existing(config.run)
     reader = SignatureReader(directory, config.model.name, config.report.show_sentences)
     if config.neuron:
-        neurons = [reader.require(Neuron.parse(config.neuron))]
+        neuron = Neuron.parse(config.neuron)
+        if neuron in reader.constant:
+            render_constant(neuron, reader.constant[neuron], console)
+            return {
+                "neurons shown": f"none; {count_units(reader.constant):,} units of {config.model.name} are constant"
+            }
+        neurons = [reader.require(neuron)]
     else:
         neurons = reader.most_selective(SHOWN_BY_DEFAULT)
     for view in reader.views(neurons):

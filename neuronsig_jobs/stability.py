@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from neuronsig.config import Config, as_plan
+from neuronsig.constant_units import left_out
 from neuronsig.figures.curves import stability_figure
 from neuronsig.figures.style import save
 from neuronsig.mining.halves import KINDS, Settings, read_halves
@@ -59,6 +60,7 @@ def run(config: Config) -> Summary:
             table = pa.concat_tables([read_parquet(part) for part in parts])
             stage.counts |= {
                 "neurons": len(lists.neurons),
+                **left_out(directory.topk(name)),
                 "sizes": ", ".join(f"{k:,}" for k in sizes),
                 "sizes asked for that the lists do not have": len(set(rules.k) - set(sizes)),
                 **_tell(config, directory, table, sizes),

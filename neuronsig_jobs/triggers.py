@@ -15,6 +15,7 @@ Example:  neuronsig triggers run=runs/demo model=minilm triggers.sentences=50
 
 from neuronsig.collection.job import Job
 from neuronsig.config import Config, MiningConfig, as_plan
+from neuronsig.constant_units import left_out
 from neuronsig.evaluation.held_out import blocks_of
 from neuronsig.progress import show_table, task
 from neuronsig.run.directory import RunDirectory, Stage
@@ -62,6 +63,7 @@ def _make(config: Config, finished: FinishedRun, job: Job, pool: Pool, stage: St
     table = read_table(run.detectors(name), DETECTORS)
     stage.counts = {
         "neurons": table.num_rows,
+        **left_out(run.topk(name)),
         "sentences forwarded": len(seen.tokens.text),
         "sentences of all neurons": seen.pairs.num_rows,
         **detector_counts(table),

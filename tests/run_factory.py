@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from neuronsig.collection.dominance import OUTLIERS
 from neuronsig.config import MiningConfig, as_plan
+from neuronsig.constant_units import MARKERS
 from neuronsig.mining.keyness import g2, log_ratio, lrc, p_value
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
@@ -335,6 +336,18 @@ def add_statements(made: FactoryRun) -> FactoryRun:
     _table(made.run.statements(MODEL) / "part-0.parquet", rows, STATEMENTS)
     add_stage(made.run, "describe")
     return made
+
+
+def make_constant(run: RunDirectory, constant: dict[Neuron, float]) -> None:
+    """Say in the markers of the topk table, as the collection does, that neurons have one activation (theirs)."""
+    groups: dict[tuple[str, int], list[tuple[int, int, float]]] = {}
+    for neuron, activation in constant.items():
+        entry = (neuron.unit, neuron.sign, neuron.sign * activation)
+        groups.setdefault((neuron.site, neuron.layer), []).append(entry)
+    (run.topk(MODEL) / MARKERS).mkdir(exist_ok=True)
+    for (site, layer), entries in groups.items():
+        marker = {"site": site, "layer": layer, "constant": entries}
+        (run.topk(MODEL) / MARKERS / f"{site}-L{layer:02d}.json").write_text(json.dumps(marker))
 
 
 DOMINATED = {

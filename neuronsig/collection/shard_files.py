@@ -58,8 +58,9 @@ def read_shard(folder: Path, shard: Shard) -> ShardText:
     return ShardText(table["sentence_id"].to_numpy(), offsets, lists.values.to_numpy())
 
 
-# One row a neuron; one row group for each group of units, so that a reducer reads one group of many files.
-SHARD_TOPK = pa.schema([("layer", pa.int16()), ("keys", pa.large_list(pa.uint64()))])
+# One row a neuron, with the lowest score of all sentences, listed or not; one row group for each group of units, so
+# that a reducer reads one group of many files.
+SHARD_TOPK = pa.schema([("layer", pa.int16()), ("lowest", pa.float32()), ("keys", pa.large_list(pa.uint64()))])
 
 
 def keys_writer(path: Path) -> pq.ParquetWriter:
@@ -68,10 +69,11 @@ def keys_writer(path: Path) -> pq.ParquetWriter:
     return pq.ParquetWriter(path, SHARD_TOPK, compression="zstd", use_dictionary=False, column_encoding=split)
 
 
-def keys_table(group: Group, keys: Keys, offsets: npt.NDArray[np.int64]) -> pa.Table:
-    """The SHARD_TOPK rows of one group, from its neurons' keys end to end."""
+def keys_table(group: Group, keys: Keys, offsets: npt.NDArray[np.int64], lowest: npt.NDArray[np.float32]) -> pa.Table:
+    """The SHARD_TOPK rows of one group, from its neurons' keys end to end and their lowest scores."""
     lists = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(keys))
-    return pa.table([pa.array(np.full(len(offsets) - 1, group.layer, np.int16)), lists], schema=SHARD_TOPK)
+    layer = pa.array(np.full(len(offsets) - 1, group.layer, np.int16))
+    return pa.table([layer, pa.array(lowest), lists], schema=SHARD_TOPK)
 
 
 def read_keys(file: str, position: int) -> Keys:
@@ -84,3 +86,9 @@ def keys_of(file: pq.ParquetFile, position: int) -> Keys:
     column = file.read_row_group(position, ["keys"], use_threads=False)["keys"]
     lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     return dense(lists.values.to_numpy(), lists.offsets.to_numpy())
+
+
+def read_lowest(file: str, position: int) -> npt.NDArray[np.float32]:
+    """The lowest score of each neuron of one group, in a shard or the shards of a node: (rows,)."""
+    found = parquet_file(location(file)).read_row_group(position, ["lowest"], use_threads=False)["lowest"]
+    return np.asarray(found.to_numpy())

@@ -4,6 +4,7 @@ Every inner node is a committed file like a shard's, every final file one group 
 goes on with the nodes that are missing. A task holds one group of `fan_in` files at a time.
 """
 
+import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import pyarrow.parquet as pq
 
 from neuronsig.collection.job import Group, Job
 from neuronsig.collection.memory import reduce_task_bytes
-from neuronsig.collection.shard_files import keys_table, keys_writer, read_keys
+from neuronsig.collection.shard_files import keys_table, keys_writer, read_keys, read_lowest
 from neuronsig.collection.shards import FAN_IN
 from neuronsig.collection.thresholds import in_job_order, scores_at_ranks
 from neuronsig.collection.topk import EMPTY, Keys, pack, ragged, union, unpack
+from neuronsig.constant_units import MARKERS, Scores, constant_rows
 from neuronsig.errors import InputError
 from neuronsig.neuron import NEURON_COLUMNS
 from neuronsig.progress import Done, uncounted
@@ -78,7 +80,7 @@ def task_bound(job: Job) -> int:
 
 
 def final_marker(folder: Path, group: Group) -> Path:
-    return folder / "_commits" / f"{group.name}.json"
+    return folder / MARKERS / f"{group.name}.json"
 
 
 def merged_group(job: Job, files: Sequence[str], position: int) -> Keys:
@@ -91,6 +93,12 @@ def merged_group(job: Job, files: Sequence[str], position: int) -> Keys:
         if sum(part.shape[1] for part in parts) > _LISTS_HELD * job.k:
             parts = [union(parts, job.k)]
     return union(parts, job.k)
+
+
+def merged_lowest(job: Job, files: Sequence[str], position: int) -> Scores:
+    """The lowest score of each neuron of one group over shard or node files, (rows of the group,)."""
+    none = np.full(len(job.signs) * job.groups[position].units, np.inf, np.float32)
+    return np.asarray(np.minimum.reduce([none, *(read_lowest(file, position) for file in files)]))
 
 
 def require_base(job: Job, folder: Path) -> None:
@@ -107,9 +115,7 @@ def base_group(job: Job, folder: Path, position: int) -> Keys:
     Raises InputError when they are not there as they were committed.
     """
     group = job.groups[position]
-    marker = committed(final_marker(folder, group), job.base)
-    if marker is None:
-        raise InputError(_lost(folder, group))
+    marker = _base_marker(job, folder, group)
     table = parquet_file(join(final_marker(folder, group).parent, marker["file"])).read(["score", "sentence_id"])
     n = min(job.k, job.base_sentences)
     scores = table["score"].to_numpy().reshape(-1, n)
@@ -117,6 +123,22 @@ def base_group(job: Job, folder: Path, position: int) -> Keys:
     keys = np.stack([pack(row, ids) for row, ids in zip(scores, sentence_ids, strict=True)])  # (units * signs, n)
     order = np.argsort(_table_order(job, group))
     return keys[order]
+
+
+def base_lowest(job: Job, folder: Path, position: int) -> Scores:
+    """Of the same table the lowest score of each neuron, (rows of the group,); NaN where it was made without them."""
+    group = job.groups[position]
+    lowest = _base_marker(job, folder, group).get("lowest")
+    if lowest is None:
+        return np.full(len(job.signs) * group.units, np.nan, np.float32)
+    return np.frombuffer(base64.b64decode(lowest), "<f4").astype(np.float32)
+
+
+def _base_marker(job: Job, folder: Path, group: Group) -> dict[str, Any]:
+    marker = committed(final_marker(folder, group), job.base)
+    if marker is None:
+        raise InputError(_lost(folder, group))
+    return marker
 
 
 def _lost(folder: Path, group: Group) -> str:
@@ -147,7 +169,8 @@ def write_inner(job: Job, files: Sequence[str], folder: str, name: str) -> dict[
         with keys_writer(path) as writer:
             for position, group in enumerate(job.groups):
                 keys, offsets = ragged(merged_group(job, files, position))
-                writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
+                table = keys_table(group, keys, offsets, merged_lowest(job, files, position))
+                writer.write_table(table, row_group_size=len(offsets) - 1)
         return {}
 
     data, marker = (location(folder) / file for file in (unique_name(name, ".parquet"), f"{name}.json"))
@@ -164,18 +187,40 @@ def write_final(
     group = job.groups[position]
 
     def write(path: Path) -> dict[str, Any]:
-        keys = merged_group(job, files, position)
+        keys, lowest = merged_group(job, files, position), merged_lowest(job, files, position)
         if job.base:
             keys = union([base_group(job, location(folder), position), keys], job.k)
+            lowest = np.minimum(lowest, base_lowest(job, location(folder), position))
         rows = 0
         with pq.ParquetWriter(path, TOPK, **_ENCODING) as writer:
             for table in topk_tables(job, group, keys):
                 writer.write_table(table, row_group_size=max(1, table.num_rows))
                 rows += table.num_rows
-        return {"site": group.site, "layer": group.layer, "rows": rows, "left_out": dict(left_out or {})}
+        return {
+            "site": group.site,
+            "layer": group.layer,
+            "rows": rows,
+            "left_out": dict(left_out or {}),
+            "constant": _constant(job, group, keys, lowest),
+            "lowest": base64.b64encode(lowest.astype("<f4").tobytes()).decode(),
+        }
 
     data = location(folder) / f"{group.name}-{job.fingerprint[:8]}.parquet"
     return committed_once(data, final_marker(location(folder), group), job.fingerprint, write)
+
+
+def _constant(job: Job, group: Group, keys: Keys, lowest: Scores) -> list[tuple[int, int, float]]:
+    """(unit, sign, score) of the neurons of a group that are constant; none of one sentence, beside which is no other.
+
+    keys (rows, k) and lowest (rows,) are of all sentences.
+    """
+    if job.base_sentences + job.sentences < 2:
+        return []
+    highest, _ = unpack(keys[:, 0])
+    found = np.flatnonzero(constant_rows(lowest, highest, job.dtype))
+    scores = (lowest.astype(np.float64) + highest) / 2
+    places = [divmod(row, group.units) for row in found.tolist()]
+    return [(unit, job.signs[sign], float(scores[row])) for row, (sign, unit) in zip(found, places, strict=True)]
 
 
 def topk_tables(job: Job, group: Group, keys: Keys) -> Iterator[pa.Table]:

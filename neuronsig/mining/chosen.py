@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from neuronsig.config import MiningConfig
+from neuronsig.constant_units import constant_neurons, told
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import Neuron
 from neuronsig.storage.parquet import parquet_file, table_files
@@ -25,8 +26,12 @@ def require_trees(sentences: Path) -> None:
 
 
 def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> None:
-    """Raise ConfigError when a neuron or layer to mine is not among those collected, saying which are."""
-    neurons = [Neuron.of_code(code) for code in codes]
+    """Raise ConfigError when a neuron or layer to mine is not among those collected, saying which are.
+
+    `codes` are those of all neurons of the table that are not constant.
+    """
+    constant = constant_neurons(topk)
+    neurons = [*map(Neuron.of_code, codes), *constant]
     known = set(neurons)
     layers = sorted({neuron.layer for neuron in neurons})
     signs = sorted({neuron.sign for neuron in neurons}, reverse=True)
@@ -47,6 +52,8 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
             raise ConfigError(
                 f"mining.neurons={name}: its sign is not in mining.signs={mining.signs}; change one of both"
             )
+        if neuron in constant:
+            raise ConfigError(f"mining.neurons={name}: {told(constant[neuron])}, nothing is to be mined; leave it out")
         if neuron in known:
             continue
         same_site = [n for n in neurons if n.site == neuron.site]

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from neuronsig import __version__
+from neuronsig.constant_units import count_units
 from neuronsig.neuron import Neuron
 from neuronsig.progress import task
 from neuronsig.report.front_page import FEATURED, choose_featured, choose_silent, overview
@@ -20,6 +21,7 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig.run.plan import fingerprint_files
 from neuronsig.signature.reader import SignatureReader
 from neuronsig.signature.summary import Description, describe
+from neuronsig.signature.wording import constant_text
 from neuronsig.storage.files import files_below
 from neuronsig.storage.whole_files import atomic_write, written_folder
 
@@ -51,9 +53,11 @@ def build(run: RunDirectory, model: str, sentences: int) -> dict[str, int]:
         builder.neuron_pages()
         builder.group_pages()
         builder.dominated_pages()
+        builder.constant_pages()
         builder.front_page(run)
         counts = {
             "neuron pages": len(builder.lines),
+            "constant units": count_units(reader.constant),
             "neurons in which nothing stands out": sum(line.description.kind == "none" for line in builder.lines),
             "largest neuron page, bytes": max(path.stat().st_size for path in (site / "neurons").iterdir()),
             "site, bytes": sum(path.stat().st_size for path in files_below(site)),
@@ -96,7 +100,7 @@ class _Builder:
                     progress.advance()
         index.write(self.site / "data")
         write_labels(self.site / "data", self.lines)
-        write_map(self.site / "data", self.lines)
+        write_map(self.site / "data", self.lines, self.reader.constant)
         template = self.environment.get_template("neuron.html")
         with task("writing pages", len(self.reader.neurons), "pages") as progress:
             for view in (view for group in groups for view in self.reader.views(group)):
@@ -113,10 +117,11 @@ class _Builder:
             if line.cluster is not None:
                 clusters[line.cluster].append(line)
         for slug, lines in layers.items():
-            title = group_title(lines[0].neuron)
-            self._write(f"groups/{slug}.html", template, {"title": title, "lines": lines, "is_cluster": False})
+            constant = [neuron for neuron in self.reader.constant if neuron.layer_slug == slug]
+            context = {"title": group_title(lines[0].neuron), "lines": lines, "is_cluster": False, "constant": constant}
+            self._write(f"groups/{slug}.html", template, context)
         for cluster, lines in clusters.items():
-            context = {"title": f"Cluster {cluster}", "lines": lines, "is_cluster": True}
+            context = {"title": f"Cluster {cluster}", "lines": lines, "is_cluster": True, "constant": []}
             self._write(f"groups/cluster-{cluster}.html", template, context)
 
     def dominated_pages(self) -> None:
@@ -125,6 +130,16 @@ class _Builder:
         self.dominated = dominated_pages(self.lines)
         for page in self.dominated:
             self._write(f"groups/{page['slug']}.html", template, {"page": page})
+
+    def constant_pages(self) -> None:
+        """One page a constant neuron, which says no more than that, and one that lists them."""
+        template = self.environment.get_template("constant.html")
+        for neuron, activation in self.reader.constant.items():
+            context = {"neuron": neuron, "title": group_title(neuron), "said": constant_text(activation)}
+            self._write(f"neurons/{neuron.slug}.html", template, context)
+        if self.reader.constant:
+            context = {"constant": self.reader.constant, "n_constant": count_units(self.reader.constant)}
+            self._write("groups/constant.html", self.environment.get_template("constant_list.html"), context)
 
     def front_page(self, run: RunDirectory) -> None:
         """The run at a glance, featured neurons, figures, and what was dropped."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from neuronsig.constant_units import count_units
 from neuronsig.neuron import SITE_NAMES, SITES, Neuron
 from neuronsig.report.site_data import Line
 from neuronsig.run.directory import RunDirectory
@@ -39,6 +40,8 @@ SECTIONS = (
     ("tags", "Parts of speech", "A part of speech is far more, or less, frequent than in the corpus."),
     ("length", "Length", "Their sentences are far shorter, or longer, than the corpus's."),
 )
+CONSTANT = 24
+"""Constant neurons that are named; a page of their own names all."""
 FEATURED = 12
 """Neurons that are featured; a quarter as many are shown in which little stands out."""
 
@@ -57,7 +60,10 @@ def overview(run: RunDirectory, reader: SignatureReader, site: Path) -> dict[str
         "corpus": corpus_text(reader.match),
         "n_sentences": reader.total.get("sentences"),
         "n_neurons": len(reader.neurons),
-        "shapes": list(_shapes(reader.neurons)),
+        "constant": list(reader.constant)[:CONSTANT],
+        "n_constant": count_units(reader.constant),
+        "n_constant_neurons": len(reader.constant),
+        "shapes": list(_shapes([*reader.neurons, *reader.constant])),
         "signs": sorted({neuron.sign for neuron in reader.neurons}, reverse=True),
         "n_mined": mined,
         "k": max(row["n_sentences"] for row in reader.profiles.values()),

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,9 @@ def write_labels(directory: Path, lines: Sequence[Line]) -> None:
         write_script(directory / "labels" / f"{number}.js", "labels", number, rows)
 
 
-def write_map(directory: Path, lines: Sequence[Line]) -> None:
-    """`data/map.js`: for every layer the kind of each unit and its metrics, one character a unit and metric.
+def write_map(directory: Path, lines: Sequence[Line], constant: Iterable[Neuron] = ()) -> None:
+    """`data/map.js`: for every layer the kind of each unit and its metrics, one character a unit and metric; and the
+    units that are constant, which have no square but a page.
 
     A metric's character is its place in ALPHABET, between the 1st and 99th percentile over all neurons, which
     `ranges` states; outliers take the ends.
@@ -102,6 +103,12 @@ def write_map(directory: Path, lines: Sequence[Line]) -> None:
             for (name, _, unit), (low, high) in zip(METRICS, ranges, strict=True)
         ],
         "chunk": LABEL_CHUNK,
+        "constant": {
+            slug: [neuron.unit for neuron in group]
+            for slug, group in groupby(
+                sorted(constant, key=lambda n: (n.layer_slug, n.unit)), key=lambda n: n.layer_slug
+            )
+        },
     }
     write_script(directory / "map.js", "map", 0, content)
 

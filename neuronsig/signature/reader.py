@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow.dataset as ds
 
+from neuronsig.constant_units import constant_neurons, told
 from neuronsig.encoding.vocabulary import OTHER
 from neuronsig.errors import ConfigError
 from neuronsig.mining.chosen import most_selective
@@ -36,7 +37,8 @@ class SignatureReader:
 
         What jobs after mining found is used where it was made from what the run holds now; `left_out` has the stages
         that were not, `missing` those that are not there and `earlier` what is said of those that earlier rules made,
-        each with the command that makes it.
+        each with the command that makes it. `constant` neurons (with their activation) have no
+        signature.
         """
         _require_model(run, model, needed_by)
         found = freshness(run, model, needed_by)
@@ -50,6 +52,7 @@ class SignatureReader:
         self.results = StageResults(run, model, self.made)
         self.clustered = "cluster" in self.made
         self.match = run.mined_with(model).match
+        self.constant = constant_neurons(run.topk(model))
         self.profiles = self._profiles()
         self.neurons = sorted(self.profiles, key=lambda n: (SITES.index(n.site), n.layer, -n.sign, n.unit))
         self.layers = sorted({neuron.layer for neuron in self.neurons})
@@ -65,15 +68,19 @@ class SignatureReader:
         self._similar: dict[Neuron, tuple[Link, ...]] = {}
 
     def require(self, neuron: Neuron) -> Neuron:
-        """The neuron itself; raises ConfigError that states the run's layers and units when it is not there."""
+        """The neuron itself; raises ConfigError when it is constant, or states the run's layers and units when it is
+        not there."""
         if neuron in self.profiles:
             return neuron
-        layers = sorted({n.layer for n in self.neurons if n.site == neuron.site})
+        if neuron in self.constant:
+            raise ConfigError(f"neuron={neuron}: {told(self.constant[neuron])}; it has no signature")
+        collected = [*self.neurons, *self.constant]
+        layers = sorted({n.layer for n in collected if n.site == neuron.site})
         if not layers:
-            sites = ", ".join(sorted({n.site for n in self.neurons}))
+            sites = ", ".join(sorted({n.site for n in collected}))
             raise ConfigError(f"neuron={neuron}: site {neuron.site} is not in run={self.run.root}; it holds {sites}")
-        units = max(n.unit for n in self.neurons if n.site == neuron.site)
-        signs = {n.sign for n in self.neurons}
+        units = max(n.unit for n in collected if n.site == neuron.site)
+        signs = {n.sign for n in collected}
         sign = "" if neuron.sign in signs else "; only the " + ("highest" if 1 in signs else "lowest") + " activations"
         raise ConfigError(
             f"neuron={neuron} is not in run={self.run.root}, model {self.model}: "

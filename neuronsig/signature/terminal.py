@@ -10,12 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from neuronsig.kinds import shown_kinds
+from neuronsig.neuron import Neuron
 from neuronsig.signature.entries import Entry, without_redundancy
 from neuronsig.signature.highlight import PATTERN, WORD, cut_segments
 from neuronsig.signature.numbers import percent, times
 from neuronsig.signature.summary import describe
 from neuronsig.signature.view import FacetView, NeuronView, SentenceView
 from neuronsig.signature.wording import (
+    constant_text,
     corpus_text,
     detector_text,
     dominated_text,
@@ -85,6 +87,11 @@ def render_terminal(view: NeuronView, console: Console) -> None:
         names = ", ".join(str(link.neuron) for link in view.similar)
         show(_section("Similar neurons", f"cluster {view.cluster}, by vector"))
         show(Text(f"  {names}"))
+
+
+def render_constant(neuron: Neuron, activation: float, console: Console) -> None:
+    """Print one line of a neuron that has the same activation for every sentence."""
+    console.print(Text(f"\n{neuron}  ", style="bold cyan").append(constant_text(activation), style="not bold default"))
 
 
 def _told(told: Sequence[ToldStatement]) -> Table:

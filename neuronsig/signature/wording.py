@@ -1,5 +1,6 @@
 """What jobs after mining found of a neuron, each in one line for a reader; terminal and report print the same."""
 
+from neuronsig.constant_units import told
 from neuronsig.kinds import kind_of
 from neuronsig.signature.numbers import percent
 from neuronsig.signature.summary import strongest_token
@@ -20,6 +21,11 @@ NEGLIGIBLE = 0.2
 def corpus_text(match: str) -> str:
     """What a share of the corpus is of, where mining matched the reference in `match` (mining.match)."""
     return f"Shares of the corpus are of its other sentences{MATCHED.get(match, '')}."
+
+
+def constant_text(activation: float) -> str:
+    """Why a neuron that is constant (neuronsig.constant_units) has no signature."""
+    return f"Constant: {told(activation)}, so that its list ranks nothing and it has no signature."
 
 
 def detector_text(trigger: TriggerView) -> str:

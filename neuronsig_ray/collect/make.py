@@ -18,6 +18,7 @@ from neuronsig.collection.shards import ShardPlan
 from neuronsig.collection.thresholds import write_base
 from neuronsig.collection.tree_reduce import base_quantiles, final_marker, node_count, task_bound
 from neuronsig.config import Config
+from neuronsig.constant_units import constant_neurons, count_units
 from neuronsig.errors import NeuronsigError
 from neuronsig.figures.curves import convergence_figure
 from neuronsig.figures.style import save
@@ -55,6 +56,7 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
         # Killed after the last list was written: the commits it was made from may be gone.
         stage.counts.update(counts, rows=sum(final["rows"] for final in finished if final))
         stage.counts.update(next((final["left_out"] for final in finished if final and final["left_out"]), {}))
+        stage.counts["constant units"] = count_units(constant_neurons(topk))
         remove(location(job.commits))
         return
     markers = clean(job)
@@ -87,6 +89,7 @@ def make_table(config: Config, run: RunDirectory, shards: ShardPlan, stage: Stag
     with task("reducing", node_count(len(job.shards), len(job.groups)), "nodes") as bar:
         finals = reduce_shards(job, topk, done=bar.advance, left_out=lost)
     stage.counts["rows"] = sum(final["rows"] for final in finals)
+    stage.counts["constant units"] = count_units(constant_neurons(topk))
     if pending and pool.most == pool.replicas:
         # Of all that the machine was taken for: reading, starting replicas, convergence and the reduce included.
         inside = forward / pool.replicas / (time.monotonic() - started)

@@ -77,10 +77,12 @@ Watch = Callable[[Counter[str]], None]
 
 @dataclass(frozen=True)
 class ScoredShard:
-    """A shard's lists, (keys end to end, offsets) for each group, their thresholds, and the seconds spent."""
+    """A shard's lists, (keys end to end, offsets) for each group, thresholds and lowest scores by row, and the seconds
+    spent."""
 
     lists: list[Lists]
     quantiles: npt.NDArray[np.float32]
+    lowest: npt.NDArray[np.float32]
     seconds: float
     forward_seconds: float
 
@@ -150,7 +152,8 @@ class Replica:
         lists = [self._lists(position) for position in range(len(job.groups))]
         quantiles = in_job_order(job, [scores_at_ranks(keys, offsets, job.k) for keys, offsets in lists])
         self.thresholds.add(index, quantiles)
-        return ScoredShard(lists, quantiles, time.monotonic() - started, forward)
+        lowest = self.top.lowest.cpu().numpy().copy()
+        return ScoredShard(lists, quantiles, lowest, time.monotonic() - started, forward)
 
     def scores(self, text: ShardText) -> Iterator[tuple[Tensor, Tensor, int, float]]:
         """(sentence ids (batch,), scores (rows, batch), tokens, seconds in the model) of every rectangle of a shard."""
@@ -179,8 +182,10 @@ class Replica:
 
         def write(path: Path) -> dict[str, Any]:
             with keys_writer(path) as writer:
-                for group, (keys, offsets) in zip(job.groups, scored.lists, strict=True):
-                    writer.write_table(keys_table(group, keys, offsets), row_group_size=len(offsets) - 1)
+                for position, (keys, offsets) in enumerate(scored.lists):
+                    lowest = np.concatenate([scored.lowest[start:stop] for start, stop in job.ranges(position)])
+                    table = keys_table(job.groups[position], keys, offsets, lowest)
+                    writer.write_table(table, row_group_size=len(offsets) - 1)
             return facts
 
         data = location(job.commits) / unique_name(f"shard-{index:05d}", ".parquet")

@@ -32,12 +32,14 @@ class ShardTopK:
         self.buffer = torch.full((rows, self.capacity), _EMPTY, dtype=torch.int64, device=device)
         self.used = torch.zeros(rows, dtype=torch.int64, device=device)
         self.threshold = torch.full((rows,), -torch.inf, dtype=torch.float32, device=device)
+        self.lowest = torch.full((rows,), torch.inf, dtype=torch.float32, device=device)
         self.start(None)
 
     def start(self, floor: npt.NDArray[np.float32] | None) -> None:
         """Begin a shard; `floor` (rows,) are scores that K sentences already committed reach, -inf where unknown."""
         self.buffer.fill_(_EMPTY)
         self.used.zero_()
+        self.lowest.fill_(torch.inf)
         if floor is None:
             self.threshold.fill_(-torch.inf)
         else:
@@ -46,7 +48,8 @@ class ShardTopK:
         self._open_until: int | None = 0 if floor is None or bool(np.isneginf(floor).all()) else None
 
     def add(self, scores: Tensor, sentence_ids: Tensor) -> None:
-        """Offer scores (rows, batch) float32 without NaN and ids (batch,) int64."""
+        """Offer scores (rows, batch) float32 without NaN and ids (batch,) int64; `lowest` (rows,) is of all offered."""
+        torch.minimum(self.lowest, scores.amin(dim=1), out=self.lowest)
         for start in range(0, scores.shape[1], self.columns):
             block = scores[:, start : start + self.columns]  # (rows, columns)
             ids = sentence_ids[start : start + self.columns]  # (columns,)

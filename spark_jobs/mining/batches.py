@@ -18,6 +18,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
+from neuronsig.constant_units import constant_neurons, without_constant
 from neuronsig.encoding.sentences import ALL, ALL_NODES, read_sentences
 from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.errors import InputError
@@ -50,14 +51,17 @@ def neuron_column() -> Column:
 
 
 def read_topk(session: SparkSession, topk: Path) -> DataFrame:
-    """(neuron bigint, sentence_id bigint) of every row of the topk table."""
-    return session.read.parquet(uri(topk)).select(neuron_column().alias("neuron"), "sentence_id")
+    """(neuron bigint, sentence_id bigint) of every row of the topk table, but those of constant neurons."""
+    rows = session.read.parquet(uri(topk)).select(neuron_column().alias("neuron"), "sentence_id")
+    constant = [neuron.code for neuron in constant_neurons(topk)]
+    return only_of(rows, constant, how="left_anti") if constant else rows
 
 
 def count_neurons(topk: DataFrame, name: Path) -> dict[int, int]:
     """Neuron code -> its number of top sentences. Raises InputError when the table is empty."""
     rows = topk.groupBy("neuron").count().collect()
     if not rows:
+        without_constant(constant_neurons(name), name)
         raise InputError(f"{name} is empty: no neuron has a top sentence; run neuronsig collect again")
     return {row["neuron"]: row["count"] for row in sorted(rows, key=lambda row: row["neuron"])}
 
@@ -137,10 +141,10 @@ def read_patterns(session: SparkSession, folder: Path, neurons: Sequence[int]) -
     return only_of(rows, neurons) if others else rows
 
 
-def only_of(rows: DataFrame, neurons: Sequence[int]) -> DataFrame:
-    """The rows of these neurons, which may be too many for a condition."""
+def only_of(rows: DataFrame, neurons: Sequence[int], how: str = "left_semi") -> DataFrame:
+    """The rows of these neurons (left_anti: of all others), which may be too many for a condition."""
     wanted = rows.sparkSession.createDataFrame([(code,) for code in neurons], spark_schema(CODES))
-    return rows.join(F.broadcast(wanted), "neuron", how="left_semi")
+    return rows.join(F.broadcast(wanted), "neuron", how=how)
 
 
 def mine_grouped(

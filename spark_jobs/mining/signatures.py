@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
+from neuronsig.constant_units import left_out
 from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining.chosen import choose, require_neurons, require_trees
 from neuronsig.mining.pattern_rows import EVERY, GATHERED
@@ -91,6 +92,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     mined = {neuron.code: neurons[neuron.code] for neuron in chosen}
     counts = {
         "neurons profiled": len(neurons),
+        **left_out(paths.topk),
         "neurons mined": len(mined),
         "sentences mined": dictionary.n_sentences,
         "words in the dictionary": len(dictionary.words),

@@ -35,21 +35,37 @@
         return found;
       });
   }
-  function named(query) {
+  function parsed(query) {
     var match = /^(?:(hidden|mlp|attention):)?l(\d+)\/?u(\d+)([+-]?)$/.exec(query.replace(/\s+/g, ""));
     if (!match) return null;
-    var slug = (match[1] || "hidden") + "-L" + match[2].padStart(2, "0") + (match[4] === "-" ? "n" : "p");
-    var layer = NS.store.map[0].layers.find(function (entry) { return entry.slug === slug; });
+    return { slug: (match[1] || "hidden") + "-L" + match[2].padStart(2, "0") + (match[4] === "-" ? "n" : "p"), unit: +match[3] };
+  }
+  function named(name) {
+    var layer = NS.store.map[0].layers.find(function (entry) { return entry.slug === name.slug; });
     if (!layer) return [];
-    var unit = +match[3], place = typeof layer.units === "number" ? (unit < layer.units ? unit : -1) : layer.units.indexOf(unit);
+    var unit = name.unit, place = typeof layer.units === "number" ? (unit < layer.units ? unit : -1) : layer.units.indexOf(unit);
     return place < 0 ? [] : [layer.first + place];
+  }
+  // A constant unit has a page, and no label.
+  function constant(name) {
+    if ((NS.store.map[0].constant[name.slug] || []).indexOf(name.unit) < 0) return false;
+    var item = document.createElement("li"), link = document.createElement("a");
+    link.href = "neurons/" + name.slug.slice(0, -1) + "-U" + String(name.unit).padStart(4, "0") + name.slug.slice(-1) + ".html";
+    link.textContent = "constant: the same activation for every sentence";
+    item.append(link);
+    results.replaceChildren(item);
+    status.textContent = "1 neuron";
+    return true;
   }
   function search(text) {
     var query = normalise(text), mine = ++turn;
     history.replaceState(null, "", query ? "?q=" + encodeURIComponent(text.trim()) : location.pathname);
     if (!query) { results.textContent = ""; status.textContent = ""; return; }
-    var names = named(query);
-    if (names) { show(names.map(function (o) { return { ordinal: o, matches: [] }; }), text, mine); return; }
+    var name = parsed(query);
+    if (name) {
+      if (!constant(name)) show(named(name).map(function (o) { return { ordinal: o, matches: [] }; }), text, mine);
+      return;
+    }
     var words = terms(query);
     var jobs = words.map(function (word, i) { return lookUp(word, i === words.length - 1); });
     jobs.push(words.length > 1 ? lookUp(query, false) : Promise.resolve(new Map()));

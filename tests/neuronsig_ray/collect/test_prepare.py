@@ -129,7 +129,8 @@ def test_a_task_of_the_reduce_holds_no_more_than_its_bound(tiny_model, tmp_path,
         keys = np.sort(pack(scores, np.arange(k) + shard * k), axis=1)[:, ::-1]
         files.append(str(tmp_path / f"shard-{shard}.parquet"))
         with keys_writer(Path(files[-1])) as writer:
-            writer.write_table(keys_table(job.groups[0], keys.ravel(), np.arange(job.rows + 1) * k), job.rows)
+            lists = (keys.ravel(), np.arange(job.rows + 1) * k, scores.min(axis=1))
+            writer.write_table(keys_table(job.groups[0], *lists), job.rows)
     pool = pa.proxy_memory_pool(pa.default_memory_pool())
     default = pa.default_memory_pool()
     pa.set_memory_pool(pool)
