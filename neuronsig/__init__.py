@@ -20,8 +20,8 @@ report       the static site
 storage      files of a disk or a store, and the tables in them
 
 Beside them stand the registry of the kinds of patterns (kinds), what a run would cost (estimate), and what all of
-these use: errors, neurons' names, names of tags, what is held out, hashes, schemas of tables, lists as flat arrays
-(ragged), progress, checkpoints.
+these use: errors, neurons' names, units that are constant, names of tags, what is held out, hashes, schemas of tables,
+lists as flat arrays (ragged), progress, checkpoints.
 """
 
 __version__ = "0.1.0"

@@ -81,7 +81,8 @@ STATEMENTS = pa.schema(
 _MEAN = ("low", "high", "reference", "effect")  # of a mean: 95 % interval, the reference's mean, Hedges' g
 _SHARE = ("share", "reference", "log_ratio", "low", "high")  # the reference is matched; interval of the log ratio
 
-# What mining knows of a neuron; the clustering job adds the fields of NEURONS and keeps these.
+# What mining knows of a neuron; the clustering job adds the fields of NEURONS and keeps these. Constant neurons
+# (neuronsig.constant_units), whose lists stand in TOPK as all others', have no row here nor in any table below.
 PROFILES = pa.schema(
     [
         *NEURON_KEY,

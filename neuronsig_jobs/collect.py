@@ -5,7 +5,8 @@ replicas over shards, a GPU each where there are any; each shard's own top-K is 
 reduced to the global top-K. The same command again does only what is missing. What each shard added to the lists is
 written to RUN/analysis/<model>/convergence.parquet, .csv and .png (P1 Figure 1). With collect.stop_fraction and
 collect.stop_sentences the scoring ends when enough lists do not change any more: the result is then that of the first
-shards, and counted as inexact.
+shards, and counted as inexact. Units whose activation is the same for every sentence, up to float noise, are counted:
+their lists rank noise, and the jobs that read the lists leave them out.
 
 Example:  neuronsig collect run=runs/demo model=minilm collect.k=1000 collect.signs=[1,-1]
 """

@@ -13,7 +13,8 @@ the leaves besides; single constituents are listed too. Sentences without a tree
 
 mining.engine=grouped mines each neuron as one group on Spark's executors. mining=mllib takes Spark MLlib's PrefixSpan
 and FPGrowth, and the kinds that these know. The same command again does only what is missing, by batches of neurons;
-other neurons need overwrite=true, which keeps the results of those mined before.
+other neurons need overwrite=true, which keeps the results of those mined before. Units that are constant (collect finds
+them) have neither profile nor signature, and are counted.
 
     neuronsig mine run=runs/demo
     neuronsig mine run=runs/six mining.layers=[5,6] mining.kinds=[word_sequence,itemset]
@@ -98,9 +99,10 @@ def run(config: Config) -> Summary:
 
 def _keep_from_harm(config: Config, directory: RunDirectory, inputs: dict[str, str]) -> None:
     """Raise what would stop mining, before the results that are to be overwritten are gone."""
-    from neuronsig.mining.chosen import require_neurons, require_trees
+    from neuronsig.mining.chosen import require_neurons, require_not_constant, require_trees
 
     model = config.model.name
+    require_not_constant(config.mining, directory.topk(model))
     record = directory.stage_record(f"mine/{model}")
     if record is None or record["status"] != "complete":
         return

@@ -1,5 +1,7 @@
 """Print what neurons respond to: top sentences, words, patterns, parts of speech and metadata against the corpus.
 
+Of a unit that is constant, one line says so.
+
 Examples:
   neuronsig show L4/U123 run=runs/demo             the same as neuron=L4/U123
   neuronsig show run=runs/demo                     the most selective neurons
@@ -29,9 +31,7 @@ def run(config: Config) -> Summary:
         neuron = Neuron.parse(config.neuron)
         if neuron in reader.constant:
             render_constant(neuron, reader.constant[neuron], console)
-            return {
-                "neurons shown": f"none; {count_units(reader.constant):,} units of {config.model.name} are constant"
-            }
+            return {"neurons shown": 0, "constant units": count_units(reader.constant)}
         neurons = [reader.require(neuron)]
     else:
         neurons = reader.most_selective(SHOWN_BY_DEFAULT)

@@ -25,13 +25,21 @@ def require_trees(sentences: Path) -> None:
         )
 
 
+def require_not_constant(mining: MiningConfig, topk: Path) -> dict[Neuron, float]:
+    """Raise ConfigError when a neuron that is named to be mined is constant; all that are, with their activation."""
+    constant = constant_neurons(topk)
+    for name in mining.neurons:
+        if (neuron := Neuron.parse(name)) in constant:
+            raise ConfigError(f"mining.neurons={name}: {told(constant[neuron])}, nothing is to be mined; leave it out")
+    return constant
+
+
 def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> None:
     """Raise ConfigError when a neuron or layer to mine is not among those collected, saying which are.
 
     `codes` are those of all neurons of the table that are not constant.
     """
-    constant = constant_neurons(topk)
-    neurons = [*map(Neuron.of_code, codes), *constant]
+    neurons = [*map(Neuron.of_code, codes), *require_not_constant(mining, topk)]
     known = set(neurons)
     layers = sorted({neuron.layer for neuron in neurons})
     signs = sorted({neuron.sign for neuron in neurons}, reverse=True)
@@ -52,8 +60,6 @@ def require_neurons(mining: MiningConfig, codes: Sequence[int], topk: Path) -> N
             raise ConfigError(
                 f"mining.neurons={name}: its sign is not in mining.signs={mining.signs}; change one of both"
             )
-        if neuron in constant:
-            raise ConfigError(f"mining.neurons={name}: {told(constant[neuron])}, nothing is to be mined; leave it out")
         if neuron in known:
             continue
         same_site = [n for n in neurons if n.site == neuron.site]

@@ -26,7 +26,11 @@ from neuronsig.storage.files import files_below
 from neuronsig.storage.whole_files import atomic_write, written_folder
 
 PACKAGE = Path(__file__).resolve().parent
-READING = (*sorted((PACKAGE.parent / "signature").glob("*.py")), PACKAGE.parent / "collection" / "dominance.py")
+READING = (
+    *sorted((PACKAGE.parent / "signature").glob("*.py")),
+    PACKAGE.parent / "collection" / "dominance.py",
+    PACKAGE.parent / "constant_units.py",
+)
 """Modules beside the report's own that decide what a page says."""
 
 

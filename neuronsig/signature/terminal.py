@@ -91,7 +91,8 @@ def render_terminal(view: NeuronView, console: Console) -> None:
 
 def render_constant(neuron: Neuron, activation: float, console: Console) -> None:
     """Print one line of a neuron that has the same activation for every sentence."""
-    console.print(Text(f"\n{neuron}  ", style="bold cyan").append(constant_text(activation), style="not bold default"))
+    said = Text(f"\n{neuron}  ", style="bold cyan").append(constant_text(activation), style="not bold default")
+    console.print(said, soft_wrap=True)
 
 
 def _told(told: Sequence[ToldStatement]) -> Table:

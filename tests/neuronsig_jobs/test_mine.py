@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import read_table
-from neuronsig.tables import SIGNATURES
+from neuronsig.tables import PROFILES, SIGNATURES
 from neuronsig_jobs.__main__ import main
+from tests.run_factory import make_constant
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, write_run
 
 QUICK = [
@@ -75,6 +77,21 @@ def test_a_finished_run_is_left_alone_and_other_settings_need_overwrite(mined, t
     assert mine(made, "overwrite=true") == 0
     assert len(list(made.work("mine", MODEL).glob("*/patterns/*/_SUCCESS"))) == 2
     assert before.stat().st_mtime_ns == stamp
+
+
+def test_constant_units_are_neither_profiled_nor_mined_and_are_counted(spark, made, capsys):
+    make_constant(made, {Neuron("hidden", 1, 1): 0.25})
+    assert mine(made, "mining.neurons=[L1/U1]") == 2
+    assert "mining.neurons=L1/U1: its activation is the same for every sentence (0.25)" in capsys.readouterr().err
+    assert mine(made) == 0
+    for folder, schema in ((made.profiles(MODEL), PROFILES), (made.signatures(MODEL), SIGNATURES)):
+        assert set(read_table(folder, schema)["unit"].to_pylist()) == {0, 2}
+    counts = made.stage_record(f"mine/{MODEL}")["counts"]
+    assert (counts["neurons profiled"], counts["neurons mined"], counts["constant units left out"]) == (2, 2, 1)
+
+    make_constant(made, {Neuron("hidden", 1, unit): 0.25 for unit in range(3)})
+    assert mine(made, "overwrite=true") == 2
+    assert "each of its 3 units has the same activation for every sentence" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

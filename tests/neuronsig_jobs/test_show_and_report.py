@@ -13,11 +13,12 @@ import neuronsig_jobs.report
 import neuronsig_jobs.show
 from neuronsig.config.compose import compose
 from neuronsig.errors import InputError
+from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.stages import JOBS
 from neuronsig.signature.freshness import remake_command
 from neuronsig_jobs.__main__ import main
-from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_run
+from tests.run_factory import DOMINATED, FactoryRun, add_outliers, change_stage, make_constant, make_run
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,18 @@ def test_show_prints_as_many_sentences_as_asked_for(made: FactoryRun, capsys: py
     neuronsig_jobs.show.run(compose([f"run={made.run.root}", "neuron=L1/U1", "report.show_sentences=23"]))
     ranks = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert [rank for rank in ranks if rank.isdigit()][1:] == [str(rank) for rank in range(1, 24)]
+
+
+def test_of_a_constant_unit_one_line_says_that_it_has_no_signature(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_run(tmp_path / "run", layers=1, units=3, k=20)
+    make_constant(made.run, {Neuron("hidden", 1, 3): -8.6e-33})
+    assert main(["show", "--brief", "L1/U3", f"run={made.run.root}"]) == 0
+    said = "Constant: its activation is the same for every sentence (-8.6e-33), so that its list ranks nothing"
+    assert f"\nL1/U3  {said} and it has no signature.\n" in capsys.readouterr().out
+    assert main(["show", "--brief", "L1/U4", f"run={made.run.root}"]) == 2
+    assert "units 0 to 3" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("job", ["show", "report"])

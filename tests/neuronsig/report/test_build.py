@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow.parquet as pq
 import pytest
 
+from neuronsig.neuron import Neuron
 from neuronsig.report.build import build
 from neuronsig.report.front_page import caption_of
 from neuronsig.run.directory import RunDirectory
@@ -26,6 +27,7 @@ from tests.run_factory import (
     add_stage,
     add_statements,
     change_stage,
+    make_constant,
     make_run,
 )
 
@@ -87,6 +89,10 @@ def test_there_is_a_page_for_each_neuron_layer_and_cluster(made: FactoryRun) -> 
 
 
 def test_every_link_leads_to_a_file_of_the_site(pages: dict[Path, Page]) -> None:
+    assert links_that_lead_to_a_file(pages) > 500
+
+
+def links_that_lead_to_a_file(pages: dict[Path, Page]) -> int:
     seen = 0
     for path, page in pages.items():
         for link in page.links:
@@ -100,7 +106,7 @@ def test_every_link_leads_to_a_file_of_the_site(pages: dict[Path, Page]) -> None
             if parts.fragment:
                 assert parts.fragment in pages[target.resolve()].ids if target.resolve() in pages else True
             seen += 1
-    assert seen > 500
+    return seen
 
 
 def test_nothing_is_fetched_and_nothing_comes_from_outside(made: FactoryRun) -> None:
@@ -340,6 +346,49 @@ def test_without_outliers_nothing_is_said_of_them_but_the_command(made: FactoryR
     assert "Lists that one thing dominates" not in front
     assert not list((site / "groups").glob("dominated*"))
     assert "One thing dominates" not in read(pages[site / "neurons" / "hidden-L02-U0001p.html"])
+
+
+@pytest.fixture(scope="module")
+def dead(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
+    """The pages of a run with 30 constant units beside four others: those of layer 2, and two of layer 1."""
+    made = make_run(tmp_path_factory.mktemp("dead"), layers=1, units=4, sentences=80, k=10)
+    constant = {Neuron("hidden", 2, unit): 0.0 for unit in range(28)}
+    make_constant(made.run, constant | {Neuron("hidden", 1, unit): 1.25e-7 for unit in (4, 5)})
+    assert build(made.run, MODEL, 10)["constant units"] == 30
+    site = made.run.report / MODEL
+    return {str(path.relative_to(site)): Page(path) for path in site.rglob("*.html")}
+
+
+def test_constant_units_are_counted_and_named_and_have_a_page_that_says_so(dead: dict[str, Page]) -> None:
+    front = dead["index.html"]
+    assert "neurons4 2 × 28, without 30 constant" in read(front)
+    assert "Constant units 30 Their activation is the same for every sentence" in read(front)
+    assert "L1/U4 · L1/U5 · L2/U0" in read(front)
+    assert "L2/U21 · all of them" in read(front)
+    assert sum("neurons/hidden-L02" in link for link in front.links) == 22
+    own = read(dead["neurons/hidden-L01-U0005p.html"])
+    assert "L1/U5 Layer 1 Constant: its activation is the same for every sentence (1.25e-07)" in own
+    listed = dead["groups/constant.html"]
+    assert "30 units have the same activation" in read(listed)
+    assert sum("../neurons/hidden-L02" in link for link in listed.links) == 28
+    layer = dead["groups/hidden-L01p.html"]
+    assert "4 neurons" in read(layer)
+    assert "Constant, and not in the list: L1/U4, L1/U5" in read(layer)
+
+
+def test_every_link_to_and_from_a_constant_unit_leads_to_a_page(dead: dict[str, Page]) -> None:
+    assert links_that_lead_to_a_file({page.path.resolve(): page for page in dead.values()}) > 100
+
+
+def test_a_search_for_the_name_of_a_constant_unit_knows_its_page(dead: dict[str, Page]) -> None:
+    data = (dead["index.html"].path.parent / "data" / "map.js").read_text(encoding="ascii")
+    assert '"constant":{"hidden-L01p":[4,5],"hidden-L02p":[0,1,' in data
+
+
+def test_without_constant_units_nothing_is_said_of_them(made: FactoryRun, pages: dict[Path, Page]) -> None:
+    site = made.run.report / MODEL
+    assert "onstant" not in read(pages[site / "index.html"]) + read(pages[site / "groups" / "hidden-L01p.html"])
+    assert not (site / "groups" / "constant.html").exists()
 
 
 def test_a_figure_named_for_a_metadata_field_says_so() -> None:
