@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import ray
 
 from neuronsig.config import MiningConfig
+from neuronsig.constant_units import constant_neurons
 from neuronsig.evaluation.held_out import Block
 from neuronsig.holdout import Holdout
 from neuronsig.kinds import kind_of
@@ -40,7 +41,8 @@ def describe(run: RunDirectory, model: str, mining: MiningConfig, fingerprint: s
     """
     work = run.work("describe", model)
     files = [absolute(file) for file in table_files(run.sentences)]
-    kept = check_table(run.topk(model), TOPK) // len(listed_neurons(run.topk(model)))
+    lists = len(listed_neurons(run.topk(model))) + len(constant_neurons(run.topk(model)))
+    kept = check_table(run.topk(model), TOPK) // lists
     neurons = mined_neurons(run.profiles(model))
     with task("choosing the reference", None, "files") as bar:
         held_out, reference = reference_ids(files, mining.held_out, kept, bar.advance)

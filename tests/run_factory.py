@@ -338,16 +338,17 @@ def add_statements(made: FactoryRun) -> FactoryRun:
     return made
 
 
-def make_constant(run: RunDirectory, constant: dict[Neuron, float]) -> None:
+def make_constant(run: RunDirectory, constant: dict[Neuron, float], model: str = MODEL) -> None:
     """Say in the markers of the topk table, as the collection does, that neurons have one activation (theirs)."""
     groups: dict[tuple[str, int], list[tuple[int, int, float]]] = {}
     for neuron, activation in constant.items():
         entry = (neuron.unit, neuron.sign, neuron.sign * activation)
         groups.setdefault((neuron.site, neuron.layer), []).append(entry)
-    (run.topk(MODEL) / MARKERS).mkdir(exist_ok=True)
+    (run.topk(model) / MARKERS).mkdir(exist_ok=True)
     for (site, layer), entries in groups.items():
-        marker = {"site": site, "layer": layer, "constant": entries}
-        (run.topk(MODEL) / MARKERS / f"{site}-L{layer:02d}.json").write_text(json.dumps(marker))
+        marker = run.topk(model) / MARKERS / f"{site}-L{layer:02d}.json"
+        content = json.loads(marker.read_text()) if marker.exists() else {"site": site, "layer": layer}
+        marker.write_text(json.dumps({**content, "constant": entries}))
 
 
 DOMINATED = {

@@ -89,6 +89,11 @@ def keys_of(file: pq.ParquetFile, position: int) -> Keys:
 
 
 def read_lowest(file: str, position: int) -> npt.NDArray[np.float32]:
-    """The lowest score of each neuron of one group, in a shard or the shards of a node: (rows,)."""
-    found = parquet_file(location(file)).read_row_group(position, ["lowest"], use_threads=False)["lowest"]
-    return np.asarray(found.to_numpy())
+    """The lowest score of each neuron of one group, in a shard or the shards of a node: (rows,).
+
+    NaN where an earlier version, which did not keep it, has written the file.
+    """
+    opened = parquet_file(location(file))
+    if "lowest" not in opened.schema_arrow.names:
+        return np.full(opened.metadata.row_group(position).num_rows, np.nan, np.float32)
+    return np.asarray(opened.read_row_group(position, ["lowest"], use_threads=False)["lowest"].to_numpy())

@@ -19,6 +19,7 @@ from transformers import AutoModel
 
 from neuronsig.errors import InputError, MachineError
 from neuronsig.neuron import Neuron
+from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import DETECTORS, SENTENCES, TOPK, TRIGGERS
 from neuronsig_jobs import outliers, triggers
@@ -26,6 +27,7 @@ from neuronsig_ray import triggers as token_pass
 from tests.neuronsig_jobs.judged_run import UNIT, N, make_run, settings
 from tests.neuronsig_ray.here import actors_here
 from tests.neuronsig_ray.models import UNITS, random_inputs
+from tests.run_factory import make_constant
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
@@ -66,6 +68,20 @@ def test_the_planted_unit_is_a_detector_of_its_word_that_its_signature_holds(run
     with pytest.raises(MachineError, match=r"ray\.gpus=1"):
         triggers.run(settings(run, model, "ray.gpus='1'"))
     assert triggers.run(settings(run, model, f"triggers.sentences={TOP}")) == summary
+
+
+def test_constant_units_are_neither_located_nor_looked_at_and_are_counted(run, model):
+    make_constant(RunDirectory(run), {Neuron("hidden", 1, unit): 0.5 for unit in range(UNITS)}, "tiny")
+    config = settings(run, model, f"triggers.sentences={TOP}")
+    for job, file in (
+        (triggers, run / "detectors" / "tiny"),
+        (outliers, run / "analysis" / "tiny" / "outliers.parquet"),
+    ):
+        summary = job.run(config)
+        assert (summary["neurons"], summary["constant units left out"]) == (3 * UNITS, UNITS)
+        rows = [of(row) for row in pq.read_table(file).to_pylist()]
+        assert len(rows) == 3 * UNITS
+        assert {neuron.sign for neuron in rows if neuron.layer == 1} == {-1}
 
 
 @pytest.mark.slow

@@ -68,6 +68,19 @@ def test_a_floor_from_other_shards_drops_nothing_that_the_merge_needs():
     assert (topk.union([first, pruned], 100) == topk.union([first, whole], 100)).all()
 
 
+def test_the_lowest_score_is_that_of_all_that_were_offered_whatever_a_floor_rules_out():
+    scores = np.random.default_rng(3).normal(size=(4, 500)).astype(np.float32)
+    top = ShardTopK(4, 10, 500, "cpu")
+    for floor in (None, np.float32([5, -np.inf, 0, 1])):
+        top.start(floor)
+        for start in range(0, 500, 70):
+            ids = np.arange(start, min(start + 70, 500))
+            top.add(torch.from_numpy(scores[:, ids].copy()), torch.from_numpy(ids))
+        assert (top.lowest.numpy() == scores.min(axis=1)).all()
+    top.start(None)
+    assert np.isposinf(top.lowest.numpy()).all()
+
+
 def test_rows_are_pruned_so_that_the_buffer_never_grows():
     top = ShardTopK(3, 100, 10**6, "cpu")
     top.start(None)
