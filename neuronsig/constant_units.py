@@ -1,6 +1,6 @@
 """Constant ("dead") units: those whose activation is the same for every sentence, up to float noise.
 
-A list of such a unit ranks noise, or the units' last bits, and its signature would be one of nothing. A collection
+What a list of such a unit ranks makes no difference to the model: its signature would be one of nothing. A collection
 knows each neuron's highest and lowest score over all sentences: the first of its list, and the lowest that its shards
 have seen. Neurons that these tell to be constant stand in the markers of the topk table, whose rows are whole; readers
 of lists (neuronsig.readers, spark_jobs.mining.batches) leave them out.
@@ -23,6 +23,10 @@ MARKERS = "_commits"
 
 Scores = npt.NDArray[np.float32]
 
+# Seen at most, beside a constant's own size: 9 steps of float32 (means over up to 8,192 tokens), one step of bfloat16
+# (a constant between two of its values). Beside the typical size in a layer a float32 pass errs by 6e-6
+# (neuronsig.collection.spot_check). In MiniLM's last layer norm three weights have decayed to 1e-9 and less: their
+# units differ by 3e-8 of that at most (two of them by 1e-31), none of its 11,901 others by less than 0.05.
 _NOISE = {"float32": 1e-5, "bfloat16": 2.0**-7}
 
 
@@ -30,7 +34,7 @@ def constant_rows(lowest: Scores, highest: Scores, dtype: str) -> npt.NDArray[np
     """Which neurons of a group are constant, (neurons,), of their lowest and highest scores over all sentences.
 
     One is where its scores differ by no more than what `dtype` errs by beside their own size, or float32 beside the
-    typical size (the median) in its group: what is less than that makes no difference to any sum over units.
+    typical size (the median) in its group: a sum over units, which is all that reads them, does not tell them apart.
     """
     low, high = lowest.astype(np.float64), highest.astype(np.float64)
     size = np.maximum(np.abs(low), np.abs(high))
