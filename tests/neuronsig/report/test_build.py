@@ -373,7 +373,7 @@ def test_constant_units_are_counted_and_named_and_have_a_page_that_says_so(dead:
     assert sum("../neurons/hidden-L02" in link for link in listed.links) == 28
     layer = dead["groups/hidden-L01p.html"]
     assert "4 neurons" in read(layer)
-    assert "Constant, and not in the list: L1/U4, L1/U5" in read(layer)
+    assert "2 constant, and not in the list: L1/U4, L1/U5" in read(layer)
 
 
 def test_every_link_to_and_from_a_constant_unit_leads_to_a_page(dead: dict[str, Page]) -> None:
