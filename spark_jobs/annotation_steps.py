@@ -21,6 +21,7 @@ from neuronsig.annotation.sentence_files import batch_size
 from neuronsig.annotation.sentences import DUPLICATE, NEAR_DUPLICATE, REASONS
 from neuronsig.collection.topk import MAX_ID
 from neuronsig.config import AnnotatorConfig, CorpusConfig
+from neuronsig.corpora.listing import by_reason
 from neuronsig.errors import InputError
 from neuronsig.progress import Task, polled, say, task
 from neuronsig.storage.files import remove
@@ -93,8 +94,10 @@ def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: Annotato
     candidates = record["reasons"].get("", 0)
     if not candidates:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in record["reasons"].items()) or "no text at all"
+        skipped = by_reason(record["skipped"], record.get("first", {}))
         raise InputError(
-            f"corpus: no sentence is left of {record['documents']:,} documents ({reasons}); "
+            f"corpus: no sentence is left of {record['documents']:,} documents ({reasons})"
+            f"{f', records skipped: {skipped}' if skipped else ''}; "
             "check the paths, annotator.min_pieces and annotator.max_characters"
         )
     if not part.is_numbered:
@@ -197,6 +200,7 @@ def _clean(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, p
     record = {
         "documents": documents.count(),
         "skipped": documents.skipped(),
+        "first": documents.tally.first,
         "notes": documents.notes(),
         "reasons": {row["reason"] or "": row["count"] for row in found},
     }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -15,7 +17,7 @@ from pyspark.sql import functions as F
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.document import Document
-from neuronsig.corpora.files import Unit, count_lines, is_archive
+from neuronsig.corpora.files import Unit, compression, count_lines, is_archive, is_hidden, readable
 from neuronsig.corpora.plan import bundle, read_units, source_units
 from neuronsig.corpora.wikipedia import PAGE_END, page_document
 from neuronsig.tables import METADATA
@@ -36,6 +38,16 @@ _ARROW = pa.schema(
 RECORDS = spark_schema(_ARROW)
 _BATCH_DOCUMENTS = 512
 _BATCH_CHARACTERS = 8 << 20
+
+
+class Tally(NamedTuple):
+    """Counts of documents by `source: `, of skipped records by `source: reason`, of notes by `source: what`; of every
+    reason the first record by name."""
+
+    documents: dict[str, int]
+    skipped: dict[str, int]
+    notes: dict[str, int]
+    first: dict[str, str]
 
 
 @dataclass
@@ -60,34 +72,36 @@ class Documents:
         return Documents(self.records.sparkSession.read.parquet(uri(folder)))
 
     @functools.cached_property
-    def tally(self) -> dict[str, dict[str, int]]:
-        """Counts of `documents` by `source: `, of `skipped` records by `source: reason`, of `notes` by `source: what`.
-
-        One pass.
-        """
+    def tally(self) -> Tally:
+        """What the records are, in one pass."""
         skipped = F.concat(F.lit("skipped/"), "skipped")
         counted = F.map_concat(
             F.create_map(F.coalesce(skipped, F.lit("documents/")), F.lit(1).cast("long")),
             F.transform_keys("notes", lambda key, _: F.concat(F.lit("notes/"), key)),
         )
-        rows = self.records.select("source", F.explode(counted).alias("name", "amount"))
-        found: dict[str, dict[str, int]] = {"documents": {}, "skipped": {}, "notes": {}}
-        for row in rows.groupBy("source", "name").agg(F.sum("amount").alias("sum")).orderBy("source", "name").collect():
+        skipped_id = F.when(F.col("skipped").isNotNull(), F.col("doc_id"))
+        rows = self.records.select("source", skipped_id.alias("id"), F.explode(counted).alias("name", "amount"))
+        sums = rows.groupBy("source", "name").agg(F.sum("amount").alias("sum"), F.min("id").alias("first"))
+        found = Tally({}, {}, {}, {})
+        for row in sums.orderBy("source", "name").collect():
             kind, _, name = row["name"].partition("/")
-            found[kind][f"{row['source']}: {name}"] = row["sum"]
+            label = f"{row['source']}: {name}"
+            getattr(found, kind)[label] = row["sum"]
+            if kind == "skipped":
+                found.first[label] = row["first"].removeprefix(f"{row['source']}/")
         return found
 
     def count(self) -> int:
         """The number of documents."""
-        return sum(self.tally["documents"].values())
+        return sum(self.tally.documents.values())
 
     def skipped(self) -> dict[str, int]:
         """`source: reason` -> records skipped for it."""
-        return self.tally["skipped"]
+        return self.tally.skipped
 
     def notes(self) -> dict[str, int]:
         """`source: what` -> how many were replaced or left out inside records."""
-        return self.tally["notes"]
+        return self.tally.notes
 
 
 def read_documents(spark: SparkSession, corpus: CorpusConfig) -> Documents:
@@ -102,15 +116,33 @@ def read_documents(spark: SparkSession, corpus: CorpusConfig) -> Documents:
 
 
 def _read_source(spark: SparkSession, source: SourceConfig, name: str, order: int) -> DataFrame:
-    units, side = source_units(source, f"corpus.sources.{name}")
+    units, side, passed = source_units(source, f"corpus.sources.{name}")
     label = functools.partial(_labelled, source=name, domain=source.domain, order=order)
-    if source.format == "wikipedia_dump" and not source.max_documents:
-        plain = [unit.path for unit in units if not is_archive(unit.name) and not unit.name.endswith(".xz")]
-        if len(plain) == len(units):
-            return _read_dump(spark, plain, source, label)
+    if (
+        source.format == "wikipedia_dump"
+        and not source.max_documents
+        and all(_spark_reads(unit.path) for unit in units)
+    ):
+        dump = _read_dump(spark, [unit.path for unit in units], source, label)
+        return dump.unionByName(numbered_tasks(spark, 1, lambda _: label(passed), RECORDS)) if passed else dump
     cores = spark.sparkContext.defaultParallelism
     bundles = [units] if source.max_documents else bundle(_numbered(spark, units, source), 2 * cores)
-    return numbered_tasks(spark, len(bundles), lambda i: label(read_units(bundles[i], side, source)), RECORDS)
+
+    def read(number: int) -> Iterator[pa.RecordBatch]:
+        return label(read_units(bundles[number], side, () if number else passed, source))
+
+    return numbered_tasks(spark, len(bundles), read, RECORDS)
+
+
+def _spark_reads(path: str) -> bool:
+    """Whether Spark's own text reader takes a file for what it is.
+
+    It leaves out hidden ones without a word, unpacks by endings in small letters, and its paths are text.
+    """
+    name, packed = posixpath.basename(path), compression(path)
+    if is_archive(name) or is_hidden(name) or path != readable(path):
+        return False
+    return not packed or (packed in (".gz", ".bz2") and name.endswith(packed))
 
 
 def _read_dump(

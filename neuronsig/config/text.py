@@ -20,7 +20,7 @@ class SourceConfig:
     """One corpus in one native format."""
 
     format: str = option(MISSING, f"one of {', '.join(FORMATS)}")
-    path: str = option(MISSING, "file or folder that holds the corpus; archives as published are read in place")
+    path: str = option(MISSING, "file or folder with the corpus; archives, .gz, .bz2, .xz and .zst are read in place")
     domain: str = option(MISSING, "name of the domain, P1 Table 1 (book, wikipedia, social media, ...)")
     text_column: str = option("text", "column with the text (jsonl, csv, parquet)")
     id_column: str = option("", "column with the document's id; empty: file name and record number")

@@ -2,18 +2,31 @@
 
 import io
 import json
-from collections.abc import Callable, Sequence
-from itertools import islice
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora import documentation, rows, sentiment
-from neuronsig.corpora.files import Unit, is_archive, members, open_file
+from neuronsig.corpora.archives import costs_no_other, members, wanted_members
+from neuronsig.corpora.document import Document
+from neuronsig.corpora.files import (
+    READ_ERRORS,
+    UNREADABLE_FILE,
+    Unit,
+    begins_right,
+    first_bytes,
+    is_archive,
+    is_packed,
+    open_file,
+    readable,
+)
 from neuronsig.corpora.formats import FORMATS
-from neuronsig.corpora.plan import READ_ERRORS, source_units
-from neuronsig.errors import InputError
+from neuronsig.corpora.listing import skipped_by_reason
+from neuronsig.corpora.plan import source_units
+from neuronsig.errors import InputError, reason
 
 _HEAD = 1 << 16
 _SAMPLED_FILES = 5
@@ -21,7 +34,8 @@ _SAMPLED_FILES = 5
 
 def check_sources(corpus: CorpusConfig) -> None:
     """Look at the first bytes of each source; raises InputError (key, path, what was found, remedy) for the first
-    one that is missing, empty, unreadable, of another format, or without the columns named in the config."""
+    one that is missing, empty, unreadable, of another format, has a file that is not packed as its name says, or is
+    without the columns named in the config."""
     for name, source in corpus.sources.items():
         check_source(source, f"corpus.sources.{name}")
 
@@ -40,9 +54,10 @@ def check_source(source: SourceConfig, key: str) -> None:
         except LookupError:
             raise InputError(f"{key}.encoding={source.encoding}: no such encoding; use utf-8, latin-1, ...") from None
     try:
-        units, _ = source_units(source, key, stretch=1 << 62)
+        units = source_units(source, key, stretch=1 << 62).units
     except READ_ERRORS as error:
         raise InputError(_unreadable(source, key, error)) from None
+    _check_packing(units, source, key)
     if source.format == "parquet":
         _check_parquet(units, source, key)
         return
@@ -59,34 +74,77 @@ def check_source(source: SourceConfig, key: str) -> None:
         _check_jsonl(first, source, key)
 
 
+def _check_packing(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
+    packed = [unit for unit in units if is_packed(unit.name) and unit.size]
+    for unit, head in zip(packed, first_bytes(packed), strict=True):
+        if isinstance(head, Exception):
+            raise InputError(_unreadable(source, key, head, unit.path))
+        if not begins_right(unit.name, head):
+            wrong = OSError(f"its first bytes are not those of a {posixpath.splitext(unit.name)[1]} file")
+            raise InputError(_unreadable(source, key, wrong, unit.path))
+
+
 def _first_files(units: Sequence[Unit], source: SourceConfig, key: str) -> list[tuple[str, bytes]]:
-    """Name and first bytes of up to five files or members of the format."""
+    """Name and first bytes of up to five files or members of the format that are not blank."""
     found: list[tuple[str, bytes]] = []
-    for unit in units[:_SAMPLED_FILES]:
+    others: list[Document] = []
+    for number, unit in enumerate(units):
+        if len(found) == _SAMPLED_FILES or (number >= _SAMPLED_FILES and (found or is_archive(unit.name))):
+            break
+        before = len(found)
         try:
-            for file in islice(members(unit, FORMATS[source.format].wanted), _SAMPLED_FILES):
-                with file.open() as stream:
-                    member = f"!{file.name}" if is_archive(unit.name) else ""
-                    found.append((unit.path + member, stream.read(_HEAD)))
+            for document, head in _heads(unit, source):
+                if document.skipped:
+                    others.append(document)
+                else:
+                    found.append((document.doc_id, head))
+                if len(found) == _SAMPLED_FILES:
+                    break
         except READ_ERRORS as error:
-            raise InputError(_unreadable(source, key, error, unit.path)) from None
-    if not found:
-        archives = ", ".join(unit.name for unit in units[:3])
-        raise InputError(
-            f"{key}.path={source.path}: {archives} holds no {source.format} file; check {key}.format and {key}.path"
-        )
-    if not any(head.strip() for _, head in found):
-        raise InputError(f"{key}.path={source.path}: {found[0][0]} is empty; get the corpus again")
-    return found
+            # What comes before the broken part of an archive is read, and the rest counted.
+            if len(found) == before:
+                raise InputError(_unreadable(source, key, error, unit.path)) from None
+    if found:
+        return found
+    if others and others[0].skipped == "empty":
+        raise InputError(f"{key}.path={source.path}: {others[0].doc_id} is empty; get the corpus again")
+    archives = ", ".join(unit.name for unit in units[:3])
+    raise InputError(
+        f"{key}.path={source.path}: {archives} holds no {source.format} file"
+        f"{f' (found {skipped_by_reason(others)})' if others else ''}; check {key}.format and {key}.path"
+    )
+
+
+def _heads(unit: Unit, source: SourceConfig) -> Iterator[tuple[Document, bytes]]:
+    """A file's, or an archive's members', names, as documents without text, and first bytes."""
+    for file in members(unit, FORMATS[source.format].wanted):
+        if file.skipped:
+            yield Document.skip(file.name, file.skipped), b""
+            continue
+        name = readable(unit.path) + (f"!{file.name}" if is_archive(unit.name) else "")
+        try:
+            with file.open() as stream:
+                head = stream.read(_HEAD)
+        except READ_ERRORS:
+            if not costs_no_other(unit):
+                raise
+            yield Document.skip(name, UNREADABLE_FILE), b""
+            continue
+        yield (Document(name, "") if head.strip() else Document.skip(name, "empty")), head
 
 
 def _check_csv(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
     for unit in units:
-        for file in islice(members(unit, rows.is_csv), 1):
+        try:
+            files = wanted_members(unit, rows.is_csv)  # to the end of the block: it holds the archive open
+            if (file := next(files, None)) is None:
+                continue
             encoding = rows.encoding_of(source)
             with io.TextIOWrapper(file.open(), encoding=encoding, errors="replace", newline="") as stream:  # type: ignore[type-var]
                 line = stream.readline(1 << 20)
-            _require_columns(rows.header_of(line, rows.delimiter_of(line, file.name)), unit.path, source, key)
+        except READ_ERRORS as error:
+            raise InputError(_unreadable(source, key, error, unit.path)) from None
+        _require_columns(rows.header_of(line, rows.delimiter_of(line, file.name)), unit.path, source, key)
 
 
 def _check_jsonl(first: Sequence[tuple[str, bytes]], source: SourceConfig, key: str) -> None:
@@ -130,9 +188,8 @@ def _require_columns(present: Sequence[str], path: str, source: SourceConfig, ke
 
 
 def _unreadable(source: SourceConfig, key: str, error: BaseException, path: str = "") -> str:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
     return (
-        f"{key}.path={source.path}: {path or 'a file'} cannot be read as {source.format} ({reason}); "
+        f"{key}.path={source.path}: {readable(path) or 'a file'} cannot be read as {source.format} ({reason(error)}); "
         "it is broken or of another format: get it again, or take it out of the folder"
     )
 

@@ -1,36 +1,65 @@
-"""Where a corpus lies: files of a folder, members of archives, stretches of large files.
+"""How a corpus's bytes are opened: files as their names say that they are packed, stretches of large files.
 
-Paths are local or anything fsspec opens (`s3://`, `hdfs://`, ...). Archives are read in place, member by member.
+Paths are local or anything fsspec opens (`s3://`, `hdfs://`, ...).
 """
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import itertools
+import lzma
 import posixpath
+import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any, cast
 
-import fsspec
+import pyarrow as pa
 
-from neuronsig.errors import InputError, reason
-from neuronsig.storage.location import check_scheme
-from neuronsig.storage.reach import first_answer, what_to_check
+from neuronsig.storage.files import concurrently
+from neuronsig.storage.location import client_of
 
-ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
-COMPRESSED = (".gz", ".bz2", ".xz")
+_SHORT = {".tgz": ".gz", ".tbz2": ".bz2", ".txz": ".xz", ".tzst": ".zst"}
+COMPRESSED = (".gz", ".bz2", ".xz", ".lzma", ".zst")
+ARCHIVES = (*(f".tar{ending}" for ending in ("", *COMPRESSED)), *_SHORT, ".zip")
 # Would be taken for text: nothing here unpacks them.
-UNREADABLE = (".zst", ".lz4", ".7z", ".rar", ".br")
+UNREADABLE = (
+    ".lz4", ".7z", ".rar", ".br", ".z", ".lz", ".lzo", ".snappy", ".sz", ".deflate", ".zipx", ".arj", ".cab",
+)  # fmt: skip
+_MAGIC = {
+    ".gz": (b"\x1f\x8b",),
+    ".bz2": (b"BZh",),
+    ".xz": (b"\xfd7zXZ\0",),
+    ".zst": (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + kind]) + b"\x2a\x4d\x18" for kind in range(16))),
+    ".zip": (b"PK",),
+}
+"""How a file of an ending begins; there is no one mark of .lzma."""
+HEAD_BYTES = 512
+
+# What a broken archive, compressed stream or disk raises.
+READ_ERRORS = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, pa.ArrowException)
+_BUFFER = 1 << 17
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
+
+HIDDEN = "hidden_file"
+NOT_A_FILE = "not_a_file"
+OTHER_FORMAT = "other_format"
+UNREADABLE_FILE = "unreadable_file"
+UNREADABLE_PACKING = "unreadable_packing"
 
 
 @dataclass(frozen=True)
 class Unit:
     """A piece of a source that one task reads from start to end: a file, an archive, or a stretch of a file.
 
-    `name` is the path below the source's own, with forward slashes. `start` and `end` bound a stretch (bytes, or
-    row groups); `end` 0 is the end of the file. `first_record` is the number of the stretch's first record.
+    `name` is the path below the source's own, with forward slashes, as `readable` has it; `path` is what opens it.
+    `start` and `end` bound a stretch (bytes, or row groups); `end` 0 is the end of the file. `first_record` is the
+    number of the stretch's first record.
     """
 
     path: str
@@ -48,12 +77,13 @@ class Unit:
 
 @dataclass
 class SourceFile:
-    """A file or an archive's member, as parsers see it."""
+    """A file or an archive's member, as parsers see it; `skipped` says why a member is not to be read."""
 
     name: str
     open: Callable[[], IO[bytes]]
     unit: Unit
     side: dict[str, bytes] = field(default_factory=dict)
+    skipped: str = ""
 
     @classmethod
     def of(cls, unit: Unit) -> SourceFile:
@@ -74,69 +104,100 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(ARCHIVES)
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a name below a source, or a folder's above it there, begins with `.` or `_`."""
+    return any(part.startswith((".", "_")) and part not in (".", "..") for part in name.split("/"))
+
+
+def compression(name: str) -> str:
+    """The ending, in lower case, of a file that is compressed as a whole; empty where none is."""
+    ending = posixpath.splitext(name.lower())[1]
+    ending = _SHORT.get(ending, ending)
+    return ending if ending in COMPRESSED else ""
+
+
 def bare_name(name: str) -> str:
     """A file's name without the ending of its compression."""
     return posixpath.splitext(name)[0] if name.lower().endswith(COMPRESSED) else name
 
 
-def list_files(path: str, key: str, remedy: str) -> list[Unit]:
-    """All files at a path, sorted by name; hidden ones (`.`, `_`) left out.
+def readable(name: str) -> str:
+    """A name as text of one line: control characters and bytes that are not UTF-8, which Python has as lone surrogates,
+    are written as `\\xe9`."""
+    text = name if name.isascii() else name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
-    Raises InputError when the path does not exist or holds no file, with the `remedy`, or cannot be reached.
-    """
-    place = check_scheme(path, f"{key}.path")
-    try:
-        system, root = fsspec.core.url_to_fs(place)
-        facts = first_answer(system, lambda: system.info(root))
-        if facts["type"] == "file":
-            name = posixpath.basename(root)
-            return [Unit(_full(system, root), name, int(facts["size"] or 0))]
-        found = system.find(root, detail=True)
-    except FileNotFoundError:
-        raise InputError(f"{key}.path={path} does not exist; {remedy}") from None
-    except Exception as error:  # a store's package raises errors of its own
-        mend = what_to_check(path) if "://" in path else "check the path and its permissions"
-        raise InputError(f"{key}.path={path} cannot be read ({reason(error)}); {mend}") from None
-    prefix = root.rstrip("/") + "/"
-    units = []
-    for full, info in found.items():
-        name = full.removeprefix(prefix)
-        if not any(part.startswith((".", "_")) for part in name.split("/")):
-            units.append(Unit(_full(system, full), name, int(info.get("size") or 0)))
-    if not units:
-        raise InputError(f"{key}.path={path} is an empty folder; {remedy}")
-    return sorted(units, key=lambda unit: unit.name)
+
+def is_packed(name: str) -> bool:
+    """Whether a file's ending says how it begins."""
+    return compression(name) not in ("", ".lzma") or name.lower().endswith(".zip")
+
+
+def begins_right(name: str, head: bytes) -> bool:
+    """Whether these HEAD_BYTES are such that a packed file of this name may begin with them."""
+    ending = compression(name) or ".zip"
+    if not is_archive(name) or ending in (".zip", ".zst"):
+        return head.startswith(_MAGIC.get(ending, b""))
+    # tarfile finds out by itself how an archive is packed.
+    return head[257:262] == b"ustar" or head.startswith(tuple(itertools.chain(*_MAGIC.values())))
+
+
+def first_bytes(units: Sequence[Unit]) -> list[bytes | Exception]:
+    """HEAD_BYTES of each of a source's files, or what forbids to read them; several are asked for together."""
+    # A client is made anew for every thread that asks for one.
+    system = client_of(units[0].path)[0] if units else None
+
+    def head(unit: Unit) -> bytes | Exception:
+        try:
+            return cast(bytes, system.cat_file(unit.path, start=0, end=HEAD_BYTES)) if unit.size else b""
+        except Exception as error:  # a store's package raises errors of its own
+            return error
+
+    return concurrently(head, units)
+
+
+def open_bytes(path: str) -> IO[bytes]:
+    """A file's bytes as they are stored. No character of a path has a meaning but the slashes and a scheme."""
+    if "://" not in path:
+        return open(path, "rb")
+    system, place = client_of(path)
+    return cast(IO[bytes], system.open(place, "rb"))
 
 
 def open_file(path: str) -> IO[bytes]:
     """A file's bytes, decompressed where its name says that it is compressed."""
-    stream = fsspec.open(path, "rb", compression="infer").open()
-    return stream  # type: ignore[no-any-return]
+    return unpacked(open_bytes(path), path)
 
 
-def members(unit: Unit, wanted: Callable[[str], bool]) -> Iterator[SourceFile]:
-    """The wanted members of an archive in the order they are stored; another file itself, whatever its name.
+class _Unpacked(io.BufferedReader):
+    """A decompressed stream, which closes the one below it, too."""
 
-    A tar archive is streamed: a member must be read before the next one is asked for.
-    """
-    lower = unit.path.lower()
-    if lower.endswith(".zip"):
-        with fsspec.open(unit.path, "rb").open() as stream, zipfile.ZipFile(stream) as archive:
-            for entry in archive.infolist():
-                if not entry.is_dir() and wanted(entry.filename):
-                    yield SourceFile(entry.filename, lambda entry=entry: archive.open(entry), unit)  # type: ignore[misc]
-    elif is_archive(lower):
-        with (
-            fsspec.open(unit.path, "rb").open() as stream,
-            tarfile.open(fileobj=stream, mode="r|*", errorlevel=1) as archive,
-        ):
-            for member in archive:
-                name = member.name.removeprefix("./")
-                if member.isfile() and wanted(name):
-                    data = archive.extractfile(member)
-                    yield SourceFile(name, lambda data=data: data, unit)  # type: ignore[misc]
-    else:
-        yield SourceFile.of(unit)
+    def __init__(self, stream: Any, below: IO[bytes]) -> None:
+        super().__init__(stream, _BUFFER)
+        self._below = below
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._below.close()
+
+
+def unpacked(stream: IO[bytes], name: str) -> IO[bytes]:
+    """A stream decompressed where its name says that it is compressed."""
+    ending = compression(name)
+    if not ending:
+        return stream
+    below = io.BufferedReader(stream, _BUFFER)  # type: ignore[type-var]
+    if not below.peek(1):
+        return below  # some modules take a file without a byte for a broken one
+    if ending == ".gz":
+        return _Unpacked(gzip.GzipFile(fileobj=below), below)
+    if ending == ".bz2":
+        return _Unpacked(bz2.BZ2File(below), below)
+    if ending == ".zst":
+        return _Unpacked(pa.CompressedInputStream(below, "zstd"), below)
+    return _Unpacked(lzma.LZMAFile(below), below)
 
 
 def split_lines(unit: Unit, stretch: int) -> list[Unit]:
@@ -165,8 +226,3 @@ def lines_of(file: SourceFile) -> Iterator[bytes]:
 def count_lines(unit: Unit) -> int:
     """The number of lines that begin inside a stretch."""
     return sum(1 for _ in lines_of(SourceFile.of(unit)))
-
-
-def _full(system: fsspec.AbstractFileSystem, path: str) -> str:
-    protocol = system.protocol if isinstance(system.protocol, str) else system.protocol[0]
-    return path if protocol in ("file", "local") else str(system.unstrip_protocol(path))

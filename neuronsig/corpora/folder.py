@@ -2,30 +2,37 @@
 
 import codecs
 import posixpath
+import re
 from collections.abc import Iterator
 
 from neuronsig.config import SourceConfig
 from neuronsig.corpora.document import Document, Notes, decode, loose_paragraphs
-from neuronsig.corpora.files import SourceFile
+from neuronsig.corpora.files import SourceFile, bare_name
 
 # A file larger than this becomes several documents, cut between lines, so that memory stays bounded.
 PART_BYTES = 4 << 20
+_SNIFFED = 8 << 10
+_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Controls that text has no use for, and what stands for bytes that are not of the encoding.
+_CONTROLS, _MOST_CONTROLS = re.compile("[\x01-\x07\x0e-\x1a\x1c-\x1f\x7f]"), 0.1
+_REPLACED, _MOST_REPLACED = "\ufffd", 0.3
 _NOT_TEXT = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".exe", ".so", ".pyc", ".parquet", ".npy", ".bin", ".docx")
 
 
 def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     """The file as one document, or as parts `name#1`, `name#2`, ... of a few MiB when it is larger.
 
-    Metadata: file (its name), folder (its path below the source). Files that are not text are skipped as `binary`.
+    Metadata: file (its name), folder (its path below the source). Files that are not text, or not in the encoding, are
+    skipped as `binary`.
     """
     folder, name = posixpath.split(file.name)
     metadata = {"file": name, "folder": folder}
     with file.open() as stream:
         part, number = stream.read(PART_BYTES), 1
-        if name.lower().endswith(_NOT_TEXT) or _is_binary(part):
+        encoding = source.encoding or ("utf-16" if part.startswith(_BOMS) else "")
+        if bare_name(name).lower().endswith(_NOT_TEXT) or _is_binary(part[:_SNIFFED], encoding):
             yield Document.skip(file.name, "binary")
             return
-        encoding = source.encoding or ("utf-16" if part[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "")
         while part or number == 1:
             # A part ends at a line's end, or it would cut a word or a character in two.
             part += stream.read() if encoding.lower().startswith("utf-16") else stream.readline()
@@ -37,6 +44,7 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
             part, number = following, number + 1
 
 
-def _is_binary(data: bytes) -> bool:
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return b"\0" in data[:8192] and not marked
+def _is_binary(head: bytes, encoding: str) -> bool:
+    text = decode(head, "" if head.startswith(_BOMS) else encoding, {})
+    controls, replaced = len(_CONTROLS.findall(text)), text.count(_REPLACED)
+    return "\0" in text or controls > _MOST_CONTROLS * len(text) or replaced > _MOST_REPLACED * len(text)

@@ -1,63 +1,84 @@
 """Which files one source is read from, how they are dealt to tasks, and how many sentences they hold by their sizes."""
 
 import hashlib
-import lzma
 import posixpath
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-
-import fsspec
-import pyarrow as pa
+from typing import NamedTuple
 
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora import documentation
+from neuronsig.corpora.archives import costs_no_other, members, wanted_members
 from neuronsig.corpora.document import Document
-from neuronsig.corpora.files import UNREADABLE, Unit, is_archive, list_files, members, split_lines
+from neuronsig.corpora.files import (
+    OTHER_FORMAT,
+    READ_ERRORS,
+    UNREADABLE,
+    UNREADABLE_FILE,
+    UNREADABLE_PACKING,
+    SourceFile,
+    Unit,
+    compression,
+    is_archive,
+    open_bytes,
+    readable,
+    split_lines,
+)
 from neuronsig.corpora.formats import FORMATS, Format, how_to_get
+from neuronsig.corpora.listing import Found, list_files, skipped_by_reason
 from neuronsig.corpora.rows import split_row_groups
-from neuronsig.errors import InputError
+from neuronsig.errors import InputError, first_line, reason
 
-# What a broken archive, compressed stream or disk raises.
-READ_ERRORS = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, pa.ArrowException)
 STRETCH = 64 << 20
 BUNDLE = 8 << 20
 _SAMPLED = 64 << 10
+ARCHIVE_BESIDE = "archive_beside_files"
 
 
-def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> tuple[list[Unit], list[Unit]]:
-    """(units that hold documents, files that documents elsewhere need), sorted by name.
+class Listing(NamedTuple):
+    """A source's files: those with documents, those that documents elsewhere need, sorted by name; what is passed over,
+    as skipped records."""
+
+    units: list[Unit]
+    side: list[Unit]
+    passed: list[Document]
+
+
+def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> Listing:
+    """Which files of a source are read, and what is passed over.
 
     Where a folder holds both an archive and what was unpacked from it, the unpacked files are read. Raises
     InputError when the path is missing or holds no file of the format.
     """
     if source.format == "documentation":
-        return documentation.list_documentation(), []
+        return Listing(documentation.list_documentation(), [], [])
     layout = FORMATS[source.format]
-    files = list_files(source.path, key, how_to_get(source, key))
-    single = len(files) == 1 and source.path.rstrip("/").endswith(files[0].name)
-    if single and files[0].name.lower().endswith(UNREADABLE):
+    found = list_files(source.path, key, how_to_get(source, key))
+    packed = {unit for unit in found.files if unit.name.lower().endswith(UNREADABLE)}
+    if found.is_file and packed:
         raise InputError(
             f"{key}.path={source.path} is packed in a way that is not read ({', '.join(UNREADABLE)}); "
-            "unpack it, or pack it as .gz, .bz2 or .xz"
+            "unpack it, or pack it as .gz, .bz2, .xz or .zst"
         )
+    files = [unit for unit in found.files if unit not in packed]
     side = [unit for unit in files if layout.side and layout.side(unit.place)]
+    archives = [unit for unit in files if is_archive(unit.name)]
     units = [unit for unit in files if not is_archive(unit.name) and layout.wanted(unit.place)]
-    if single and not units and not is_archive(files[0].name) and source.format in ("jsonl", "csv", "parquet"):
+    if found.is_file and not units and not archives and source.format in ("jsonl", "csv", "parquet"):
         units = files  # one file named outright is read whatever its ending
-    if not units:
-        units = [unit for unit in files if is_archive(unit.name)]
+    beside, units = (archives, units) if units else ([], archives)
+    why = {**dict.fromkeys(packed, UNREADABLE_PACKING), **dict.fromkeys(beside, ARCHIVE_BESIDE)}
+    rest = sorted({*found.files} - {*side, *units}, key=lambda unit: unit.name)
+    passed = [*found.passed, *(Document.skip(unit.name, why.get(unit, OTHER_FORMAT)) for unit in rest)]
     if not units:
         raise InputError(
-            f"{key}.path={source.path} holds no {source.format} file (found {_named(files)}); "
+            f"{key}.path={source.path} holds no {source.format} file (found {_named(found, passed)}); "
             f"check {key}.format and {key}.path"
         )
     if source.format == "jsonl" and not source.max_documents:
         units = [piece for unit in units for piece in split_lines(unit, stretch)]
     if source.format == "parquet" and not source.max_documents:
         units = [piece for unit in units for piece in _row_groups(unit, stretch, key)]
-    return units, side
+    return Listing(units, side, passed)
 
 
 def bundle(units: Sequence[Unit], at_least: int, size: int = BUNDLE) -> list[list[Unit]]:
@@ -75,10 +96,16 @@ def bundle(units: Sequence[Unit], at_least: int, size: int = BUNDLE) -> list[lis
     return bundles
 
 
-def read_units(units: Sequence[Unit], side: Sequence[Unit], source: SourceConfig) -> Iterator[Document]:
-    """The documents of some units, in order; a file that cannot be read to its end is skipped and counted."""
+def read_units(
+    units: Sequence[Unit], side: Sequence[Unit], passed: Sequence[Document], source: SourceConfig
+) -> Iterator[Document]:
+    """What was passed over, then the documents of some units, in order.
+
+    A file that cannot be read to its end, and a member of an archive that is no document, is skipped and counted.
+    """
+    yield from passed
     layout = FORMATS[source.format]
-    beside = {file.place: file.read() for unit in side for file in members(unit, layout.wanted)}
+    beside = {file.place: file.read() for unit in side for file in wanted_members(unit, layout.wanted)}
     found = 0
     for unit in units:
         for document in _read_unit(unit, beside, layout, source):
@@ -95,17 +122,18 @@ def corpus_fingerprint(corpus: CorpusConfig) -> str:
     """
     digest = hashlib.sha256()
     for name, source in corpus.sources.items():
-        units, side = source_units(source, f"corpus.sources.{name}", stretch=1 << 62)
+        units, side, _ = source_units(source, f"corpus.sources.{name}", stretch=1 << 62)
         for unit in {unit.path: unit for unit in [*side, *units]}.values():
             digest.update(f"{name}\0{unit.name}\0{unit.size}\0".encode())
             try:
-                with fsspec.open(unit.path, "rb").open() as stream:
+                with open_bytes(unit.path) as stream:
                     digest.update(stream.read(_SAMPLED))
                     if unit.size > 2 * _SAMPLED:
                         stream.seek(unit.size - _SAMPLED)
                     digest.update(stream.read(_SAMPLED))
             except OSError as error:
-                raise InputError(f"corpus.sources.{name}.path: {unit.path} cannot be read ({error.strerror})") from None
+                said = f"corpus.sources.{name}.path: {readable(unit.path)} cannot be read ({reason(error)})"
+                raise InputError(said) from None
     return digest.hexdigest()[:16]
 
 
@@ -113,12 +141,24 @@ def _read_unit(unit: Unit, beside: dict[str, bytes], layout: Format, source: Sou
     try:
         within = {}
         if layout.side and is_archive(unit.name):
-            within = {file.place: file.read() for file in members(unit, layout.side)}
+            within = {file.place: file.read() for file in wanted_members(unit, layout.side)}
         for file in members(unit, layout.wanted):
             file.side = {**beside, **within}
-            yield from layout.parse(file, source)
+            if not file.skipped:
+                yield from _parsed(file, layout, source)
+            elif file.place not in within:
+                yield Document.skip(file.name, file.skipped)
     except READ_ERRORS:
-        yield Document.skip(unit.name, "unreadable_file", {"unreadable_bytes": unit.size})
+        yield Document.skip(unit.name, UNREADABLE_FILE, {"unreadable_bytes": unit.size})
+
+
+def _parsed(file: SourceFile, layout: Format, source: SourceConfig) -> Iterator[Document]:
+    try:
+        yield from layout.parse(file, source)
+    except READ_ERRORS:
+        if not costs_no_other(file.unit):
+            raise
+        yield Document.skip(file.name, UNREADABLE_FILE)
 
 
 def _row_groups(unit: Unit, stretch: int, key: str) -> list[Unit]:
@@ -126,14 +166,18 @@ def _row_groups(unit: Unit, stretch: int, key: str) -> list[Unit]:
         return split_row_groups(unit, stretch)
     except READ_ERRORS as error:
         raise InputError(
-            f"{key}.path: {unit.path} cannot be read as parquet ({str(error).splitlines()[0]}); it is broken: "
+            f"{key}.path: {readable(unit.path)} cannot be read as parquet ({first_line(error)}); it is broken: "
             "get it again, or take it out of the folder"
         ) from None
 
 
-def _named(files: Sequence[Unit]) -> str:
-    shown = ", ".join(unit.name for unit in files[:3])
-    return shown + (f" and {len(files) - 3:,} more" if len(files) > 3 else "")
+def _named(found: Found, passed: Sequence[Document]) -> str:
+    """What is there, by name, and why it is passed over where that is not its ending alone."""
+    names = [*(unit.name for unit in found.files), *(record.doc_id for record in found.passed)]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+    if all(record.skipped == OTHER_FORMAT for record in passed):
+        return shown
+    return f"{shown}: {skipped_by_reason(passed)}"
 
 
 # Stored bytes for each sentence that is kept (P1 4.1), measured on samples of the six corpora as published, and on
@@ -156,7 +200,7 @@ TEXT = 100.0
 """Bytes a sentence of plain text, and of the formats that hold it with little around it."""
 
 # How much smaller text is stored; gz and bz2 measured on the same samples.
-COMPRESSION = {".gz": 2.7, ".tgz": 2.7, ".zip": 2.7, ".zst": 2.7, ".parquet": 2.7, ".bz2": 3.6, ".xz": 3.6}
+COMPRESSION = {".gz": 2.7, ".zip": 2.7, ".zst": 2.7, ".parquet": 2.7, ".bz2": 3.6, ".xz": 3.6, ".lzma": 3.6}
 
 SENTENCES_OF_DOCUMENT = {
     "gutenberg": 5300.0,
@@ -177,7 +221,7 @@ def estimated_sentences(corpus: CorpusConfig) -> int:
 
 
 def _of_source(source: SourceConfig, key: str) -> float:
-    units, _ = source_units(source, key, stretch=1 << 62)
+    units = source_units(source, key, stretch=1 << 62).units
     files = {unit.path: unit for unit in units}.values()
     found = sum(unit.size / stored_bytes(source.format, unit.name) for unit in files)
     if source.max_documents:
@@ -187,8 +231,8 @@ def _of_source(source: SourceConfig, key: str) -> float:
 
 def stored_bytes(format: str, name: str) -> float:
     """Bytes on disk of a sentence of a format, in a file of this name."""
-    ending = posixpath.splitext(name.lower())[1].replace(".tgz", ".gz")
-    compression = ending if ending in COMPRESSION else ""
-    if (format, compression) in MEASURED:
-        return MEASURED[format, compression]
-    return MEASURED.get((format, ""), TEXT) / COMPRESSION.get(compression, 1.0)
+    ending = compression(name) or posixpath.splitext(name.lower())[1]
+    packed = ending if ending in COMPRESSION else ""
+    if (format, packed) in MEASURED:
+        return MEASURED[format, packed]
+    return MEASURED.get((format, ""), TEXT) / COMPRESSION.get(packed, 1.0)

@@ -1,7 +1,7 @@
 """Trees that a user brings, from a parser of his own (P2 step 3): a table of `sentence_id` and bracketed `tree`.
 
-The table is Parquet or JSON Lines (`.gz`, `.bz2`, `.xz` too): a file or a folder, local or at a URI. A sentence whose
-tree is null or empty, or that has no row, is a sentence without a tree.
+The table is Parquet or JSON Lines (`.gz`, `.bz2`, `.xz`, `.zst` too): a file or a folder, local or at a URI. A sentence
+whose tree is null or empty, or that has no row, is a sentence without a tree.
 """
 
 import itertools
@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from neuronsig.corpora.files import SourceFile, Unit, lines_of, open_file, split_lines
-from neuronsig.corpora.plan import READ_ERRORS, STRETCH
+from neuronsig.corpora.files import READ_ERRORS, SourceFile, Unit, lines_of, open_file, split_lines
+from neuronsig.corpora.plan import STRETCH
 from neuronsig.corpora.rows import is_jsonl, is_parquet, split_row_groups
 from neuronsig.errors import InputError, printable, reason
 from neuronsig.miners.brackets import parse_tree

@@ -1,5 +1,6 @@
 """HDFS through hdfs-native, with the manners of fsspec's other stores, and paths that keep their namenode as text."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,11 @@ class HdfsFileSystem(hdfs_native.fsspec.HdfsFileSystem):  # type: ignore[misc]
         # Nothing is ever cached, and its settings are Hadoop's alone.
         super().__init__(host, port, **{key: value for key, value in options.items() if key != "use_listings_cache"})
         _kept.append(self.client)
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        """The path below the namenode; `#`, `?` and `;` are parts of names there."""
+        return re.sub("^hdfs://[^/]*", "", path) or "/"
 
     @staticmethod
     def _get_kwargs_from_urls(path: str) -> dict[str, Any]:

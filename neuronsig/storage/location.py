@@ -58,6 +58,15 @@ def check_scheme(place: str, key: str = "run") -> str:
     return whole
 
 
+def client_of(place: str) -> tuple[AbstractFileSystem, str]:
+    """The client of the store that a place of `check_scheme`'s form is in, and the place's path there, as it is.
+
+    fsspec's own functions of addresses take `::` for one file inside another, and `*` for many.
+    """
+    kind = get_filesystem_class(place.partition("://")[0] if "://" in place else "file")
+    return kind(**kind._get_kwargs_from_urls(place)), kind._strip_protocol(place)
+
+
 def is_local(path: Path) -> bool:
     """Whether the path is one of this machine's file systems."""
     return not isinstance(path, UPath)

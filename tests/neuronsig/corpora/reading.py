@@ -29,6 +29,6 @@ def write_tar(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def read(format: str, path: Path, **settings: object) -> list[Document]:
+    """What is passed over, then the records of the files."""
     source = SourceConfig(format=format, path=str(path), domain="test", **settings)  # type: ignore[arg-type]
-    units, side = source_units(source, "corpus.sources.test")
-    return list(read_units(units, side, source))
+    return list(read_units(*source_units(source, "corpus.sources.test"), source))

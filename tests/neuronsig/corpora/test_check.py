@@ -135,6 +135,6 @@ def test_the_fingerprint_follows_the_text_and_not_the_place(tmp_path: Path) -> N
 
 
 def test_a_file_packed_as_nothing_here_unpacks_is_refused_not_read_as_text(tmp_path: Path) -> None:
-    write(tmp_path, {"a.jsonl.zst": b"\x28\xb5\x2f\xfd"})
-    refused(r"a.jsonl.zst is packed in a way that is not read.*unpack it", "jsonl", tmp_path / "a.jsonl.zst")
-    refused(r"holds no jsonl file \(found a.jsonl.zst\)", "jsonl", tmp_path)
+    write(tmp_path, {"a.jsonl.lz4": b"\x04\x22\x4d\x18"})
+    refused(r"a.jsonl.lz4 is packed in a way that is not read.*unpack it", "jsonl", tmp_path / "a.jsonl.lz4")
+    refused(r"holds no jsonl file \(found a.jsonl.lz4: 1 unreadable_packing", "jsonl", tmp_path)

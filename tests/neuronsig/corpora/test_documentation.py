@@ -101,8 +101,7 @@ def test_the_list_of_files_is_sorted_and_the_same_every_time() -> None:
 @pytest.mark.slow
 def test_this_interpreter_documents_itself_in_more_than_25_000_sentences() -> None:
     source = SourceConfig(format="documentation", path="python", domain="documentation")
-    units, side = source_units(source, "k")
-    found = list(read_units(units, side, source))
+    found = list(read_units(*source_units(source, "k"), source))
     assert len({one.doc_id for one in found}) == len(found)
     sentences = {
         sentence

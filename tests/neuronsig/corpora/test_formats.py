@@ -38,7 +38,9 @@ def test_reuters_stories_have_headline_body_and_metadata(tmp_path: Path, packed:
         write_tar(tmp_path / "r.tar.gz", {"reut2-000.sgm": STORY, "README.txt": b"no story"})
     else:
         write(tmp_path, {"reut2-000.sgm": STORY, "README.txt": b"no story"})
-    first, brief, empty, broken = read("reuters", tmp_path)
+    found = read("reuters", tmp_path)
+    first, brief, empty, broken = (one for one in found if one.skipped != "other_format")
+    assert [one.doc_id for one in found if one.skipped == "other_format"] == ["README.txt"]
     assert first.text == "COCOA <CC.O> UP AGAIN\n\nShowers went on, Müller told Reuters.\n\nA second paragraph."
     assert first.metadata == {
         "category": ["cocoa", "tea"], "place": ["peru"], "author": ["Jane Roe"], "date": ["1987-02-26"],
@@ -81,7 +83,8 @@ def test_messages_keep_only_their_authors_words(tmp_path: Path, packed: bool) ->
         write_tar(tmp_path / "n.tar.gz", files)
     else:
         write(tmp_path, files)
-    (message,) = read("newsgroups", tmp_path)
+    message, other = sorted(read("newsgroups", tmp_path), key=lambda one: one.skipped or "")
+    assert (other.doc_id, other.skipped) == ("20news-bydate-train/readme.txt", "other_format")
     assert message.doc_id == "train/sci.space/601"
     assert message.text == (
         "It is, and the words of this long line here go on in the next one. Naïve, though.\n\nJohn said: it is so."
@@ -119,6 +122,8 @@ def test_reviews_have_polarity_rating_and_film(tmp_path: Path, layout: str) -> N
         write(tmp_path, IMDB)
         path = tmp_path / "aclImdb" if layout == "inside" else tmp_path
     found = {one.doc_id: one for one in read("imdb", path)}
+    (other,) = (name for name, one in found.items() if one.skipped == "other_format")
+    assert (len(found), other.endswith("train/unsupBow.feat")) == (3, True)
     assert found["train/neg/0_2"].skipped == "empty"
     assert found["train/pos/1_9"].text == "Good & long.\n\nIt runs and runs."
     assert found["train/pos/1_9"].metadata == {
@@ -251,7 +256,9 @@ def test_text_files_are_joined_where_wrapped_and_counted_where_not_text(tmp_path
     ]
     assert found["a/b.txt"].metadata == {"file": ["b.txt"], "folder": ["a"]}
     assert (found["bad.txt"].text, found["bad.txt"].notes) == ("caf\ufffd again", {"undecodable_bytes": 1})
-    assert (found["c.bin"].skipped, found["void.txt"].skipped, ".hidden" in found) == ("binary", "empty", False)
+    assert {one.doc_id: one.skipped for one in found.values() if one.skipped} == {
+        "c.bin": "binary", "void.txt": "empty", ".hidden": "hidden_file"
+    }  # fmt: skip
 
 
 def test_lines_too_long_to_be_wrapped_stay_apart(tmp_path: Path) -> None:
@@ -318,7 +325,8 @@ def test_parquet_rows_are_numbered_over_row_groups(tmp_path: Path) -> None:
 def test_unpacked_files_go_before_the_archive_they_came_from(tmp_path: Path) -> None:
     write_tar(tmp_path / "r.tar.gz", {"reut2-000.sgm": STORY})
     write(tmp_path, {"reut2-000.sgm": STORY})
-    assert len(read("reuters", tmp_path)) == 4
+    archive, *stories = read("reuters", tmp_path)
+    assert (archive.doc_id, archive.skipped, len(stories)) == ("r.tar.gz", "archive_beside_files", 4)
 
 
 def test_a_broken_archive_is_counted_and_what_came_before_is_kept(tmp_path: Path) -> None:
@@ -328,8 +336,8 @@ def test_a_broken_archive_is_counted_and_what_came_before_is_kept(tmp_path: Path
     whole = write_tar(tmp_path / "w.tar.gz", {"a.sgm": STORY, "noise.bin": noise, "b.sgm": STORY}).read_bytes()
     (tmp_path / "w.tar.gz").write_bytes(whole[: len(whole) // 2])
     found = read("reuters", tmp_path)
-    assert [one.skipped for one in found][-1] == "unreadable_file"
-    assert len(found) == 5
+    assert [one.skipped for one in found][-2:] == ["other_format", "unreadable_file"]
+    assert len(found) == 6
 
 
 def test_the_first_documents_are_the_same_ones_every_time(tmp_path: Path) -> None:
