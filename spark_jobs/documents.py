@@ -126,7 +126,7 @@ def _read_source(spark: SparkSession, source: SourceConfig, name: str, order: in
         dump = _read_dump(spark, [unit.path for unit in units], source, label)
         return dump.unionByName(numbered_tasks(spark, 1, lambda _: label(passed), RECORDS)) if passed else dump
     cores = spark.sparkContext.defaultParallelism
-    bundles = [units] if source.max_documents else bundle(_numbered(spark, units, source), 2 * cores)
+    bundles = [units] if source.max_documents else bundle(_numbered(spark, units, source), 2 * cores) or [[]]
 
     def read(number: int) -> Iterator[pa.RecordBatch]:
         return label(read_units(bundles[number], side, () if number else passed, source))

@@ -24,13 +24,20 @@ import pyarrow as pa
 from neuronsig.storage.files import concurrently
 from neuronsig.storage.location import client_of
 
-_SHORT = {".tgz": ".gz", ".tbz2": ".bz2", ".txz": ".xz", ".tzst": ".zst"}
-COMPRESSED = (".gz", ".bz2", ".xz", ".lzma", ".zst")
-ARCHIVES = (*(f".tar{ending}" for ending in ("", *COMPRESSED)), *_SHORT, ".zip")
 # Would be taken for text: nothing here unpacks them.
 UNREADABLE = (
     ".lz4", ".7z", ".rar", ".br", ".z", ".lz", ".lzo", ".snappy", ".sz", ".deflate", ".zipx", ".arj", ".cab",
 )  # fmt: skip
+_DECOMPRESSORS: dict[str, Callable[[Any], Any]] = {
+    ".gz": lambda stream: gzip.GzipFile(fileobj=stream),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+    ".lzma": lzma.LZMAFile,
+    ".zst": lambda stream: pa.CompressedInputStream(stream, "zstd"),
+}
+COMPRESSED = (*_DECOMPRESSORS,)
+_SHORT = {".tgz": ".gz", ".tbz2": ".bz2", ".txz": ".xz", ".tzst": ".zst"}
+ARCHIVES = (*(f".tar{ending}" for ending in ("", *COMPRESSED)), *_SHORT, ".zip")
 _MAGIC = {
     ".gz": (b"\x1f\x8b",),
     ".bz2": (b"BZh",),
@@ -169,17 +176,25 @@ def open_file(path: str) -> IO[bytes]:
     return unpacked(open_bytes(path), path)
 
 
-class _Unpacked(io.BufferedReader):
-    """A decompressed stream, which closes the one below it, too."""
+class _Unpacked(io.RawIOBase):
+    """A decompressed stream, read in pieces so small that next to nothing before a break is lost; it closes the one
+    below it, too."""
 
     def __init__(self, stream: Any, below: IO[bytes]) -> None:
-        super().__init__(stream, _BUFFER)
-        self._below = below
+        self._stream, self._below = stream, below
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read1(min(len(buffer), io.DEFAULT_BUFFER_SIZE))
+        buffer[: len(data)] = data
+        return len(data)
 
     def close(self) -> None:
-        try:
+        if not self.closed:
             super().close()
-        finally:
+            self._stream.close()
             self._below.close()
 
 
@@ -191,13 +206,7 @@ def unpacked(stream: IO[bytes], name: str) -> IO[bytes]:
     below = io.BufferedReader(stream, _BUFFER)  # type: ignore[type-var]
     if not below.peek(1):
         return below  # some modules take a file without a byte for a broken one
-    if ending == ".gz":
-        return _Unpacked(gzip.GzipFile(fileobj=below), below)
-    if ending == ".bz2":
-        return _Unpacked(bz2.BZ2File(below), below)
-    if ending == ".zst":
-        return _Unpacked(pa.CompressedInputStream(below, "zstd"), below)
-    return _Unpacked(lzma.LZMAFile(below), below)
+    return io.BufferedReader(_Unpacked(_DECOMPRESSORS[ending](below), below), _BUFFER)
 
 
 def split_lines(unit: Unit, stretch: int) -> list[Unit]:

@@ -152,14 +152,15 @@ def _in_store(place: str) -> tuple[list[_Entry], bool]:
     facts = first_answer(system, lambda: system.info(root))
     if facts["type"] == "file":
         return [_Entry(_address(system, root), posixpath.basename(root), int(facts["size"] or 0))], True
-    prefix = root.rstrip("/") + "/"
+    root = root.rstrip("/")
+    prefix = root + "/"
     # An object store lists at once all that begins with a name; others walk from folder to folder.
     walks = type(system).find is AbstractFileSystem.find
     found = _walked(system, root) if walks else ((facts, "") for facts in system.find(root, detail=True).values())
     entries = []
     for facts, skipped in found:
         name = facts["name"].removeprefix(prefix)
-        if name and not name.endswith("/"):  # an object that stands for a folder
+        if name != root and not name.endswith("/"):  # objects that stand for folders
             entries.append(_Entry(_address(system, facts["name"]), name, int(facts.get("size") or 0), skipped))
     return entries, False
 

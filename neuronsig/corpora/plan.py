@@ -10,6 +10,7 @@ from neuronsig.corpora import documentation
 from neuronsig.corpora.archives import costs_no_other, members, wanted_members
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import (
+    ARCHIVES,
     OTHER_FORMAT,
     READ_ERRORS,
     UNREADABLE,
@@ -53,11 +54,13 @@ def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> List
         return Listing(documentation.list_documentation(), [], [])
     layout = FORMATS[source.format]
     found = list_files(source.path, key, how_to_get(source, key))
-    packed = {unit for unit in found.files if unit.name.lower().endswith(UNREADABLE)}
+    # A reader of Parquet goes to and fro in a file.
+    endings = (*UNREADABLE, *ARCHIVES) if source.format == "parquet" else UNREADABLE
+    packed = {unit for unit in found.files if unit.name.lower().endswith(endings)}
     if found.is_file and packed:
+        otherwise = "" if source.format == "parquet" else ", or pack it as .gz, .bz2, .xz or .zst"
         raise InputError(
-            f"{key}.path={source.path} is packed in a way that is not read ({', '.join(UNREADABLE)}); "
-            "unpack it, or pack it as .gz, .bz2, .xz or .zst"
+            f"{key}.path={source.path} is packed in a way that is not read as {source.format}; unpack it{otherwise}"
         )
     files = [unit for unit in found.files if unit not in packed]
     side = [unit for unit in files if layout.side and layout.side(unit.place)]
@@ -132,8 +135,10 @@ def corpus_fingerprint(corpus: CorpusConfig) -> str:
                         stream.seek(unit.size - _SAMPLED)
                     digest.update(stream.read(_SAMPLED))
             except OSError as error:
-                said = f"corpus.sources.{name}.path: {readable(unit.path)} cannot be read ({reason(error)})"
-                raise InputError(said) from None
+                raise InputError(
+                    f"corpus.sources.{name}.path: {readable(unit.path)} cannot be read ({reason(error)}); "
+                    "mend its permissions, or take it out of the folder"
+                ) from None
     return digest.hexdigest()[:16]
 
 

@@ -12,7 +12,7 @@ import pytest
 from neuronsig.errors import ConfigError
 from neuronsig.storage import address
 from neuronsig.storage.address import canonical, local_path
-from neuronsig.storage.location import absolute, is_local, location, store_of
+from neuronsig.storage.location import absolute, check_scheme, client_of, is_local, location, store_of
 from spark_jobs.tables import uri
 
 
@@ -81,6 +81,14 @@ def test_two_namenodes_are_two_stores():
     one, two = (store_of(location(f"hdfs://nn{number}:8020/run"))[0] for number in (1, 2))
     assert (one.host, two.host, one.port) == ("nn1", "nn2", 8020)
     assert location("hdfs://nn1:8020/run") != location("hdfs://nn2:8020/run")
+
+
+@pytest.mark.parametrize("root", ["hdfs://nn1:8020", "s3://bucket", "memory://", ""])
+def test_a_path_in_a_store_is_taken_as_it_is(root):
+    name = "/data/a::b/s3::c#d;e?f=g%20[h]*.txt"
+    client, path = client_of(check_scheme(f"{root}{name}"))
+    assert path.removeprefix("bucket") == name
+    assert getattr(client, "host", None) == ("nn1" if root.startswith("hdfs") else None)
 
 
 def test_what_databricks_mounts_is_a_store_and_spark_has_its_own_name_for_it(volume):

@@ -6,6 +6,8 @@ import io
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+
 from neuronsig.config import SourceConfig
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.plan import read_units, source_units
@@ -32,3 +34,10 @@ def read(format: str, path: Path, **settings: object) -> list[Document]:
     """What is passed over, then the records of the files."""
     source = SourceConfig(format=format, path=str(path), domain="test", **settings)  # type: ignore[arg-type]
     return list(read_units(*source_units(source, "corpus.sources.test"), source))
+
+
+def zstd(data: bytes) -> bytes:
+    packed = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(packed, "zstd") as stream:
+        stream.write(data)
+    return packed.getvalue().to_pybytes()

@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from neuronsig.config import CorpusConfig, SourceConfig
@@ -19,17 +18,10 @@ from neuronsig.corpora import listing
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint, estimated_sentences
 from neuronsig.errors import InputError
-from tests.neuronsig.corpora.reading import read, write, write_tar
+from tests.neuronsig.corpora.reading import read, write, write_tar, zstd
 
 ROW = b'{"text": "One row."}\n'
 TEXT = b"One text."
-
-
-def zstd(data: bytes) -> bytes:
-    packed = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(packed, "zstd") as stream:
-        stream.write(data)
-    return packed.getvalue().to_pybytes()
 
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -185,19 +177,20 @@ def test_no_character_of_a_name_has_a_meaning_in_a_store(bucket: Path) -> None:
     from neuronsig.storage.location import store_of
 
     store, root = store_of(bucket)
+    root = root.rstrip("/")
     names = [name for name in ODD if "\n" not in name]
     for name in names:
         store.pipe_file(f"{root}/a::b/{name}.txt", TEXT)
     store.pipe_file(f"{root}/a::b/c::d/x.txt.zst", zstd(TEXT))
     store.pipe_file(f"{root}/a::b/_hidden/x.txt", TEXT)
     store.pipe_file(f"{root}/a::b/x.rar", TEXT)
-    assert checked("text", f"{bucket}/a::b") == {
+    assert checked("text", f"s3://{root}/a::b") == {
         **{f"{name}.txt": "One text." for name in names}, "c::d/x.txt.zst": "One text.",
         "_hidden/x.txt": "hidden_file", "x.rar": "unreadable_packing",
     }  # fmt: skip
     store.pipe_file(f"{root}/rows/a.csv.gz", b"no gzip")
     assert "a.csv.gz cannot be read as csv (its first bytes are not those of a .gz file)" in refused(
-        "csv", bucket / "rows"
+        "csv", f"s3://{root}/rows"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora.plan import read_units, source_units
 from neuronsig.errors import InputError
 from spark_jobs.documents import Documents, read_documents
+from tests.neuronsig.corpora.reading import write, zstd
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -101,3 +103,30 @@ def test_the_first_documents_are_those_of_the_first_files(spark: SparkSession, t
 def test_a_source_that_is_missing_is_refused_before_spark_reads(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         read_documents(spark, CorpusConfig(sources={"x": source("text", tmp_path / "none")}))
+
+
+def test_what_is_passed_over_is_counted_with_its_first_example(spark: SparkSession, tmp_path: Path) -> None:
+    pages = (
+        "<mediawiki><page><title>T</title><ns>0</ns><id>1</id><revision><id>1</id><text>Text.</text></revision></page>"
+    )
+    write(tmp_path / "texts", {"a.txt": b"A text.", ".b": b"?", "_c/d.txt": b"?", "e.rar": b"?", "f.dat": b"\0"})
+    write(tmp_path / "dump", {"wiki.xml": pages.encode(), "_old.xml": b"?", "notes.md": b"?"})
+    # Those that Spark's own reader would leave out, or take for plain text.
+    odd = {
+        "hidden": write(tmp_path, {"_wiki.xml": pages.encode()}) / "_wiki.xml",
+        "large": write(tmp_path / "large", {"WIKI.XML.BZ2": bz2.compress(pages.encode())}),
+        "zstd": write(tmp_path / "zstd", {"wiki.xml.zst": zstd(pages.encode())}),
+        "bytes": write(tmp_path / os.fsdecode(b"caf\xe9"), {"wiki.xml": pages.encode()}),
+    }
+    sources = {
+        "texts": source("text", tmp_path / "texts"),
+        "dump": source("wikipedia_dump", tmp_path / "dump"),
+        **{name: source("wikipedia_dump", path) for name, path in odd.items()},
+    }
+    documents = read_documents(spark, CorpusConfig(sources=sources))
+    assert documents.tally.documents == dict.fromkeys(sorted(f"{name}: " for name in sources), 1)
+    assert documents.skipped() == {
+        "dump: hidden_file": 1, "dump: other_format": 1, "texts: binary": 1, "texts: hidden_file": 2,
+        "texts: unreadable_packing": 1,
+    }  # fmt: skip
+    assert documents.tally.first["texts: hidden_file"] == ".b"
