@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.document import Document
-from neuronsig.corpora.files import Unit, compression, count_lines, is_archive, is_hidden, readable
+from neuronsig.corpora.files import Unit, compression, count_lines, is_archive, is_cut_bzip2, is_hidden, readable
 from neuronsig.corpora.plan import bundle, read_units, source_units
 from neuronsig.corpora.wikipedia import PAGE_END, page_document
 from neuronsig.tables import METADATA
@@ -118,31 +118,29 @@ def read_documents(spark: SparkSession, corpus: CorpusConfig) -> Documents:
 def _read_source(spark: SparkSession, source: SourceConfig, name: str, order: int) -> DataFrame:
     units, side, passed = source_units(source, f"corpus.sources.{name}")
     label = functools.partial(_labelled, source=name, domain=source.domain, order=order)
-    if (
-        source.format == "wikipedia_dump"
-        and not source.max_documents
-        and all(_spark_reads(unit.path) for unit in units)
-    ):
-        dump = _read_dump(spark, [unit.path for unit in units], source, label)
-        return dump.unionByName(numbered_tasks(spark, 1, lambda _: label(passed), RECORDS)) if passed else dump
+    split = source.format == "wikipedia_dump" and not source.max_documents
+    dumps = [unit for unit in units if split and spark_reads(unit)]
+    rest = [unit for unit in units if unit not in dumps]
     cores = spark.sparkContext.defaultParallelism
-    bundles = [units] if source.max_documents else bundle(_numbered(spark, units, source), 2 * cores) or [[]]
+    bundles = [rest] if source.max_documents else bundle(_numbered(spark, rest, source), 2 * cores) or [[]]
 
     def read(number: int) -> Iterator[pa.RecordBatch]:
         return label(read_units(bundles[number], side, () if number else passed, source))
 
-    return numbered_tasks(spark, len(bundles), read, RECORDS)
+    records = numbered_tasks(spark, len(bundles), read, RECORDS)
+    return records.unionByName(_read_dump(spark, [unit.path for unit in dumps], source, label)) if dumps else records
 
 
-def _spark_reads(path: str) -> bool:
-    """Whether Spark's own text reader takes a file for what it is.
+def spark_reads(unit: Unit) -> bool:
+    """Whether Spark's own text reader splits a file, and takes it for what it is.
 
-    It leaves out hidden ones without a word, unpacks by endings in small letters, and its paths are text.
+    It leaves out hidden files without a word, unpacks by endings in small letters, fails on a bzip2 file that is cut
+    short, and its paths are text.
     """
-    name, packed = posixpath.basename(path), compression(path)
-    if is_archive(name) or is_hidden(name) or path != readable(path):
+    name, packed = posixpath.basename(unit.path), compression(unit.path)
+    if is_archive(name) or is_hidden(name) or unit.path != readable(unit.path):
         return False
-    return not packed or (packed in (".gz", ".bz2") and name.endswith(packed))
+    return not packed or (packed == ".bz2" and name.endswith(packed) and not is_cut_bzip2(unit))
 
 
 def _read_dump(

@@ -47,6 +47,7 @@ _MAGIC = {
 }
 """How a file of an ending begins; there is no one mark of .lzma."""
 HEAD_BYTES = 512
+_BZIP2_END = 0x177245385090
 
 # What a broken archive, compressed stream or disk raises.
 READ_ERRORS = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, pa.ArrowException)
@@ -151,8 +152,10 @@ def begins_right(name: str, head: bytes) -> bool:
 
 def first_bytes(units: Sequence[Unit]) -> list[bytes | Exception]:
     """HEAD_BYTES of each of a source's files, or what forbids to read them; several are asked for together."""
+    if not units:
+        return []
     # A client is made anew for every thread that asks for one.
-    system = client_of(units[0].path)[0] if units else None
+    system = client_of(units[0].path)[0]
 
     def head(unit: Unit) -> bytes | Exception:
         try:
@@ -161,6 +164,15 @@ def first_bytes(units: Sequence[Unit]) -> list[bytes | Exception]:
             return error
 
     return concurrently(head, units)
+
+
+def is_cut_bzip2(unit: Unit) -> bool:
+    """Whether a bzip2 file has no end, as a download that was broken off."""
+    with open_bytes(unit.path) as stream:
+        stream.seek(max(0, unit.size - 11))
+        tail = int.from_bytes(stream.read(), "big")
+    # The mark, 32 bits of a checksum, and up to 7 bits that fill the last byte.
+    return all((tail >> 32 + shift) % (1 << 48) != _BZIP2_END for shift in range(8))
 
 
 def open_bytes(path: str) -> IO[bytes]:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from neuronsig.config import CorpusConfig, SourceConfig
-from neuronsig.corpora import listing
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint, estimated_sentences
 from neuronsig.errors import InputError
@@ -124,7 +123,7 @@ def test_a_folder_without_permission_is_counted(tmp_path: Path, monkeypatch: pyt
             raise PermissionError(13, "Permission denied", folder)
         return scandir(folder)
 
-    monkeypatch.setattr(listing.os, "scandir", guarded)
+    monkeypatch.setattr(os, "scandir", guarded)
     assert checked("text", tmp_path) == {"a.txt": "One text.", "secret": "unreadable_folder"}
     assert "(Permission denied); check the path and its permissions" in refused("text", tmp_path / "secret")
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from neuronsig.config import CorpusConfig, SourceConfig
+from neuronsig.corpora.files import Unit
 from neuronsig.corpora.plan import read_units, source_units
 from neuronsig.errors import InputError
-from spark_jobs.documents import Documents, read_documents
+from spark_jobs.documents import Documents, read_documents, spark_reads
 from tests.neuronsig.corpora.reading import write, zstd
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def test_a_split_dump_gives_the_same_pages_as_a_stream(spark: SparkSession, tmp_
     spark.conf.set("spark.sql.files.maxPartitionBytes", str((tmp_path / name).stat().st_size // 4))
     try:
         documents = read_documents(spark, CorpusConfig(sources={"x": whole}))
-        assert documents.records.rdd.getNumPartitions() > 1
+        assert documents.records.rdd.getNumPartitions() > 2  # one is for what is passed over
         assert rows(documents) == expected
     finally:
         spark.conf.set("spark.sql.files.maxPartitionBytes", before)
@@ -105,6 +106,12 @@ def test_a_source_that_is_missing_is_refused_before_spark_reads(spark: SparkSess
         read_documents(spark, CorpusConfig(sources={"x": source("text", tmp_path / "none")}))
 
 
+def cut_dump(pages: str) -> bytes:
+    """Some pages, and a download that was broken off in those after them."""
+    long = pages.replace("Text.", "It is a text. " * 500)
+    return bz2.compress(long.encode() * 400) + bz2.compress(pages.encode() * 20)[:-10]
+
+
 def test_what_is_passed_over_is_counted_with_its_first_example(spark: SparkSession, tmp_path: Path) -> None:
     pages = (
         "<mediawiki><page><title>T</title><ns>0</ns><id>1</id><revision><id>1</id><text>Text.</text></revision></page>"
@@ -117,6 +124,7 @@ def test_what_is_passed_over_is_counted_with_its_first_example(spark: SparkSessi
         "large": write(tmp_path / "large", {"WIKI.XML.BZ2": bz2.compress(pages.encode())}),
         "zstd": write(tmp_path / "zstd", {"wiki.xml.zst": zstd(pages.encode())}),
         "bytes": write(tmp_path / os.fsdecode(b"caf\xe9"), {"wiki.xml": pages.encode()}),
+        "cut": write(tmp_path / "cut", {"wiki.xml.bz2": cut_dump(pages)}),
     }
     sources = {
         "texts": source("text", tmp_path / "texts"),
@@ -124,9 +132,22 @@ def test_what_is_passed_over_is_counted_with_its_first_example(spark: SparkSessi
         **{name: source("wikipedia_dump", path) for name, path in odd.items()},
     }
     documents = read_documents(spark, CorpusConfig(sources=sources))
-    assert documents.tally.documents == dict.fromkeys(sorted(f"{name}: " for name in sources), 1)
+    assert documents.tally.documents.pop("cut: ") > 1
+    assert documents.tally.documents == {f"{name}: ": 1 for name in sorted(sources) if name != "cut"}
     assert documents.skipped() == {
-        "dump: hidden_file": 1, "dump: other_format": 1, "texts: binary": 1, "texts: hidden_file": 2,
-        "texts: unreadable_packing": 1,
+        "cut: unreadable_file": 1, "dump: hidden_file": 1, "dump: other_format": 1, "texts: binary": 1,
+        "texts: hidden_file": 2, "texts: unreadable_packing": 1,
     }  # fmt: skip
     assert documents.tally.first["texts: hidden_file"] == ".b"
+
+
+def test_only_what_sparks_reader_takes_for_what_it_is_is_given_to_it(tmp_path: Path) -> None:
+    whole = bz2.compress(b"A dump.")
+    for name, data, given in [
+        ("wiki.xml", b"A dump.", True), ("wiki.xml.bz2", whole, True), ("wiki.xml-p1.bz2", whole * 3, True),
+        ("cut.xml.bz2", whole[:-4], False), ("WIKI.XML.BZ2", whole, False), ("_wiki.xml", b"?", False),
+        ("wiki.xml.gz", b"?", False), ("wiki.xml.zst", b"?", False), ("wiki.tar.bz2", whole, False),
+        (os.fsdecode(b"caf\xe9.xml"), b"?", False),
+    ]:  # fmt: skip
+        write(tmp_path, {name: data})
+        assert spark_reads(Unit(str(tmp_path / name), name, len(data))) is given, name
