@@ -1,16 +1,15 @@
 """Is every source there and of the format named? Said in one line, before anything expensive."""
 
-import io
-import json
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from neuronsig.config import CorpusConfig, SourceConfig
-from neuronsig.corpora import documentation, rows, sentiment
+from neuronsig.corpora import csv_records, documentation, gutenberg, rows, sentiment
 from neuronsig.corpora.archives import costs_no_other, members, wanted_members
+from neuronsig.corpora.characters import decode, is_encoding, open_text
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import (
     READ_ERRORS,
@@ -25,11 +24,14 @@ from neuronsig.corpora.files import (
 )
 from neuronsig.corpora.formats import FORMATS
 from neuronsig.corpora.listing import skipped_by_reason
+from neuronsig.corpora.parquet_values import is_text
 from neuronsig.corpora.plan import source_units
 from neuronsig.errors import InputError, reason
 
 _HEAD = 1 << 16
 _SAMPLED_FILES = 5
+_FIRST_LINES = 100
+_SCANNED = 64 << 20
 
 
 def check_sources(corpus: CorpusConfig) -> None:
@@ -48,11 +50,8 @@ def check_source(source: SourceConfig, key: str) -> None:
                 f"set {key}.path={documentation.PATH}, or read a folder with corpus=text"
             )
         return
-    if source.encoding:
-        try:
-            "".encode(source.encoding)
-        except LookupError:
-            raise InputError(f"{key}.encoding={source.encoding}: no such encoding; use utf-8, latin-1, ...") from None
+    if source.encoding and not is_encoding(source.encoding):
+        raise InputError(f"{key}.encoding={source.encoding}: no such encoding; use utf-8, latin-1, ...")
     try:
         units = source_units(source, key, stretch=1 << 62).units
     except READ_ERRORS as error:
@@ -63,7 +62,7 @@ def check_source(source: SourceConfig, key: str) -> None:
         return
     first = _first_files(units, source, key)
     looks_right, otherwise = _LOOKS.get(source.format, (lambda head: True, ""))
-    if not any(looks_right(head) for _, head in first):
+    if not any(looks_right(decode(head, source.encoding, {}).encode()) for _, head in first):
         raise InputError(
             f"{key}.path={source.path} is not {source.format}: {first[0][0]} {otherwise}; "
             f"check {key}.format and {key}.path"
@@ -71,7 +70,7 @@ def check_source(source: SourceConfig, key: str) -> None:
     if source.format == "csv":
         _check_csv(units, source, key)
     if source.format == "jsonl":
-        _check_jsonl(first, source, key)
+        _check_jsonl(units, source, key)
 
 
 def _check_packing(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
@@ -139,26 +138,40 @@ def _check_csv(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
             files = wanted_members(unit, rows.is_csv)  # to the end of the block: it holds the archive open
             if (file := next(files, None)) is None:
                 continue
-            encoding = rows.encoding_of(source)
-            with io.TextIOWrapper(file.open(), encoding=encoding, errors="replace", newline="") as stream:  # type: ignore[type-var]
-                line = stream.readline(1 << 20)
+            stream, encoding = open_text(file.open(), source.encoding)
+            with stream:
+                head = csv_records.first_lines(iter(partial(stream.readline, _HEAD), ""), _HEAD)
         except READ_ERRORS as error:
             raise InputError(_unreadable(source, key, error, unit.path)) from None
-        _require_columns(rows.header_of(line, rows.delimiter_of(line, file.name)), unit.path, source, key)
+        names, _, _ = csv_records.header(head, file.name, encoding)
+        _require_columns(names, unit.path, source, key)
 
 
-def _check_jsonl(first: Sequence[tuple[str, bytes]], source: SourceConfig, key: str) -> None:
-    """Objects need not share their keys, so a column is missing only when none of the first lines has it."""
+def _check_jsonl(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
+    """Objects need not share their keys, so a column is missing only when no line of many has it."""
     keys: dict[str, None] = {}
-    for _, head in first:
-        for line in head.split(b"\n")[:100]:
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict):
-                keys.update(dict.fromkeys(row))
-    _require_columns(list(keys), first[0][0], source, key)
+    missing, read = set(rows.columns_of(source)), 0
+    for number, line in _lines(units, source, key):
+        # Lines after a file's first ones are only parsed where a name that is looked for may be in them.
+        if number < _FIRST_LINES or "\\" in line or any(name in line for name in missing):
+            found = rows.json_object(line) or {}
+            keys.update(dict.fromkeys(found))
+            missing.difference_update(found)
+        read += len(line)
+        if not missing or read > _SCANNED:
+            break
+    within = f" up to its {read:,}th character" if read > _SCANNED else ""
+    _require_columns(list(keys), units[0].path + within, source, key)
+
+
+def _lines(units: Sequence[Unit], source: SourceConfig, key: str) -> Iterator[tuple[int, str]]:
+    """The lines of all files, numbered in each."""
+    for unit in units:
+        try:
+            for file in wanted_members(unit, rows.is_jsonl):
+                yield from ((number, line) for number, (line, _) in enumerate(rows.json_lines(file, source.encoding)))
+        except READ_ERRORS as error:
+            raise InputError(_unreadable(source, key, error, unit.path)) from None
 
 
 def _check_parquet(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
@@ -169,11 +182,11 @@ def _check_parquet(units: Sequence[Unit], source: SourceConfig, key: str) -> Non
         except READ_ERRORS as error:
             raise InputError(_unreadable(source, key, error, path)) from None
         _require_columns(schema.names, path, source, key)
-        kind = schema.field(source.text_column).type
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        kind = schema.field(schema.names.index(source.text_column)).type
+        if not is_text(kind):
             raise InputError(
                 f"{key}.text_column={source.text_column}: {path} holds {kind} there, text is needed; "
-                f"columns present: {', '.join(schema.names)}"
+                f"columns present: {', '.join(map(csv_records.column_name, schema.names))}"
             )
 
 
@@ -181,10 +194,11 @@ def _require_columns(present: Sequence[str], path: str, source: SourceConfig, ke
     asked = [("text_column", source.text_column), ("id_column", source.id_column)]
     asked += [("metadata_columns", name) for name in source.metadata_columns]
     for setting, name in asked:
-        if name and name not in present:
-            raise InputError(
-                f"{key}.{setting}={name}: {path} has no such column; columns present: {', '.join(present)}"
-            )
+        times = present.count(name) or present.count(csv_records.column_name(name))
+        if name and times != 1:
+            what = f"has {times} columns of this name; rename all but one" if times else "has no such column"
+            shown = ", ".join(csv_records.column_name(one) for one in present)
+            raise InputError(f"{key}.{setting}={name}: {path} {what}; columns present: {shown}")
 
 
 def _unreadable(source: SourceConfig, key: str, error: BaseException, path: str = "") -> str:
@@ -196,7 +210,7 @@ def _unreadable(source: SourceConfig, key: str, error: BaseException, path: str 
 
 def _is_tweet(head: bytes) -> bool:
     line = head.decode("latin-1").splitlines()[:1]
-    row = next((row for row, _ in rows.records(io.StringIO("".join(line)), ",")), None)
+    row = next((row for row, _ in csv_records.records(line, ",")), None)
     return row is not None and len(row) == sentiment.COLUMNS and row[0] in sentiment.POLARITY
 
 
@@ -208,12 +222,9 @@ _LOOKS: dict[str, tuple[Callable[[bytes], bool], str]] = {
         lambda head: b"<mediawiki" in head or b"<page>" in head, "is no MediaWiki export (no <mediawiki> or <page>)"
     ),
     "wikipedia_extracted": (lambda head: b"<doc " in head, "has no <doc id=... title=...> block"),
-    "gutenberg": (
-        lambda head: b"PROJECT GUTENBERG EBOOK" in head.upper(),
-        "has no *** START OF THE PROJECT GUTENBERG EBOOK line",
-    ),
+    "gutenberg": (gutenberg.looks_like, "has no *** START OF THE PROJECT GUTENBERG EBOOK line"),
     "jsonl": (
-        lambda head: head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"),
+        lambda head: head.lstrip().startswith(b"{"),
         "does not begin with a JSON object ({...}) on its first line",
     ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Bytes to characters, lines to paragraphs, paragraphs to documents: what all formats share."""
+"""Lines to paragraphs, paragraphs to documents: what all formats share."""
 
 from __future__ import annotations
 
@@ -6,58 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-Metadata = dict[str, list[str]]
-Notes = dict[str, int]
+from neuronsig.corpora.characters import Notes, clean, clean_id, line_feeds
 
-# Line and paragraph separators, vertical tab and form feed end a line; a lone carriage return does too.
-_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\u2028\u2029]")
-# Invisible: C0 and C1 controls but tab and line feed, soft hyphen, zero-width space, word joiner, BOM,
-# directional marks.
-_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-_SURROGATES = re.compile("[\ud800-\udfff]")
-_SPACES = re.compile(r"\s+")
+Metadata = dict[str, list[str]]
+
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _BULLET = re.compile(r"^\s*(?:[-*+•·o]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+(?=\S)")
 _RULE = re.compile(r"^[\W_]*$")
 _HYPHENATED = re.compile(r"\w-$")
 _WRAP_COLUMNS = 100
-_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
-
-
-def decode(data: bytes, encoding: str, notes: Notes) -> str:
-    """Bytes as text without a byte-order mark; bytes the encoding has no character for become U+FFFD.
-
-    An empty `encoding` means the one a byte-order mark names, else UTF-8. Replaced bytes are counted in `notes`
-    as `undecodable_bytes`.
-    """
-    for mark, marked in _BOMS:
-        if data.startswith(mark) and encoding.lower().replace("_", "-") in ("", "utf-8", "utf8", "utf-16", marked):
-            data, encoding = data[len(mark) :], marked
-            break
-    encoding = encoding or "utf-8"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        pass
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8", "ascii", "us-ascii"):
-        text, undecodable = _SURROGATES.subn("\ufffd", data.decode(encoding, "surrogateescape"))
-    else:
-        text = data.decode(encoding, "replace")
-        undecodable = text.count("\ufffd")
-    count(notes, "undecodable_bytes", undecodable)
-    return text
-
-
-def line_feeds(text: str) -> str:
-    """The text with every kind of line end as a line feed, and no invisible characters."""
-    return _INVISIBLE.sub("", _LINE_ENDS.sub("\n", text))
-
-
-def clean(text: str, notes: Notes) -> str:
-    """One line: runs of white space as one space, invisible characters gone, lone surrogates replaced and counted."""
-    text, lone = _SURROGATES.subn("\ufffd", _SPACES.sub(" ", line_feeds(text)).strip())
-    count(notes, "lone_surrogates", lone)
-    return text
 
 
 def blocks(text: str) -> Iterator[list[str]]:
@@ -130,6 +87,8 @@ class Document:
     `doc_id` is the publisher's own id, unique in the source and the same in every run. `metadata` maps a
     field (author, entity, sentiment, topic, category, ...; P1 Table 1) to its values. `skipped` is the reason
     why the record yields no text, else None. `notes` counts what was replaced or left out on the way.
+
+    `of` and `skip` make one of strings from outside, and clean them all.
     """
 
     doc_id: str
@@ -151,29 +110,25 @@ class Document:
         kept = [one for paragraph in paragraphs if (one := clean(paragraph, notes))]
         if not any(character.isalnum() for one in kept for character in one):
             return cls.skip(doc_id, empty, notes)
-        return cls(doc_id, "\n\n".join(kept), _tidy(metadata), None, _without_zeros(notes))
+        fields = _tidy(metadata, notes)
+        return cls(clean_id(doc_id, notes), "\n\n".join(kept), fields, None, _without_zeros(notes))
 
     @classmethod
     def skip(cls, doc_id: str, reason: str, notes: Notes | None = None) -> Document:
         """A record that is counted under `reason` and yields no text."""
-        return cls(doc_id, "", {}, reason, _without_zeros(notes or {}))
+        notes = {} if notes is None else notes
+        return cls(clean_id(doc_id, notes), "", {}, reason, _without_zeros(notes))
 
 
-def _tidy(metadata: Mapping[str, str | Iterable[str] | None]) -> Metadata:
-    """Fields with their distinct non-empty values, in the order they came in."""
+def _tidy(metadata: Mapping[str, str | Iterable[str] | None], notes: Notes) -> Metadata:
+    """Fields with their distinct non-empty values, cleaned, in the order they came in."""
     tidy: Metadata = {}
     for name, given in metadata.items():
         values = [given] if isinstance(given, str) else given or ()
-        if kept := list(dict.fromkeys(one for value in values if (one := clean(value, {})))):
+        if kept := list(dict.fromkeys(one for value in values if (one := clean(value, notes)))):
             tidy[name] = kept
     return tidy
 
 
 def _without_zeros(notes: Notes) -> Notes:
     return {name: count for name, count in notes.items() if count}
-
-
-def count(notes: Notes, name: str, amount: int = 1) -> None:
-    """Add to one of a document's counts."""
-    if amount:
-        notes[name] = notes.get(name, 0) + amount

@@ -17,7 +17,8 @@ from importlib import metadata
 from pathlib import Path
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes, decode, loose_paragraphs
+from neuronsig.corpora.characters import Notes, decode
+from neuronsig.corpora.document import Document, loose_paragraphs
 from neuronsig.corpora.files import SourceFile, Unit
 from neuronsig.corpora.markup import markdown_paragraphs, prose_only, rst_paragraphs
 

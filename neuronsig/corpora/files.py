@@ -49,8 +49,11 @@ _MAGIC = {
 HEAD_BYTES = 512
 _BZIP2_END = 0x177245385090
 
-# What a broken archive, compressed stream or disk raises.
-READ_ERRORS = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, pa.ArrowException)
+# What a broken archive, compressed stream, disk or Parquet schema raises.
+READ_ERRORS = (
+    OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, pa.ArrowException,
+    UnicodeDecodeError,
+)  # fmt: skip
 _BUFFER = 1 << 17
 _CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
 
@@ -231,17 +234,21 @@ def split_lines(unit: Unit, stretch: int) -> list[Unit]:
 
 def lines_of(file: SourceFile) -> Iterator[bytes]:
     """The lines that begin inside the file's stretch, without their line ends."""
-    unit = file.unit
     with file.open() as stream:
-        position = 0
-        if unit.start:
-            stream.seek(unit.start - 1)
-            position = unit.start - 1 + len(stream.readline())
-        for line in stream:
-            if unit.end and position >= unit.end:
-                return
-            position += len(line)
-            yield line.rstrip(b"\r\n")
+        yield from lines_in(stream, file.unit)
+
+
+def lines_in(stream: IO[bytes], unit: Unit) -> Iterator[bytes]:
+    """The lines of an open file that begin inside a stretch of it, without their line ends."""
+    position = 0
+    if unit.start:
+        stream.seek(unit.start - 1)
+        position = unit.start - 1 + len(stream.readline())
+    for line in stream:
+        if unit.end and position >= unit.end:
+            return
+        position += len(line)
+        yield line.rstrip(b"\r\n")
 
 
 def count_lines(unit: Unit) -> int:

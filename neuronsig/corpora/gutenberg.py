@@ -5,14 +5,31 @@ import re
 from collections.abc import Iterator
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes, blocks, count, decode, join_lines, line_feeds
+from neuronsig.corpora.characters import Notes, count, decode, encoding_of, is_encoding, line_feeds
+from neuronsig.corpora.document import Document, blocks, join_lines
 from neuronsig.corpora.files import SourceFile, bare_name
 
-_START_LINE = re.compile(r"^\*{3} ?START OF TH(?:E|IS) PROJECT GUTENBERG EBOOK[^*]*\*{3}[^\n]*\n", re.M | re.I)
-_END_LINE = re.compile(
-    r"^(?:\*{3} ?END OF TH(?:E|IS) PROJECT GUTENBERG EBOOK|End of (?:the )?Project Gutenberg(?:'s|’s)?\b)[^\n]*",
+# A title may be broken into lines and have asterisks of its own; the last ones of a line end it.
+_START_LINE = re.compile(
+    r"^\*{3} ?START OF TH(?:E|IS) PROJECT GUTENBERG E(?:BOOK|-?TEXT)"
+    r"(?:[^\n]*(?:\n[^\n]+){0,3}?\*{3}[^\n*]*\n|[^\n]*\n)",
     re.M | re.I,
 )
+# Books of before 2004 begin below the "small print", if that does not stand at their end.
+_SMALL_PRINT_END = re.compile(r"^\*END\b[* ]{0,3}THE SMALL PRINT![^\n]*\n", re.M | re.I)
+_END_LINE = re.compile(
+    r"^(?:\*{3} ?END OF TH(?:E|IS) PROJECT GUTENBERG E(?:BOOK|-?TEXT)"
+    r"|[^\w\n]{0,3}End(?:ing)? of (?:the |this )?Project Gutenberg(?:'s|’s)?\b"
+    r"|\*{3} ?START: FULL LICENSE|\*{3} ?START\*\* ?THE SMALL PRINT!)[^\n]*",
+    re.M | re.I,
+)
+_ENCODING = re.compile(rb"^Character set encoding:[ \t]*([^\r\n]+)", re.M | re.I)
+_ETEXT_OF = re.compile(
+    r"^[^\w\n]*(?:The |This is the )?Project Gutenberg(?:'s)? E-?text of (.+?),? by (.+?)\W*$", re.M | re.I
+)
+_MARKED = re.compile(rb"PROJECT GUTENBERG E(?:BOOK|-?TEXT)|THE SMALL PRINT!", re.I)
+_HEADER_BYTES = 1 << 15
+_CALLED = {"iso latin-1": "latin-1", "windows code page 1252": "cp1252", "iso-646-us (us-ascii)": "ascii"}
 _FIELD = re.compile(r"^(Title|Author|Language|Release Date):[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.M)
 _ILLUSTRATION = re.compile(r"\[\s*(?:Illustrations?|Frontispiece|Picture)\b", re.I)
 _CREDIT = re.compile(r"^(?:E-?text )?(?:Produced|Transcribed|Prepared|Scanned) by\b|^\[?Transcriber.s note", re.I)
@@ -32,27 +49,67 @@ def wanted(name: str) -> bool:
 def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     """The book's body in paragraphs; metadata author (several where the header names several) and title.
 
+    A book that is not UTF-8 is read in the encoding that its header names, latin-1 where that names none.
+
     Counted and left out: `illustrations`, `contents_lines` (tables of contents), `afterword_lines` (transcriber's
     notes at the end). A text without the marks of
     Project Gutenberg is skipped as `not_gutenberg`.
     """
     notes: Notes = {}
-    text = line_feeds(decode(file.read(), source.encoding or "utf-8", notes))
+    data = file.read()
+    text = line_feeds(decode(data, source.encoding or _encoding(data), notes))
     doc_id = posixpath.splitext(posixpath.basename(bare_name(file.name)))[0]
-    start = _START_LINE.search(text)
-    if start is None:
+    found = _body(text)
+    if found is None:
         yield Document.skip(doc_id, "not_gutenberg", notes)
         return
-    end = _END_LINE.search(text, start.end())
-    if end is None:
+    start, end = found
+    if end == len(text):
         count(notes, "no_end_mark")
-    fields = dict(_FIELD.findall(text[: start.start()]))
+    fields = dict(_FIELD.findall(text[:start]))
+    if not fields and (named := _ETEXT_OF.search(text[:start])):
+        fields = {"Title": named[1], "Author": named[2]}
     metadata = {
         "author": _authors(" ".join(fields.get("Author", "").split())),
         "title": fields.get("Title", "").split("\n")[0].rstrip(": "),
     }
-    body = _without_illustrations(text[start.end() : end.start() if end else len(text)], notes)
-    yield Document.of(doc_id, _paragraphs(body, notes), metadata, notes)
+    yield Document.of(doc_id, _paragraphs(_without_illustrations(text[start:end], notes), notes), metadata, notes)
+
+
+def looks_like(head: bytes) -> bool:
+    """Whether a file's first bytes have a mark of Project Gutenberg."""
+    return _MARKED.search(head) is not None
+
+
+def _encoding(data: bytes) -> str:
+    """What a book whose encoding the config does not say is read in; empty: by its byte-order mark, else UTF-8."""
+    try:
+        data.decode()
+        return ""
+    except UnicodeDecodeError:
+        pass
+    if encoding_of("", data)[1]:
+        return ""
+    named = _ENCODING.search(data, 0, _HEADER_BYTES)
+    if named is None:
+        return "latin-1"
+    name = named[1].decode("latin-1").strip()
+    name = _CALLED.get(name.lower(), name)
+    return name if is_encoding(name) and "A".encode(name) == b"A" else ""
+
+
+def _body(text: str) -> tuple[int, int] | None:
+    """Where the book itself begins and ends; None: the text has no mark of a beginning."""
+    start = _START_LINE.search(text)
+    begin = start.end() if start else 0
+    small = _SMALL_PRINT_END.search(text, begin)
+    if small is None and start is None:
+        return None
+    # Some books have the small print at their end.
+    if small and small.end() < (begin + len(text)) // 2:
+        begin = small.end()
+    end = _END_LINE.search(text, begin)
+    return begin, end.start() if end else len(text)
 
 
 def _authors(text: str) -> list[str]:

@@ -1,6 +1,5 @@
 """Markdown and reStructuredText (docstrings included) to paragraphs of prose."""
 
-import html
 import inspect
 import re
 from collections.abc import Iterator
@@ -9,7 +8,8 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from neuronsig.corpora.document import Notes, count, join_lines, line_feeds
+from neuronsig.corpora.characters import Notes, count, line_feeds, unescape
+from neuronsig.corpora.document import join_lines
 
 _UNDERLINE = re.compile(r"^\s*([=\-~^\"'*+#`.:_])\1{2,}\s*$")
 _TABLE = re.compile(r"^\s*(?:\+[-=+]{3,}|[|].*[|]\s*$|={2,}\s+=|-{2,}\s+-{2})")
@@ -159,4 +159,4 @@ def _inline_rst(text: str) -> str:
     text = _ROLE.sub(_role, text)
     text = _LINK_ADDRESS.sub("", _LINK.sub(r"\1", text))
     text = _CODE.sub(lambda found: found[1] or found[2], _REFERENCE.sub(lambda found: found[1] or found[2] or "", text))
-    return html.unescape(" ".join(_STRONG.sub(r"\1", text).split()))
+    return unescape(" ".join(_STRONG.sub(r"\1", text).split()))

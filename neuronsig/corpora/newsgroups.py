@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes, count, decode, line_feeds, loose_paragraphs
+from neuronsig.corpora.characters import Notes, count, decode, line_feeds
+from neuronsig.corpora.document import Document, loose_paragraphs
 from neuronsig.corpora.files import SourceFile
 
 # A newsgroup's name has a dot inside; a message's file is a number.

@@ -1,12 +1,12 @@
 """Reuters-21578, Distribution 1.0: SGML files `reut2-*.sgm` (D. D. Lewis's README.txt defines every field)."""
 
-import html
 import re
 from collections.abc import Iterator
 from datetime import datetime
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes, count, decode, join_lines
+from neuronsig.corpora.characters import Notes, count, decode, unescape
+from neuronsig.corpora.document import Document, join_lines
 from neuronsig.corpora.files import SourceFile
 
 _STORY = re.compile(r"<REUTERS\b([^>]*)>(.*?)(?=<REUTERS\b|\Z)", re.S)
@@ -84,7 +84,7 @@ def _element(text: str, tag: str) -> str | None:
 
 
 def _text(sgml: str) -> str:
-    return html.unescape(_CONTROL.sub("", sgml))
+    return unescape(_CONTROL.sub("", sgml))
 
 
 def _author(text: str) -> str:

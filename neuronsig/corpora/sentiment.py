@@ -4,7 +4,6 @@ Large Movie Review Dataset v1.0 is `aclImdb/{train,test}/{pos,neg,unsup}/<id>_<r
 double quotes without a header: polarity, id, date, query, user, text.
 """
 
-import html
 import io
 import posixpath
 import re
@@ -12,9 +11,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes, count, decode
+from neuronsig.corpora.characters import Notes, count, decode, unescape
+from neuronsig.corpora.csv_records import records
+from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import SourceFile, bare_name
-from neuronsig.corpora.rows import records
 
 _PATH = re.compile(r"(?:^|/)(train|test)/(pos|neg|unsup)/(\d+)_(\d+)\.txt$")
 _URLS = re.compile(r"(?:^|/)(train|test)/urls_(pos|neg|unsup)\.txt$")
@@ -40,7 +40,7 @@ def parse_reviews(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     assert place is not None
     split, label, number, rating = place.groups()
     notes: Notes = {}
-    text = html.unescape(decode(file.read(), source.encoding or "utf-8", notes))
+    text = unescape(decode(file.read(), source.encoding or "utf-8", notes))
     labelled = label != "unsup"
     metadata = {
         "sentiment": _LABELS.get(label),
@@ -103,8 +103,8 @@ def parse_tweets(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
             polarity, _, date, query, user, text = row
             metadata = {
                 "sentiment": POLARITY[polarity],
-                "author": _decode(user, source.encoding, {}),
-                "query": None if query == "NO_QUERY" else _decode(query, source.encoding, {}),
+                "author": _decode(user, source.encoding, notes),
+                "query": None if query == "NO_QUERY" else _decode(query, source.encoding, notes),
                 "date": _date(date),
                 "split": split,
             }
@@ -114,7 +114,7 @@ def parse_tweets(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
 def _tweet(text: str, encoding: str, notes: Notes) -> str:
     text = _decode(text, encoding, notes)
     for _ in range(2):  # entities were escaped twice in part of the tweets: &amp;quot;
-        text = _ENTITY.sub(lambda found: html.unescape(found[0]), text)
+        text = _ENTITY.sub(lambda found: unescape(found[0]), text)
     count(notes, "replacement_characters", text.count("\ufffd"))
     return text
 

@@ -4,7 +4,6 @@ A dump is MediaWiki export XML, one `<page>` an article, bzip2 or plain. wikiext
 the title, paragraphs one a line, `</doc>`.
 """
 
-import html
 import posixpath
 import re
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from typing import IO
 from xml.etree import ElementTree
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.document import Document, Notes, count, decode
+from neuronsig.corpora.characters import Notes, count, decode, unescape
+from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import SourceFile, bare_name
 from neuronsig.corpora.wikitext import prose
 
@@ -96,7 +96,7 @@ def parse_extracted(file: SourceFile, source: SourceConfig) -> Iterator[Document
     text = decode(file.read(), source.encoding or "utf-8", encoding_notes)
     for number, found in enumerate(_DOC.finditer(text), 1):
         notes, encoding_notes = encoding_notes, {}
-        attributes = {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(found[1])}
+        attributes = {name: unescape(value) for name, value in _ATTRIBUTE.findall(found[1])}
         doc_id = attributes.get("id") or f"{file.name}:{number}"
         if found[3] != "</doc>" or "title" not in attributes:
             yield Document.skip(doc_id, "broken_record", notes)
@@ -112,4 +112,4 @@ def parse_extracted(file: SourceFile, source: SourceConfig) -> Iterator[Document
 
 def _tidy(line: str) -> str:
     """Close the gaps that left-out pronunciations and units leave before punctuation."""
-    return _GAP.sub(r"\1", _EMPTY_BRACKETS.sub("", html.unescape(_TAG.sub("", line))))
+    return _GAP.sub(r"\1", _EMPTY_BRACKETS.sub("", unescape(_TAG.sub("", line))))

@@ -7,7 +7,7 @@ from typing import Any
 import mwparserfromhell
 from mwparserfromhell.nodes import ExternalLink, Heading, HTMLEntity, Tag, Template, Text, Wikilink
 
-from neuronsig.corpora.document import Notes, count
+from neuronsig.corpora.characters import Notes, count
 
 _DROPPED_TAGS = {
     "ref", "references", "table", "gallery", "imagemap", "timeline", "score", "syntaxhighlight", "source", "pre",
