@@ -19,6 +19,7 @@ import pyarrow as pa
 from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
 
 from neuronsig.annotation import sentences as rules
 from neuronsig.annotation.near_duplicates import buckets, jaccard, signatures
@@ -45,6 +46,7 @@ _BUCKETED = spark_schema(
     [("corpus_order", pa.int32()), ("doc_id", pa.string()), ("position", pa.int32()), _KEY, ("bucket", pa.int64())]
 )
 _ALIKE = spark_schema([_KEY])
+_WRITTEN = StructField("written", StringType())
 
 
 def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
@@ -196,16 +198,21 @@ def annotator_pipeline(spark: SparkSession, tagger: Any, parser: Any) -> Pipelin
 
 
 def annotate(batch: DataFrame, pipeline: PipelineModel, partitions: int) -> DataFrame:
-    """A batch of numbered sentences as rows of the `sentences/` table, made in so many tasks, in no order."""
+    """A batch of numbered sentences as rows of the `sentences/` table, made in so many tasks, in no order.
+
+    Tokens are those of the text in Unicode's form C; `text` stays as it is written.
+    """
     heads = F.transform(F.col("dependency.metadata"), lambda token: token["head"].cast("int"))
     made = {
+        "text": F.col("written"),
         "tokens": F.col("token.result"),
         "pos": F.col("pos.result"),
         "heads": one_root(heads),
         "metadata": F.from_json("metadata", _METADATA),
     }
     spread = batch.repartition(partitions, "sentence_id")
-    return pipeline.transform(spread).select(*[made.get(name, F.col(name)).alias(name) for name in SENTENCES.names])
+    composed = spread.mapInArrow(rules.with_composed, StructType([*spread.schema, _WRITTEN]))
+    return pipeline.transform(composed).select(*[made.get(name, F.col(name)).alias(name) for name in SENTENCES.names])
 
 
 def write_batch(annotated: DataFrame, table: Path, start: int, stop: int) -> Batch:

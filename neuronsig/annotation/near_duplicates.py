@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from datasketch import MinHash
 
+from neuronsig.letters import composed, is_mark
+
 Signatures = npt.NDArray[np.uint32]
 
 PERMUTATIONS = 128
@@ -27,9 +29,14 @@ def shingles(text: str) -> set[str]:
     >>> sorted(shingles("The cat, the cat sat."))
     ['cat sat', 'cat the', 'the cat']
     """
-    words = _WORD.findall(text.lower())
+    words = _WORD.findall(text.lower()) if text.isascii() else _words(composed(text.lower()))
     found = {" ".join(words[i : i + _WORDS_TOGETHER]) for i in range(len(words) - _WORDS_TOGETHER + 1)}
     return found or {text.lower()}
+
+
+def _words(text: str) -> list[str]:
+    """What `_WORD` finds, marks being parts of words."""
+    return "".join(one if one.isalnum() or one == "_" or is_mark(one) else " " for one in text).split()
 
 
 def jaccard(a: str, b: str) -> float:

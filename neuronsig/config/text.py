@@ -25,7 +25,9 @@ class SourceConfig:
     text_column: str = option("text", "column with the text (jsonl, csv, parquet)")
     id_column: str = option("", "column with the document's id; empty: file name and record number")
     metadata_columns: list[str] = option([], "columns carried as metadata (jsonl, csv, parquet)")
-    encoding: str = option("", "text encoding; empty: the one the format's publisher used")
+    encoding: str = option(
+        "", "text encoding; empty: that of the byte-order mark, or of a book's header, or the format's own"
+    )
     max_documents: int = option(0, "read only the first N documents; 0 reads all", least=0)
 
     def check(self, key: str) -> None:

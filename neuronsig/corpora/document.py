@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from neuronsig.corpora.characters import Notes, clean, clean_id, line_feeds
+from neuronsig.letters import is_mark
 
 Metadata = dict[str, list[str]]
 
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _BULLET = re.compile(r"^\s*(?:[-*+•·o]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s+(?=\S)")
 _RULE = re.compile(r"^[\W_]*$")
-_HYPHENATED = re.compile(r"\w-$")
 _WRAP_COLUMNS = 100
 
 
@@ -32,10 +32,14 @@ def join_lines(lines: list[str]) -> str:
         line = line.strip()
         if pieces:
             # Only the last line is looked at: a block may have a million.
-            glued = pieces[-1].endswith(("--", "—")) or (_HYPHENATED.search(pieces[-1][-2:]) and line[:1].islower())
+            glued = pieces[-1].endswith(("--", "—")) or (_is_hyphenated(pieces[-1][-2:]) and line[:1].islower())
             pieces.append("" if glued else " ")
         pieces.append(line)
     return "".join(pieces)
+
+
+def _is_hyphenated(end: str) -> bool:
+    return len(end) == 2 and end[1] == "-" and (end[0].isalnum() or end[0] == "_" or is_mark(end[0]))
 
 
 def loose_paragraphs(text: str) -> list[str]:

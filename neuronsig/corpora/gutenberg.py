@@ -15,12 +15,12 @@ _START_LINE = re.compile(
     r"(?:[^\n]*(?:\n[^\n]+){0,3}?\*{3}[^\n*]*\n|[^\n]*\n)",
     re.M | re.I,
 )
-# Books of before 2004 begin below the "small print", if that does not stand at their end.
+# Books of before 2004 begin below the "small print".
 _SMALL_PRINT_END = re.compile(r"^\*END\b[* ]{0,3}THE SMALL PRINT![^\n]*\n", re.M | re.I)
 _END_LINE = re.compile(
     r"^(?:\*{3} ?END OF TH(?:E|IS) PROJECT GUTENBERG E(?:BOOK|-?TEXT)"
     r"|[^\w\n]{0,3}End(?:ing)? of (?:the |this )?Project Gutenberg(?:'s|’s)?\b"
-    r"|\*{3} ?START: FULL LICENSE|\*{3} ?START\*\* ?THE SMALL PRINT!)[^\n]*",
+    r"|\*{3} ?START: FULL LICENSE)[^\n]*",
     re.M | re.I,
 )
 _ENCODING = re.compile(rb"^Character set encoding:[ \t]*([^\r\n]+)", re.M | re.I)
@@ -49,11 +49,9 @@ def wanted(name: str) -> bool:
 def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     """The book's body in paragraphs; metadata author (several where the header names several) and title.
 
-    A book that is not UTF-8 is read in the encoding that its header names, latin-1 where that names none.
-
-    Counted and left out: `illustrations`, `contents_lines` (tables of contents), `afterword_lines` (transcriber's
-    notes at the end). A text without the marks of
-    Project Gutenberg is skipped as `not_gutenberg`.
+    A book that is not UTF-8 is read in the encoding that its header names, latin-1 where that names none. Counted and
+    left out: `illustrations`, `contents_lines` (tables of contents), `afterword_lines` (transcriber's notes at the
+    end). A text without the marks of Project Gutenberg is skipped as `not_gutenberg`.
     """
     notes: Notes = {}
     data = file.read()
@@ -102,13 +100,13 @@ def _body(text: str) -> tuple[int, int] | None:
     """Where the book itself begins and ends; None: the text has no mark of a beginning."""
     start = _START_LINE.search(text)
     begin = start.end() if start else 0
-    small = _SMALL_PRINT_END.search(text, begin)
+    end = _END_LINE.search(text, begin)
+    small = _SMALL_PRINT_END.search(text, begin, end.start() if end else len(text))
     if small is None and start is None:
         return None
-    # Some books have the small print at their end.
-    if small and small.end() < (begin + len(text)) // 2:
+    # Some books that have a mark above them have the small print below them.
+    if small and (start is None or small.end() < (begin + len(text)) // 2):
         begin = small.end()
-    end = _END_LINE.search(text, begin)
     return begin, end.start() if end else len(text)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from neuronsig.ragged import coded, lowered_lists
 from neuronsig.splitmix import text_hashes
 
-_NO_LETTER = r"[^\p{L} ]+"
+_NO_LETTER = r"[^\p{L}\p{M} ]+"
 
 
 def sentence_keys(tokens: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from neuronsig.errors import ConfigError
 from neuronsig.kinds import METADATA, SEQUENCE, SET, SUBTREE, TAGS, WORDS, kind_of
+from neuronsig.letters import composed
 from neuronsig.miners.brackets import Node, nodes_of
 
 SEPARATOR = "\x1f"
@@ -91,8 +92,9 @@ def _tokens(text: str) -> list[tuple[str, str | None]]:
 
 
 def _item(text: str, token: str, of: str, tags: Container[str]) -> str:
+    word = WORD + composed(token.lower())
     if of == WORD:
-        return WORD + token.lower()
+        return word
     if of == TAG:
         return TAG + token
     name, equals, value = token.partition("=")
@@ -102,7 +104,7 @@ def _item(text: str, token: str, of: str, tags: Container[str]) -> str:
         return f"{VALUE}{name}={value}"
     if token in tags and any(map(str.isalpha, token)):
         return TAG + token
-    return WORD + token.lower()
+    return word
 
 
 def _tree(text: str, bracketed: str) -> Query:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import simplemma
 
 from neuronsig.errors import InputError
+from neuronsig.letters import is_alnum, is_alpha, letters
 from neuronsig.ragged import Codes, coded, flat_lists, flat_words, rows_of
 from neuronsig.readers import in_order, sentences_by_id
 
@@ -123,7 +124,7 @@ def _layer(values: pa.Array) -> Layer:
 def lemma(word: str, language: str) -> str:
     """The dictionary form of a word, in lower case; the word itself where none is known."""
     word = word.lower()
-    return simplemma.lemmatize(word, lang=language).lower() if word.isalpha() else word
+    return simplemma.lemmatize(word, lang=language).lower() if is_alpha(word) else word
 
 
 def shapes(word: str) -> list[str]:
@@ -147,7 +148,7 @@ def shapes(word: str) -> list[str]:
         found.append("other script")
     if not any(map(str.isalnum, word)):
         found.append("mark")
-    elif not all(map(str.isalnum, word)):
+    elif not is_alnum(word):
         found.append("joined")
     return found
 
@@ -159,6 +160,8 @@ def affixes(word: str) -> list[str]:
     ['si-', '-ng', 'sin-', '-ing']
     """
     word = word.lower()
-    if not word.isalpha():
+    if not is_alpha(word):
         return []
-    return [part for n in (2, 3, 4) if len(word) > n for part in (f"{word[:n]}-", f"-{word[-n:]}")]
+    parts = letters(word)
+    cut = [(parts[:n], parts[-n:]) for n in (2, 3, 4) if len(parts) > n]
+    return [part for first, last in cut for part in (f"{''.join(first)}-", f"-{''.join(last)}")]

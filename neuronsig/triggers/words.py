@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronsig.letters import composed, letters
+
 NEAR = 12
 """Characters after the last word within which the next one is looked for; beyond, its letters are likely others'."""
 
@@ -16,7 +18,26 @@ def word_spans(text: str, words: Sequence[str]) -> list[Span]:
 
     As it is written or in another case, whichever stands earlier: what comes later is likely part of another word. A
     word that is not there (an annotator changed it) has an empty span, and the next ones are looked for further on.
+    Words are composed (`letters.composed`), and so are they looked for.
     """
+    plain = composed(text)
+    if plain == text:
+        return _spans(text, words)
+    # Of each composed character, where the letter that it is of begins and ends in the text.
+    starts: list[int] = []
+    stops: list[int] = []
+    place = 0
+    for letter in letters(text):
+        made = len(composed(letter))
+        starts += [place] * made
+        place += len(letter)
+        stops += [place] * made
+    starts.append(place)
+    found = _spans(plain, [composed(word) for word in words])
+    return [(starts[start], stops[stop - 1] if start < stop else starts[start]) for start, stop in found]
+
+
+def _spans(text: str, words: Sequence[str]) -> list[Span]:
     found: list[Span] = []
     folded = text.lower() if len(text.lower()) == len(text) else text
     cursor = lost = 0

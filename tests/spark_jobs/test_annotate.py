@@ -120,6 +120,9 @@ def test_clitics_are_split_and_every_token_has_a_tag_and_a_head_in_one_tree(tabl
         assert is_tree(row["heads"])
 
 
+BATCH = "sentence_id long, domain string, doc_id string, position int, text string, metadata string, corpus_order int"
+
+
 @pytest.mark.parametrize(
     ("text", "tokens"),
     [
@@ -130,14 +133,39 @@ def test_clitics_are_split_and_every_token_has_a_tag_and_a_head_in_one_tree(tabl
         ('He said: "stop," at AT&T.', 'He said : " stop , " at AT&T .'),
         ("See http://a.b/c?d=1, a@b.com, #tag :-)", "See http://a.b/c?d=1 , a@b.com , #tag :-)"),
         ("The café's naïve résumé", "The café 's naïve résumé"),
+        ("The cafe\u0301's re\u0301sume\u0301.", "The cafe\u0301 's re\u0301sume\u0301 ."),
+        ("(हिन्दी) में किताबें-पत्रिकाएँ हैं।", "( हिन्दी ) में किताबें - पत्रिकाएँ हैं ।"),
+        ("தமிழ் மொழி, می\u200cخواهم.", "தமிழ் மொழி , می\u200cخواهم ."),
+        ("I ❤\ufe0f it, (❤\ufe0f)", "I ❤\ufe0f it , (❤\ufe0f)"),
     ],
-    ids=["marks", "clitics", "capitals", "hyphens", "quotes", "addresses", "accents"],
+    ids=[
+        "marks",
+        "clitics",
+        "capitals",
+        "hyphens",
+        "quotes",
+        "addresses",
+        "accents",
+        "decomposed",
+        "vowel signs",
+        "others",
+        "symbols with marks",
+    ],
 )
 def test_tokens_are_those_of_the_treebank(spark, pipeline, text, tokens):
     frame = spark.createDataFrame([(text,)], "text string")
     for stage in pipeline.stages[:2]:
         frame = stage.transform(frame)
     assert frame.select("token.result").first()[0] == tokens.split(" ")
+
+
+def test_tokens_are_composed_and_the_text_is_as_it_was_written(spark, pipeline):
+    text = "The cafe\u0301 was closed, हिन्दी."
+    batch = spark.createDataFrame([(7, "d", "x", 0, text, "{}", 0)], BATCH)
+    row = annotate.annotate(batch, pipeline, 1).first()
+    assert (row["text"], row["sentence_id"]) == (text, 7)
+    assert row["tokens"] == ["The", "caf\u00e9", "was", "closed", ",", "हिन्दी", "."]
+    assert row["pos"][:2] == ["DT", "NN"]
 
 
 def test_a_plain_sentence_is_tagged_and_parsed_as_anybody_would(table):

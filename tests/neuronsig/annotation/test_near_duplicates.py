@@ -64,3 +64,9 @@ def test_the_reference_drops_what_is_like_any_earlier_text():
 def test_a_threshold_that_means_nothing_is_refused(value):
     with pytest.raises(ConfigError, match=r"annotator\.near_duplicates=.*must be 0 \(off\), or from 0\.3 to 1"):
         AnnotatorConfig(near_duplicates=value).check("annotator")
+
+
+def test_vowel_signs_and_accents_part_no_words():
+    assert shingles("हिन्दी की किताब") == {"हिन्दी की", "की किताब"}
+    assert shingles("un cafe\u0301 noir") == shingles("un caf\u00e9 noir") == {"un caf\u00e9", "caf\u00e9 noir"}
+    assert shingles("snake_case, naïve") == {"snake_case naïve"}

@@ -1,3 +1,5 @@
+import unicodedata
+
 from neuronsig.triggers.words import word_of_tokens, word_spans
 
 
@@ -30,3 +32,11 @@ def test_a_piece_over_several_words_joins_one_of_them_and_leaves_none_to_the_oth
 def test_pieces_between_words_have_none():
     assert word_of_tokens([(0, 1), (1, 2), (2, 3)], [(0, 1), (2, 3)]).tolist() == [0, -1, 1]
     assert word_of_tokens([(0, 2)], []).tolist() == [-1]
+
+
+def test_composed_words_are_found_in_text_that_is_not_and_have_its_places():
+    text = "Le cafe\u0301 de\u0301ja\u0300 vu, \u1112\u1161\u11ab!"
+    words = ["Le", "caf\u00e9", "d\u00e9j\u00e0", "nowhere", "vu", ",", "\ud55c", "!"]
+    spans = word_spans(text, words)
+    assert [unicodedata.normalize("NFC", text[start:stop]) for start, stop in spans] == [*words[:3], "", *words[4:]]
+    assert spans[1:5] == [(3, 8), (9, 15), (15, 15), (16, 18)]
