@@ -75,16 +75,27 @@ def _value(scalar: pa.Scalar, encoding: str, notes: Notes) -> Any:
             return [_value(one, encoding, notes) for one in scalar.values]
         if is_text(kind):
             return decode(scalar.as_buffer().to_pybytes(), encoding, notes)
-        if pa.types.is_timestamp(kind) and kind.tz not in (None, "UTC"):
-            count(notes, "unknown_time_zone")
+        zone = kind.tz if pa.types.is_timestamp(kind) else None
+        if zone not in (None, "UTC"):
+            count(notes, "unknown_time_zone", not _is_known(zone))
             return _value(scalar.cast(pa.timestamp(kind.unit, "UTC")), encoding, notes)
-        text = str(scalar.cast(pa.string()).as_py())
+        # With its zone Arrow writes the wrong year of one that it cannot write.
+        plain = scalar.cast(pa.timestamp(kind.unit)) if zone else scalar
+        text = f"{plain.cast(pa.string()).as_py()}{'+00:00' if zone else ''}"
     except _NO_VALUE:
         text = _BEYOND
     if text.startswith(_BEYOND):
         count(notes, "unreadable_values")
         return None
     return text
+
+
+def _is_known(zone: str) -> bool:
+    try:
+        pa.lib.string_to_tzinfo(zone)
+    except _NO_VALUE:
+        return False
+    return True
 
 
 _BEYOND = "<value out of range"

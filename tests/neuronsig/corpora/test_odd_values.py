@@ -16,6 +16,7 @@ from neuronsig.corpora import check as checks
 from neuronsig.corpora.characters import unescape
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.document import Document
+from neuronsig.corpora.plan import read_units, source_units
 from neuronsig.corpora.rows import strings_in
 from neuronsig.errors import InputError
 from tests.neuronsig.corpora.reading import read, write, write_tar
@@ -118,7 +119,8 @@ LOST = {"unreadable_values": 1}
 DECODED = {"undecodable_bytes": 1}
 ODD = [
     (stamps(pa.timestamp("us"), -62_198_755_200_000_000), ["-0001-01-01 00:00:00.000000"], {}),
-    (stamps(pa.timestamp("us", "UTC"), -62_198_755_200_000_000), ["-0001-01-01 00:00:00.000000Z"], {}),
+    (stamps(pa.timestamp("us", "UTC"), -62_198_755_200_000_000), ["-0001-01-01 00:00:00.000000+00:00"], {}),
+    (stamps(pa.timestamp("us", "Europe/Paris"), 10**18), None, LOST),
     (stamps(pa.timestamp("us"), 10**18), None, LOST),
     (stamps(pa.timestamp("s"), 10**15), None, LOST),
     (pa.array([2**31 - 1], pa.int32()).cast(pa.date32()), None, LOST),
@@ -300,6 +302,15 @@ def test_wide_characters_are_read_by_their_mark(tmp_path: Path, format: str, enc
     for path in (tmp_path / name, tmp_path / f"{name}.gz"):
         found = "\n\n".join(one.text for one in checked(format, path) if not one.skipped)
         assert found == f"{TEXT}\n\nThe end."
+
+
+def test_lines_of_wide_characters_are_read_once_whatever_the_stretches(tmp_path: Path) -> None:
+    write(tmp_path, {"a.jsonl": marked("".join(f'{{"text": "Row {i}. \u0a0d"}}\n' for i in range(20)), "utf-16-be")})
+    source = SourceConfig(format="jsonl", path=str(tmp_path), domain="test")
+    units, side = source_units(source, "k", stretch=50)
+    assert len(units) > 10
+    found = list(read_units(units, side, source))
+    assert [(one.doc_id, one.text) for one in found] == [(f"a.jsonl:{i + 1}", f"Row {i}. \u0a0d") for i in range(20)]
 
 
 @pytest.mark.parametrize("given", ["", "utf-16", "utf_16_le"])
