@@ -91,10 +91,10 @@ def open_text(stream: IO[bytes], given: str) -> tuple[TextIO, str]:
     buffered, head = peeked(stream)
     encoding, mark = encoding_of(given, head)
     buffered.read(mark)
-    return io.TextIOWrapper(buffered, encoding, KEPT, newline=""), encoding
+    return io.TextIOWrapper(buffered, encoding, KEPT, newline=""), encoding  # type: ignore[type-var]
 
 
-def peeked(stream: IO[bytes]) -> tuple[io.BufferedReader, bytes]:
+def peeked(stream: IO[bytes]) -> tuple[IO[bytes], bytes]:
     """(a file that is still at its beginning, the bytes there that may be a byte-order mark)."""
     buffered = io.BufferedReader(stream, _BUFFER)  # type: ignore[type-var]
     return buffered, buffered.peek(_MARK_BYTES)[:_MARK_BYTES]
