@@ -102,7 +102,7 @@ def read_all(format: str, folder: Path, name: str, encoding: str) -> list[Docume
     source = SourceConfig(format=format, path=str(folder), domain="x", encoding=encoding, **columns)  # type: ignore[arg-type]
     if format == "documentation":
         file = folder / name
-        return list(read_units([Unit(str(file), name, file.stat().st_size)], [], source))
+        return list(read_units([Unit(str(file), name, file.stat().st_size)], [], [], source))
     found: list[Document] = []
     try:
         found = list(read_units(*source_units(source, "corpus.sources.mine"), source))

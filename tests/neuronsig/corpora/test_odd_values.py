@@ -307,9 +307,9 @@ def test_wide_characters_are_read_by_their_mark(tmp_path: Path, format: str, enc
 def test_lines_of_wide_characters_are_read_once_whatever_the_stretches(tmp_path: Path) -> None:
     write(tmp_path, {"a.jsonl": marked("".join(f'{{"text": "Row {i}. \u0a0d"}}\n' for i in range(20)), "utf-16-be")})
     source = SourceConfig(format="jsonl", path=str(tmp_path), domain="test")
-    units, side = source_units(source, "k", stretch=50)
-    assert len(units) > 10
-    found = list(read_units(units, side, source))
+    listing = source_units(source, "k", stretch=50)
+    assert len(listing.units) > 10
+    found = list(read_units(*listing, source))
     assert [(one.doc_id, one.text) for one in found] == [(f"a.jsonl:{i + 1}", f"Row {i}. \u0a0d") for i in range(20)]
 
 
