@@ -44,7 +44,7 @@ def usual(model: str, inputs: list[list[int]], k: int, threads: int, file: str) 
     from transformers import AutoModel
 
     torch.set_num_threads(threads)
-    network = AutoModel.from_pretrained(model).eval()
+    network = AutoModel.from_pretrained(model, trust_remote_code=False).eval()
     kept = []
     clock = time.monotonic()
     with torch.inference_mode():

@@ -216,7 +216,7 @@ def semanticlens_loop(model: str, inputs: list[list[int]], k: int, threads: int)
     from transformers import AutoModel
 
     torch.set_num_threads(threads)
-    network = AutoModel.from_pretrained(model).eval()
+    network = AutoModel.from_pretrained(model, trust_remote_code=False).eval()
     weights = torch.zeros(0)
 
     def mean_of_tokens(states: Any) -> Tensor:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from neuronsig.checkpoint import load_tokenizer
+from neuronsig.checkpoint import load_tokenizer, tokenizer_of
 from neuronsig.config import ModelConfig
 from neuronsig.errors import InputError
 from neuronsig.storage.parquet import read_rows
@@ -31,11 +31,7 @@ def sentences(run: str, number: int) -> list[str]:
 
 def token_ids(texts: list[str], model: str) -> pa.ListArray:
     """list<int32> of word pieces, with special tokens, cut to the model's limit."""
-    from tokenizers import Tokenizer
-
-    spec = load_tokenizer(ModelConfig(name="benchmark", path=model))
-    tokenizer = Tokenizer.from_str(spec.serialized)
-    tokenizer.enable_truncation(spec.max_tokens)
+    tokenizer = tokenizer_of(load_tokenizer(ModelConfig(name="benchmark", path=model)))
     return pa.array([encoding.ids for encoding in tokenizer.encode_batch(texts)], pa.list_(pa.int32()))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from neuronsig.checkpoint import read_json
 from neuronsig.collection.memory import Largest, MemoryBound, forward_bytes, replica_bound
 from neuronsig.collection.shards import batch_tokens, committed_keys, in_flight, node_keys, shard_sizes
 from neuronsig.config import Config, MiningConfig
@@ -75,10 +75,7 @@ class ModelShape:
     @classmethod
     def from_config(cls, path: Path) -> ModelShape:
         """Read a Hugging Face `config.json`; raises InputError when a size cannot be found in it."""
-        try:
-            values = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise InputError(f"{path} cannot be read as a model's config ({error})") from None
+        values = read_json(path, f"model.path={path.parent}")
         width, layers = _first(values, _WIDTH), _first(values, _DEPTH)
         if not width or not layers:
             raise InputError(
@@ -219,4 +216,4 @@ def neurons_mined(mining: MiningConfig, in_layer: int, signs: int, neurons: int)
 
 
 def _first(values: dict[str, object], names: tuple[str, ...]) -> int:
-    return next((value for value in map(values.get, names) if isinstance(value, int)), 0)
+    return next((value for value in map(values.get, names) if isinstance(value, int) and value > 0), 0)

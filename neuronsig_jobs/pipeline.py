@@ -59,8 +59,8 @@ def check(config: Config) -> None:
     check_submission(config)
     check_sources(config.corpus)
     folder, _ = model_config(config.model)
-    check_rules(config, load_tokenizer(config.model).name)
     groups = groups_of(config, folder)
+    check_rules(config, load_tokenizer(config.model).name)
     units = {(group.site, group.layer): group.units for group in groups}
     for name in config.mining.neurons:
         neuron = Neuron.parse(name)

@@ -7,14 +7,11 @@ data.
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from neuronsig.checkpoint import TOKENIZER_FILES, model_folder
-from neuronsig.errors import InputError
+from neuronsig.checkpoint import TOKENIZER_FILES, model_folder, open_tokenizer, refused, require_themselves
 
 # P1, footnote 8.
 SYMBOLS = "!@#$%^&*()_+-=[]{};:?,."
@@ -191,22 +188,14 @@ def wordpiece_json(path: str) -> str:
     """A fast tokenizer as one string, so that executors need no file. Raises InputError when there is none."""
     from tokenizers import Tokenizer
 
+    named, remedy = f"annotator.wordpieces={path}", "give a model folder with tokenizer.json"
     place = model_folder(path, "annotator.wordpieces", TOKENIZER_FILES)
+    require_themselves(place, TOKENIZER_FILES[1:], named)
     file = place / "tokenizer.json"
-    try:
-        tokenizer = Tokenizer.from_file(str(file)) if file.is_file() else _fast_tokenizer(place)
-    except Exception as error:
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(
-            f"annotator.wordpieces={path} has no fast tokenizer ({reason}); give a model folder with tokenizer.json"
-        ) from error
+    with refused(f"{named} has no fast tokenizer", remedy):
+        given = Tokenizer.from_file(str(file)) if file.is_file() else None
+    tokenizer = given or open_tokenizer(place, named, remedy).backend_tokenizer
     # Both would falsify the count: a cut at 512, and padding to a fixed length.
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return str(tokenizer.to_str())
-
-
-def _fast_tokenizer(place: Path) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(place, use_fast=True).backend_tokenizer

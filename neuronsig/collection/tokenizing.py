@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from neuronsig.checkpoint import TokenizerSpec
+from neuronsig.checkpoint import TokenizerSpec, tokenizer_of
 from neuronsig.collection.shards import Shard, ShardPart, ShardPlan, shard_of, shard_sizes
 from neuronsig.errors import InputError
 from neuronsig.ragged import offsets_of
@@ -22,6 +22,9 @@ from neuronsig.run.commits import commit
 from neuronsig.storage.files import concurrently, list_files, read_bytes
 from neuronsig.storage.location import location
 from neuronsig.tables import TOKENIZED
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 COUNTS = ("truncated", "dropped_empty")
 
@@ -92,8 +95,7 @@ def make_shards(task: ShardTask, batches: Iterator[pa.RecordBatch]) -> Iterator[
 
 def tokenize_texts(spec: TokenizerSpec, sentence_ids: pa.Array, texts: pa.Array) -> tuple[pa.Table, int]:
     """Token ids of texts as a TOKENIZED table, and how many inputs were cut to spec.max_tokens."""
-    tokenizer = one_tokenizer(spec.serialized, spec.max_tokens)
-    encodings = tokenizer.encode_batch_fast(texts.to_pylist())
+    encodings = one_tokenizer(spec).encode_batch_fast(texts.to_pylist())
     truncated = sum(1 for encoding in encodings if encoding.overflowing)
     lengths = np.fromiter((len(encoding) for encoding in encodings), np.int32, len(encodings))
     offsets = offsets_of(lengths).astype(np.int32)
@@ -159,16 +161,7 @@ def finish(tasks: Sequence[ShardTask]) -> ShardPlan:
     return plan
 
 
-@functools.lru_cache(maxsize=1)
-def one_tokenizer(serialized: str, limit: int):  # type: ignore[no-untyped-def]
-    """The tokenizer of this worker process, loaded once, that cuts to `limit` tokens (0: none).
-
-    The tasks are the parallelism.
-    """
+def one_tokenizer(spec: TokenizerSpec) -> Tokenizer:
+    """The tokenizer of this worker process, in one thread: the tasks are the parallelism."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(serialized)
-    if limit:
-        tokenizer.enable_truncation(limit)
-    return tokenizer
+    return tokenizer_of(spec)

@@ -18,7 +18,9 @@ class ModelConfig:
     """The inspected model: any Hugging Face encoder or decoder."""
 
     name: str = option(MISSING, "name of the model's folders in the run directory")
-    path: str = option(MISSING, "hub name, local folder, or package:NAME/folder")
+    path: str = option(
+        MISSING, "hub name, local folder, or package:NAME/folder; weights as safetensors, not quantised, no own code"
+    )
     tokenizer: str = option("", "tokenizer's hub name or folder; empty: the model's own")
     max_tokens: int = option(0, "inputs are cut to this many tokens; 0: the model's own limit", least=0, unit="tokens")
     mlp_module: str = option(

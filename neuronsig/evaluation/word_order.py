@@ -56,8 +56,7 @@ def shuffled_places(word: Ids, special: NDArray[np.bool_], sentence_id: int, see
 
 def word_orders(table: pa.Table, spec: TokenizerSpec, seed: int) -> pa.Table:
     """Rows of WORD_ORDERS for rows of sentences with `sentence_id`, `text` and `tokens`, cut as their shards are."""
-    tokenizer = one_tokenizer(spec.serialized, spec.max_tokens)
-    found = pieces(tokenizer, table["text"].to_pylist(), table["tokens"].to_pylist())
+    found = pieces(one_tokenizer(spec), table["text"].to_pylist(), table["tokens"].to_pylist())
     ids = table["sentence_id"].to_pylist()
     places = [shuffled_places(word, special, i, seed) for i, (_, word, special) in zip(ids, found, strict=True)]
     return pa.table([pa.array(ids, pa.int64()), pa.array(places, pa.list_(pa.int32()))], schema=WORD_ORDERS)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from neuronsig.checkpoint import TokenizerSpec
+from neuronsig.checkpoint import TokenizerSpec, tokenizer_of
 from neuronsig.encoding.text import Text
 from neuronsig.ragged import offsets_of
 from neuronsig.triggers.words import word_of_tokens, word_spans
@@ -55,10 +55,7 @@ class ModelTokens:
 
         Of a sentence's tokens the first `skip_prefix` and the last `skip_suffix` are not pooled.
         """
-        tokenizer = Tokenizer.from_str(spec.serialized)
-        if spec.max_tokens:
-            tokenizer.enable_truncation(spec.max_tokens)
-        found = list(pieces(tokenizer, table["text"].to_pylist(), table["tokens"].to_pylist()))
+        found = list(pieces(tokenizer_of(spec), table["text"].to_pylist(), table["tokens"].to_pylist()))
         offsets = offsets_of([len(ids) for ids, *_ in found])
         input_ids, word_of, special_of = (np.concatenate(column) for column in zip(*found, strict=True))
         text_of = Text.of(table.drop_columns(["text"]))

@@ -19,7 +19,8 @@ from neuronsig.errors import InputError, MachineError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.location import absolute
 from neuronsig_ray.model.bfloat16 import attention_in_use
-from neuronsig_ray.model.inference import DeviceClass, device_class
+from neuronsig_ray.model.inference import DeviceClass, device_class, rehearse
+from neuronsig_ray.model.loading import require_weights
 from neuronsig_ray.model.sites import activation_bound, attention_kernel, groups_in, skeleton
 from neuronsig_ray.pool import Pool, most_on_a_node
 from neuronsig_ray.session import available_memory
@@ -27,9 +28,16 @@ from neuronsig_ray.tasks import map_tasks
 
 
 def groups_of(config: Config, folder: Path) -> tuple[Group, ...]:
-    """The groups of units to collect, in the order site, layer. Raises ConfigError for a layer that the model lacks."""
+    """The groups of units to collect, in the order site, layer; weights are not loaded.
+
+    Raises ConfigError for a layer that the model lacks, InputError where weights are missing, or where the model takes
+    no text or has other activations than its config says.
+    """
+    require_weights(str(folder))
     patterns = {"mlp": config.model.mlp_module, "attention": config.model.attention_module}
-    return groups_in(skeleton(str(folder)), config.collect.sites, config.collect.layers, patterns)
+    groups = groups_in(skeleton(str(folder)), config.collect.sites, config.collect.layers, patterns)
+    rehearse(str(folder), groups)
+    return groups
 
 
 def make_plan(

@@ -1,18 +1,17 @@
 """The inspected model: any Hugging Face encoder or decoder in inference, and the activations of its sites."""
 
-import logging
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from neuronsig.collection.job import Group
-from neuronsig.errors import InputError, MachineError, first_line
+from neuronsig.errors import InputError, MachineError, NeuronsigError, first_line
 from neuronsig_ray.model.bfloat16 import attend_in_blocks, pack_linear_maps
-from neuronsig_ray.model.sites import blocks, depth, readers, trunk
+from neuronsig_ray.model.loading import load_trunk
+from neuronsig_ray.model.sites import bare_model, blocks, depth, readers, trunk
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,13 @@ class InspectedModel:
     def __init__(
         self, folder: str, dtype: str, device: str, groups: tuple[Group, ...], signs: tuple[int, ...], pooling: str
     ) -> None:
-        model, self.warnings = _load(folder, dtype)
+        # Without weights on torch's meta device, for shapes alone.
+        model, self.warnings = load_trunk(folder, dtype) if device != "meta" else (trunk(bare_model(folder)), [])
         self.model = model.eval().requires_grad_(False).to(device)
-        attend_in_blocks()
-        with torch.inference_mode():
-            pack_linear_maps(self.model)
+        if device != "meta":
+            attend_in_blocks()
+            with torch.inference_mode():
+                pack_linear_maps(self.model)
         self.folder, self.device, self.groups, self.signs, self.pooling = folder, device, groups, signs, pooling
         self._places = {(group.site, group.layer): place for place, group in enumerate(groups)}
         self._span = (0, 0, 0, 0)
@@ -148,65 +149,55 @@ class InspectedModel:
     @torch.inference_mode()
     def _check(self) -> None:
         """Compare hooks with the model's own hidden states; raises InputError for groups that are not as expected."""
-        ids = torch.arange(6, device=self.device).reshape(2, 3)
+        for length in _LENGTHS:
+            hooked = self._tried(length)
+            self._require_units()
+        if "hidden" in {group.site for group in self.groups} and not self.holds_all_states and self.device != "meta":
+            self.holds_all_states = True
+            self.holds_all_states = not torch.equal(hooked, self._tried(length))
+
+    def _tried(self, length: int) -> Tensor:
+        """Scores of two inputs of some tokens; an InputError where the model makes none of such inputs."""
+        ids = torch.arange(2 * length, device=self.device).reshape(2, length) % _SMALLEST_VOCABULARY
         self._pooled = [None] * len(self.groups)
-        hooked = self._score(ids, 0, 0)
+        try:
+            return self._score(ids, 0, 0)
+        except (NeuronsigError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # each model's own way to say that it needs something else
+            if self.device == "meta" and (isinstance(error, NotImplementedError) or "meta" in str(error)):
+                raise _NeedsWeightsError from error
+            raise InputError(
+                f"model.path={self.folder}: {type(self.model).__name__} cannot take 2 texts of {length} tokens, as ids "
+                f"alone ({first_line(error)}); its activations cannot be collected, give another model"
+            ) from error
+
+    def _require_units(self) -> None:
         for group, found in zip(self.groups, self._pooled, strict=True):
             units = 0 if found is None else found[0].shape[1]
-            if units != group.units:
-                raise InputError(
-                    f"model.path={self.folder}: {group.name} has {units} units where its config says {group.units}"
-                )
-        if "hidden" in {group.site for group in self.groups} and not self.holds_all_states:
-            self.holds_all_states = True
-            self.holds_all_states = not torch.equal(hooked, self._score(ids, 0, 0))
+            if units == group.units:
+                continue
+            # As of an OPT whose word_embed_proj_dim is not its hidden_size.
+            remedy = f"set model.{group.site}_module to the linear map that reads its activations"
+            if group.site == "hidden":
+                less = [layer for layer in range(1, self._depth + 1) if layer != group.layer]
+                remedy = f"leave that layer out: collect.layers={less}".replace(", ", ",")
+            said = f"{group.name} has {units} units where its config says {group.units}"
+            raise InputError(f"model.path={self.folder}: {said}; {remedy}")
+
+
+class _NeedsWeightsError(Exception):
+    """A forward pass that looks at its numbers, and has none."""
+
+
+def rehearse(folder: str, groups: tuple[Group, ...]) -> None:
+    """Raise InputError where the model takes no text or its activations are not as its config says; without weights."""
+    try:
+        InspectedModel(folder, "float32", "meta", groups, (1,), "mean")
+    except _NeedsWeightsError:
+        return  # A replica finds out.
 
 
 _WHOLE = {"output_hidden_states": True}
-
-
-def _load(folder: str, dtype: str) -> tuple[Any, list[str]]:
-    """The trunk with its weights, and warnings; raises InputError when any would be missing or cannot be read."""
-    from transformers import AutoModel
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    logging.getLogger("transformers").setLevel(logging.ERROR)
-    try:
-        model, info = AutoModel.from_pretrained(
-            folder, dtype=getattr(torch, dtype), use_safetensors=True, output_loading_info=True
-        )
-    except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
-        raise InputError(
-            f"model.path={folder}: the weights cannot be loaded ({first_line(error)}); restore them"
-        ) from error
-    inspected = trunk(model)
-    warnings = _check_weights(folder, info, () if inspected is model else ("decoder.", "lm_head."))
-    model = inspected
-    model.config.use_cache = False  # type: ignore[union-attr]
-    return model, warnings
-
-
-def _check_weights(folder: str, info: dict[str, object], unused_parts: tuple[str, ...]) -> list[str]:
-    """Refuse weights that would be random (and differ between replicas); a pooler lies behind the hidden states.
-
-    `unused_parts` are prefixes of weights beside the trunk: an encoder's checkpoint needs no decoder.
-    """
-    missing = [key for key in _keys(info, "missing_keys") if "pooler" not in key and not key.startswith(unused_parts)]
-    mismatched = _keys(info, "mismatched_keys")
-    if missing or mismatched:
-        named = ", ".join((missing + mismatched)[:3])
-        raise InputError(
-            f"model.path={Path(folder)}: {len(missing) + len(mismatched)} weights are missing or of another shape "
-            f"({named}, ...); they would be random; restore the checkpoint"
-        )
-    unused = _keys(info, "unexpected_keys")
-    if not unused:
-        return []
-    return [f"{len(unused)} weights of the checkpoint are not used by its trunk ({', '.join(unused[:3])}, ...)"]
-
-
-def _keys(info: dict[str, object], name: str) -> list[str]:
-    found = info.get(name) or []
-    return sorted(str(key[0] if isinstance(key, tuple) else key) for key in found)  # type: ignore[attr-defined]
+_LENGTHS = (8, 3)
+_SMALLEST_VOCABULARY = 6

@@ -9,6 +9,7 @@ import torch
 from neuronsig.checkpoint import TOKENIZER_FILES
 from neuronsig.errors import InputError, MachineError, first_line
 from neuronsig.storage.whole_files import written_folder
+from neuronsig_ray.model.loading import load_model
 
 
 def reinitialise(source: Path, target: Path, seed: int) -> dict[str, int]:
@@ -19,22 +20,19 @@ def reinitialise(source: Path, target: Path, seed: int) -> dict[str, int]:
     that cannot be loaded or has no word embeddings, MachineError when the folder cannot be written.
     """
     from transformers import AutoConfig, AutoModel
-    from transformers.utils import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    trained, _ = load_model(str(source), "float32")
     try:
-        config = AutoConfig.from_pretrained(source)
-        trained = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
         kept = trained.get_input_embeddings().weight.detach().clone()
-    except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
+    except Exception as error:  # transformers says in many ways that a model has none
         raise InputError(
-            f"model.path={source}: the model cannot be loaded ({first_line(error)}); restore it"
+            f"model.path={source}: its word embeddings cannot be had ({first_line(error)}); give a model that has some"
         ) from error
     devices = [] if not torch.cuda.is_available() else [torch.cuda.current_device()]
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        model: Any = AutoModel.from_config(config, dtype=torch.float32)
+        model: Any = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
     with torch.no_grad():
         model.get_input_embeddings().weight.copy_(kept)
     try:

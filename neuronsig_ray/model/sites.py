@@ -5,8 +5,10 @@ the final norm, where there is one); `mlp` the feed-forward activations, which e
 `attention` the heads' outputs end to end, which enter attention's output projection.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -62,22 +64,43 @@ READERS = {
 }
 
 
+# More would take hours to build, and are a slip of the pen.
+MOST_MODULES = 10_000
+_COUNTS = re.compile(r"(layers?|blocks?|groups?|experts|depths?)$")
 _LINEAR = ("Linear", "Conv1D", "FalconLinear", "NormedLinear")
 
 
 @lru_cache(maxsize=4)
 def skeleton(folder: str) -> nn.Module:
     """The model's trunk without weights (on torch's meta device); raises InputError for what is no transformer."""
+    return trunk(bare_model(folder))
+
+
+def bare_model(folder: str) -> nn.Module:
+    """The whole model without weights; raises InputError for what is no transformer."""
     from transformers import AutoConfig, AutoModel
 
     try:
-        config = AutoConfig.from_pretrained(folder)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        for name, count in _counts(config.to_dict()):
+            if count > MOST_MODULES:
+                raise ValueError(f"{name}={count:,} is above {MOST_MODULES:,}")
         with torch.device("meta"):
-            model = trunk(AutoModel.from_config(config))
-        depth(model), width(model)
+            model = AutoModel.from_config(config, trust_remote_code=False)
+        inspected = trunk(model)
+        depth(inspected), width(inspected)
     except Exception as error:  # unknown kinds, missing keys and impossible sizes are reported in many ways
         raise InputError(f"model.path={folder}: its config is of no known transformer ({first_line(error)})") from None
-    return model
+    return model  # type: ignore[no-any-return]
+
+
+def _counts(values: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The numbers in a config, and in those inside it, that say how many modules are built."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _counts(value)
+        elif isinstance(value, int) and _COUNTS.search(str(name)):
+            yield name, value
 
 
 def trunk(model: nn.Module) -> nn.Module:

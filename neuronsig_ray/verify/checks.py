@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import ray
 
+from neuronsig.checkpoint import TOKENIZER_FILES, model_folder, open_tokenizer
 from neuronsig.collection.job import Job
 from neuronsig.collection.spot_check import StoredRow, find_tokens, missing_entries, read_texts, sample_rows, tolerance
 from neuronsig.collection.topk import Keys, pack, unpack
@@ -191,10 +192,9 @@ def _tokenized(
     config: Config, finished: FinishedRun, text: dict[int, str], tokens: dict[int, tuple[int, list[int]]]
 ) -> tuple[Check, dict[int, Input]]:
     """The texts through the model's own tokenizer, compared with the shards; dropped sentences are in none."""
-    from transformers import AutoTokenizer
-
     check = Check(TOKENS)
-    tokenizer = AutoTokenizer.from_pretrained(config.model.tokenizer or finished.weights)
+    path, key = config.model.tokenizer or str(finished.weights), "model.tokenizer"
+    tokenizer = open_tokenizer(model_folder(path, key, TOKENIZER_FILES), f"{key}={path}")
     limit = finished.tokenizer.max_tokens
     cut = {"truncation": True, "max_length": limit} if limit else {}
     inputs = {}

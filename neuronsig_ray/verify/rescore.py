@@ -54,7 +54,9 @@ class PlainScorer:
             from transformers import AutoModel
 
             torch.set_num_threads(job.threads or 1)
-            model = AutoModel.from_pretrained(job.model, dtype=torch.float32, attn_implementation="eager")
+            model = AutoModel.from_pretrained(
+                job.model, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False
+            )
             self.model = trunk(model).eval()
         read: dict[str, list[Tensor]] = {}
         names = {

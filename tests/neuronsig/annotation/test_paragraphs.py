@@ -7,7 +7,7 @@ from neuronsig.errors import InputError
 
 
 def test_a_tokenizer_that_is_not_there_is_one_error(tmp_path):
-    with pytest.raises(InputError, match=r"annotator.wordpieces=.*no fast tokenizer"):
+    with pytest.raises(InputError, match=r"annotator.wordpieces=.*holds no tokenizer"):
         wordpiece_json(str(tmp_path))
 
 

@@ -14,7 +14,7 @@ from neuronsig.collection.job import Group
 from neuronsig.config.collection import POOLINGS
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.neuron import SITES
-from neuronsig_ray.model.inference import InspectedModel
+from neuronsig_ray.model.inference import InspectedModel, rehearse
 from neuronsig_ray.model.sites import groups_in, skeleton
 from tests.neuronsig_ray.models import KINDS, UNITS, hidden, random_inputs
 
@@ -245,3 +245,54 @@ def test_an_encoders_checkpoint_needs_no_decoder(tmp_path):
 def test_states_of_one_block_live_at_once(tiny_model, kind):
     groups = groups_in(skeleton(str(tiny_model(kind))), SITES, [], {})
     assert not InspectedModel(str(tiny_model(kind)), "float32", "cpu", groups, (1,), "mean").holds_all_states
+
+
+def saved(folder, name: str, **sizes):
+    """A tiny model of any kind with random weights, and its hidden states of all blocks."""
+    config = getattr(hf, f"{name}Config")(vocab_size=20, hidden_size=UNITS, num_hidden_layers=2, **sizes)
+    torch.manual_seed(0)
+    hf.AutoModel.from_config(config).save_pretrained(folder)
+    return str(folder), groups_in(skeleton(str(folder)), ["hidden"], [], {})
+
+
+HEADS = {"num_attention_heads": 2, "intermediate_size": 32}
+UNFIT = {
+    "attends to fixed lengths": (
+        "Nystromformer",
+        {**HEADS, "segment_means_seq_len": 16, "num_landmarks": 4},
+        "8 tokens",
+    ),
+    "makes less of its tokens": ("Canine", HEADS, "8 tokens"),
+    "reads sound": ("Wav2Vec2", HEADS, "as ids alone"),
+    "reads pictures": ("ViT", HEADS, "as ids alone"),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_a_model_that_takes_no_texts_is_refused_in_one_line_with_and_without_its_weights(tmp_path, kind, device):
+    name, sizes, said = UNFIT[kind]
+    folder, groups = saved(tmp_path, name, **sizes)
+    with pytest.raises(InputError, match=said) as caught:
+        InspectedModel(folder, "float32", device, groups, (1,), "mean")
+    assert str(caught.value).startswith(f"model.path={folder}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_last_layer_of_another_width_is_refused_with_the_layers_that_can_be_had(tmp_path):
+    """OPT-350m is such a model."""
+    folder, groups = saved(tmp_path, "OPT", word_embed_proj_dim=8, num_attention_heads=2, ffn_dim=32)
+    with pytest.raises(InputError, match=r"hidden-L02 has 8 units where .* says 16; .* collect\.layers=\[1\]"):
+        rehearse(folder, groups)
+    rehearse(folder, groups[:1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rehearsal_without_weights_lets_every_kind_pass(tiny_model, kind):
+    folder = str(tiny_model(kind))
+    rehearse(folder, groups_in(skeleton(folder), SITES, [0, 1, 2], {}))
+
+
+def test_a_pass_that_looks_at_its_numbers_is_left_to_the_replicas(tiny_model, monkeypatch):
+    monkeypatch.setattr(hf.BertModel, "forward", lambda self, input_ids, **options: input_ids.sum().item())
+    rehearse(str(tiny_model("bert")), hidden(1, 2))
