@@ -10,7 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-console = Console(soft_wrap=True, highlight=False)
+
+class _Console(Console):
+    """A console that draws with ASCII where the stream has nothing else: rich asks a stream only that it was given."""
+
+    @property
+    def encoding(self) -> str:
+        return (getattr(self.file, "encoding", None) or "utf-8").lower()
+
+
+console = _Console(soft_wrap=True, highlight=False)
 PLAIN_SECONDS = 10.0
 
 Done = Callable[[int], None]

@@ -21,6 +21,7 @@ from neuronsig.errors import InputError, NeuronsigError
 from neuronsig.estimate import ModelShape, estimate
 from neuronsig.progress import say, show_table
 from neuronsig.run.directory import RunDirectory
+from neuronsig.storage.files import files_below
 from neuronsig.storage.parquet import check_table
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs.launch import Summary
@@ -88,7 +89,7 @@ def corpus_size(config: Config) -> tuple[int, float, str]:
 
 def tokenized_plan(config: Config, directory: RunDirectory) -> Path | None:
     """plan.json of the model's own tokens; where that cannot be told, of the tokens there are; None without any."""
-    plans = sorted(directory.root.glob("tokenized/*/plan.json"))
+    plans = [file for file in files_below(directory.root / "tokenized") if file.name == "plan.json"]
     if len(plans) > 1:
         collected = directory.stage_record(f"collect/{config.model.name}")
         try:

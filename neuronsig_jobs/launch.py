@@ -1,6 +1,5 @@
 """What all entry points share: parse, show the merged config, call, sum up."""
 
-import errno
 import json
 import sys
 import textwrap
@@ -13,9 +12,10 @@ from rich.markup import escape
 
 from neuronsig.config import Config
 from neuronsig.config.compose import compose, describe, groups, to_yaml
-from neuronsig.errors import ConfigError, NeuronsigError
+from neuronsig.errors import ConfigError
 from neuronsig.progress import console, say, show_table
 from neuronsig.run.stages import JOBS, sections_of
+from neuronsig_jobs.endings import tell
 
 Summary = Mapping[str, Any]
 OPTIONS = ("--help", "-h", "--show", "--brief")
@@ -30,8 +30,9 @@ def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) ->
     """Run one job from the command line and return its exit code.
 
     The config groups that the job `name` reads are shown, and recorded. Exit codes: 0 done, 2 an error
-    the user can mend (one line on stderr), 3 the text is too little to judge signatures on (likewise), 130
-    interrupted. Anything else raises with its traceback. `--error-file=PLACE` gets the error of codes 2 and 3, too.
+    the user can mend (one line on stderr), 3 the text is too little to judge signatures on (likewise), 130 and 143
+    interrupted (neuronsig_jobs.endings). Anything else raises with its traceback. `--error-file=PLACE` gets the error
+    of codes 2 and 3, too.
     """
     sections = sections_of(name)
     if "--help" in words or "-h" in words:
@@ -50,23 +51,11 @@ def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) ->
         if show_only:
             return 0
         summary = job(config)
-    except NeuronsigError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        if error_file:
-            _leave(error, error_file)
-        return error.exit_code
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        place = f"{error.filename}: " if error.filename else ""
-        print(  # noqa: T201
-            f"error: {place}{error.strerror}; free some space and run the same command again: what is committed stays",
-            file=sys.stderr,
-        )
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on from here", file=sys.stderr)  # noqa: T201
-        return 130
+    except BaseException as error:
+        line, code = tell(error)
+        if error_file and code in (2, 3):
+            _leave(line.removeprefix("error: "), code, error_file)
+        return code
     rows = [(key, value) for key, value in summary.items() if not isinstance(value, Mapping)]
     for key, value in summary.items():
         if isinstance(value, Mapping):
@@ -76,14 +65,14 @@ def launch(name: str, job: Callable[[Config], Summary], words: Sequence[str]) ->
     return 0
 
 
-def _leave(error: NeuronsigError, place: str) -> None:
+def _leave(line: str, code: int, place: str) -> None:
     """Write an error to a file of the run, if it can be: the error may be that nothing is written there."""
     # Imported for it alone: a search in the terminal has no time for what opens stores.
     from neuronsig.storage.location import location
     from neuronsig.storage.whole_files import atomic_write
 
     with suppress(Exception):
-        atomic_write(location(place), json.dumps({"exit_code": error.exit_code, "error": str(error)}).encode())
+        atomic_write(location(place), json.dumps({"exit_code": code, "error": line}).encode())
 
 
 def for_job(words: Sequence[str], name: str) -> list[str]:

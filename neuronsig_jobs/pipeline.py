@@ -16,6 +16,7 @@ command again goes on likewise.
 import json
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from neuronsig.errors import ConfigError, NeuronsigError, TooLittleTextError
 from neuronsig.neuron import Neuron
 from neuronsig.progress import say
 from neuronsig.run.directory import RunDirectory
+from neuronsig.run.interruption import SIGNALS, ToldInterruption, interrupted
 from neuronsig.run.stages import JOBS, pipeline_jobs
 from neuronsig.storage.files import read_bytes, remove
 from neuronsig.storage.location import absolute
@@ -167,8 +169,7 @@ def run_stages(config: Config, words: Sequence[str]) -> Summary:
             left_out[name] = "see its error above"
         elif code != 0:
             raise StageError(
-                f"neuronsig {name} ended with exit code {code} (see above); mend it and run the same command again: "
-                "what is done stays done"
+                f"neuronsig {name} {how_ended(code)}; mend it and run the same command again: what is done stays done"
             )
         seconds[name] = round(time.monotonic() - started, 1)
     ended([*HERE, "show", "--brief", *for_job(words, "show")])
@@ -217,8 +218,30 @@ def submit(config: Config, submitter: list[str], command: list[str]) -> int:
 
 
 def ended(command: Sequence[str]) -> int:
-    """The exit code of a command that is run and waited for."""
-    return subprocess.run(command, check=False).returncode
+    """The exit code of a command that is run and waited for.
+
+    An interruption is handed on to it, which it says itself and ends in order. Raises KeyboardInterrupt then, also
+    where the command alone was interrupted.
+    """
+    process = subprocess.Popen(command)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(interrupted() or signal.SIGINT)
+        code = process.wait()
+        if code - 128 not in SIGNALS:
+            raise
+    if code - 128 in SIGNALS:
+        raise ToldInterruption(code - 128)
+    return code
+
+
+def how_ended(code: int) -> str:
+    """What is said of a job's exit code; a negative one is the signal that ended it."""
+    if code >= 0:
+        return f"ended with exit code {code} (see above)"
+    memory = ", as a machine does that is out of memory" if -code == signal.SIGKILL else ""
+    return f"was ended by signal {-code} ({signal.strsignal(-code)}){memory}"
 
 
 def main(given: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ import ray
 
 from neuronsig.config import RayConfig
 from neuronsig.errors import MachineError, first_line
+from neuronsig.run.interruption import handlers_kept
 
 
 def address_of(config: RayConfig) -> str:
@@ -30,7 +31,8 @@ def ray_session(config: RayConfig) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         if address:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+            with handlers_kept():
+                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
         else:
             # Nobody but this machine can reach it, and Ray would write a token under the home directory.
             # A mode that is set already stays: Ray has read it, and workers of another mode never start.
@@ -40,7 +42,7 @@ def ray_session(config: RayConfig) -> Iterator[None]:
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             # Ray Data's actors always make the core worker complain of their arguments; Python errors still show.
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-            with _no_stderr():
+            with _no_stderr(), handlers_kept():
                 ray.init(
                     address="local",
                     num_cpus=local_cpus(),
@@ -51,7 +53,10 @@ def ray_session(config: RayConfig) -> Iterator[None]:
                     configure_logging=True,
                     _node_ip_address="127.0.0.1",
                 )
-    except Exception as error:
+    except BaseException as error:
+        ray.shutdown()  # of what was begun
+        if not isinstance(error, Exception):
+            raise
         raise MachineError(
             f"ray.address={address or 'local'}: Ray cannot be reached or started ({first_line(error)})"
         ) from error

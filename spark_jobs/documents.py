@@ -21,7 +21,8 @@ from neuronsig.corpora.files import Unit, compression, count_lines, is_archive, 
 from neuronsig.corpora.plan import bundle, read_units, source_units
 from neuronsig.corpora.wikipedia import PAGE_END, page_document
 from neuronsig.tables import METADATA
-from spark_jobs.tables import numbered_tasks, spark_schema, uri
+from spark_jobs.jvm import can_name
+from spark_jobs.tables import numbered_tasks, reader, spark_schema, uri
 
 _ARROW = pa.schema(
     [
@@ -69,7 +70,7 @@ class Documents:
     def save(self, folder: Path) -> Documents:
         """Write the records as Parquet and go on from there, so that text is parsed once."""
         self.records.write.mode("overwrite").parquet(uri(folder))
-        return Documents(self.records.sparkSession.read.parquet(uri(folder)))
+        return Documents(reader(self.records.sparkSession).parquet(uri(folder)))
 
     @functools.cached_property
     def tally(self) -> Tally:
@@ -119,7 +120,7 @@ def _read_source(spark: SparkSession, source: SourceConfig, name: str, order: in
     units, side, passed = source_units(source, f"corpus.sources.{name}")
     label = functools.partial(_labelled, source=name, domain=source.domain, order=order)
     split = source.format == "wikipedia_dump" and not source.max_documents
-    dumps = [unit for unit in units if split and spark_reads(unit)]
+    dumps = [unit for unit in units if split and spark_reads(unit) and can_name(spark, unit.path)]
     rest = [unit for unit in units if unit not in dumps]
     cores = spark.sparkContext.defaultParallelism
     bundles = [rest] if source.max_documents else bundle(_numbered(spark, rest, source), 2 * cores) or [[]]
@@ -135,10 +136,10 @@ def spark_reads(unit: Unit) -> bool:
     """Whether Spark's own text reader splits a file, and takes it for what it is.
 
     It leaves out hidden files without a word, unpacks by endings in small letters, fails on a bzip2 file that is cut
-    short, and its paths are text.
+    short, and its paths are text. A name with a colon it opens on no local disk: its checksum's name would be a URI.
     """
     name, packed = posixpath.basename(unit.path), compression(unit.path)
-    if is_archive(name) or is_hidden(name) or unit.path != readable(unit.path):
+    if is_archive(name) or is_hidden(name) or ":" in name or unit.path != readable(unit.path):
         return False
     return not packed or (packed == ".bz2" and name.endswith(packed) and not is_cut_bzip2(unit))
 
@@ -155,7 +156,7 @@ def _read_dump(
         pieces = (page_document(piece, source) for batch in batches for piece in batch.column(0).to_pylist())
         yield from label(document for document in pieces if document is not None)
 
-    text = spark.read.text([uri(path) for path in paths], lineSep=PAGE_END).select(F.col("value").cast("binary"))
+    text = reader(spark).text([uri(path) for path in paths], lineSep=PAGE_END).select(F.col("value").cast("binary"))
     return text.mapInArrow(read, RECORDS)
 
 

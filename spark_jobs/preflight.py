@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 
 from neuronsig.errors import MachineError, first_line
 from neuronsig.run.preflight import PACKAGES, Report, check, here, other_python
-from neuronsig.storage.location import location
+from neuronsig.storage.location import absolute, location
 from spark_jobs.connect import is_connected, parallelism
+from spark_jobs.jvm import can_name
 
 ENVIRONMENT = (
     "give the workers this environment: PYSPARK_PYTHON (spark.pyspark.python) names its Python there, --archives or "
@@ -27,8 +28,14 @@ _LACKS = re.compile(r"No module named '?([\w.]+)'?")
 def check_workers(session: SparkSession, run: str, *needs: str) -> None:
     """Raise MachineError, one line, where a worker has another Python or other packages, or cannot use the run.
 
-    `needs` are packages besides those that every job needs. Workers that are this machine's own are not asked.
+    `needs` are packages besides those that every job needs. Workers that are this machine's own are not asked. The
+    session's JVM must have the characters of the run's name.
     """
+    if not can_name(session, absolute(location(run))):
+        raise MachineError(
+            f"run={run}: Spark's JVM has not all characters of this name and would write to another folder; start it "
+            "with LC_ALL=C.UTF-8 in its environment, or choose a run=... in ASCII"
+        )
     if not is_connected(session) and re.fullmatch(r"local(\[[^-]*\])?", session.conf.get("spark.master") or ""):
         return
     check(location(run), [*PACKAGES, "spark_jobs", *needs], partial(_ask, session), ENVIRONMENT)

@@ -17,7 +17,7 @@ from neuronsig.storage.files import delete_files, list_files, remove
 from neuronsig.storage.manifests import FOLDER, Batch, missing_ranges, read_batches
 from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES
-from spark_jobs.tables import spark_schema, table_uris
+from spark_jobs.tables import reader, spark_schema, table_uris
 
 # Penn tags that begin with the letter, as P1 defines noun, verb and adjective.
 TAG_INITIALS = {"noun_share": "N", "verb_share": "V", "adj_share": "J"}
@@ -31,7 +31,7 @@ def whole_file(table: Path) -> Path:
 def read_texts(spark: SparkSession, table: Path) -> DataFrame:
     """`sentence_id, text` of the sentences table."""
     schema = spark_schema([SENTENCES.field("sentence_id"), SENTENCES.field("text")])
-    return spark.read.schema(schema).option("recursiveFileLookup", "true").parquet(*table_uris(table))
+    return reader(spark).schema(schema).option("recursiveFileLookup", "true").parquet(*table_uris(table))
 
 
 def claim(folder: Path, fingerprint: str, record: str = "_plan") -> None:
@@ -48,8 +48,7 @@ def claim(folder: Path, fingerprint: str, record: str = "_plan") -> None:
 
 def discard(work: Path) -> None:
     """Delete the steps between; their records first, so that none is ever there without its table."""
-    for record in work.glob("*.json"):
-        record.unlink()
+    delete_files([file for file in list_files(work) if file.suffix == ".json"])
     remove(work)
 
 

@@ -4,30 +4,27 @@ Where a session or a JVM is already there (Databricks, spark-submit) it is taken
 memory and its jars are the cluster's business, and only settings that may change at run time are set.
 """
 
-import collections
 import os
 import re
-import subprocess
 import sys
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 import pyspark
 from py4j.java_gateway import java_import
 from pyspark import SparkContext
 from pyspark.conf import SparkConf
-from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from neuronsig.config import SparkConfig
 from neuronsig.config.fields import environment_int
 from neuronsig.errors import MachineError, reason
 from neuronsig.progress import say
+from neuronsig.run.interruption import before_interruption, handlers_kept, interrupted
 from spark_jobs import connect
-from spark_jobs.java import choose_java
+from spark_jobs.java import choose_java, utf8_locale
+from spark_jobs.jvm import end_jobs, end_jvm, start_jvm
 
 # Where Debian and Ubuntu keep the system's certificates for Java.
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/java/cacerts")
@@ -35,9 +32,7 @@ SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/java/cacerts")
 # In every release of Spark NLP's jar.
 NLP_CLASS = "com.johnsnowlabs.nlp.DocumentAssembler"
 
-_LINES_PER_ERROR = 12
 _JARS = ("spark.jars", "spark.jars.packages")
-_LOG_LINE = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?P<level>[A-Z]+) ")
 
 
 def spark_session(config: SparkConfig, app: str = "neuronsig", nlp: bool = False) -> SparkSession:
@@ -64,10 +59,15 @@ def _started(config: SparkConfig, app: str, nlp: bool) -> SparkSession:
             _let_workers_import(Path(__file__).resolve().parent.parent)
             conf.setIfMissing("spark.python.daemon.module", "spark_jobs.daemon")
         os.environ["JAVA_HOME"] = str(choose_java(pyspark.__version__))
-        _start_jvm(conf)
+        if name := utf8_locale():
+            os.environ["LC_ALL"] = name
+        start_jvm(conf)
+    before_interruption(end_jobs)
     builder = SparkSession.builder.config(conf=conf).appName(app)
     try:
-        session = builder.getOrCreate()
+        # Spark's own handler of Ctrl-C asks the JVM on a line on which an answer may be under way.
+        with handlers_kept():
+            session = builder.getOrCreate()
     except Exception as error:
         raise MachineError(
             f"spark.master={config.master}: Spark cannot be started ({reason(error)}); "
@@ -91,13 +91,10 @@ def session_of_its_own() -> Iterator[None]:
         yield
     finally:
         session, gateway = SparkSession.getActiveSession(), SparkContext._gateway
-        if session is not None and gateway is not None and not older:
+        if session is not None and gateway is not None and not older and not interrupted():
             session.stop()
             gateway.shutdown()
-            if isinstance(process := getattr(gateway, "proc", None), subprocess.Popen) and process.stdin:
-                # The JVM ends with its standard input.
-                process.stdin.close()
-                process.wait()
+            end_jvm(gateway, None)
             SparkContext._gateway = SparkContext._jvm = None
 
 
@@ -128,6 +125,9 @@ def settings(config: SparkConfig, nlp: bool = False) -> dict[str, str]:
     if local:
         # A laptop's host name often resolves to nothing or to a network that is down.
         values |= {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+    else:
+        # A container's environment often has no locale, and Java then no names of files but those in ASCII.
+        values["spark.executorEnv.LC_ALL"] = "C.UTF-8"
     if nlp and config.nlp_jar:
         values["spark.jars"] = config.nlp_jar
     elif nlp and config.nlp_package:
@@ -162,43 +162,6 @@ def _let_workers_import(root: Path) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join([*known, str(root)])
 
 
-def _start_jvm(conf: SparkConf) -> None:
-    """Start the JVM with its output in a pipe, of which only errors reach the terminal."""
-    read_end, write_end = os.pipe()
-    tail: collections.deque[str] = collections.deque(maxlen=200)
-    stream = os.fdopen(read_end, "r", encoding="utf-8", errors="replace")
-    reader = threading.Thread(target=_relay_errors, args=(stream, tail, sys.stderr), daemon=True)
-    reader.start()
-    try:
-        gateway = launch_gateway(conf, popen_kwargs={"stdout": write_end, "stderr": write_end})
-    except Exception as error:
-        os.close(write_end)
-        reader.join(timeout=2)
-        raise MachineError(_why_no_jvm(tail, conf)) from error
-    os.close(write_end)
-    SparkContext._ensure_initialized(gateway=gateway)
-
-
-def _why_no_jvm(tail: Iterable[str], conf: SparkConf) -> str:
-    """One line out of what spark-submit said before it gave up."""
-    lines = [line.strip() for line in tail if line.strip()]
-    if any("unresolved dependency" in line or "download failed" in line.lower() for line in lines):
-        package = conf.get("spark.jars.packages")
-        return (
-            f"spark.nlp_package={package} cannot be fetched from a Maven repository; give access to one "
-            "(spark.conf=['spark.jars.repositories=URL']) or set spark.nlp_jar to Spark NLP's assembly jar"
-        )
-    said = [line for line in lines if "Exception" in line or "rror" in line]
-    cache = next((line for line in said if "ivy" in line or "basedir must be absolute" in line), None)
-    if cache:
-        return (
-            f"Spark cannot keep the packages it fetches ({cache}); set spark.conf=['spark.jars.ivy=FOLDER'] to a "
-            "folder that can be written (default: .ivy2 in HOME), or set spark.nlp_jar to Spark NLP's assembly jar"
-        )
-    first = (said or lines or ["no output"])[0 if said else -1]
-    return f"Spark's JVM did not start ({first}); check JAVA_HOME, spark.driver_memory and spark.conf"
-
-
 def _require_nlp(session: SparkSession) -> SparkSession:
     if connect.is_connected(session):
         raise connect.refusal("annotation, by Spark NLP,")
@@ -223,22 +186,6 @@ def _keep_jars_from_python(context: SparkContext) -> None:
     jars = [name for name in included if name.endswith(".jar")]
     included[:] = [name for name in included if name not in jars]
     sys.path[:] = [entry for entry in sys.path if os.path.basename(entry) not in jars]
-
-
-def _relay_errors(stream: IO[str], tail: collections.deque[str], terminal: Any) -> None:
-    """Pass on the JVM's ERROR and FATAL records, without the JVM's own stack frames; keep the last lines of all."""
-    room = 0
-    for line in stream:
-        tail.append(line)
-        record = _LOG_LINE.match(line)
-        if record:
-            # The same failure comes back as the exception that ends the job, with all its lines; that a task of it
-            # failed so often says nothing else.
-            told = record.group("level") in ("ERROR", "FATAL") and "TaskSetManager" not in line
-            room = _LINES_PER_ERROR if told else 0
-        if (room > 0 and not line.startswith(("\tat ", "\t... "))) or "OutOfMemoryError" in line:
-            terminal.write(line)
-            room -= 1
 
 
 def _adjust(session: SparkSession, config: SparkConfig) -> SparkSession:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
@@ -27,6 +27,15 @@ def uri(path: Path | str) -> str:
     if text.startswith("s3://") and not _knows_s3():
         return "s3a" + text.removeprefix("s3")
     return text
+
+
+def reader(session: SparkSession) -> DataFrameReader:
+    """What reads files in Spark, as `session.read` does, but takes their names literally: `a[1]*` is no pattern.
+
+    The option is Spark's own (`DataSource.GLOB_PATHS_KEY`), with which its readers infer schemas. A name escaped with
+    backslashes would be looked up by Hadoop's globber, which fails on colons.
+    """
+    return session.read.option("__globPaths__", "false")
 
 
 def table_uris(table: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import posixpath
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
+
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from neuronsig.errors import MachineError
 from neuronsig.storage.location import is_local, relative_to, store_of
@@ -104,7 +108,10 @@ def remove(path: Path) -> None:
     if not is_local(path):
         store, name = store_of(path)
         with suppress(FileNotFoundError):
-            store.rm(name, recursive=True)
+            if _is_pattern(store, name):
+                concurrently(store.rm_file, store.find(name))
+            else:
+                store.rm(name, recursive=True)
     elif path.is_dir():
         shutil.rmtree(path)
     else:
@@ -115,15 +122,26 @@ def delete_files(files: Sequence[Path]) -> None:
     """Delete files of one folder, together; those that are gone already are no error."""
     if files and not is_local(files[0]):
         store, names = store_of(files[0])[0], [store_of(file)[1] for file in files]
+
+        def delete(name: str) -> None:
+            with suppress(FileNotFoundError):
+                store.rm_file(name)
+
+        if any(_is_pattern(store, name) for name in names):
+            concurrently(delete, names)
+            return
         try:
             store.rm(names)
         except FileNotFoundError:  # one of them, and those after it are still there
-            for name in names:
-                with suppress(FileNotFoundError):
-                    store.rm(name)
+            concurrently(delete, names)
     else:
         for file in files:
             file.unlink(missing_ok=True)
+
+
+def _is_pattern(store: AbstractFileSystem, name: str) -> bool:
+    """Whether the store's `rm` would take a name for a pattern, and delete what it matches."""
+    return not isinstance(store, LocalFileSystem) and store.protocol != "hdfs" and re.search(r"[*?[]", name) is not None
 
 
 def local_copy(folder: Path) -> Path:

@@ -80,7 +80,8 @@ def written(path: Path) -> Iterator[Path]:
     """A local path for the block to write a file to; when the block succeeds the file is at `path`, whole."""
     if is_local(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:12]}.tmp")
+        # pyarrow takes a relative name with a colon for a URI.
+        temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:12]}.tmp").absolute()
         try:
             yield temporary
             flush(temporary)
@@ -101,7 +102,7 @@ def written_folder(folder: Path) -> Iterator[Path]:
     Locally it is renamed. On a store its files are uploaded, and then a record that all are there: see `is_whole`.
     """
     if is_local(folder):
-        partial, old = (folder.with_name(f".{folder.name}.{state}") for state in ("partial", "old"))
+        partial, old = (folder.with_name(f".{folder.name}.{state}").absolute() for state in ("partial", "old"))
         remove(partial)
         partial.mkdir(parents=True)
         yield partial

@@ -40,7 +40,7 @@ from spark_jobs.mining.judged import count_reference, gather, judge_patterns, ma
 from spark_jobs.mining.mllib import mine_mllib
 from spark_jobs.mining.profiles import count_corpus, places_of, profile_neurons, profile_signatures, read_places
 from spark_jobs.shared import Shared, share
-from spark_jobs.tables import spark_schema, uri, write_once
+from spark_jobs.tables import reader, spark_schema, uri, write_once
 
 FILE_NEURONS = 1000
 """Neurons in one file of the output tables, about."""
@@ -83,7 +83,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     require_neurons(mining, list(neurons), paths.topk)
     dictionary = _encoded(session, topk, mining, paths)
     shared = share(dictionary, paths.shared)
-    encoded = session.read.parquet(uri(paths.encoded / "sentences"))
+    encoded = reader(session).parquet(uri(paths.encoded / "sentences"))
     clock.lap("encoding")
     profiles = _profiles(topk, encoded, shared, neurons, mining, paths)
     clock.lap("profiles")
@@ -163,7 +163,7 @@ def _profiles(
             found = profile_neurons(topk, encoded, compared, neurons, _rules(mining, neurons))
             found.write.mode("overwrite").parquet(uri(folder))
             progress.update(len(neurons))
-    return topk.sparkSession.read.parquet(uri(folder))
+    return reader(topk.sparkSession).parquet(uri(folder))
 
 
 def _rules(mining: MiningConfig, neurons: Mapping[int, int]) -> ProfileRules:
@@ -208,7 +208,7 @@ def _patterns(
         return None, {"patterns mined": {}}
     with task("gathering counts", len(mined), "neurons") as progress:
         made = write_once(folder / "gathered", lambda: gather(raw, counted, len(mined)))
-        gathered = session.read.schema(spark_schema(GATHERED)).parquet(made)
+        gathered = reader(session).schema(spark_schema(GATHERED)).parquet(made)
         progress.update(len(mined))
     counts = _pattern_counts(raw, distinct, dictionary.value, mining)
     clock.lap("gathering counts")
@@ -226,7 +226,7 @@ def _listed(encoded: DataFrame, dictionary: Dictionary, codes: Sequence[int], pa
         return encoded.join(ids, "sentence_id", how="left_semi")
 
     with task("reading listed sentences", unit="sentences") as progress:
-        listed = session.read.parquet(write_once(paths.work / "listed" / fingerprint_of(sorted(codes)), make))
+        listed = reader(session).parquet(write_once(paths.work / "listed" / fingerprint_of(sorted(codes)), make))
         progress.update(listed.count())
     return listed
 
@@ -267,7 +267,7 @@ def _write_tables(
     made = paths.work / "rows"
     signatures.select(*SIGNATURES.names).write.mode("overwrite").parquet(uri(made))
     clock.lap("judging")
-    rows = signatures.sparkSession.read.parquet(uri(made)).select(*SIGNATURES.names)
+    rows = reader(signatures.sparkSession).parquet(uri(made)).select(*SIGNATURES.names)
     _write(rows, files, [*key, "kind", "rank"], paths.signatures)
     remove(made)
     _write(profiles, files, key, paths.profiles)

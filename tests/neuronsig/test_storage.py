@@ -23,7 +23,15 @@ from neuronsig.storage.files import (
     size_and_tag,
 )
 from neuronsig.storage.location import join, location, relative_to
-from neuronsig.storage.parquet import check_table, parquet_file, read_parquet, read_rows, read_table, table_files
+from neuronsig.storage.parquet import (
+    check_table,
+    parquet_file,
+    read_parquet,
+    read_rows,
+    read_table,
+    table_files,
+    write_parquet,
+)
 from neuronsig.storage.whole_files import atomic_write, create_new, is_whole, put_folder, written, written_folder
 from neuronsig.tables import TOKENIZED
 from tests.stores import in_another_process
@@ -69,6 +77,36 @@ def test_removing_takes_a_folder_or_a_file_and_forgives_neither_being_there(fold
     for name in ("gone", "file", "never"):
         remove(folder / name)
     assert [path.name for path in files_below(folder)] == ["keep"]
+
+
+@pytest.mark.parametrize("name", ["a*", "a[1]", "a?", "a {x} #1%20:"])
+def test_a_name_is_no_pattern_and_what_it_would_match_stays(folder, name):
+    odd = folder / name
+    for place in (odd, folder / "a1", folder / "a2"):
+        for file in ("one.json", "two.json", "work/deep/three"):
+            atomic_write(place / file, b"x")
+    assert [file.name for file in list_files(odd)] == ["one.json", "two.json"]
+    delete_files([odd / "one.json", odd / "gone.json"])
+    remove(odd / "work")
+    remove(odd / "never")
+    with written_folder(odd / "words") as path:
+        (path / "a[1].txt").write_text("word")
+    assert [relative_to(file, odd) for file in files_below(odd) if not file.name.startswith("_")] == [
+        "two.json",
+        "words/a[1].txt",
+    ]
+    remove(odd)
+    assert files_below(odd) == []
+    assert len(files_below(folder)) == 6
+
+
+def test_a_relative_name_with_a_colon_is_no_uri(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_parquet(rows(1), location("a:b") / "part-0.parquet")
+    assert read_table(location("a:b"), TOKENIZED).num_rows == 1
+    with written_folder(location("a:b") / "table") as path:
+        pq.write_table(rows(1, 2), path / "part-0.parquet")
+    assert check_table("a:b/table", TOKENIZED) == 2
 
 
 def test_files_deleted_together_may_be_gone_already(folder):

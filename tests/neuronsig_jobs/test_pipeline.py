@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,14 +100,13 @@ def run_here(run: Path, corpus: Path) -> str:
     The collection's replicas too: as actors they are compared with brute force in test_collect.
     """
 
-    def job(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def ended(command: Sequence[str]) -> int:
         assert command[:3] == [sys.executable, "-m", "neuronsig_jobs"]
-        return subprocess.CompletedProcess(command, main(command[3:]))
+        return main(command[3:])
 
     said = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said), scored_here():
-        # The module itself is left alone: threads of Ray and Spark use it too.
-        patch.setattr(pipeline, "subprocess", SimpleNamespace(run=job))
+        patch.setattr(pipeline, "ended", ended)
         patch.setenv("COLUMNS", "200")  # a path is not broken over lines
         assert pipeline.main(words_of(run, corpus)) == 0, said.getvalue()
     return said.getvalue()
@@ -218,12 +216,12 @@ def run_with(code: int, monkeypatch: pytest.MonkeyPatch, run: Path) -> tuple[lis
     """The jobs that the pipeline starts where jobs.evaluate ends with `code` and the others with 0, and its summary."""
     started: list[str] = []
 
-    def ended(command: Sequence[str], **_: object) -> subprocess.CompletedProcess[str]:
+    def ended(command: Sequence[str]) -> int:
         started.append(command[3])
-        return subprocess.CompletedProcess(command, code if started[-1] == "evaluate" else 0)
+        return code if started[-1] == "evaluate" else 0
 
     monkeypatch.setattr(pipeline, "check", lambda config: None)
-    monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=ended))
+    monkeypatch.setattr(pipeline, "ended", ended)
     try:
         return started, pipeline.run_stages(compose([f"run={run}"]), [])
     except pipeline.StageError as error:

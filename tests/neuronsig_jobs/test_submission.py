@@ -3,10 +3,8 @@
 import contextlib
 import json
 import re
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -25,7 +23,7 @@ def test_jobs_are_given_to_the_cluster_of_their_engine_and_leave_their_stage_whe
     words = [f"run={run.root}", "spark.submit=env FOR='one cluster' submit.py", "ray.submit=env -- neuronsig"]
     started: dict[str, list[str]] = {}
 
-    def ended(command: Sequence[str], lost: str = "", failing: str = "evaluate") -> subprocess.CompletedProcess[str]:
+    def ended(command: Sequence[str], lost: str = "", failing: str = "evaluate") -> int:
         job = next(word for word in command if word in JOBS)
         started[job] = command[: command.index(job)]
         assert job == "show" or "spark=submitted" in command
@@ -33,14 +31,14 @@ def test_jobs_are_given_to_the_cluster_of_their_engine_and_leave_their_stage_whe
         if job == failing:
             (told,) = (word.removeprefix(ERROR_FILE) for word in command if word.startswith(ERROR_FILE))
             Path(told).write_text('{"exit_code": 3, "error": "there is too little text"}')
-            return subprocess.CompletedProcess(command, 1)  # what spark-submit and ray job submit make of any code
+            return 1  # what spark-submit and ray job submit make of any code
         if job not in (lost, "show"):
             with run.stage(f"{job}/a model", {}, [], {}):
                 pass
-        return subprocess.CompletedProcess(command, 0)
+        return 0
 
     monkeypatch.setattr(pipeline, "check", lambda config: None)
-    monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=lambda command, check: ended(command)))
+    monkeypatch.setattr(pipeline, "ended", ended)
     summary = pipeline.run_stages(compose(words), words)
     assert summary["left out"].keys() == {"evaluate"}
     assert "there is too little text" in capsys.readouterr().out
@@ -53,7 +51,7 @@ def test_jobs_are_given_to_the_cluster_of_their_engine_and_leave_their_stage_whe
         **dict.fromkeys(["report", "show"], "here"),
     }
     run.record_file.unlink()
-    monkeypatch.setattr(pipeline, "subprocess", SimpleNamespace(run=lambda command, check: ended(command, "tokenize")))
+    monkeypatch.setattr(pipeline, "ended", lambda command: ended(command, "tokenize"))
     with pytest.raises(pipeline.StageError, match=r"neuronsig tokenize was submitted.* holds no finished stage"):
         pipeline.run_stages(compose(words), words)
 

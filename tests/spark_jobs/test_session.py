@@ -10,6 +10,7 @@ from pyspark.conf import SparkConf
 
 from neuronsig.config import SparkConfig
 from neuronsig.errors import MachineError
+from spark_jobs import jvm
 from spark_jobs import session as module
 from spark_jobs.session import local_cores, settings, spark_session
 
@@ -58,7 +59,7 @@ def test_only_errors_reach_the_terminal_without_the_frames_of_the_jvm():
         "26/01/01 00:00:03 ERROR TaskSetManager: Task 0 in stage 0.0 failed 4 times; aborting job\n"
     )
     terminal, tail = io.StringIO(), collections.deque(maxlen=10)
-    module._relay_errors(stream, tail, terminal)
+    jvm._relay_errors(stream, tail, terminal)
     assert terminal.getvalue() == ("26/01/01 00:00:01 ERROR Executor: task failed\njava.lang.X: reason\n")
     assert len(tail) == 7
 
@@ -66,7 +67,7 @@ def test_only_errors_reach_the_terminal_without_the_frames_of_the_jvm():
 def test_an_unreachable_package_is_explained_with_both_remedies():
     conf = SparkConf(loadDefaults=False)
     conf.set("spark.jars.packages", "a:b:1")
-    said = module._why_no_jvm(["x\n", ":: a#b;1: not found unresolved dependency\n"], conf)
+    said = jvm._why_no_jvm(["x\n", ":: a#b;1: not found unresolved dependency\n"], conf)
     assert "spark.nlp_package=a:b:1" in said
     assert "spark.nlp_jar" in said
 
@@ -80,7 +81,7 @@ def test_an_unreachable_package_is_explained_with_both_remedies():
     ids=["not writable", "no HOME"],
 )
 def test_a_package_cache_that_cannot_be_written_is_explained_with_its_setting(line):
-    said = module._why_no_jvm([":: loading settings\n", line], SparkConf(loadDefaults=False))
+    said = jvm._why_no_jvm([":: loading settings\n", line], SparkConf(loadDefaults=False))
     assert "spark.jars.ivy" in said
     assert line in said
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from spark_jobs.tables import uri
+import neuronsig_jobs
+import spark_jobs
+from spark_jobs.tables import reader, uri, write_once
 
 
 def test_a_local_path_gets_its_scheme(tmp_path):
@@ -27,3 +32,26 @@ def test_s3_is_named_as_hadoops_own_connector_names_it():
 
 def test_a_local_uri_stays_one_in_the_form_spark_has(tmp_path):
     assert uri(f"file://{tmp_path}/x") == f"file://{tmp_path}/x"
+
+
+@pytest.mark.parametrize("name", ["a[1]{x}*", "b?", "c:d", "e %20#f&", "größe", "k=v", "back\\slash"])
+def test_a_table_has_any_name_and_no_pattern_is_seen_in_it(spark, tmp_path, name):
+    for other in ("a1x", "bb", "c", "e", "gr"):
+        spark.range(9).write.parquet(uri(tmp_path / other))
+    table = tmp_path / name
+    for _ in range(2):  # the second time it is there
+        written = write_once(table, lambda: spark.range(3))
+    assert [path.name for path in tmp_path.iterdir() if path.name == name] == [name]
+    assert reader(spark).parquet(written).columns == ["id"]
+    assert reader(spark).schema("id bigint").parquet(written).count() == 3
+    assert reader(spark).parquet(*[uri(file) for file in table.glob("*.parquet")]).count() == 3
+    spark.range(5).write.mode("overwrite").parquet(written)
+    assert reader(spark).parquet(written).count() == 5
+
+
+def test_whatever_spark_reads_it_reads_by_its_name():
+    folders = [Path(package.__file__).parent for package in (spark_jobs, neuronsig_jobs)]
+    found = [
+        file for folder in folders for file in folder.rglob("*.py") if re.search(r"[a-z]\.read\.", file.read_text())
+    ]
+    assert [file.name for file in found] == ["tables.py"]

@@ -94,6 +94,49 @@ def test_a_split_dump_gives_the_same_pages_as_a_stream(spark: SparkSession, tmp_
     assert sum(text is None for text in expected.values()) == 79
 
 
+PAGE = "<page><title>T</title><ns>0</ns><id>1</id><revision><id>1</id><text>One sentence here.</text></revision></page>"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "wiki[1] {x}/dump.xml",
+        "wiki*?/dump.xml",
+        "wiki_ünïcode %20#/dump.xml",
+        "plain/enwiki-2020:01:01.xml",
+        "12:30/dump.xml",
+        "plain/dump[1].xml.bz2",
+        "plain/DUMP.XML.BZ2",
+        "plain/_dump.xml",
+    ],
+)
+def test_a_dump_may_have_any_name(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    dump, other = tmp_path / name, tmp_path / "wiki1" / "dump.xml"
+    for file in (dump, other):
+        file.parent.mkdir(exist_ok=True)
+        text = f"<mediawiki>{PAGE}</mediawiki>".encode()
+        file.write_bytes(bz2.compress(text) if name.lower().endswith("bz2") else text)
+    documents = read_documents(spark, CorpusConfig(sources={"x": source("wikipedia_dump", dump)}))
+    assert rows(documents) == {"x/1@1": "One sentence here."}
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("dump.xml", True),
+        ("a[1]:b/dump.xml", True),
+        ("2020:01.xml", False),
+        ("_dump.xml", False),
+        (".dump.xml", False),
+        ("DUMP.XML.GZ", False),
+        ("dump.xml.xz", False),
+        ("dumps.tar.bz2", False),
+    ],
+)
+def test_spark_is_given_the_dumps_whose_names_it_reads_as_they_are(name: str, read: bool) -> None:
+    assert spark_reads(Unit(f"/data/{name}", name, 1)) == read
+
+
 def test_the_first_documents_are_those_of_the_first_files(spark: SparkSession, tmp_path: Path) -> None:
     for name in "edcba":
         (tmp_path / f"{name}.txt").write_text(f"Text {name}.")
