@@ -123,7 +123,7 @@ class Bench:
         from spark_jobs.mining.encode import encode_sentences
         from spark_jobs.session import spark_session
         from spark_jobs.shared import share
-        from spark_jobs.tables import reader, uri
+        from spark_jobs.tables import read_files, uri
 
         local = master.startswith("local[")
         conf = ["spark.scheduler.mode=FAIR"] + ([] if local else ["spark.executor.memory=1500m"])
@@ -139,7 +139,7 @@ class Bench:
             self.spark, given.run / "sentences", folder / "encoded", self.mining
         )
         self.shared = share(self.dictionary, folder / "shared")
-        self.encoded = reader(self.spark).parquet(uri(folder / "encoded" / "sentences"))
+        self.encoded = read_files(self.spark, uri(folder / "encoded" / "sentences"))
 
     def stop(self) -> None:
         self.spark.stop()
@@ -192,15 +192,15 @@ class Bench:
 
     def rows(self, out: Path) -> set[tuple[Any, ...]]:
         """All rows of a patterns' table."""
-        from spark_jobs.tables import reader, uri
+        from spark_jobs.tables import read_files, uri
 
-        found = reader(self.spark).parquet(uri(out)).collect()
+        found = read_files(self.spark, uri(out)).collect()
         return {(r["neuron"], r["kind"], bytes(r["items"]), bytes(r["strata"]), r["raised"]) for r in found}
 
     def everything(self) -> Cost:
         """Seconds by part for all kinds."""
         from spark_jobs.mining.judged import chunks_of, count_chunk, count_reference, gather, judge_patterns
-        from spark_jobs.tables import reader, uri, write_once
+        from spark_jobs.tables import read_files, uri, write_once
 
         n = len(self.neurons)
         parts: list[tuple[str, float, float]] = []
@@ -210,14 +210,14 @@ class Bench:
             parts.append((name, *measured(lambda: out.append(run()))))
 
         part("mining", lambda: self.mine("grouped", self.neurons, self.mining))
-        raw = reader(self.spark).parquet(uri(out[-1]))
+        raw = read_files(self.spark, uri(out[-1]))
         judged = self.folder / "judged"
         part("counting", lambda: count_reference(raw, self.encoded, self.shared, self.mining, judged))
         counted, distinct = out[-1]
         if counted is None:
             sys.exit("no pattern is frequent: give --min-count a lower number")
         part("gathering", lambda: write_once(judged / "gathered", lambda: gather(raw, counted, n)))
-        gathered = reader(self.spark).parquet(out[-1])
+        gathered = read_files(self.spark, out[-1])
         tests = {kind: n * distinct.get(kind, 0) for kind in (kind.name for kind in pattern_kinds())}
         target = uri(self.folder / "signatures")
         part(

@@ -29,7 +29,7 @@ from neuronsig.config import AnnotatorConfig
 from neuronsig.storage.location import absolute
 from neuronsig.storage.manifests import Batch
 from neuronsig.tables import SENTENCES
-from spark_jobs.tables import reader, spark_schema, uri
+from spark_jobs.tables import read_files, spark_schema, uri
 
 _METADATA = spark_schema([SENTENCES.field("metadata")])["metadata"].dataType.simpleString()
 # Metadata travels as JSON text between the steps: Arrow and Python never have to unfold the map.
@@ -152,7 +152,7 @@ class Numbered:
 
 def read_numbered(spark: SparkSession, folder: Path, first_id: int = 0) -> Numbered:
     """Find out which file of the numbered table holds which sentence ids, from `first_id` on."""
-    table = reader(spark).parquet(uri(folder))
+    table = read_files(spark, uri(folder))
     # Not input_file_name(): what it says is encoded for a URL.
     located = table.select("part", F.col("_metadata.file_name").alias("file"))
     counted = located.groupBy("part", "file").count().orderBy("part").collect()
@@ -172,7 +172,7 @@ def batch_of(spark: SparkSession, numbered: Numbered, start: int, stop: int) -> 
     for part, first in zip(numbered.parts[low:high], numbered.first_ids[low:high], strict=True):
         offsets += [F.lit(part), F.lit(first).cast("long")]
         wanted |= (F.col("part") == part) & (F.col("row") >= start - first) & (F.col("row") < stop - first)
-    table = reader(spark).parquet(*numbered.files[low:high])
+    table = read_files(spark, *numbered.files[low:high])
     sentence_id = F.create_map(*offsets)[F.col("part")] + F.col("row")
     return table.where(wanted).withColumn("sentence_id", sentence_id)
 

@@ -31,7 +31,7 @@ from spark_jobs import annotate
 from spark_jobs.annotators import load_parser, load_tagger
 from spark_jobs.documents import read_documents
 from spark_jobs.sentence_table import delete_leavings, read_texts, whole_batches
-from spark_jobs.tables import reader, uri
+from spark_jobs.tables import read_files, uri
 
 CLEANED, NUMBERED = "cleaned", "numbered"
 SENTENCES_PER_TASK = 2_500
@@ -196,7 +196,7 @@ def _clean(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, p
         watched(spark, progress, partitions, partitions),
     ):
         frame.write.mode("overwrite").parquet(uri(part.folder(CLEANED)))
-    found = reader(spark).parquet(uri(part.folder(CLEANED))).groupBy("reason").count().collect()
+    found = read_files(spark, uri(part.folder(CLEANED))).groupBy("reason").count().collect()
     record = {
         "documents": documents.count(),
         "skipped": documents.skipped(),
@@ -209,11 +209,11 @@ def _clean(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, p
 
 
 def _number(spark: SparkSession, config: AnnotatorConfig, part: Part, candidates: int, partitions: int) -> None:
-    cleaned = reader(spark).parquet(uri(part.folder(CLEANED)))
+    cleaned = read_files(spark, uri(part.folder(CLEANED)))
     record, known = {}, None
     if config.near_duplicates:
         cleaned = _thinned(spark, cleaned, config.near_duplicates, part)
-        record = {"distinct": reader(spark).parquet(uri(part.work / "distinct")).count()}
+        record = {"distinct": read_files(spark, uri(part.work / "distinct")).count()}
     if part.first_id:
         # The table may hold batches of this very part.
         texts = read_texts(spark, part.table)
@@ -234,4 +234,4 @@ def _thinned(spark: SparkSession, cleaned: DataFrame, threshold: float, part: Pa
     folder = part.work / "distinct"
     with task("dropping copies", None, "sentences"):
         annotate.distinct(cleaned).write.mode("overwrite").parquet(uri(folder))
-    return annotate.without_near_duplicates(reader(spark).parquet(uri(folder)), threshold)
+    return annotate.without_near_duplicates(read_files(spark, uri(folder)), threshold)

@@ -22,7 +22,7 @@ from neuronsig.corpora.plan import bundle, read_units, source_units
 from neuronsig.corpora.wikipedia import PAGE_END, page_document
 from neuronsig.tables import METADATA
 from spark_jobs.jvm import can_name
-from spark_jobs.tables import numbered_tasks, reader, spark_schema, uri
+from spark_jobs.tables import numbered_tasks, read_files, spark_schema, uri
 
 _ARROW = pa.schema(
     [
@@ -70,7 +70,7 @@ class Documents:
     def save(self, folder: Path) -> Documents:
         """Write the records as Parquet and go on from there, so that text is parsed once."""
         self.records.write.mode("overwrite").parquet(uri(folder))
-        return Documents(reader(self.records.sparkSession).parquet(uri(folder)))
+        return Documents(read_files(self.records.sparkSession, uri(folder)))
 
     @functools.cached_property
     def tally(self) -> Tally:
@@ -156,8 +156,8 @@ def _read_dump(
         pieces = (page_document(piece, source) for batch in batches for piece in batch.column(0).to_pylist())
         yield from label(document for document in pieces if document is not None)
 
-    text = reader(spark).text([uri(path) for path in paths], lineSep=PAGE_END).select(F.col("value").cast("binary"))
-    return text.mapInArrow(read, RECORDS)
+    text = read_files(spark, *[uri(path) for path in paths], format="text", lineSep=PAGE_END)
+    return text.select(F.col("value").cast("binary")).mapInArrow(read, RECORDS)
 
 
 def _numbered(spark: SparkSession, units: Sequence[Unit], source: SourceConfig) -> list[Unit]:

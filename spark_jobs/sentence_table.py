@@ -17,7 +17,7 @@ from neuronsig.storage.files import delete_files, list_files, remove
 from neuronsig.storage.manifests import FOLDER, Batch, missing_ranges, read_batches
 from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES
-from spark_jobs.tables import reader, spark_schema, table_uris
+from spark_jobs.tables import read_files, spark_schema, table_uris
 
 # Penn tags that begin with the letter, as P1 defines noun, verb and adjective.
 TAG_INITIALS = {"noun_share": "N", "verb_share": "V", "adj_share": "J"}
@@ -31,7 +31,7 @@ def whole_file(table: Path) -> Path:
 def read_texts(spark: SparkSession, table: Path) -> DataFrame:
     """`sentence_id, text` of the sentences table."""
     schema = spark_schema([SENTENCES.field("sentence_id"), SENTENCES.field("text")])
-    return reader(spark).schema(schema).option("recursiveFileLookup", "true").parquet(*table_uris(table))
+    return read_files(spark, *table_uris(table), schema=schema, recursiveFileLookup="true")
 
 
 def claim(folder: Path, fingerprint: str, record: str = "_plan") -> None:

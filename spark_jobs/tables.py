@@ -1,15 +1,18 @@
 """What Spark is given: addresses, schemas, and tables that are written once."""
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from neuronsig.storage.address import MOUNTS, canonical, mount_of
 from neuronsig.storage.parquet import table_parts
+
+_LIKE_A_PATTERN = re.compile(r"[][{}*?\\]")
 
 
 def uri(path: Path | str) -> str:
@@ -29,13 +32,29 @@ def uri(path: Path | str) -> str:
     return text
 
 
-def reader(session: SparkSession) -> DataFrameReader:
-    """What reads files in Spark, as `session.read` does, but takes their names literally: `a[1]*` is no pattern.
+def read_files(
+    session: SparkSession, *places: str, schema: StructType | None = None, format: str = "parquet", **options: str
+) -> DataFrame:
+    """The rows of files and of folders of files, whose names are taken literally: `a[1]*` is no pattern.
 
-    The option is Spark's own (`DataSource.GLOB_PATHS_KEY`), with which its readers infer schemas. A name escaped with
-    backslashes would be looked up by Hadoop's globber, which fails on colons.
+    The option is Spark's own, for what it reads to infer a schema (`DataSource.GLOB_PATHS_KEY`). With it Spark takes all
+    of the places for each one that looks like a pattern (3.5.9), so that several such are read one by one. Names that
+    are escaped with backslashes would be looked up by Hadoop's globber, which fails on colons.
     """
-    return session.read.option("__globPaths__", "false")
+    reader = session.read.format(format).options(__globPaths__="false", **options)
+    reader = reader.schema(schema) if schema else reader
+    if len(places) == 1 or not any(_LIKE_A_PATTERN.search(place) for place in places):
+        return reader.load(list(places))
+    first = reader.load(places[0])
+    return _united([first, *(reader.schema(first.schema).load(place) for place in places[1:])])
+
+
+def _united(frames: Sequence[DataFrame]) -> DataFrame:
+    """Halves and halves of them: thousands one after the other would be a plan that is too deep for Spark."""
+    if len(frames) == 1:
+        return frames[0]
+    half = len(frames) // 2
+    return _united(frames[:half]).unionByName(_united(frames[half:]))
 
 
 def table_uris(table: Path) -> list[str]:

@@ -30,7 +30,7 @@ from neuronsig.storage.files import list_files, read_bytes, remove
 from neuronsig.storage.whole_files import atomic_write
 from spark_jobs.connect import parallelism
 from spark_jobs.shared import Shared
-from spark_jobs.tables import reader, spark_schema, table_uris, uri
+from spark_jobs.tables import read_files, spark_schema, table_uris, uri
 
 CODES = pa.schema([("neuron", pa.int64())])
 
@@ -52,7 +52,7 @@ def neuron_column() -> Column:
 
 def read_topk(session: SparkSession, topk: Path) -> DataFrame:
     """(neuron bigint, sentence_id bigint) of every row of the topk table, but those of constant neurons."""
-    rows = reader(session).parquet(uri(topk)).select(neuron_column().alias("neuron"), "sentence_id")
+    rows = read_files(session, uri(topk)).select(neuron_column().alias("neuron"), "sentence_id")
     constant = [neuron.code for neuron in constant_neurons(topk)]
     return only_of(rows, constant, how="left_anti") if constant else rows
 
@@ -68,7 +68,7 @@ def count_neurons(topk: DataFrame, name: Path) -> dict[int, int]:
 
 def require_sentences(topk: DataFrame, sentences: Path, name: Path) -> None:
     """Raise InputError when a top-K list names a sentence that the sentences table does not hold."""
-    ids = reader(topk.sparkSession).parquet(*table_uris(sentences)).select("sentence_id")
+    ids = read_files(topk.sparkSession, *table_uris(sentences)).select("sentence_id")
     ids = F.broadcast(ids) if ids.count() <= BROADCAST_SENTENCES else ids
     lost = topk.join(ids, "sentence_id", how="left_anti").agg(F.count("*").alias("n"), F.min("sentence_id").alias("id"))
     row = lost.collect()[0]
@@ -91,7 +91,7 @@ def lists_of(session: SparkSession, topk: Path, codes: Sequence[int]) -> DataFra
     near = F.lit(False)
     for (site, layer), (low, high) in ranges.items():
         near |= (F.col("site") == site) & (F.col("layer") == layer) & F.col("unit").between(low, high)
-    rows = reader(session).parquet(uri(topk)).where(near)
+    rows = read_files(session, uri(topk)).where(near)
     found = rows.select(neuron_column().alias("neuron"), "sentence_id")
     return found.where(F.col("neuron").isin(list(codes)))
 
@@ -137,7 +137,7 @@ def read_patterns(session: SparkSession, folder: Path, neurons: Sequence[int]) -
     """The rows of PATTERNS of these neurons, all of which are mined."""
     done = finished(folder)
     tables = {done[code] for code in neurons}
-    rows = reader(session).schema(spark_schema(PATTERNS)).parquet(*[uri(table) for table in sorted(tables, key=str)])
+    rows = read_files(session, *[uri(table) for table in sorted(tables, key=str)], schema=spark_schema(PATTERNS))
     others = any(table in tables for code, table in done.items() if code not in set(neurons))
     return only_of(rows, neurons) if others else rows
 

@@ -38,7 +38,7 @@ from neuronsig.storage.parquet import parquet_file, read_parquet
 from neuronsig.tables import SIGNATURES
 from spark_jobs.connect import parallelism
 from spark_jobs.shared import Shared
-from spark_jobs.tables import reader, spark_schema, uri
+from spark_jobs.tables import read_files, spark_schema, uri
 
 CHUNK_CELLS = 1 << 23
 """Patterns x strata that are counted together, at most: 32 MiB."""
@@ -92,7 +92,7 @@ def count_reference(
             progress.advance(chunk.patterns, chunk.kind)
     if not chunks:
         return None, {}
-    counted = reader(session).schema(COUNTED).parquet(*[uri(folder / "counted" / chunk.name) for chunk in chunks])
+    counted = read_files(session, *[uri(folder / "counted" / chunk.name) for chunk in chunks], schema=COUNTED)
     tested = counted.where(may_make_rows(dictionary.value)).groupBy("kind").count().collect()
     numbers = {row["kind"]: row["count"] for row in tested}
     return counted, {kind.name: numbers[kind.name] for kind in pattern_kinds() if kind.name in numbers}

@@ -45,7 +45,7 @@ from neuronsig.storage.files import remove
 from spark_jobs.connect import parallelism
 from spark_jobs.mining.batches import join_lists
 from spark_jobs.shared import Shared
-from spark_jobs.tables import reader, spark_schema, uri
+from spark_jobs.tables import read_files, spark_schema, uri
 
 KINDS = [kind for kind in pattern_kinds() if kind.in_mllib]
 _CODES = pa.list_(pa.int32())
@@ -108,7 +108,7 @@ def mine_mllib(
         # pandas' own strings may be Arrow's in chunks, which Spark does not take.
         return pa.Table.from_batches(batches).to_pandas().astype({"kind": object})
 
-    found = reader(session).schema(spark_schema(FOUND)).parquet(*[uri(found_folder(work, code)) for code in codes])
+    found = read_files(session, *[uri(found_folder(work, code)) for code in codes], schema=spark_schema(FOUND))
     both = found.groupBy("neuron").cogroup(joined.groupBy("neuron"))
     both.applyInPandas(finish, spark_schema(PATTERNS)).write.mode("overwrite").parquet(uri(folder))
     remove(work)
@@ -125,7 +125,7 @@ def _sentences(rows: pd.DataFrame) -> Sentences:
 
 def _mine_in_pool(session: SparkSession, work: Path, code: int, mining: MiningConfig) -> None:
     session.sparkContext.setLocalProperty("spark.scheduler.pool", Neuron.of_code(code).slug)
-    rows = reader(session).schema(spark_schema(INPUT)).parquet(uri(work / "inputs" / f"neuron={code}")).coalesce(1)
+    rows = read_files(session, uri(work / "inputs" / f"neuron={code}"), schema=spark_schema(INPUT)).coalesce(1)
     first = rows.drop(*(kind.name for kind in KINDS)).first()
     assert first is not None
     patterns = mine_rows(rows, first, mining).withColumn("neuron", F.lit(code).cast("bigint"))

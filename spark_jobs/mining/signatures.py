@@ -40,7 +40,7 @@ from spark_jobs.mining.judged import count_reference, gather, judge_patterns, ma
 from spark_jobs.mining.mllib import mine_mllib
 from spark_jobs.mining.profiles import count_corpus, places_of, profile_neurons, profile_signatures, read_places
 from spark_jobs.shared import Shared, share
-from spark_jobs.tables import reader, spark_schema, uri, write_once
+from spark_jobs.tables import read_files, spark_schema, uri, write_once
 
 FILE_NEURONS = 1000
 """Neurons in one file of the output tables, about."""
@@ -83,7 +83,7 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     require_neurons(mining, list(neurons), paths.topk)
     dictionary = _encoded(session, topk, mining, paths)
     shared = share(dictionary, paths.shared)
-    encoded = reader(session).parquet(uri(paths.encoded / "sentences"))
+    encoded = read_files(session, uri(paths.encoded / "sentences"))
     clock.lap("encoding")
     profiles = _profiles(topk, encoded, shared, neurons, mining, paths)
     clock.lap("profiles")
@@ -163,7 +163,7 @@ def _profiles(
             found = profile_neurons(topk, encoded, compared, neurons, _rules(mining, neurons))
             found.write.mode("overwrite").parquet(uri(folder))
             progress.update(len(neurons))
-    return reader(topk.sparkSession).parquet(uri(folder))
+    return read_files(topk.sparkSession, uri(folder))
 
 
 def _rules(mining: MiningConfig, neurons: Mapping[int, int]) -> ProfileRules:
@@ -208,7 +208,7 @@ def _patterns(
         return None, {"patterns mined": {}}
     with task("gathering counts", len(mined), "neurons") as progress:
         made = write_once(folder / "gathered", lambda: gather(raw, counted, len(mined)))
-        gathered = reader(session).schema(spark_schema(GATHERED)).parquet(made)
+        gathered = read_files(session, made, schema=spark_schema(GATHERED))
         progress.update(len(mined))
     counts = _pattern_counts(raw, distinct, dictionary.value, mining)
     clock.lap("gathering counts")
@@ -226,7 +226,7 @@ def _listed(encoded: DataFrame, dictionary: Dictionary, codes: Sequence[int], pa
         return encoded.join(ids, "sentence_id", how="left_semi")
 
     with task("reading listed sentences", unit="sentences") as progress:
-        listed = reader(session).parquet(write_once(paths.work / "listed" / fingerprint_of(sorted(codes)), make))
+        listed = read_files(session, write_once(paths.work / "listed" / fingerprint_of(sorted(codes)), make))
         progress.update(listed.count())
     return listed
 
@@ -267,7 +267,7 @@ def _write_tables(
     made = paths.work / "rows"
     signatures.select(*SIGNATURES.names).write.mode("overwrite").parquet(uri(made))
     clock.lap("judging")
-    rows = reader(signatures.sparkSession).parquet(uri(made)).select(*SIGNATURES.names)
+    rows = read_files(signatures.sparkSession, uri(made)).select(*SIGNATURES.names)
     _write(rows, files, [*key, "kind", "rank"], paths.signatures)
     remove(made)
     _write(profiles, files, key, paths.profiles)

@@ -94,7 +94,7 @@ def test_a_split_dump_gives_the_same_pages_as_a_stream(spark: SparkSession, tmp_
     assert sum(text is None for text in expected.values()) == 79
 
 
-PAGE = "<page><title>T</title><ns>0</ns><id>1</id><revision><id>1</id><text>One sentence here.</text></revision></page>"
+PAGE = "<page><title>T</title><ns>0</ns><id>{0}</id><revision><id>{0}</id><text>Text here.</text></revision></page>"
 
 
 @pytest.mark.parametrize(
@@ -114,10 +114,19 @@ def test_a_dump_may_have_any_name(spark: SparkSession, tmp_path: Path, name: str
     dump, other = tmp_path / name, tmp_path / "wiki1" / "dump.xml"
     for file in (dump, other):
         file.parent.mkdir(exist_ok=True)
-        text = f"<mediawiki>{PAGE}</mediawiki>".encode()
+        text = PAGE.format(1).encode()
         file.write_bytes(bz2.compress(text) if name.lower().endswith("bz2") else text)
     documents = read_documents(spark, CorpusConfig(sources={"x": source("wikipedia_dump", dump)}))
-    assert rows(documents) == {"x/1@1": "One sentence here."}
+    assert [(row["doc_id"], row["text"]) for row in documents.records.collect()] == [("x/1@1", "Text here.")]
+
+
+def test_dumps_in_a_folder_with_any_name_are_read_once_each(spark: SparkSession, tmp_path: Path) -> None:
+    folder = tmp_path / "wiki[1] {x}"
+    folder.mkdir()
+    for number in (1, 2, 3):
+        (folder / f"{number}.xml").write_text(PAGE.format(number))
+    documents = read_documents(spark, CorpusConfig(sources={"x": source("wikipedia_dump", folder)}))
+    assert sorted(row["doc_id"] for row in documents.records.collect()) == ["x/1@1", "x/2@2", "x/3@3"]
 
 
 @pytest.mark.parametrize(
