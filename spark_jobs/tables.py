@@ -37,9 +37,9 @@ def read_files(
 ) -> DataFrame:
     """The rows of files and of folders of files, whose names are taken literally: `a[1]*` is no pattern.
 
-    The option is Spark's own, for what it reads to infer a schema (`DataSource.GLOB_PATHS_KEY`). With it Spark takes all
-    of the places for each one that looks like a pattern (3.5.9), so that several such are read one by one. Names that
-    are escaped with backslashes would be looked up by Hadoop's globber, which fails on colons.
+    The option is Spark's own, for what it reads to infer a schema (`DataSource.GLOB_PATHS_KEY`). With it, Spark takes
+    all of the places for each one that looks like a pattern (3.5.9), so that several such are read one by one. Names
+    that are escaped with backslashes would be looked up by Hadoop's globber, which fails on colons.
     """
     reader = session.read.format(format).options(__globPaths__="false", **options)
     reader = reader.schema(schema) if schema else reader
