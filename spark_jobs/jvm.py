@@ -2,7 +2,6 @@
 
 import codecs
 import collections
-import logging
 import os
 import re
 import subprocess
@@ -67,8 +66,7 @@ def _why_no_jvm(tail: Iterable[str], conf: SparkConf) -> str:
 
 
 def end_jobs() -> None:
-    """End what Spark does, for the job was interrupted; its failures, which follow, are no news."""
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    """End what Spark does, for the job was interrupted."""
     if not end_jvm(SparkContext._gateway, _ENDS_WITHIN) and SparkContext._active_spark_context is not None:
         # Another's JVM: asked from another thread, for in this one it may be answering.
         threading.Thread(target=SparkContext._active_spark_context.cancelAllJobs, daemon=True).start()

@@ -5,6 +5,7 @@ second is taken for the first, which came twice: to this process, and handed on 
 process at once.
 """
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -50,7 +51,9 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        del _received[:]
+        if _received:
+            logging.disable(logging.NOTSET)
+            del _received[:]
 
 
 @contextmanager
@@ -70,6 +73,7 @@ def handlers_kept() -> Iterator[None]:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     _received.append(number)
     if len(_received) == 1:
+        logging.disable(logging.CRITICAL)  # what engines say of their failures, which follow, is no news
         for end in _ends:
             with suppress(Exception):
                 end()
