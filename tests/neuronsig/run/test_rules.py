@@ -146,9 +146,7 @@ def test_a_stage_made_from_one_that_is_not_known_yet_is_one_line(run: RunDirecto
     make(run, "dream/m", {})
     make(run, "mine/m", {"inputs": {"dream/m": run.fingerprint("dream/m", "t")}})
     edit(run, "dream/m", 2)
-    with pytest.raises(
-        InputError, match=r"dream/m was made by version 2 of its rules, and this"
-    ):
+    with pytest.raises(InputError, match=r"dream/m was made by version 2 of its rules, and this"):
         run.fingerprint("mine/m", "neuronsig show", earlier=True)
     assert earlier_rules(run.root, run.record()["stages"], ["mine/m"]) == {}
 
