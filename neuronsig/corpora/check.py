@@ -143,8 +143,9 @@ def _check_csv(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
                 head = csv_records.first_lines(iter(partial(stream.readline, _HEAD), ""), _HEAD)
         except READ_ERRORS as error:
             raise InputError(_unreadable(source, key, error, unit.path)) from None
-        names, _, _ = csv_records.header(head, file.name, encoding)
-        _require_columns(names, unit.path, source, key)
+        if head:  # else a file of no records, as Spark writes them
+            names, _, _ = csv_records.header(head, file.name, encoding)
+            _require_columns(names, unit.path, source, key)
 
 
 def _check_jsonl(units: Sequence[Unit], source: SourceConfig, key: str) -> None:

@@ -15,7 +15,7 @@ from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora import check as checks
 from neuronsig.corpora.characters import unescape
 from neuronsig.corpora.check import check_sources
-from neuronsig.corpora.document import Document
+from neuronsig.corpora.document import Document, join_lines
 from neuronsig.corpora.plan import read_units, source_units
 from neuronsig.corpora.rows import strings_in
 from neuronsig.errors import InputError
@@ -241,6 +241,11 @@ def test_a_csv_file_is_read_however_it_is_laid_out(tmp_path: Path, layout: str) 
         assert found["2"].text == 'C:\\new and \\ "x"'
 
 
+def test_a_csv_file_without_a_line_among_others_is_no_error(tmp_path: Path) -> None:
+    write(tmp_path, {"a.csv": b"", "b.csv": b"\n \n", "c.csv": f"text\n{TEXT}\n".encode(), "d.csv": b"text\n"})
+    assert one("csv", tmp_path).text == TEXT
+
+
 def test_a_name_with_a_line_break_is_asked_for_with_a_blank(tmp_path: Path) -> None:
     write(tmp_path, {"a.csv": f'"free\r\n  text",text\nx,{TEXT}\n'.encode()})
     assert one("csv", tmp_path, metadata_columns=["free text"]).metadata == {"free text": ["x"]}
@@ -393,3 +398,7 @@ def test_how_far_a_column_was_looked_for_is_said(tmp_path: Path, monkeypatch: py
     write(tmp_path, {"a.jsonl": "\n".join([*rows, '{"text": "x", "tag": 1}']).encode()})
     with pytest.raises(InputError, match=r"a.jsonl up to its 1\d\dth character has no such column"):
         checked("jsonl", tmp_path, metadata_columns=["tag"])
+
+
+def test_a_word_is_joined_where_a_line_broke_it_after_a_mark() -> None:
+    assert join_lines(["un cafe\u0301-", "bar, हिन्दी-", "x"]) == "un cafe\u0301-bar, हिन्दी-x"

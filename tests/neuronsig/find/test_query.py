@@ -18,6 +18,7 @@ TAGS = {"NN", "JJ", "RB", "VB", "IN", ",", "PRP$"}
         ("Not Only", SEQUENCE, ("w:not", "w:only")),
         ("JJ NN", SEQUENCE, ("p:JJ", "p:NN")),
         ("nn", SEQUENCE, ("w:nn",)),
+        ("Cafe\u0301", SEQUENCE, ("w:caf\u00e9",)),
         ("not JJ", SEQUENCE, ("w:not", "p:JJ")),
         ("word: IN", SEQUENCE, ("w:in",)),
         ("word:IN pos:NN", SEQUENCE, ("w:in", "p:NN")),
