@@ -142,6 +142,59 @@ def test_no_bytes_end_a_reader(format: str, tmp_path_factory: pytest.TempPathFac
     tried()
 
 
+UNITS = ("s", "ms", "us", "ns")
+KINDS = [
+    *(pa.int8(), pa.uint64(), pa.float16(), pa.float64(), pa.decimal128(38, 5), pa.decimal256(76, 70), pa.date32()),
+    *(pa.date64(), pa.time32("ms"), pa.time64("us"), pa.time64("ns"), pa.bool_(), pa.string(), pa.large_string()),
+    *(pa.binary(), pa.binary(16), pa.string_view(), *map(pa.duration, UNITS)),
+    *(
+        pa.timestamp(unit, zone)
+        for unit in UNITS[1:]
+        for zone in (None, "UTC", "Europe/Paris", "Mars/Phobos", "+01:00")
+    ),
+]
+
+
+def column_of(kind: pa.DataType, rows: int, drawn: random.Random) -> pa.Array:
+    """A column with whatever bits."""
+    if pa.types.is_string_view(kind):
+        return column_of(pa.string(), rows, drawn).cast(kind)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.binary():
+        data = pa.array([drawn.randbytes(drawn.randrange(9)) for _ in range(rows)], pa.binary())
+        wide = data.cast(pa.large_binary()) if pa.types.is_large_string(kind) else data
+        return pa.Array.from_buffers(kind, rows, wide.buffers())
+    bits = b"".join(drawn.choice([drawn.randbytes(64), bytes(64)])[: kind.bit_width // 8 or 1] for _ in range(rows))
+    if pa.types.is_decimal(kind):
+        bits = b"".join(
+            bits[i : i + 8] + bytes(kind.bit_width // 8 - 8) for i in range(0, len(bits), kind.bit_width // 8)
+        )
+    return pa.Array.from_buffers(kind, rows, [None, pa.py_buffer(bits)])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_no_bits_of_a_column_end_a_reader(tmp_path: Path, kind: pa.DataType) -> None:
+    drawn = random.Random(str(kind))
+    for round_ in range(max(1, TRIES // 25)):
+        rows = drawn.randrange(1, 9)
+        plain = column_of(kind, rows, drawn)
+        one_each = pa.array(range(rows + 1), pa.int32())
+        nested = [
+            plain,
+            pa.ListArray.from_arrays(one_each, plain),
+            pa.StructArray.from_arrays([plain, plain], ["x", "y"]),
+            pa.MapArray.from_arrays(one_each, pa.array(["k"] * rows), plain),
+            pa.FixedSizeListArray.from_arrays(plain, 1),
+        ]
+        for number, column in enumerate(nested):
+            folder = tmp_path / f"{round_}-{number}"
+            folder.mkdir()
+            text = pa.array([f"Row {i} is here." for i in range(rows)])
+            pq.write_table(pa.table({"text": text, "id": column, "when": column, "tags": column}), folder / "x.parquet")
+            found = read_all("parquet", folder, "x.parquet", "")
+            assert [one.text for one in found] == text.to_pylist()
+            "".join(one.doc_id + str(one.metadata) for one in found).encode()
+
+
 def test_changed_data_differ_and_are_the_same_every_time() -> None:
     changes = [(5, len(PIECES) + 2, 4), (3, 0, 3), (9, len(PIECES) + 8, 2)]
     data = bytes(range(99))
