@@ -145,7 +145,7 @@ def _require_nothing_more(tokenizer: Any, limit: int, side: str, split: bool, na
             if differing is not None:
                 raise InputError(
                     f"{named}: {type(tokenizer).__name__} makes other tokens of {differing!r} than its tokenizer.json "
-                    "does; {REMEDY}"
+                    f"does; {REMEDY}"
                 )
 
 

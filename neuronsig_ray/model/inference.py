@@ -61,12 +61,18 @@ class InspectedModel:
     """
 
     def __init__(
-        self, folder: str, dtype: str, device: str, groups: tuple[Group, ...], signs: tuple[int, ...], pooling: str
+        self,
+        folder: str,
+        dtype: str,
+        device: str,
+        groups: tuple[Group, ...],
+        signs: tuple[int, ...],
+        pooling: str,
+        rehearsed: Any = None,  # a trunk with other weights than the folder's, or none
     ) -> None:
-        # Without weights on torch's meta device, for shapes alone.
-        model, self.warnings = load_trunk(folder, dtype) if device != "meta" else (trunk(bare_model(folder)), [])
-        self.model = model.eval().requires_grad_(False).to(device)
-        if device != "meta":
+        model, self.warnings = (rehearsed, []) if rehearsed is not None else load_trunk(folder, dtype)
+        self.model, self.rehearsed = model.eval().requires_grad_(False).to(device), rehearsed is not None
+        if not self.rehearsed:
             attend_in_blocks()
             with torch.inference_mode():
                 pack_linear_maps(self.model)
@@ -137,7 +143,10 @@ class InspectedModel:
         batch, length, first, last = self._span
         if state.shape[:2] != (batch, length) and state.shape[0] != batch * length:
             name, shape = self.groups[place].name, tuple(state.shape)
-            raise InputError(f"model.path={self.folder}: {name} of {batch} inputs of {length} tokens comes as {shape}")
+            raise InputError(
+                f"model.path={self.folder}: {name} of {batch} inputs of {length} tokens comes as {shape}, which is not "
+                "a row for each token; its activations cannot be collected, give another model"
+            )
         text = state.reshape(batch, length, -1)[:, first:last]  # (batch, tokens, units)
         if self.pooling == "max":
             found = [text.amax(dim=1).float() if sign > 0 else -text.amin(dim=1).float() for sign in self.signs]
@@ -165,8 +174,9 @@ class InspectedModel:
         except (NeuronsigError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # each model's own way to say that it needs something else
-            if self.device == "meta" and (isinstance(error, NotImplementedError) or "meta" in str(error)):
-                raise _NeedsWeightsError from error
+            # What torch says of its own of a device without numbers is no word of the model's; shapes are.
+            if self.rehearsed and isinstance(error, RuntimeError) and "is invalid for input of size" not in str(error):
+                raise _CannotBeToldError from error
             raise InputError(
                 f"model.path={self.folder}: {type(self.model).__name__} cannot take 2 texts of {length} tokens, as ids "
                 f"alone ({first_line(error)}); its activations cannot be collected, give another model"
@@ -186,18 +196,26 @@ class InspectedModel:
             raise InputError(f"model.path={self.folder}: {said}; {remedy}")
 
 
-class _NeedsWeightsError(Exception):
-    """A forward pass that looks at its numbers, and has none."""
+class _CannotBeToldError(Exception):
+    """A forward pass that fails in a rehearsal and may not with its weights, where it runs."""
 
 
 def rehearse(folder: str, groups: tuple[Group, ...]) -> None:
-    """Raise InputError where the model takes no text or its activations are not as its config says; without weights."""
-    try:
-        InspectedModel(folder, "float32", "meta", groups, (1,), "mean")
-    except _NeedsWeightsError:
-        return  # A replica finds out.
+    """Raise InputError where the model takes no text or its activations are not as its config says.
+
+    Its weights are not loaded: the pass is one of shapes, or, where it looks at its numbers, of random ones.
+    """
+    for device in ("meta", "cpu"):
+        model = trunk(bare_model(folder, device))
+        try:
+            InspectedModel(folder, "float32", device, groups, (1,), "mean", model)
+            return
+        except _CannotBeToldError:
+            if sum(parameter.numel() for parameter in model.parameters()) > _MOST_RANDOM:
+                return  # Replicas find out.
 
 
 _WHOLE = {"output_hidden_states": True}
 _LENGTHS = (8, 3)
 _SMALLEST_VOCABULARY = 6
+_MOST_RANDOM = 200_000_000  # parameters, a second or two

@@ -14,15 +14,14 @@ from neuronsig_ray.model.sites import bare_model, trunk
 
 def load_trunk(folder: str, dtype: str) -> tuple[Any, list[str]]:
     """The trunk with its weights, and warnings; raises InputError when any would be missing or cannot be read."""
-    model, info = load_model(folder, dtype)
+    model, warnings = load_model(folder, dtype)
     inspected = trunk(model)
-    warnings = _check_weights(folder, model, info)
     inspected.config.use_cache = False
     return inspected, warnings
 
 
-def load_model(folder: str, dtype: str) -> tuple[Any, dict[str, Any]]:
-    """The whole model with its weights, and what transformers says of their loading; raises InputError."""
+def load_model(folder: str, dtype: str) -> tuple[Any, list[str]]:
+    """The whole model, likewise."""
     from transformers import AutoModel
     from transformers.utils import logging as transformers_logging
 
@@ -35,13 +34,14 @@ def load_model(folder: str, dtype: str) -> tuple[Any, dict[str, Any]]:
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,
             trust_remote_code=False,
         )
     except Exception as error:  # transformers and safetensors raise a dozen kinds of their own
         raise InputError(
             f"model.path={folder}: the weights cannot be loaded ({first_line(error)}); restore them"
         ) from error
-    return model, info
+    return model, _check_weights(folder, model, info)
 
 
 def require_weights(folder: str) -> None:

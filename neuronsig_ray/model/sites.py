@@ -76,8 +76,8 @@ def skeleton(folder: str) -> nn.Module:
     return trunk(bare_model(folder))
 
 
-def bare_model(folder: str) -> nn.Module:
-    """The whole model without weights; raises InputError for what is no transformer."""
+def bare_model(folder: str, device: str = "meta") -> nn.Module:
+    """The whole model without its weights, with random ones on a real device; InputError for what is no transformer."""
     from transformers import AutoConfig, AutoModel
 
     try:
@@ -85,12 +85,15 @@ def bare_model(folder: str) -> nn.Module:
         for name, count in _counts(config.to_dict()):
             if count > MOST_MODULES:
                 raise ValueError(f"{name}={count:,} is above {MOST_MODULES:,}")
-        with torch.device("meta"):
-            model = AutoModel.from_config(config, trust_remote_code=False)
+        with torch.device(device):
+            model = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
         inspected = trunk(model)
         depth(inspected), width(inspected)
     except Exception as error:  # unknown kinds, missing keys and impossible sizes are reported in many ways
-        raise InputError(f"model.path={folder}: its config is of no known transformer ({first_line(error)})") from None
+        raise InputError(
+            f"model.path={folder}: its config is of no known transformer ({first_line(error)}); restore it, "
+            "or give a model of text"
+        ) from None
     return model  # type: ignore[no-any-return]
 
 

@@ -79,7 +79,7 @@ def test_no_call_leaves_it_to_the_library_whether_code_is_run():
         f"{file.name}: {line.strip()}"
         for room in rooms
         for file in (root / room).rglob("*.py")
-        for line in _calls(file.read_text())
+        for line in _calls(file.read_text(encoding="utf-8"))
         if "trust_remote_code" not in line
     ]
     assert calls == []
@@ -89,6 +89,8 @@ def _calls(source: str) -> list[str]:
     """The source of every call of transformers' that may run a model's code."""
     import ast
 
+    if "from_pretrained(" not in source and "from_config(" not in source:
+        return []
     return [
         ast.unparse(node)
         for node in ast.walk(ast.parse(source))
