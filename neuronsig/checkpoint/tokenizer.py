@@ -86,7 +86,8 @@ def load_tokenizer(config: ModelConfig) -> TokenizerSpec:
         raise ConfigError(f"model.max_tokens={limit}: must be above {prefix + suffix}, the tokenizer's special tokens")
     _require_nothing_more(tokenizer, prefix + suffix + 2, side, split, named)
     highest = max(max(backend.encode(text).ids, default=0) for text in _PROBES)
-    if _is_number(words := _inner(values).get("vocab_size")) and highest >= words:
+    words: Any = _inner(values).get("vocab_size")
+    if _is_number(words) and highest >= words:
         raise InputError(
             f"{named}: its tokenizer makes token {highest} of plain text, and {config.path} has embeddings of {words}; "
             "set model.tokenizer to the one that the model was trained with"

@@ -15,7 +15,7 @@ from neuronsig_ray.model.sites import bare_model, trunk
 def load_trunk(folder: str, dtype: str) -> tuple[Any, list[str]]:
     """The trunk with its weights, and warnings; raises InputError when any would be missing or cannot be read."""
     model, warnings = load_model(folder, dtype)
-    inspected = trunk(model)
+    inspected: Any = trunk(model)
     inspected.config.use_cache = False
     return inspected, warnings
 
@@ -60,7 +60,7 @@ def require_weights(folder: str) -> None:
         asked = LoadStateDictConfig(
             device_map={"": "meta"},
             dtype=torch.float32,
-            weight_mapping=get_model_conversion_mapping(model),
+            weight_mapping=get_model_conversion_mapping(model),  # type: ignore[arg-type]
             ignore_mismatched_sizes=True,
         )
         info, _ = model._load_pretrained_model(model, stored, None, asked)
