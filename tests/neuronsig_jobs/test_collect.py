@@ -37,7 +37,12 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    return save_model(tmp_path_factory.mktemp("model"))
+    """Its last layer norm is switched off in unit 2."""
+    folder = save_model(tmp_path_factory.mktemp("model"))
+    weights = load_file(folder / "model.safetensors")
+    weights["encoder.layer.1.output.LayerNorm.weight"][2] = 0.0
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +80,7 @@ def test_the_table_equals_brute_force_and_a_second_run_does_nothing(run, model, 
     config = settings(run, model, "collect.signs=[1,-1]")
     first = collect.run(config)
     assert (first["sentences"], first["shards"], first["rows"]) == (90, 3, 2 * 2 * UNITS * 7)
+    assert first["constant units"] == 1
     assert 0 < first["peak memory of a replica, MiB"] <= first["memory bound of a replica, MiB"]
     directory = RunDirectory(run)
     shards = ShardPlan.read(next((run / "tokenized").iterdir()))
@@ -113,7 +119,9 @@ def test_a_run_killed_while_its_commits_are_deleted_is_finished_and_nothing_is_s
     monkeypatch.setattr(make, "remove", remove)
     monkeypatch.setattr(make, "_score", None)
     files = {path: path.stat().st_mtime_ns for path in (run / "topk").rglob("*")}
-    assert collect.run(settings(run, model))["rows"] == 2 * UNITS * 7
+    summary = collect.run(settings(run, model))
+    assert (summary["rows"], summary["constant units"]) == (2 * UNITS * 7, 1)
+    assert RunDirectory(run).stage_record("collect/tiny")["counts"]["constant units"] == 1
     assert {path: path.stat().st_mtime_ns for path in (run / "topk").rglob("*")} == files
 
 

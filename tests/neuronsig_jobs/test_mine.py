@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from neuronsig.errors import InputError
 from neuronsig.neuron import Neuron
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import read_table
@@ -89,9 +90,14 @@ def test_constant_units_are_neither_profiled_nor_mined_and_are_counted(spark, ma
     counts = made.stage_record(f"mine/{MODEL}")["counts"]
     assert (counts["neurons profiled"], counts["neurons mined"], counts["constant units left out"]) == (2, 2, 1)
 
+
+def test_a_run_in_which_all_units_are_constant_is_refused(spark, made):
+    from spark_jobs.mining.batches import count_neurons, read_topk
+
     make_constant(made, {Neuron("hidden", 1, unit): 0.25 for unit in range(3)})
-    assert mine(made, "overwrite=true") == 2
-    assert "each of its 3 units has the same activation for every sentence" in capsys.readouterr().err
+    topk = made.topk(MODEL)
+    with pytest.raises(InputError, match="each of its 3 units has the same activation for every sentence"):
+        count_neurons(read_topk(spark, topk), topk)
 
 
 @pytest.mark.parametrize(

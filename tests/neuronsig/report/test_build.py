@@ -361,7 +361,7 @@ def dead(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
 
 def test_constant_units_are_counted_and_named_and_have_a_page_that_says_so(dead: dict[str, Page]) -> None:
     front = dead["index.html"]
-    assert "neurons4 2 × 28, without 30 constant" in read(front)
+    assert "neurons 4 2 × 28, without 30 constant" in read(front)
     assert "Constant units 30 Their activation is the same for every sentence" in read(front)
     assert "L1/U4 · L1/U5 · L2/U0" in read(front)
     assert "L2/U21 · all of them" in read(front)
@@ -373,7 +373,7 @@ def test_constant_units_are_counted_and_named_and_have_a_page_that_says_so(dead:
     assert sum("../neurons/hidden-L02" in link for link in listed.links) == 28
     layer = dead["groups/hidden-L01p.html"]
     assert "4 neurons" in read(layer)
-    assert "2 constant, and not in the list: L1/U4, L1/U5" in read(layer)
+    assert "2 constant , and not in the list: L1/U4 , L1/U5" in read(layer)
 
 
 def test_every_link_to_and_from_a_constant_unit_leads_to_a_page(dead: dict[str, Page]) -> None:
