@@ -402,3 +402,28 @@ def test_how_far_a_column_was_looked_for_is_said(tmp_path: Path, monkeypatch: py
 
 def test_a_word_is_joined_where_a_line_broke_it_after_a_mark() -> None:
     assert join_lines(["un cafe\u0301-", "bar, हिन्दी-", "x"]) == "un cafe\u0301-bar, हिन्दी-x"
+
+
+# Inputs that once failed, where they are.
+
+CASES = Path(__file__).parents[4] / "shared" / "cases"
+ONCE_FAILED = {
+    "csv_backslash_quotes": ("csv", {"id_column": "id"}, 10),
+    "csv_blank_first_line": ("csv", {"id_column": "id"}, 10),
+    "csv_line_break_in_header": ("csv", {"metadata_columns": ["free text"]}, 10),
+    "gutenberg_title_with_asterisk": ("gutenberg", {}, 1),
+    "jsonl_lone_surrogate_in_id": ("jsonl", {"id_column": "id"}, 3),
+    "parquet_dictionary_text": ("parquet", {}, 10),
+    "parquet_timestamp_year_0": ("parquet", {"metadata_columns": ["when"]}, 10),
+    "parquet_unknown_time_zone": ("parquet", {"metadata_columns": ["when"]}, 10),
+}
+
+
+@pytest.mark.parametrize("case", ONCE_FAILED)
+def test_what_once_failed_is_read(case: str) -> None:
+    if not (CASES / case).is_dir():
+        pytest.skip(f"{CASES / case} is not there")
+    format, settings, documents = ONCE_FAILED[case]
+    (path,) = (CASES / case).glob("input_*")
+    found = checked(format, path, **settings)
+    assert [one.skipped for one in found] == [None] * documents
