@@ -32,6 +32,7 @@ _BUFFER = 1 << 16
 # What Windows has in the places of the C1 controls, which no text has: quotes, dashes, the ellipsis.
 _WINDOWS = {code: character for code in range(0x80, 0xA0) if (character := bytes([code]).decode("cp1252", "ignore"))}
 _IN_WINDOWS = re.compile("[" + "".join(map(chr, _WINDOWS)) + "]")
+_ODD = re.compile("[\x80-\x9f\ud800-\udfff]")
 _LONG_REFERENCE = re.compile(r"&#0*\d{9,};?")
 
 
@@ -81,7 +82,10 @@ def is_wide(given: str, head: bytes) -> bool:
 def decode(data: bytes, given: str, notes: Notes) -> str:
     """Bytes as text without a byte-order mark (`encoding_of`), `replaced` where they are no character, and `mended`."""
     encoding, mark = encoding_of(given, data[:_MARK_BYTES])
-    text = replaced(data[mark:].decode(encoding, KEPT), encoding, notes)
+    try:
+        text = data[mark:].decode(encoding)
+    except UnicodeDecodeError:
+        text = replaced(data[mark:].decode(encoding, KEPT), encoding, notes)
     # EBCDIC's line end, which elsewhere is what Windows has as an ellipsis.
     return mended(text.replace("\x85", "\n") if encoding.startswith("cp") else text, notes)
 
@@ -123,7 +127,7 @@ def mended(text: str, notes: Notes) -> str:
 
     That is read as UTF-8 or latin-1 leaves controls where Windows has quotes; they become these (`windows_1252`).
     """
-    if text.isascii():
+    if text.isascii() or not _ODD.search(text):
         return text
     text, lone = _SURROGATES.subn("\ufffd", text)
     text, windows = _IN_WINDOWS.subn(lambda found: _WINDOWS[ord(found[0])], text)
