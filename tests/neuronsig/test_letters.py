@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from neuronsig.letters import composed, is_alnum, is_alpha, letters
@@ -15,6 +15,7 @@ ODD = "aeA 1-\u0301\u0327\u0338\u09c7\u09be\u0b95\u0bc6\u1100\u1161\u11a8\uac00\
 
 
 @given(st.one_of(st.text(max_size=12), st.text(st.sampled_from(ODD), max_size=12)))
+@example("\u1100\u1161\u11a8 \uac00\u11a8 か\u3099 \u09c7\u09be")
 def test_letters_are_the_text_and_compose_one_by_one(text: str) -> None:
     assert "".join(letters(text)) == text
     assert "".join(map(composed, letters(text))) == unicodedata.normalize("NFC", text)
