@@ -70,7 +70,13 @@ _COSTLY = ("corpus", "model", "tokenize", "collect", "mining", "analysis", "trig
 _ENTRIES = (
     JobSpec("pipeline"),
     JobSpec("download", ("download",)),
-    JobSpec("annotate", ("corpus", "annotator", "spark"), (), ("sentences",), in_pipeline=True),
+    JobSpec(
+        "annotate", ("corpus", "annotator", "spark"), (), ("sentences",), in_pipeline=True,
+        changes=(
+            "linked folders and more packings are read, odd bytes, ids and values cost only themselves, Windows-1252 "
+            "marks are mended, combining marks stay in their word, old Gutenberg headers are left out",
+        ),
+    ),
     JobSpec(
         "corpus_table", ("spark",), ("annotate",), ("analysis/corpora.parquet",),
         "the corpora in figures, which neurons are compared with", in_pipeline=True,

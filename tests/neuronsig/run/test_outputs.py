@@ -11,7 +11,7 @@ from neuronsig.run.stages import JOBS
 from tests.neuronsig.run.outputs import OUTPUTS, plain
 
 MADE: dict[str, tuple[int, dict[str, str]]] = {
-    "annotate": (1, {"documents": "1af0385897e4dddc", "cleaned": "dffc11afeeb7601b", "alike": "d24d0078a30e2272"}),
+    "annotate": (2, {"documents": "f0ce0eb9b339b45e", "cleaned": "26cc502b02ed0fe5", "alike": "d24d0078a30e2272"}),
     "corpus_table": (1, {"columns": "51952ea8a44325ee"}),
     "tokenize": (1, {"shards": "5424912f2b5b51d2"}),
     "collect": (1, {"lists": "730bdae4eaee8624", "pooled": "834c2a1d5c1b4110"}),
