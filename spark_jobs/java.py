@@ -19,7 +19,7 @@ JAVA_VERSIONS = {"3": (8, 11, 17), "4": (17, 21)}
 
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 _NO_ROOM = re.compile(
-    r"^.*(?:(?:Could not|Unable to|Cannot) (?:reserve|allocate)|insufficient memory).*$",
+    r"^.*(?:(?:Could not|Unable to|Cannot) (?:reserve|allocate)|insufficient memory|native thread: ).*$",
     re.MULTILINE | re.IGNORECASE,
 )
 

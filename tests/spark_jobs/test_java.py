@@ -71,6 +71,7 @@ def test_an_executable_that_is_missing_is_no_java(tmp_path):
     [
         "Error occurred during initialization of VM\nCould not reserve enough space for 4194304KB object heap",
         "Error occurred during initialization of VM\nCould not allocate metaspace: 1073741824 bytes",
+        "Error occurred\njava.lang.OutOfMemoryError: unable to create native thread: possibly out of memory or limits",
         "# There is insufficient memory for the Java Runtime Environment to continue.\n# Native memory allocation",
     ],
 )
@@ -83,7 +84,7 @@ def test_a_java_that_gets_no_memory_says_so_and_what_bounds_it(tmp_path, monkeyp
     homes(monkeypatch, ("JAVA_HOME", str(tmp_path)))
     monkeypatch.setattr(resource, "getrlimit", lambda _: (bound, bound))
     remedy = "ulimit -v unlimited" if bound > 0 else "lower spark.driver_memory"
-    with pytest.raises(MachineError, match=rf"^{java} cannot start \(.*(?:not|insuff)[^\n]*; [^\n]*{remedy}\)$"):
+    with pytest.raises(MachineError, match=rf"^{java} cannot start \(.*(?:not|insuff|unable)[^\n]*; [^\n]*{remedy}\)$"):
         choose_java("3.5.9", {})
 
 
