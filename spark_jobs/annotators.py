@@ -2,9 +2,12 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -48,8 +51,11 @@ def load_tagger(spark: SparkSession, value: str, cache: Path | None = None) -> P
             "(neuronsig train_annotators makes one)"
         )
     if cache is None or is_local(cache):
-        return PerceptronModel.load(uri(unpacked(archive, cache or default_cache())))
-    return PerceptronModel.load(uri(_uploaded(unpacked(archive, default_cache()), cache)))
+        folder = unpacked(archive, cache or default_cache())
+    else:
+        folder = _uploaded(unpacked(archive, default_cache()), cache)
+    with plainly_named(folder) as place:
+        return PerceptronModel.load(place)
 
 
 def load_parser(spark: SparkSession, value: str) -> DependencyParserModel:
@@ -118,9 +124,26 @@ def _load(kind: Any, key: str, value: str) -> Any:
     if "://" not in value:
         _require_saved(key, value)
     try:
-        return kind.load(uri(value))
+        with plainly_named(value) as place:
+            return kind.load(place)
     except Exception as error:
         raise InputError(f"annotator.{key}={value} cannot be loaded as {kind.__name__} ({reason(error)})") from error
+
+
+@contextmanager
+def plainly_named(place: Path | str) -> Iterator[str]:
+    """The address of a saved model as Spark NLP opens it: a pattern of Hadoop's to it, and a URI with nothing escaped.
+
+    A folder of this machine whose name is neither has, in the block, another name.
+    """
+    address = uri(place)
+    if not address.startswith("file://") or re.fullmatch(r"[\w/.:=+~-]*", address):
+        yield address
+        return
+    with tempfile.TemporaryDirectory(prefix="neuronsig-") as folder:
+        link = Path(folder) / "model"
+        link.symlink_to(address.removeprefix("file://"))
+        yield uri(link)
 
 
 def default_cache() -> Path:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from neuronsig.errors import InputError
-from spark_jobs.annotators import MODELS, PARSER, TAGGER, load_parser, load_tagger, scala_lane, unpacked
+from spark_jobs.annotators import MODELS, PARSER, TAGGER, load_parser, load_tagger, plainly_named, scala_lane, unpacked
+from spark_jobs.tables import uri
 
 
 @pytest.fixture
@@ -59,3 +62,21 @@ def test_the_shipped_models_take_15_megabytes_at_most_and_say_whose_they_are(spa
     attribution = (MODELS / "ATTRIBUTION.md").read_text()
     assert "UD English EWT" in attribution
     assert "CC BY-SA 4.0" in attribution
+
+
+def test_a_model_is_loaded_from_a_folder_of_any_name(spark, tmp_path):
+    cache = tmp_path / "ca che[1]{x}* %20#ü"
+    assert load_tagger(spark, "", cache).getOutputCol() == load_tagger(spark, "").getOutputCol()
+    (folder,) = (cache / "annotators").iterdir()
+    assert load_tagger(spark, str(folder)).uid
+
+
+@pytest.mark.parametrize(
+    ("place", "plain"),
+    [("/cache/tagger-1f/2.0", True), ("/a b", False), ("/a[1]", False), ("/a%20b", False), ("s3://b/a[1]", True)],
+)
+def test_spark_nlp_is_given_another_name_where_it_would_misread_a_folder_s_own(place, plain):
+    with plainly_named(place) as address:
+        assert (address == uri(place)) == plain
+        assert plain or os.readlink(address.removeprefix("file://")) == place
+    assert plain or not Path(address.removeprefix("file://")).is_symlink()
