@@ -36,8 +36,8 @@ def words(tmp_path, spark):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, spark):
-    """(folder, words, summary) of a run that is done, in a folder with a space; not to be changed."""
-    folder = tmp_path_factory.mktemp("finished") / "a b"
+    """(folder, words, summary) of a run that is done, in a folder that looks like a pattern; not to be changed."""
+    folder = tmp_path_factory.mktemp("finished") / "a b[1]{x}*"
     folder.mkdir()
     words = make_words(folder)
     return folder, words, annotate.run(compose(words))

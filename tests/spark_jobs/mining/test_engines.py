@@ -73,7 +73,7 @@ def encoded(spark, tmp_path_factory):
     rng = np.random.default_rng(7)
     top = [sorted(rng.choice(300, n, replace=False).tolist()) for n in (60, 80, 50)]
     mining = MiningConfig(word_min_support=0.1, itemset_min_support=0.15, pos_min_support=0.2, **FREE)
-    return Mined(spark, tmp_path_factory.mktemp("encoded"), random_sentences(300), top, mining)
+    return Mined(spark, tmp_path_factory.mktemp("encoded") / "a[1]?", random_sentences(300), top, mining)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def planted(spark, tmp_path_factory):
         rows.append(sentence(i, " ".join(words), " ".join(tags), author=author))
     top = {(1, unit): [i for i in range(1500) if i % 25 == kind] for unit, kind in enumerate((0, 1, 4, 6))}
     top[1, 4] = rng.sample(range(1500), 60)
-    run = write_run(tmp_path_factory.mktemp("planted"), rows, top)
+    run = write_run(tmp_path_factory.mktemp("planted") / "12:30 [1]{x}*", rows, top)
     free = {"pos_max_gap": -1, "pos_max_length": 3, "pos_min_support": 0.2, "word_min_support": 0.1}
     mining = MiningConfig(min_count=5, holdout=0.0, **free)
     counts = mine_model(spark, paths_of(run), mining)
