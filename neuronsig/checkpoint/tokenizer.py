@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,8 +87,8 @@ def load_tokenizer(config: ModelConfig) -> TokenizerSpec:
         raise ConfigError(f"model.max_tokens={limit}: must be above {prefix + suffix}, the tokenizer's special tokens")
     _require_nothing_more(tokenizer, prefix + suffix + 2, side, split, named)
     highest = max(max(backend.encode(text).ids, default=0) for text in _PROBES)
-    words: Any = _inner(values).get("vocab_size")
-    if _is_number(words) and highest >= words:
+    words = _inner(values).get("vocab_size")
+    if isinstance(words, int) and highest >= words:
         raise InputError(
             f"{named}: its tokenizer makes token {highest} of plain text, and {config.path} has embeddings of {words}; "
             "set model.tokenizer to the one that the model was trained with"
@@ -169,14 +170,42 @@ def _in_one_thread() -> Iterator[None]:
 def refused(what: str, remedy: str) -> Iterator[None]:
     """Have any failure of a library inside be an InputError of one line: what is wrong, why, and the remedy."""
     try:
-        yield
+        with _panics_unsaid():
+            yield
     except InputError:
         raise
     except BaseException as error:
-        # What the library's Rust calls a panic is no Exception.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        if not isinstance(error, Exception) and not _is_panic(error):
             raise
         raise InputError(f"{what} ({first_line(error)}); {remedy}") from None
+
+
+def _is_panic(error: BaseException) -> bool:
+    """What the library's Rust calls a panic is no Exception."""
+    return type(error).__name__ == "PanicException"
+
+
+@contextmanager
+def _panics_unsaid() -> Iterator[None]:
+    """Have Rust not print its panics, which are raised as well; all else that is printed inside comes afterwards."""
+    try:
+        printed = os.dup(2)
+    except OSError:  # there is no such stream
+        yield
+        return
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException as error:
+            if _is_panic(error):
+                kept.truncate(0)
+            raise
+        finally:
+            os.dup2(printed, 2)
+            os.close(printed)
+            kept.seek(0)
+            os.write(2, kept.read())
 
 
 def _limit(config: ModelConfig, values: Mapping[str, Any], tokenizer_limit: Any, named: str) -> int:

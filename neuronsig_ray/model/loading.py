@@ -57,10 +57,11 @@ def require_weights(folder: str) -> None:
         from transformers.conversion_mapping import get_model_conversion_mapping
         from transformers.modeling_utils import LoadStateDictConfig
 
+        names: Any = get_model_conversion_mapping(model)
         asked = LoadStateDictConfig(
             device_map={"": "meta"},
             dtype=torch.float32,
-            weight_mapping=get_model_conversion_mapping(model),  # type: ignore[arg-type]
+            weight_mapping=names,
             ignore_mismatched_sizes=True,
         )
         info, _ = model._load_pretrained_model(model, stored, None, asked)

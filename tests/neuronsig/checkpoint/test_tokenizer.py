@@ -205,3 +205,17 @@ def test_a_tokenizer_of_another_model_is_refused_where_plain_text_is_beyond_the_
         InputError, match=r"model\.tokenizer=.* makes token \d+ of plain text, and .* has embeddings of 5;"
     ):
         load_tokenizer(named(other, tokenizer=str(folder)))
+
+
+def test_a_panic_of_the_library_is_one_line_and_nothing_else_is_printed(tmp_path, capfd):
+    folder = save_model(tmp_path)
+    said = json.loads((folder / "tokenizer.json").read_text())
+    said["post_processor"]["special_tokens"].pop("[SEP]")
+    (folder / "tokenizer.json").write_text(json.dumps(said))
+    capfd.readouterr()
+    with pytest.raises(
+        InputError, match=r"its tokenizer cannot be (loaded|used) \(.*\); set model\.tokenizer"
+    ) as caught:
+        load_tokenizer(named(folder))
+    assert "\n" not in str(caught.value)
+    assert "panicked" not in capfd.readouterr().err
