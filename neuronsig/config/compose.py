@@ -153,7 +153,7 @@ def _readable(word: str) -> str:
         return f"++{word}"  # a mapping without a schema: any name may be new
     try:
         OverridesParser.create().parse_override(word)
-    except HydraException:
+    except (HydraException, ValueError):  # Python reads no number of thousands of digits
         listed = _type_of(key) == "list[str]" and re.fullmatch(r"\[[^'\"]*\]", value)
         texts = [_quoted(text.strip()) for text in value[1:-1].split(",")]
         return f"{key}=[{','.join(texts)}]" if listed else f"{key}={_quoted(value)}"

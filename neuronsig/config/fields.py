@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import field, fields
@@ -24,10 +25,20 @@ def require(condition: bool, key: str, value: object, bound: str, remedy: str = 
         raise ConfigError(f"{key}={value}: must be {bound}" + (f"; {remedy}" if remedy else ""))
 
 
+MOST = (1 << 63) - 1
+"""The largest whole number that arrays and tables hold."""
+
+
 def check_section(section: Any, key: str) -> None:
-    """Check that the fields of a section are not below their least, and all else that its `check` says of them."""
+    """Check that the fields of a section are numbers that can be reckoned with, that they are not below their least,
+    and all else that its `check` says of them."""
     for entry in fields(section):
         value, least = getattr(section, entry.name), entry.metadata["least"]
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, float):
+                require(math.isfinite(number), f"{key}.{entry.name}", value, "a finite number")
+            elif isinstance(number, int):
+                require(abs(number) <= MOST, f"{key}.{entry.name}", value, f"{MOST:,} at most")
         if least is not None:
             require(value >= least, f"{key}.{entry.name}", value, f"{least} or more {entry.metadata['unit']}".rstrip())
     if hasattr(section, "check"):

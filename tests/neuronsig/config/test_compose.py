@@ -54,6 +54,11 @@ def test_the_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch):
     [
         ("collect.k=0", "collect.k=0: must be 1 or more"),
         ("collect.k=many", "collect.k: Value 'many'"),
+        (f"collect.k={10**30}", f"collect.k={10**30}: must be 9,223,372,036,854,775,807 at most"),
+        (f"collect.layers=[1,{10**30}]", f"collect.layers=[1, {10**30}]: must be 9,223,372,036,854,775,807 at most"),
+        (f"tokenize.seed={10**30}", "must be 9,223,372,036,854,775,807 at most"),
+        ("download.timeout=inf", "download.timeout=inf: must be a finite number"),
+        ("analysis.perplexity=nan", "analysis.perplexity=nan: must be a finite number"),
         ("collect.kk=3", "unknown key 'collect.kk'; did you mean collect.k?"),
         ("colect=default", "did you mean"),
         ("collect.shard_sentences=5", "did you mean tokenize.shard_sentences?"),
@@ -160,3 +165,18 @@ def test_the_keys_of_a_source_are_described():
     rows = {key: default for key, default, _ in describe(["corpus"])}
     assert rows["corpus.sources.NAME.text_column"] == "text"
     assert {"corpus.sources.NAME.format", "corpus.sources.NAME.max_documents"} <= set(rows)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("collect.k={}", "could not be converted to Integer"),
+        ("collect.layers=[{}]", "cannot be read"),
+        ("download.timeout={}", "must be a finite number"),
+        ("ray.replicas=-{}", "could not be converted to Integer"),
+    ],
+)
+def test_a_number_of_thousands_of_digits_is_refused_in_one_line(key: str, said: str):
+    with pytest.raises(ConfigError, match=said) as caught:
+        compose([key.format("9" * 5000)])
+    assert str(caught.value).isprintable()

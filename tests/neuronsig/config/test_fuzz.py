@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ KEY = st.one_of(
 )
 VALUE = st.one_of(
     st.sampled_from(ODD),
+    st.sampled_from(["9" * 30, "9" * 5000, "-" + "9" * 5000, "[" + "9" * 5000 + "]", "1" + "0" * 5000 + ".5", "1e400"]),
     st.integers().map(str),
     st.floats().map(str),
     st.lists(st.one_of(st.integers().map(str), st.sampled_from(ODD)), max_size=3).map(lambda of: f"[{','.join(of)}]"),
@@ -59,4 +61,6 @@ def test_any_words_are_a_config_or_refused_in_one_line(words: list[str]) -> None
     for word in words:
         is_setting(word)
     config = tried(lambda: compose(words))
-    assert config is None or to_yaml(config, SECTIONS)
+    if config is not None:
+        assert to_yaml(config, SECTIONS)
+        json.dumps(dataclasses.asdict(config), allow_nan=False)  # as run.json holds it
