@@ -72,6 +72,7 @@ class InspectedModel:
     ) -> None:
         model, self.warnings = (rehearsed, []) if rehearsed is not None else load_trunk(folder, dtype)
         self.model, self.rehearsed = model.eval().requires_grad_(False).to(device), rehearsed is not None
+        self.model.config.use_cache = False
         if not self.rehearsed:
             attend_in_blocks()
             with torch.inference_mode():

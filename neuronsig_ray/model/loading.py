@@ -15,9 +15,7 @@ from neuronsig_ray.model.sites import bare_model, trunk
 def load_trunk(folder: str, dtype: str) -> tuple[Any, list[str]]:
     """The trunk with its weights, and warnings; raises InputError when any would be missing or cannot be read."""
     model, warnings = load_model(folder, dtype)
-    inspected: Any = trunk(model)
-    inspected.config.use_cache = False
-    return inspected, warnings
+    return trunk(model), warnings
 
 
 def load_model(folder: str, dtype: str) -> tuple[Any, list[str]]:
