@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import itertools
 import json
@@ -21,12 +20,12 @@ import pytest
 
 from neuronsig.checkpoint import TOKENIZER_FILES, model_folder, resolve_model_path
 from neuronsig.config.compose import compose
-from neuronsig.errors import InputError, MachineError, NeuronsigError, PlanMismatchError, TooLittleTextError
+from neuronsig.errors import InputError, MachineError, NeuronsigError, TooLittleTextError
 from neuronsig.kinds import pattern_kinds
 from neuronsig.neuron import Neuron
 from neuronsig.readers import mined_neurons
 from neuronsig.run.directory import RunDirectory
-from neuronsig.run.stages import JOBS, pipeline_jobs
+from neuronsig.run.stages import pipeline_jobs
 from neuronsig.storage.parquet import check_table, read_table
 from neuronsig.tables import NEURONS, SENTENCES, SIGNATURES, STATEMENTS, TOPK, TRIGGERS
 from neuronsig_jobs import pipeline
@@ -273,21 +272,6 @@ def test_what_would_stop_a_later_job_is_said_before_the_first(
     config = compose([f"run={tmp_path}", "corpus=text", f"corpus.path={corpus}", *words])
     with pytest.raises(NeuronsigError, match=re.escape(said)):
         check(config)
-
-
-def test_a_stage_of_earlier_rules_is_said_before_the_first_job(
-    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
-):
-    run = RunDirectory.create(tmp_path / "run")
-    for name in ("describe/minilm", "cluster/minilm"):
-        with run.stage(name, {}, [], {}):
-            pass
-    words = words_of(run.root, corpus)
-    for job in ("describe", "cluster"):  # of which the first is made again unasked
-        monkeypatch.setitem(JOBS, job, dataclasses.replace(JOBS[job], changes=(*JOBS[job].changes, "k-means++")))
-    with pytest.raises(PlanMismatchError, match=r"cluster/minilm was made by version .* of its rules, now .* \(k-mea"):
-        check(compose(words))
-    check(compose([*words, "overwrite=true"]))
 
 
 MODELS: dict[str, tuple[Callable[[Path], object], str]] = {

@@ -1,6 +1,7 @@
 """The pipeline that gives its jobs to clusters; tests/clusters has it on real ones."""
 
 import contextlib
+import dataclasses
 import json
 import re
 from collections.abc import Sequence
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from neuronsig.config import Config, ModelConfig
 from neuronsig.config.compose import compose
-from neuronsig.errors import NeuronsigError, TooLittleTextError
+from neuronsig.errors import NeuronsigError, PlanMismatchError, TooLittleTextError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.stages import JOBS
 from neuronsig_jobs import pipeline
@@ -107,3 +109,21 @@ def test_a_job_s_error_is_left_where_the_pipeline_looks_for_it(tmp_path: Path):
 def test_a_submission_that_cannot_work_is_one_line(words: list[str], said: str):
     with pytest.raises(NeuronsigError, match=re.escape(said)):
         pipeline.check_submission(compose(words))
+
+
+def test_a_stage_of_earlier_rules_is_refused_before_the_first_job_unless_it_shall_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = RunDirectory.create(tmp_path / "run")
+    for name in ("describe/m", "tokenize/t", "cluster/m"):
+        with run.stage(name, {}, [], {}):
+            pass
+    config = Config(run=str(run.root), model=ModelConfig(name="m"))
+    for name, said in (("describe", ""), ("cluster", "cluster/m"), ("tokenize", "tokenize/t")):
+        monkeypatch.setitem(JOBS, name, dataclasses.replace(JOBS[name], changes=(*JOBS[name].changes, "finer")))
+        if not said:  # it is made again unasked
+            pipeline.check_rules(config, "t")
+            continue
+        with pytest.raises(PlanMismatchError, match=rf"{said} was made by version .* of its rules, .* \(finer\)"):
+            pipeline.check_rules(config, "t")
+    pipeline.check_rules(dataclasses.replace(config, overwrite=True), "t")
