@@ -38,14 +38,13 @@ def before_interruption(end: Callable[[], None]) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """In the block both signals interrupt the process; one that is ignored stays ignored (nohup, `&` in a script)."""
+    """In the block both signals interrupt the process, also where a script's `&` has it ignore one of them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
     try:
         yield
     finally:

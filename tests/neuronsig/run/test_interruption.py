@@ -44,12 +44,13 @@ def test_the_first_signal_ends_what_engines_do_and_interrupts_and_the_second_is_
     assert interrupted() == 0
 
 
-def test_a_signal_that_is_ignored_stays_ignored():
+@pytest.mark.usefixtures("no_ends")
+def test_a_job_that_a_script_has_put_in_the_background_is_interrupted_too():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interruptible():
+        with interruptible(), pytest.raises(KeyboardInterrupt):
             send(signal.SIGINT)
-            assert interrupted() == 0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
 
