@@ -67,6 +67,8 @@ def _why_no_jvm(tail: Iterable[str], conf: SparkConf) -> str:
 
 def end_jobs() -> None:
     """End what Spark does, for the job was interrupted."""
+    if (server := getattr(SparkContext._active_spark_context, "_accumulatorServer", None)) is not None:
+        server.handle_error = lambda *_: None  # it prints a traceback when the JVM hangs up
     if not end_jvm(SparkContext._gateway, _ENDS_WITHIN) and SparkContext._active_spark_context is not None:
         # Another's JVM: asked from another thread, for in this one it may be answering.
         threading.Thread(target=SparkContext._active_spark_context.cancelAllJobs, daemon=True).start()
