@@ -15,11 +15,18 @@ from pathlib import Path
 import pytest
 
 from neuronsig.errors import InputError, MachineError
+from neuronsig.run import interruption
 from neuronsig.run.interruption import ToldInterruption, interruptible
 from neuronsig_jobs.endings import ending
 from neuronsig_jobs.pipeline import ended, how_ended
 
 GO_ON = "run the same command again to go on from here"
+
+
+@pytest.fixture(autouse=True)
+def no_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engines of the tests' own process live on."""
+    monkeypatch.setattr(interruption, "_ends", [])
 
 
 def after(first: BaseException, then: Exception) -> Exception:

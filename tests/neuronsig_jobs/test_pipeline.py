@@ -43,6 +43,8 @@ K = 25
 LAYERS = [1, 6]
 # A dozen: what is mined and told of each of them takes most of the pipeline's time.
 MINED = [f"L1/U{unit}" for unit in range(0, 384, 32)]
+CONSTANT = 3
+"""Units of layer 6 that are the same for every sentence: their weights in the last layer norm are 0 but for 1e-9."""
 WORDS = [
     "corpus=text",
     f"collect.k={K}",
@@ -147,7 +149,7 @@ def test_every_table_keeps_its_contract(finished: tuple[RunDirectory, str]):
     sentences = check_table(run.sentences, SENTENCES)
     assert 200 <= sentences <= 216
     assert check_table(run.topk("minilm"), TOPK) == 2 * 384 * K
-    assert check_table(run.neurons("minilm"), NEURONS) == 2 * 384
+    assert check_table(run.neurons("minilm"), NEURONS) == 2 * 384 - CONSTANT
     kinds = set(read_table(run.signatures("minilm"), SIGNATURES, ["kind"])["kind"].to_pylist())
     assert {"words", "pos", *(kind.name for kind in pattern_kinds())} <= kinds
     assert [str(neuron) for neuron in mined_neurons(run.profiles("minilm"))] == MINED

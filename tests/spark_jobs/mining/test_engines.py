@@ -17,7 +17,7 @@ from spark_jobs.mining.batches import finished, lists_of, mine_batches, mine_gro
 from spark_jobs.mining.encode import encode_sentences
 from spark_jobs.mining.mllib import mine_mllib, prepare_columns
 from spark_jobs.shared import share
-from spark_jobs.tables import uri
+from spark_jobs.tables import read_files, uri
 from tests.neuronsig.miners.encoded import dictionary_of, random_rows, sentences_of
 from tests.spark_jobs.mining.small_run import MODEL, random_sentences, sentence, write_run
 
@@ -37,7 +37,7 @@ class Mined:
         self.run = write_run(folder, rows, {(1, unit): ids for unit, ids in enumerate(top)})
         self.dictionary = encode_sentences(spark, self.run.sentences, self.run.work("encoded"), ENCODING)
         self.shared = share(self.dictionary, self.run.work("shared"))
-        self.encoded = spark.read.parquet(uri(self.run.work("encoded", "sentences")))
+        self.encoded = read_files(spark, uri(self.run.work("encoded", "sentences")))
         self.patterns, self.calls = folder / "patterns", []
 
     def mine(self, engine, size=2, mining=None, neurons=CODES, name=""):
