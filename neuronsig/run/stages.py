@@ -85,7 +85,10 @@ _ENTRIES = (
         "tokenize", ("model", "tokenize", "spark"), ("annotate",), ("tokenized/{}",),
         in_pipeline=True, owns_sections=True,
     ),
-    JobSpec("collect", ("model", "collect", "ray"), ("tokenize",), ("topk/{}",), in_pipeline=True),
+    JobSpec(
+        "collect", ("model", "collect", "ray"), ("tokenize",), ("topk/{}",), in_pipeline=True,
+        changes=("units that are the same for every sentence are told, and left out by what reads the lists",),
+    ),
     JobSpec(
         "mine", ("model", "mining", "spark"), ("annotate", "collect"), ("signatures/{}", "profiles/{}"),
         in_pipeline=True,

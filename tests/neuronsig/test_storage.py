@@ -81,7 +81,7 @@ def test_removing_takes_a_folder_or_a_file_and_forgives_neither_being_there(fold
 
 @pytest.mark.parametrize("name", ["a*", "a[1]", "a?", "a {x} #1%20:"])
 def test_a_name_is_no_pattern_and_what_it_would_match_stays(folder, name):
-    odd = folder / name
+    odd = folder / (name.rstrip(":") if str(folder).startswith("hdfs") else name)  # HDFS has no colons in names
     for place in (odd, folder / "a1", folder / "a2"):
         for file in ("one.json", "two.json", "work/deep/three"):
             atomic_write(place / file, b"x")

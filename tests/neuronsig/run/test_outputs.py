@@ -14,7 +14,7 @@ MADE: dict[str, tuple[int, dict[str, str]]] = {
     "annotate": (2, {"documents": "f0ce0eb9b339b45e", "cleaned": "26cc502b02ed0fe5", "alike": "d24d0078a30e2272"}),
     "corpus_table": (1, {"columns": "51952ea8a44325ee"}),
     "tokenize": (1, {"shards": "5424912f2b5b51d2"}),
-    "collect": (1, {"lists": "730bdae4eaee8624", "pooled": "834c2a1d5c1b4110"}),
+    "collect": (2, {"lists": "730bdae4eaee8624", "pooled": "834c2a1d5c1b4110"}),
     "mine": (1, {"patterns": "61f186dc034fce6d", "judged": "240d68d47baed399", "profiled": "9d0be5706b6008fc"}),
     "describe": (1, {"told": "69aebbf21f8f8988"}),
     "cluster": (1, {"compared": "c76b61c83b18ffb5"}),
