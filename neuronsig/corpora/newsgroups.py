@@ -9,7 +9,7 @@ from neuronsig.corpora.document import Document, loose_paragraphs
 from neuronsig.corpora.files import SourceFile
 
 # A newsgroup's name has a dot inside; a message's file is a number.
-_PATH = re.compile(r"(?:^|/)(?:[^/]*?(train|test)/)?([a-z0-9]+(?:\.[a-z0-9-]+)+)/(\d+)$")
+_PATH = re.compile(r"(?:^|/)(?:[^/]*?(train|test)/)?([a-z0-9]+(?:\.[a-z0-9-]+)+)/(\d+)\Z")
 _HEADER = re.compile(r"^([A-Za-z][A-Za-z0-9.-]*):[ \t]?(.*)$")
 _REPLY = re.compile(r"^\s*(?:re|fwd?)\s*(?:\[\d+\])?:\s*", re.I)
 _QUOTED = re.compile(r"^\s{0,8}(?:[A-Za-z]{0,4}[>|}\]]|[:;#=%] ?[>:]|:\s)")

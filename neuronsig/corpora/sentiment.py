@@ -16,8 +16,8 @@ from neuronsig.corpora.csv_records import records
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import SourceFile, bare_name
 
-_PATH = re.compile(r"(?:^|/)(train|test)/(pos|neg|unsup)/(\d+)_(\d+)\.txt$")
-_URLS = re.compile(r"(?:^|/)(train|test)/urls_(pos|neg|unsup)\.txt$")
+_PATH = re.compile(r"(?:^|/)(train|test)/(pos|neg|unsup)/(\d+)_(\d+)\.txt\Z")
+_URLS = re.compile(r"(?:^|/)(train|test)/urls_(pos|neg|unsup)\.txt\Z")
 # As POLARITY has it, so that rankings by sentiment count both corpora.
 _LABELS = {"pos": "positive", "neg": "negative"}
 _BREAKS = re.compile(r"\s*(?:<br\s*/?>\s*)+", re.I)

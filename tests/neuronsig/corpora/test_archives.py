@@ -34,6 +34,15 @@ def test_members_whose_names_are_not_utf8_are_read(tmp_path: Path, packed: str) 
     assert checked("text", tmp_path) == dict.fromkeys(expected, "One text.")
 
 
+def test_a_line_break_at_the_end_of_a_name_is_part_of_it(tmp_path: Path) -> None:
+    for format, name in (("imdb", "train/pos/{}_7.txt"), ("newsgroups", "train/comp.x/{}")):
+        message = b"From: a\n\n" + TEXT
+        write_tar(tmp_path / format / "x.tgz", {name.format(1): message, f"{name.format(2)}\n": message})
+        found = checked(format, tmp_path / format)
+        assert len(found) == 2
+        assert found[f"{name.format(2)}\\x0a"] == "other_format"
+
+
 def test_members_of_an_archive_are_read_or_counted_as_files_are(tmp_path: Path) -> None:
     inner = write_tar(tmp_path / "inner.tgz", {"a.csv": b"text\nOne.\n"}).read_bytes()
     files = {

@@ -107,7 +107,7 @@ def test_a_book_is_read_in_the_encoding_it_names_unless_it_is_utf8(
     assert (found.metadata, found.notes) == ({"title": ["Le café"]}, {"no_end_mark": 1})
 
 
-@pytest.mark.parametrize("named", ["UTF-8", "ASCII", "no such thing", "hex", "utf-16", "idna", "utf-7"])
+@pytest.mark.parametrize("named", ["UTF-8", "ASCII", "no such thing", "hex", "utf-16", "idna", "utf-7", "latin\0-1"])
 def test_a_name_that_does_not_fit_the_bytes_is_not_followed(tmp_path: Path, named: str) -> None:
     found = book(tmp_path, french("latin-1", named))
     assert found.text.startswith("Le caf\ufffd \ufffdtait")

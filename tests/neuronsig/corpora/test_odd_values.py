@@ -97,6 +97,10 @@ def test_a_reference_longer_than_any_character_is_no_error() -> None:
     assert unescape(f"a&#{'1' * 5000};b&#65;&#x41;&#000065;&amp;") == "a\ufffdbAAA&"
 
 
+def test_zeros_before_a_reference_are_no_part_of_its_number() -> None:
+    assert unescape(f"&#000000065;&#{'0' * 5000}65;&#{'0' * 5000};") == "AA\ufffd"
+
+
 def test_long_references_cost_no_document_of_any_format_that_has_them(tmp_path: Path) -> None:
     long = f"{TEXT} &#{'7' * 5000};"
     write(
@@ -341,8 +345,8 @@ def test_bytes_that_an_encoding_has_no_character_for_are_counted(tmp_path: Path,
 
 def test_what_decodes_no_files_is_no_encoding(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": b"x"})
-    for encoding in ("hex", "rot13", "idna", "undefined", "latin-99"):
-        with pytest.raises(InputError, match=f"encoding={encoding}: no such encoding"):
+    for encoding in ("hex", "rot13", "idna", "undefined", "latin-99", "latin\0-1"):
+        with pytest.raises(InputError, match=r"encoding=.*: no such encoding"):
             checked("text", tmp_path, encoding=encoding)
 
 
