@@ -42,7 +42,7 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = _handlers()
     for number in SIGNALS:
         signal.signal(number, _interrupt)
     try:
@@ -61,12 +61,18 @@ def handlers_kept() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = _handlers()
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _handlers() -> dict[int, Callable[[int, FrameType | None], object] | int]:
+    """The handlers of the signals; without those that are not Python's own, which it cannot set again."""
+    found = {number: signal.getsignal(number) for number in SIGNALS}
+    return {number: handler for number, handler in found.items() if handler is not None}
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -63,6 +63,16 @@ def test_an_engine_that_starts_takes_no_signal_for_itself():
         assert signal.getsignal(signal.SIGTERM) is own
 
 
+def test_a_handler_that_is_not_pythons_own_is_left_to_whoever_set_it(monkeypatch: pytest.MonkeyPatch):
+    before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
+    with monkeypatch.context() as patched:
+        patched.setattr(signal, "getsignal", lambda number: None)  # what Python says of such a one
+        with interruptible(), handlers_kept():
+            pass
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def test_a_job_in_another_thread_leaves_the_signals_alone():
     found: list[object] = []
 
