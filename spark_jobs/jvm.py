@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable
 from typing import IO, Any
 
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.conf import SparkConf
 from pyspark.java_gateway import launch_gateway
@@ -99,7 +100,7 @@ def can_name(session: SparkSession, place: str) -> bool:
         return bool(place.encode(codecs.lookup(encoding).name))
     except UnicodeEncodeError:
         return False
-    except LookupError:  # an encoding that Python has not
+    except (LookupError, Py4JError):  # an encoding that Python has not, or a platform that does not let one ask
         return True
 
 
