@@ -42,14 +42,15 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = _handlers()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     for number in SIGNALS:
         signal.signal(number, _interrupt)
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if handler is not None:  # else it is a host program's, which Python cannot set again
+                signal.signal(number, handler)
         if _received:
             logging.disable(logging.NOTSET)
             del _received[:]
@@ -57,22 +58,17 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def handlers_kept() -> Iterator[None]:
-    """Undo what an engine does to the handlers of the signals while it starts in the block."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = _handlers()
+    """Undo what an engine that starts in the block does to the handlers of `interruptible`.
+
+    Where there are none, as in a notebook, the engine's own stay: nothing else would end what it runs.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    own = [number for number in SIGNALS if is_main and signal.getsignal(number) is _interrupt]
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _handlers() -> dict[int, Callable[[int, FrameType | None], object] | int]:
-    """The handlers of the signals; without those that are not Python's own, which it cannot set again."""
-    found = {number: signal.getsignal(number) for number in SIGNALS}
-    return {number: handler for number, handler in found.items() if handler is not None}
+        for number in own:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

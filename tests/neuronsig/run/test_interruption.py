@@ -63,6 +63,13 @@ def test_an_engine_that_starts_takes_no_signal_for_itself():
         assert signal.getsignal(signal.SIGTERM) is own
 
 
+def test_an_engine_in_a_notebook_keeps_its_own_handlers():
+    before = signal.getsignal(signal.SIGTERM)
+    with handlers_kept():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert signal.signal(signal.SIGTERM, before) is signal.SIG_IGN
+
+
 def test_a_handler_that_is_not_pythons_own_is_left_to_whoever_set_it(monkeypatch: pytest.MonkeyPatch):
     before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
     with monkeypatch.context() as patched:
