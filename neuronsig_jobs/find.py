@@ -99,7 +99,8 @@ def find(config: Config) -> Answer:
     answer = search(_index(config.run, config.model.name), config.find.pattern, config.find.show)
     stages = local_record(config.run) or _record_elsewhere(config.run)
     earlier = earlier_rules(config.run, stages, [f"mine/{config.model.name}"])
-    said = [f"{what}; it is searched as it was made, {command} makes it again" for what, command in earlier.items()]
+    again = {what: f", {command} makes it again" if command else "" for what, command in earlier.items()}
+    said = [f"{what}; it is searched as it was made{how}" for what, how in again.items()]
     return dataclasses.replace(answer, notes=(*answer.notes, *said))
 
 

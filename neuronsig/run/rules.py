@@ -60,17 +60,21 @@ def refusal(root: object, stages: Mapping[str, Any], stage: str, earlier: bool =
 
 
 def earlier_rules(root: object, stages: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
-    """The commands that make again those of the stages, and of what they were made from, that older rules made.
+    """The commands that make again those of the stages, and of what they were made from, that other rules made.
 
-    By what is said of each, in the order in which to run them.
+    By what is said of each, in the order in which to run them; none (empty) where later rules made it.
     """
     found, todo = set[str](), list(names)
     while todo:
         if (name := todo.pop()) in stages and name not in found:
             found.add(name)
             todo += stages[name]["plan"].get("inputs", {})
-    told = {name: difference(name, stages[name]["plan"]) for name in in_order(found) if _job(name) in JOBS}
-    return {said: remake(root, stages, name) for name, said in told.items() if said}
+    plans = {name: stages[name]["plan"] for name in in_order(found) if _job(name) in JOBS}
+    return {
+        said: "" if is_later(name, plan) else remake(root, stages, name)
+        for name, plan in plans.items()
+        if (said := difference(name, plan))
+    }
 
 
 def _current(stage: str) -> int:

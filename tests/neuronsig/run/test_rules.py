@@ -138,6 +138,8 @@ def test_a_stage_of_later_rules_is_refused_to_readers_too(run: RunDirectory, ver
         ) as caught:
             run.fingerprint("tokenize/t", "t", earlier)
         assert "\n" not in str(caught.value)
+    (said, command), *_ = earlier_rules(run.root, run.record()["stages"], ["tokenize/t"]).items()
+    assert ("and this neuronsig has version 1" in said, command) == (True, "")
     with pytest.raises(PlanMismatchError, match="and this neuronsig has version 1"):
         make(run, "annotate", {"corpus": "a"})
 
