@@ -162,6 +162,11 @@ def _check_jsonl(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
         if not missing or read > _SCANNED:
             break
     within = f" up to its {read:,}th character" if read > _SCANNED else ""
+    if not keys:
+        raise InputError(
+            f"{key}.path={source.path} is not jsonl: no line of {readable(units[0].path)}{within} holds a JSON object; "
+            "write each record on one line (jq -c does)"
+        )
     _require_columns(list(keys), units[0].path + within, source, key)
 
 

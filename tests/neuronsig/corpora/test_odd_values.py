@@ -396,6 +396,12 @@ def test_a_column_that_first_appears_late_is_there(tmp_path: Path) -> None:
         checked("jsonl", tmp_path / "a.jsonl", metadata_columns=["tea"])
 
 
+def test_records_of_several_lines_are_refused_for_that(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": json.dumps({"text": TEXT}, indent=1).encode()})
+    with pytest.raises(InputError, match=r"not jsonl: no line of .*a\.json holds a JSON object; write each record on"):
+        checked("jsonl", tmp_path)
+
+
 def test_how_far_a_column_was_looked_for_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "_SCANNED", 100)
     rows = [json.dumps({"text": f"Sentence number {i}."}) for i in range(20)]
