@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fsspec import AbstractFileSystem
+from fsspec.asyn import AsyncFileSystem
 
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import HIDDEN, NOT_A_FILE, UNREADABLE_FILE, Unit, is_hidden, readable
@@ -155,14 +156,21 @@ def _in_store(place: str) -> tuple[list[_Entry], bool]:
     root = root.rstrip("/")
     prefix = root + "/"
     # An object store lists at once all that begins with a name; others walk from folder to folder.
-    walks = type(system).find is AbstractFileSystem.find
-    found = _walked(system, root) if walks else ((facts, "") for facts in system.find(root, detail=True).values())
+    found = (
+        _walked(system, root) if _walks(system) else ((facts, "") for facts in system.find(root, detail=True).values())
+    )
     entries = []
     for facts, skipped in found:
         name = facts["name"].removeprefix(prefix)
         if name != root and not name.endswith("/"):  # objects that stand for folders
             entries.append(_Entry(_address(system, facts["name"]), name, int(facts.get("size") or 0), skipped))
     return entries, False
+
+
+def _walks(system: AbstractFileSystem) -> bool:
+    """Whether a client's `find` is fsspec's own, which goes from folder to folder; some have only an async one."""
+    kind = type(system)
+    return kind.find is AbstractFileSystem.find and getattr(kind, "_find", None) in (None, AsyncFileSystem._find)
 
 
 def _walked(system: AbstractFileSystem, root: str) -> Iterator[tuple[dict[str, Any], str]]:

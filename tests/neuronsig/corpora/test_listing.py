@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fsspec.asyn import AsyncFileSystem
 
 from neuronsig.config import CorpusConfig, SourceConfig
+from neuronsig.corpora import listing
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint, estimated_sentences
 from neuronsig.errors import InputError
@@ -251,3 +253,21 @@ def test_text_that_has_some_rubbish_is_read(tmp_path: Path) -> None:
     wide = write(tmp_path / "wide", {"a.txt": "Weites Öl.".encode("utf-16-le")})
     assert checked("text", wide) == {"a.txt": "binary"}
     assert checked("text", wide, encoding="utf-16-le") == {"a.txt": "Weites Öl."}
+
+
+class Flat(AsyncFileSystem):
+    """A store that lists all that begins with a name, and only so, as that of `gs://`."""
+
+    protocol = "flat"
+
+    async def _info(self, path: str, **_: object) -> dict[str, object]:
+        return {"name": path, "type": "directory", "size": 0}
+
+    async def _find(self, path: str, **_: object) -> dict[str, dict[str, object]]:
+        return {f"{path}/{name}": {"name": f"{path}/{name}", "size": 1} for name in ("a.txt", "b/c.txt")}
+
+
+def test_a_store_is_listed_at_once_where_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "check_scheme", lambda path, key: path)
+    monkeypatch.setattr(listing, "client_of", lambda place: (Flat(), place.removeprefix("flat://")))
+    assert [unit.name for unit in listing.list_files("flat://x", "key", "remedy").files] == ["a.txt", "b/c.txt"]
