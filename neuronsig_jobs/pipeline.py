@@ -196,7 +196,10 @@ def submit(config: Config, submitter: list[str], command: list[str]) -> int:
     remove(file)
     before = run.record()["stages"]
     for seconds in (*AGAIN_AFTER, 0):
-        code = ended([*submitter, *command, f"{ERROR_FILE}{absolute(file)}"])
+        try:
+            code = ended([*submitter, *command, f"{ERROR_FILE}{absolute(file)}"])
+        except ToldInterruption:
+            raise KeyboardInterrupt from None  # which submitters do not tell
         if code == 0 or file.exists() or not seconds or run.record()["stages"] != before:
             break
         say(f"neuronsig {job} was not begun (exit code {code}, see above); submitted again in {seconds} s")

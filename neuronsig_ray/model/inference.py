@@ -176,7 +176,8 @@ class InspectedModel:
             raise
         except Exception as error:  # each model's own way to say that it needs something else
             # What torch says of its own of a device without numbers is no word of the model's; shapes are.
-            if self.rehearsed and isinstance(error, RuntimeError) and "is invalid for input of size" not in str(error):
+            of_shapes = not isinstance(error, RuntimeError) or "is invalid for input of size" in str(error)
+            if self.rehearsed and ("meta device" in str(error) or not of_shapes):
                 raise _CannotBeToldError from error
             raise InputError(
                 f"model.path={self.folder}: {type(self.model).__name__} cannot take 2 texts of {length} tokens, as ids "

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from neuronsig.errors import NeuronsigError, PlanMismatchError, TooLittleTextErr
 from neuronsig.run.directory import RunDirectory
 from neuronsig.run.stages import JOBS
 from neuronsig_jobs import pipeline
+from neuronsig_jobs.endings import ending
 from neuronsig_jobs.launch import ERROR_FILE, launch
 
 
@@ -88,6 +90,13 @@ def test_a_job_that_failed_after_it_had_begun_is_not_submitted_again(tmp_path: P
 
     monkeypatch.setattr(pipeline, "ended", ended)
     assert pipeline.submit(compose([f"run={run.root}"]), ["env"], ["collect"]) == 9
+
+
+def test_an_interrupted_submitter_which_is_silent_is_told_of(tmp_path: Path):
+    config = compose([f"run={RunDirectory.create(tmp_path / 'run').root}"])
+    with pytest.raises(KeyboardInterrupt) as raised:
+        pipeline.submit(config, [sys.executable, "-c", "raise SystemExit(130)"], ["collect"])
+    assert ending(raised.value) == ("interrupted; run the same command again to go on from here", 130)
 
 
 def test_a_job_s_error_is_left_where_the_pipeline_looks_for_it(tmp_path: Path):

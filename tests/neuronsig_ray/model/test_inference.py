@@ -300,6 +300,20 @@ def test_a_rehearsal_of_shapes_alone_lets_every_kind_pass(tiny_model, monkeypatc
     assert built == [(folder, "meta")]
 
 
+def test_a_pass_that_takes_its_numbers_out_of_torch_is_rehearsed_with_random_ones(tiny_model, monkeypatch):
+    folder = str(tiny_model("bert"))
+    model = type(bare_model(folder))
+    whole, seen = model.forward, []
+
+    def forward(self, *given, **named):
+        seen.append((given[0] if given else named["input_ids"]).numpy())
+        return whole(self, *given, **named)
+
+    monkeypatch.setattr(model, "forward", forward)
+    rehearse(folder, groups_in(skeleton(folder), SITES, [0, 1, 2], {}))
+    assert seen
+
+
 @pytest.mark.parametrize("name", ["SwitchTransformers", "Mixtral", "BigBird", "Reformer", "Jamba"])
 def test_what_a_rehearsal_cannot_tell_is_left_to_the_replicas(tmp_path, monkeypatch, name):
     """torch has no kernels for these on a device without numbers, or they look at them."""
