@@ -62,17 +62,17 @@ def is_encoding(name: str) -> bool:
     return True
 
 
-def encoding_of(given: str, head: bytes) -> tuple[str, int]:
+def encoding_of(given: str, head: bytes, otherwise: str = "utf-8") -> tuple[str, int]:
     """(encoding of a file that begins with `head`, length of its byte-order mark).
 
-    A mark decides where none is `given`, or one that it belongs to; without both it is UTF-8.
+    A mark decides where none is `given`, or one that it belongs to; without both it is `otherwise`.
     """
     name = codecs.lookup(given).name if given else ""
     for mark, marked in _MARKS:
         if head.startswith(mark) and name in ("", "utf-8", "utf-8-sig", marked, marked[:6]):
             return marked, len(mark)
     # Without a mark Python's own decoders of these two refuse the file.
-    return {"": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name), 0
+    return {"": otherwise, "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name), 0
 
 
 def is_wide(given: str, head: bytes) -> bool:
@@ -80,9 +80,9 @@ def is_wide(given: str, head: bytes) -> bool:
     return encoding_of(given, head)[0].startswith(("utf-16", "utf-32"))
 
 
-def decode(data: bytes, given: str, notes: Notes) -> str:
+def decode(data: bytes, given: str, notes: Notes, otherwise: str = "utf-8") -> str:
     """Bytes as text without a byte-order mark (`encoding_of`), `replaced` where they are no character, and `mended`."""
-    encoding, mark = encoding_of(given, data[:_MARK_BYTES])
+    encoding, mark = encoding_of(given, data[:_MARK_BYTES], otherwise)
     try:
         text = data[mark:].decode(encoding)
     except UnicodeDecodeError:
@@ -91,10 +91,10 @@ def decode(data: bytes, given: str, notes: Notes) -> str:
     return mended(text.replace("\x85", "\n") if encoding.startswith("cp") else text, notes)
 
 
-def open_text(stream: IO[bytes], given: str) -> tuple[TextIO, str]:
+def open_text(stream: IO[bytes], given: str, otherwise: str = "utf-8") -> tuple[TextIO, str]:
     """(a file's text in lines with the ends they have, its encoding); what is read still is to be `replaced`."""
     buffered, head = peeked(stream)
-    encoding, mark = encoding_of(given, head)
+    encoding, mark = encoding_of(given, head, otherwise)
     buffered.read(mark)
     return io.TextIOWrapper(buffered, encoding, KEPT, newline=""), encoding  # type: ignore[type-var]
 

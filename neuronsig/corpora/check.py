@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from neuronsig.config import CorpusConfig, SourceConfig
 from neuronsig.corpora import csv_records, documentation, gutenberg, rows, sentiment
 from neuronsig.corpora.archives import costs_no_other, members, wanted_members
-from neuronsig.corpora.characters import decode, is_encoding, open_text
+from neuronsig.corpora.characters import decode, is_encoding, is_wide, open_text
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import (
     READ_ERRORS,
@@ -66,6 +66,10 @@ def check_source(source: SourceConfig, key: str) -> None:
         raise InputError(
             f"{key}.path={source.path} is not {source.format}: {first[0][0]} {otherwise}; "
             f"check {key}.format and {key}.path"
+        )
+    if source.format == "wikipedia_dump" and (wide := next((n for n, h in first if is_wide(source.encoding, h)), "")):
+        raise InputError(
+            f"{key}.path={source.path}: {wide} is UTF-16 or UTF-32; MediaWiki's dumps are UTF-8: convert it"
         )
     if source.format == "csv":
         _check_csv(units, source, key)
@@ -208,10 +212,11 @@ def _require_columns(present: Sequence[str], path: str, source: SourceConfig, ke
 
 
 def _unreadable(source: SourceConfig, key: str, error: BaseException, path: str = "") -> str:
-    return (
-        f"{key}.path={source.path}: {readable(path) or 'a file'} cannot be read as {source.format} ({reason(error)}); "
-        "it is broken or of another format: get it again, or take it out of the folder"
-    )
+    remedy = "it is broken or of another format: get it again, or take it out of the folder"
+    if isinstance(error, PermissionError):
+        remedy = "mend its permissions, or take it out of the folder"
+    named = readable(path) or "a file"
+    return f"{key}.path={source.path}: {named} cannot be read as {source.format} ({reason(error)}); {remedy}"
 
 
 def _is_tweet(head: bytes) -> bool:

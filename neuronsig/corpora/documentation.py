@@ -114,7 +114,7 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     kind, package, path = file.name.split("/", 2)
     notes: Notes = {}
     fields = {"package": package, "kind": kind, "licence": licence_of(package)}
-    text = decode(file.read(), source.encoding or "utf-8", notes)
+    text = decode(file.read(), source.encoding, notes)
     if kind == "topic":
         for topic, help_text in sorted(_topics(text).items()):
             topic_notes: Notes = {}

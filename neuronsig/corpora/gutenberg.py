@@ -1,5 +1,6 @@
 """Project Gutenberg books as plain text: header and licence around the body, lines wrapped at about 70 characters."""
 
+import codecs
 import posixpath
 import re
 from collections.abc import Iterator
@@ -29,7 +30,9 @@ _ETEXT_OF = re.compile(
 )
 _MARKED = re.compile(rb"PROJECT GUTENBERG E(?:BOOK|-?TEXT)|THE SMALL PRINT!", re.I)
 _HEADER_BYTES = 1 << 15
-_CALLED = {"iso latin-1": "latin-1", "windows code page 1252": "cp1252", "iso-646-us (us-ascii)": "ascii"}
+_REFUTED = ("ascii", "utf-7", "utf-8")
+_LATIN = re.compile(r"^iso[- ]latin", re.I)
+_CODE_PAGE = re.compile(r"(?:windows )?(?:cp|codepage|code page)[- ]?(\d+)", re.I)
 _FIELD = re.compile(r"^(Title|Author|Language|Release Date):[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.M)
 _ILLUSTRATION = re.compile(r"\[\s*(?:Illustrations?|Frontispiece|Picture)\b", re.I)
 _CREDIT = re.compile(r"^(?:E-?text )?(?:Produced|Transcribed|Prepared|Scanned) by\b|^\[?Transcriber.s note", re.I)
@@ -51,7 +54,8 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
 
     A book that is not UTF-8 is read in the encoding that its header names, latin-1 where that names none. Counted and
     left out: `illustrations`, `contents_lines` (tables of contents), `afterword_lines` (transcriber's notes at the
-    end). A text without the marks of Project Gutenberg is skipped as `not_gutenberg`.
+    end), `more_books` (below the first in its file). A text without the marks of Project Gutenberg is
+    skipped as `not_gutenberg`.
     """
     notes: Notes = {}
     data = file.read()
@@ -64,6 +68,7 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     start, end = found
     if end == len(text):
         count(notes, "no_end_mark")
+    count(notes, "more_books", len(_START_LINE.findall(text, end)))
     fields = dict(_FIELD.findall(text[:start]))
     if not fields and (named := _ETEXT_OF.search(text[:start])):
         fields = {"Title": named[1], "Author": named[2]}
@@ -88,12 +93,21 @@ def _encoding(data: bytes) -> str:
         pass
     if encoding_of("", data)[1]:
         return ""
-    named = _ENCODING.search(data, 0, _HEADER_BYTES)
-    if named is None:
-        return "latin-1"
-    name = named[1].decode("latin-1").strip()
-    name = _CALLED.get(name.lower(), name)
-    return name if is_encoding(name) and "A".encode(name) == b"A" else ""
+    if (named := _ENCODING.search(data, 0, _HEADER_BYTES)) and (name := _known(named[1].decode("latin-1"))):
+        return name
+    # Some bytes may be lost of a book of UTF-8; of latin-1 hardly any are characters of UTF-8 by chance.
+    text = data.decode(errors="replace")
+    lost = text.count("\ufffd")
+    return "" if len(text) - sum(map(str.isascii, text)) - lost > lost else "latin-1"
+
+
+def _known(named: str) -> str:
+    """The encoding in a header's words; empty for none, and for those of ASCII and UTF-8, which the bytes refute."""
+    for name in (named, *named.strip(" )\t").split("(")):
+        name = _LATIN.sub("latin", _CODE_PAGE.sub(r"cp\1", name.strip()))
+        if is_encoding(name) and "A".encode(name) == b"A" and codecs.lookup(name).name not in _REFUTED:
+            return name
+    return ""
 
 
 def _body(text: str) -> tuple[int, int] | None:

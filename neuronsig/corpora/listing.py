@@ -112,7 +112,7 @@ def _below(root: str) -> Iterator[_Entry]:
     while folders or linked:
         folder, prefix = (folders or linked).popleft()
         real = os.path.realpath(folder)
-        if real in read or top.startswith(real.rstrip("/") + "/"):
+        if real in read or (real != top and top.startswith(real.rstrip("/") + "/")):
             yield _Entry(folder, prefix[:-1], 0, LINKED_AGAIN)
             continue
         read.add(real)

@@ -47,7 +47,7 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     split, group, number = place.groups()
     doc_id = "/".join(part for part in (split, group, number) if part)
     notes: Notes = {}
-    text = line_feeds(decode(file.read(), source.encoding or "latin-1", notes))
+    text = line_feeds(decode(file.read(), source.encoding, notes, otherwise="latin-1"))
     headers, body = _headers(text.split("\n"))
     if headers is None:
         yield Document.skip(doc_id, "broken_record", notes)

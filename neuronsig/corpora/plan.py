@@ -11,6 +11,7 @@ from neuronsig.corpora.archives import costs_no_other, members, wanted_members
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import (
     ARCHIVES,
+    COMPRESSED,
     OTHER_FORMAT,
     READ_ERRORS,
     UNREADABLE,
@@ -55,7 +56,7 @@ def source_units(source: SourceConfig, key: str, stretch: int = STRETCH) -> List
     layout = FORMATS[source.format]
     found = list_files(source.path, key, how_to_get(source, key))
     # A reader of Parquet goes to and fro in a file.
-    endings = (*UNREADABLE, *ARCHIVES) if source.format == "parquet" else UNREADABLE
+    endings = (*UNREADABLE, *ARCHIVES, *COMPRESSED) if source.format == "parquet" else UNREADABLE
     packed = {unit for unit in found.files if unit.name.lower().endswith(endings)}
     if found.is_file and packed:
         otherwise = "" if source.format == "parquet" else ", or pack it as .gz, .bz2, .xz or .zst"

@@ -33,7 +33,7 @@ def parse(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     Stories without a body (briefs) are their headline alone, counted as `no_body`.
     """
     encoding_notes: Notes = {}
-    text = decode(file.read(), source.encoding or "latin-1", encoding_notes)
+    text = decode(file.read(), source.encoding, encoding_notes, otherwise="latin-1")
     for number, story in enumerate(_STORY.finditer(text), 1):
         attributes = dict(_ATTRIBUTE.findall(story[1]))
         notes, encoding_notes = encoding_notes, {}

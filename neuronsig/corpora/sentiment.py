@@ -4,6 +4,7 @@ Large Movie Review Dataset v1.0 is `aclImdb/{train,test}/{pos,neg,unsup}/<id>_<r
 double quotes without a header: polarity, id, date, query, user, text.
 """
 
+import functools
 import io
 import posixpath
 import re
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.characters import Notes, count, decode, unescape
+from neuronsig.corpora.characters import Notes, count, decode, open_text, replaced, unescape
 from neuronsig.corpora.csv_records import records
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import SourceFile, bare_name
@@ -40,7 +41,7 @@ def parse_reviews(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     assert place is not None
     split, label, number, rating = place.groups()
     notes: Notes = {}
-    text = unescape(decode(file.read(), source.encoding or "utf-8", notes))
+    text = unescape(decode(file.read(), source.encoding, notes))
     labelled = label != "unsup"
     metadata = {
         "sentiment": _LABELS.get(label),
@@ -93,8 +94,15 @@ def parse_tweets(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     latin-1 reads it without an error and wrongly. HTML entities are resolved.
     """
     split = "test" if "test" in posixpath.basename(file.name).lower() else "train"
+    lines, encoding = open_text(file.open(), source.encoding, otherwise="latin-1")
     # latin-1 keeps every byte as one character, so a record's bytes can be had back and tried as UTF-8.
-    with io.TextIOWrapper(file.open(), encoding="latin-1", newline="") as stream:  # type: ignore[type-var]
+    wide = encoding.startswith(("utf-16", "utf-32"))
+    with lines if wide else io.TextIOWrapper(lines.detach(), encoding="latin-1", newline="") as stream:  # type: ignore[attr-defined]
+        plain = (
+            functools.partial(replaced, encoding=encoding)
+            if wide
+            else functools.partial(_decode, encoding=source.encoding)
+        )
         for number, (row, notes) in enumerate(records(stream, delimiter=","), 1):
             doc_id = f"{split}/{number:07d}"
             if row is None or len(row) != COLUMNS or row[0] not in POLARITY:
@@ -103,16 +111,15 @@ def parse_tweets(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
             polarity, _, date, query, user, text = row
             metadata = {
                 "sentiment": POLARITY[polarity],
-                "author": _decode(user, source.encoding, notes),
-                "query": None if query == "NO_QUERY" else _decode(query, source.encoding, notes),
+                "author": plain(user, notes=notes),
+                "query": None if query == "NO_QUERY" else plain(query, notes=notes),
                 "date": _date(date),
                 "split": split,
             }
-            yield Document.of(doc_id, [_tweet(text, source.encoding, notes)], metadata, notes)
+            yield Document.of(doc_id, [_tweet(plain(text, notes=notes), notes)], metadata, notes)
 
 
-def _tweet(text: str, encoding: str, notes: Notes) -> str:
-    text = _decode(text, encoding, notes)
+def _tweet(text: str, notes: Notes) -> str:
     for _ in range(2):  # entities were escaped twice in part of the tweets: &amp;quot;
         text = _ENTITY.sub(lambda found: unescape(found[0]), text)
     count(notes, "replacement_characters", text.count("\ufffd"))

@@ -63,7 +63,7 @@ def page_document(piece: bytes, source: SourceConfig) -> Document | None:
     Skipped: `redirect`, `not_article` (namespace other than 0, or not wikitext), `empty`, `broken_record`.
     """
     notes: Notes = {}
-    text = decode(piece, source.encoding or "utf-8", notes)
+    text = decode(piece, source.encoding, notes)
     starts = [found.start() for found in _PAGE_START.finditer(text)]
     if not starts:
         return None
@@ -93,7 +93,7 @@ def is_extracted(name: str) -> bool:
 def parse_extracted(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     """Each article without its title line; metadata entity (the title). Table remnants are counted and dropped."""
     encoding_notes: Notes = {}
-    text = decode(file.read(), source.encoding or "utf-8", encoding_notes)
+    text = decode(file.read(), source.encoding, encoding_notes)
     for number, found in enumerate(_DOC.finditer(text), 1):
         notes, encoding_notes = encoding_notes, {}
         attributes = {name: unescape(value) for name, value in _ATTRIBUTE.findall(found[1])}

@@ -107,11 +107,27 @@ def test_a_book_is_read_in_the_encoding_it_names_unless_it_is_utf8(
     assert (found.metadata, found.notes) == ({"title": ["Le café"]}, {"no_end_mark": 1})
 
 
-@pytest.mark.parametrize("named", ["UTF-8", "ASCII", "no such thing", "hex", "utf-16", "idna", "utf-7", "latin\0-1"])
-def test_a_name_that_does_not_fit_the_bytes_is_not_followed(tmp_path: Path, named: str) -> None:
+def test_books_below_the_first_in_its_file_are_counted(tmp_path: Path) -> None:
+    one = f"{START[0]}\n\nOne book.\n\n*** END OF THE PROJECT GUTENBERG EBOOK IT ***\n"
+    found = book(tmp_path, one * 3)
+    assert (found.text, found.notes) == ("One book.", {"more_books": 2})
+
+
+NOT_FOLLOWED = ["UTF-8", "ASCII", "no such thing", "hex", "utf-16", "idna", "utf-7", "latin\0-1", "8-bit", "none", " "]
+GONE_ROUND = ["CP-1252", "Codepage-1252", "ISO-LATIN-1", "iso-8859-1 (Latin-1)", "Latin (iso-8859-1)"]
+
+
+@pytest.mark.parametrize("named", NOT_FOLLOWED + GONE_ROUND)
+def test_a_book_whose_header_tells_no_encoding_of_its_bytes_is_latin_1(tmp_path: Path, named: str) -> None:
     found = book(tmp_path, french("latin-1", named))
-    assert found.text.startswith("Le caf\ufffd \ufffdtait")
-    assert found.notes["undecodable_bytes"] > 5
+    assert found.text == FRENCH.replace("\xa0", " ")
+    assert found.notes == {"no_end_mark": 1}
+
+
+def test_a_book_of_utf_8_with_a_lost_byte_stays_utf_8(tmp_path: Path) -> None:
+    found = book(tmp_path, french("utf-8", "UTF-8") + b"\nOne \xff.\n")
+    assert found.text == FRENCH.replace("\xa0", " ") + "\n\nOne \ufffd."
+    assert found.notes["undecodable_bytes"] == 1
 
 
 def test_the_config_decides_over_the_name(tmp_path: Path) -> None:

@@ -437,3 +437,46 @@ def test_what_once_failed_is_read(case: str) -> None:
     (path,) = (CASES / case).glob("input_*")
     found = checked(format, path, **settings)
     assert [one.skipped for one in found] == [None] * documents
+
+
+# Corpora whose publishers have encodings of their own.
+
+NATIVE = {
+    "reuters": (
+        "reut2-000.sgm",
+        '<REUTERS TOPICS="NO" NEWID="1"><DATE>1</DATE><TEXT><TITLE>CAFÉ</TITLE><BODY>The café is open.</BODY></TEXT>'
+        "</REUTERS>\n",
+    ),
+    "newsgroups": ("sci.space/1", "From: zoe@x (Zoë)\nSubject: s\n\nThe café is open.\n"),
+    "sentiment140": (
+        "train.csv",
+        '"4","1","Mon Apr 06 22:19:45 PDT 2009","NO_QUERY","zoë","The café is open."\n' * 2,
+    ),
+    "imdb": ("train/pos/1_9.txt", "The café is open."),
+    "wikipedia_extracted": ("wiki_00", '<doc id="1" title="T">\nT\n\nThe café is open.\n</doc>\n'),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("format", NATIVE)
+def test_a_byte_order_mark_decides_over_what_a_publisher_uses(tmp_path: Path, format: str, encoding: str) -> None:
+    name, text = NATIVE[format]
+    write(tmp_path / "marked", {name: text.encode(encoding)})
+    write(tmp_path / "plain", {name: text.encode()})
+    found = checked(format, tmp_path / "marked")
+    assert found == checked(format, tmp_path / "plain", encoding="utf-8")
+    assert any("café is open." in one.text for one in found)
+    assert not any(one.skipped or one.notes for one in found)
+
+
+@pytest.mark.parametrize("given", ["", "utf-16"])
+def test_a_dump_of_wide_characters_is_refused_before_it_is_cut_into_pages(tmp_path: Path, given: str) -> None:
+    write(tmp_path, {"wiki.xml": "<mediawiki><page></page></mediawiki>".encode("utf-16")})
+    with pytest.raises(InputError, match=r"wiki.xml is UTF-16 or UTF-32; MediaWiki's dumps are UTF-8"):
+        checked("wikipedia_dump", tmp_path, encoding=given)
+
+
+def test_a_packed_parquet_file_named_outright_is_said_to_be_packed(tmp_path: Path) -> None:
+    write(tmp_path, {"a.parquet.gz": gzip.compress(b"PAR1")})
+    with pytest.raises(InputError, match="is packed in a way that is not read as parquet; unpack it"):
+        checked("parquet", tmp_path / "a.parquet.gz")
