@@ -4,7 +4,7 @@ import codecs
 import html
 import io
 import re
-from typing import IO, TextIO
+from typing import IO
 
 Notes = dict[str, int]
 
@@ -28,6 +28,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _MARK_BYTES = 4
+WIDE = ("utf-16", "utf-32")
+"""How the encodings begin of which a character takes two or four bytes."""
 _BUFFER = 1 << 16
 # What Windows has in the places of the C1 controls, which no text has: quotes, dashes, the ellipsis.
 _WINDOWS = {code: character for code in range(0x80, 0xA0) if (character := bytes([code]).decode("cp1252", "ignore"))}
@@ -76,8 +78,8 @@ def encoding_of(given: str, head: bytes, otherwise: str = "utf-8") -> tuple[str,
 
 
 def is_wide(given: str, head: bytes) -> bool:
-    """Whether a character takes two or four bytes: such a file cannot be cut at a byte that is a line feed."""
-    return encoding_of(given, head)[0].startswith(("utf-16", "utf-32"))
+    """Whether a file's encoding is one of WIDE: it cannot be cut at a byte that is a line feed."""
+    return encoding_of(given, head)[0].startswith(WIDE)
 
 
 def decode(data: bytes, given: str, notes: Notes, otherwise: str = "utf-8") -> str:
@@ -91,7 +93,7 @@ def decode(data: bytes, given: str, notes: Notes, otherwise: str = "utf-8") -> s
     return mended(text.replace("\x85", "\n") if encoding.startswith("cp") else text, notes)
 
 
-def open_text(stream: IO[bytes], given: str, otherwise: str = "utf-8") -> tuple[TextIO, str]:
+def open_text(stream: IO[bytes], given: str, otherwise: str = "utf-8") -> tuple[io.TextIOWrapper, str]:
     """(a file's text in lines with the ends they have, its encoding); what is read still is to be `replaced`."""
     buffered, head = peeked(stream)
     encoding, mark = encoding_of(given, head, otherwise)

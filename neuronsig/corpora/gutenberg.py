@@ -97,8 +97,8 @@ def _encoding(data: bytes) -> str:
         return name
     # Some bytes may be lost of a book of UTF-8; of latin-1 hardly any are characters of UTF-8 by chance.
     text = data.decode(errors="replace")
-    lost = text.count("\ufffd")
-    return "" if len(text) - sum(map(str.isascii, text)) - lost > lost else "latin-1"
+    lost, beyond_ascii = text.count("\ufffd"), len(text) - len(text.encode("ascii", "ignore"))
+    return "" if beyond_ascii - lost > lost else "latin-1"
 
 
 def _known(named: str) -> str:

@@ -4,15 +4,15 @@ Large Movie Review Dataset v1.0 is `aclImdb/{train,test}/{pos,neg,unsup}/<id>_<r
 double quotes without a header: polarity, id, date, query, user, text.
 """
 
-import functools
 import io
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import TextIO
 
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.characters import Notes, count, decode, open_text, replaced, unescape
+from neuronsig.corpora.characters import WIDE, Notes, count, decode, open_text, replaced, unescape
 from neuronsig.corpora.csv_records import records
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import SourceFile, bare_name
@@ -94,15 +94,8 @@ def parse_tweets(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
     latin-1 reads it without an error and wrongly. HTML entities are resolved.
     """
     split = "test" if "test" in posixpath.basename(file.name).lower() else "train"
-    lines, encoding = open_text(file.open(), source.encoding, otherwise="latin-1")
-    # latin-1 keeps every byte as one character, so a record's bytes can be had back and tried as UTF-8.
-    wide = encoding.startswith(("utf-16", "utf-32"))
-    with lines if wide else io.TextIOWrapper(lines.detach(), encoding="latin-1", newline="") as stream:  # type: ignore[attr-defined]
-        plain = (
-            functools.partial(replaced, encoding=encoding)
-            if wide
-            else functools.partial(_decode, encoding=source.encoding)
-        )
+    lines, plain = _opened(file, source)
+    with lines as stream:
         for number, (row, notes) in enumerate(records(stream, delimiter=","), 1):
             doc_id = f"{split}/{number:07d}"
             if row is None or len(row) != COLUMNS or row[0] not in POLARITY:
@@ -111,12 +104,22 @@ def parse_tweets(file: SourceFile, source: SourceConfig) -> Iterator[Document]:
             polarity, _, date, query, user, text = row
             metadata = {
                 "sentiment": POLARITY[polarity],
-                "author": plain(user, notes=notes),
-                "query": None if query == "NO_QUERY" else plain(query, notes=notes),
+                "author": plain(user, notes),
+                "query": None if query == "NO_QUERY" else plain(query, notes),
                 "date": _date(date),
                 "split": split,
             }
-            yield Document.of(doc_id, [_tweet(plain(text, notes=notes), notes)], metadata, notes)
+            yield Document.of(doc_id, [_tweet(plain(text, notes), notes)], metadata, notes)
+
+
+def _opened(file: SourceFile, source: SourceConfig) -> tuple[TextIO, Callable[[str, Notes], str]]:
+    """The lines of a file of tweets, and what makes characters of the strings in them."""
+    lines, encoding = open_text(file.open(), source.encoding, otherwise="latin-1")
+    if encoding.startswith(WIDE):
+        return lines, lambda text, notes: replaced(text, encoding, notes)
+    # latin-1 keeps every byte as one character, so a record's bytes can be had back and tried as UTF-8.
+    plain = io.TextIOWrapper(lines.detach(), encoding="latin-1", newline="")
+    return plain, lambda text, notes: _decode(text, source.encoding, notes)
 
 
 def _tweet(text: str, notes: Notes) -> str:
