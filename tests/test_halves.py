@@ -40,6 +40,9 @@ def closure(extra: str) -> dict[str, importlib.metadata.Distribution]:
         if (name, extras) in seen:
             continue
         seen.add((name, extras))
+        if name == PROJECT["name"]:
+            waiting += [Requirement(line) for part in extras for line in PROJECT["optional-dependencies"][part]]
+            continue
         found[name] = importlib.metadata.distribution(name)
         for line in found[name].requires or []:
             needed = Requirement(line)

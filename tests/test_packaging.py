@@ -133,9 +133,9 @@ for name in {wanted}:
 @pytest.mark.parametrize(
     ("rooms", "extras"),
     [
-        (("neuronsig", "spark_jobs"), ("spark",)),
+        (("neuronsig", "spark_jobs"), ("spark", "on-spark")),
         (("neuronsig", "neuronsig_ray"), ("ray",)),
-        (("neuronsig_jobs",), ("spark", "ray")),
+        (("neuronsig_jobs",), ("spark", "on-spark", "ray")),
     ],
     ids=["spark", "ray", "jobs"],
 )

@@ -27,6 +27,7 @@ from neuronsig.corpora.listing import skipped_by_reason
 from neuronsig.corpora.parquet_values import is_text
 from neuronsig.corpora.plan import source_units
 from neuronsig.errors import InputError, reason
+from neuronsig.storage.files import concurrently
 
 _HEAD = 1 << 16
 _SAMPLED_FILES = 5
@@ -58,7 +59,8 @@ def check_source(source: SourceConfig, key: str) -> None:
         raise InputError(_unreadable(source, key, error)) from None
     _check_packing(units, source, key)
     if source.format == "parquet":
-        _check_parquet(units, source, key)
+        paths = dict.fromkeys(unit.path for unit in units)
+        concurrently(partial(_check_parquet, source=source, key=key), paths)
         return
     first = _first_files(units, source, key)
     looks_right, otherwise = _LOOKS.get(source.format, (lambda head: True, ""))
@@ -72,7 +74,7 @@ def check_source(source: SourceConfig, key: str) -> None:
             f"{key}.path={source.path}: {wide} is UTF-16 or UTF-32; MediaWiki's dumps are UTF-8: convert it"
         )
     if source.format == "csv":
-        _check_csv(units, source, key)
+        concurrently(partial(_check_csv, source=source, key=key), units)
     if source.format == "jsonl":
         _check_jsonl(units, source, key)
 
@@ -136,20 +138,19 @@ def _heads(unit: Unit, source: SourceConfig) -> Iterator[tuple[Document, bytes]]
         yield (Document(name, "") if head.strip() else Document.skip(name, "empty")), head
 
 
-def _check_csv(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
-    for unit in units:
-        try:
-            files = wanted_members(unit, rows.is_csv)  # to the end of the block: it holds the archive open
-            if (file := next(files, None)) is None:
-                continue
-            stream, encoding = open_text(file.open(), source.encoding)
-            with stream:
-                head = csv_records.first_lines(iter(partial(stream.readline, _HEAD), ""), _HEAD)
-        except READ_ERRORS as error:
-            raise InputError(_unreadable(source, key, error, unit.path)) from None
-        if head:  # else a file of no records, as Spark writes them
-            names, _, _ = csv_records.header(head, file.name, encoding)
-            _require_columns(names, unit.path, source, key)
+def _check_csv(unit: Unit, source: SourceConfig, key: str) -> None:
+    try:
+        files = wanted_members(unit, rows.is_csv)  # to the end of the block: it holds the archive open
+        if (file := next(files, None)) is None:
+            return
+        stream, encoding = open_text(file.open(), source.encoding)
+        with stream:
+            head = csv_records.first_lines(iter(partial(stream.readline, _HEAD), ""), _HEAD)
+    except READ_ERRORS as error:
+        raise InputError(_unreadable(source, key, error, unit.path)) from None
+    if head:  # else a file of no records, as Spark writes them
+        names, _, _ = csv_records.header(head, file.name, encoding)
+        _require_columns(names, unit.path, source, key)
 
 
 def _check_jsonl(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
@@ -184,20 +185,19 @@ def _lines(units: Sequence[Unit], source: SourceConfig, key: str) -> Iterator[tu
             raise InputError(_unreadable(source, key, error, unit.path)) from None
 
 
-def _check_parquet(units: Sequence[Unit], source: SourceConfig, key: str) -> None:
-    for path in dict.fromkeys(unit.path for unit in units):
-        try:
-            with open_file(path) as stream:
-                schema = pq.read_schema(stream)
-        except READ_ERRORS as error:
-            raise InputError(_unreadable(source, key, error, path)) from None
-        _require_columns(schema.names, path, source, key)
-        kind = schema.field(schema.names.index(source.text_column)).type
-        if not is_text(kind):
-            raise InputError(
-                f"{key}.text_column={source.text_column}: {path} holds {kind} there, text is needed; "
-                f"columns present: {', '.join(map(csv_records.column_name, schema.names))}"
-            )
+def _check_parquet(path: str, source: SourceConfig, key: str) -> None:
+    try:
+        with open_file(path) as stream:
+            schema = pq.read_schema(stream)
+    except READ_ERRORS as error:
+        raise InputError(_unreadable(source, key, error, path)) from None
+    _require_columns(schema.names, path, source, key)
+    kind = schema.field(schema.names.index(source.text_column)).type
+    if not is_text(kind):
+        raise InputError(
+            f"{key}.text_column={source.text_column}: {path} holds {kind} there, text is needed; "
+            f"columns present: {', '.join(map(csv_records.column_name, schema.names))}"
+        )
 
 
 def _require_columns(present: Sequence[str], path: str, source: SourceConfig, key: str) -> None:

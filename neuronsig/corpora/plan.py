@@ -3,6 +3,7 @@
 import hashlib
 import posixpath
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from neuronsig.config import CorpusConfig, SourceConfig
@@ -29,10 +30,13 @@ from neuronsig.corpora.formats import FORMATS, Format, how_to_get
 from neuronsig.corpora.listing import Found, list_files, skipped_by_reason
 from neuronsig.corpora.rows import split_row_groups
 from neuronsig.errors import InputError, first_line, reason
+from neuronsig.storage.files import concurrently
 
 STRETCH = 64 << 20
 BUNDLE = 8 << 20
 _SAMPLED = 64 << 10
+_SAMPLED_FILES = 1024
+"""Files whose samples are held together."""
 ARCHIVE_BESIDE = "archive_beside_files"
 
 
@@ -127,20 +131,27 @@ def corpus_fingerprint(corpus: CorpusConfig) -> str:
     digest = hashlib.sha256()
     for name, source in corpus.sources.items():
         units, side, _ = source_units(source, f"corpus.sources.{name}", stretch=1 << 62)
-        for unit in {unit.path: unit for unit in [*side, *units]}.values():
-            digest.update(f"{name}\0{unit.name}\0{unit.size}\0".encode())
-            try:
-                with open_bytes(unit.path) as stream:
-                    digest.update(stream.read(_SAMPLED))
-                    if unit.size > 2 * _SAMPLED:
-                        stream.seek(unit.size - _SAMPLED)
-                    digest.update(stream.read(_SAMPLED))
-            except OSError as error:
-                raise InputError(
-                    f"corpus.sources.{name}.path: {readable(unit.path)} cannot be read ({reason(error)}); "
-                    "mend its permissions, or take it out of the folder"
-                ) from None
+        files = list({unit.path: unit for unit in [*side, *units]}.values())
+        for start in range(0, len(files), _SAMPLED_FILES):
+            block = files[start : start + _SAMPLED_FILES]
+            for unit, sample in zip(block, concurrently(partial(_sample, name), block), strict=True):
+                digest.update(f"{name}\0{unit.name}\0{unit.size}\0".encode())
+                digest.update(sample)
     return digest.hexdigest()[:16]
+
+
+def _sample(source: str, unit: Unit) -> bytes:
+    try:
+        with open_bytes(unit.path) as stream:
+            first = stream.read(_SAMPLED)
+            if unit.size > 2 * _SAMPLED:
+                stream.seek(unit.size - _SAMPLED)
+            return first + stream.read(_SAMPLED)
+    except OSError as error:
+        raise InputError(
+            f"corpus.sources.{source}.path: {readable(unit.path)} cannot be read ({reason(error)}); "
+            "mend its permissions, or take it out of the folder"
+        ) from None
 
 
 def _read_unit(unit: Unit, beside: dict[str, bytes], layout: Format, source: SourceConfig) -> Iterator[Document]:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from neuronsig.run.directory import RunDirectory
-from neuronsig.storage.location import location
 from neuronsig_jobs.launch import for_job
 from tests.clusters.minihadoop import Hadoop
+from tests.clusters.yarn import upload_environment
 from tests.neuronsig_ray.clusters import ROOT, Node, environment, free_port, still_cluster
 
 SETTINGS = [
@@ -22,7 +22,7 @@ SETTINGS = [
     "collect.layers=[1,6]",
     "collect.dtype=float32",
     "tokenize.shard_sentences=60",
-    "mining.layers=[1]",
+    f"mining.neurons=[{','.join(f'L1/U{unit}' for unit in range(0, 384, 32))}]",
     "mining.min_count=2",
     "analysis.epochs=1",
     "ray.replica_cpus=1",
@@ -41,22 +41,16 @@ def sentences() -> str:
 @pytest.fixture(scope="session")
 def archive(hadoop: Hadoop, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The packed environment on HDFS: Spark's half, installed alone."""
-    packed = tmp_path_factory.mktemp("packed") / "neuronsig-spark.tar.gz"
-    command = [ROOT / "deploy" / "pack_spark.sh", packed, ROOT]
-    said = subprocess.run(
-        command, env=environment() | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False
-    )
-    assert said.returncode == 0, said.stderr
+    folder = tmp_path_factory.mktemp("packed")
+    there = upload_environment(hadoop, folder)
+    (packed,) = folder.glob("*.tar.gz")
     assert packed.stat().st_size < 600e6
     names = subprocess.run(["tar", "tzf", packed], capture_output=True, text=True, check=True).stdout
     assert "site-packages/neuronsig_jobs/" in names
-    assert not {f"lib/python3.11/site-packages/{name}/__init__.py" for name in ("torch", "ray")} & set(names.split())
-    there = location(f"{hadoop.uri}/apps/neuronsig-spark.tar.gz")
-    there.parent.mkdir(parents=True, exist_ok=True)
-    with packed.open("rb") as source, there.open("wb") as target:
-        while data := source.read(2**24):
-            target.write(data)
-    return str(there)
+    assert not {f"lib/python3.11/site-packages/{name}/__init__.py" for name in ("torch", "ray", "pyspark")} & set(
+        names.split()
+    )
+    return there
 
 
 @pytest.fixture(scope="session")

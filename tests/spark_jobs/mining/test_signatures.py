@@ -181,47 +181,42 @@ def test_profiles_equal_brute_force(spark, tmp_path, monkeypatch):
         assert found == expected
 
 
-def test_a_rerun_mines_only_the_neurons_that_are_missing(spark, tmp_path):
+def test_what_is_missing_is_mined_in_batches_that_read_the_listed_sentences_alone_and_find_the_same(
+    spark, tmp_path, monkeypatch
+):
+    """One neuron is mined from the corpus; later one of the same list, and another, from what their lists name."""
     rng = random.Random(2)
-    top = {(1, unit): rng.sample(range(100), 25) for unit in range(3)}
+    top = {(1, unit): rng.sample(range(100), 25) for unit in (0, 2)}
+    top[1, 1] = top[1, 0]
     run = write_run(tmp_path, random_sentences(100), top)
-    mining = MiningConfig(
-        neurons=["L1/U0", "L1/U1"], min_count=3, pattern_min_count=3, word_min_support=0.2, **WORDS_ONLY
-    )
-    mine_model(spark, paths_of(run), mining)
-    patterns = run.work("mine", "patterns")
-    (first,) = (folder / "_SUCCESS" for folder in patterns.iterdir() if folder.is_dir())
-    made = first.stat().st_mtime_ns
-    assert [row["mined"] for row in read_table(run.profiles(MODEL), PROFILES).to_pylist()] == [True, True, False]
-    mine_model(spark, paths_of(run), dataclasses.replace(mining, neurons=[]))
-    assert first.stat().st_mtime_ns == made
-    assert sorted(map(len, (json.loads(marker.read_text()) for marker in patterns.glob("*.json")))) == [1, 2]
-    assert [row["mined"] for row in read_table(run.profiles(MODEL), PROFILES).to_pylist()] == [True, True, True]
-    rows = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
-    assert {row["unit"] for row in rows if row["kind"] == "word_sequence"} == {0, 1, 2}
-
-
-def test_many_batches_read_the_listed_sentences_and_not_the_corpus_and_find_the_same(spark, tmp_path, monkeypatch):
-    rng = random.Random(4)
-    top = {(1, unit): rng.sample(range(60), 25) for unit in range(2)}
-    mining = MiningConfig(min_count=3, pattern_min_count=3, word_min_support=0.2, **WORDS_ONLY)
-    found, read = [], []
+    read = []
 
     def recorded(lists, encoded, *more):
         read.append(encoded.count())
         return mine_grouped(lists, encoded, *more)
 
     monkeypatch.setattr("spark_jobs.mining.signatures.mine_grouped", recorded)
-    for neurons in (2, 1):
-        monkeypatch.setattr("spark_jobs.mining.signatures.BATCH_NEURONS", neurons)
-        run = write_run(tmp_path / str(neurons), random_sentences(100), top)
-        mine_model(spark, paths_of(run), mining)
-        found.append(read_table(run.signatures(MODEL), SIGNATURES).to_pylist())
-    assert found[0] == found[1]
-    assert found[0]
+    monkeypatch.setattr("spark_jobs.mining.signatures.BATCH_NEURONS", 1)
+    mining = MiningConfig(neurons=["L1/U0"], min_count=3, pattern_min_count=3, word_min_support=0.2, **WORDS_ONLY)
+    mine_model(spark, paths_of(run), mining)
+    patterns = run.work("mine", "patterns")
+    (first,) = (folder / "_SUCCESS" for folder in patterns.iterdir() if folder.is_dir())
+    made = first.stat().st_mtime_ns
+    assert [row["mined"] for row in read_table(run.profiles(MODEL), PROFILES).to_pylist()] == [True, False, False]
+    mine_model(spark, paths_of(run), dataclasses.replace(mining, neurons=[]))
+    assert first.stat().st_mtime_ns == made
+    assert [len(json.loads(marker.read_text())) for marker in patterns.glob("*.json")] == [1, 1, 1]
     listed = len({i for ids in top.values() for i in ids})
     assert read == [100, listed, listed]
     assert len(list(run.work("mine", "listed").iterdir())) == 1
+    assert [row["mined"] for row in read_table(run.profiles(MODEL), PROFILES).to_pylist()] == [True, True, True]
+    found = {0: [], 1: [], 2: []}
+    for row in read_table(run.signatures(MODEL), SIGNATURES).to_pylist():
+        if row["kind"] == "word_sequence":
+            found[row.pop("unit")].append(row)
+    assert found[0] == found[1]
+    assert found[0]
+    assert found[2] not in ([], found[0])
 
 
 def test_a_neuron_that_was_not_collected_stops_before_the_work(spark, tmp_path):
@@ -246,23 +241,27 @@ def test_subtrees_without_trees_are_refused_before_the_work(spark, tmp_path):
     assert not run.work("encoded").exists()
 
 
-def test_held_out_sentences_are_in_no_count_of_a_signature(spark, tmp_path):
+def test_held_out_sentences_are_in_no_count_and_a_list_of_the_whole_corpus_has_no_reference(spark, tmp_path):
     rows = random_sentences(200)
-    run = write_run(tmp_path, rows, {(1, 0): list(range(0, 200, 2))})
+    run = write_run(tmp_path, rows, {(1, 0): list(range(0, 200, 2)), (1, 1): list(range(200))})
     out = is_held_out(np.arange(200), 0.25)
     kinds = ["word_sequence", "pos_sequence", "mixed_sequence"]
     left_out = {"holdout": 0.25, "holdout_by": "sentence"}
     mine_model(spark, paths_of(run), MiningConfig(min_count=2, pattern_min_count=2, kinds=kinds, **left_out))
     signatures = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
+    half, whole = ([row for row in signatures if row["unit"] == unit] for unit in (0, 1))
     inside, outside = ([row for i, row in enumerate(rows) if not out[i] and i % 2 == side] for side in (0, 1))
-    assert {(row["n1"], row["n2"]) for row in signatures if row["kind"] in kinds} == {(len(inside), len(outside))}
-    pairs = [row for row in signatures if row["kind"] == "word_sequence" and len(row["pattern"]) == 2]
+    assert {(row["n1"], row["n2"]) for row in half if row["kind"] in kinds} == {(len(inside), len(outside))}
+    pairs = [row for row in half if row["kind"] == "word_sequence" and len(row["pattern"]) == 2]
     for row in pairs:
         first, second = row["pattern"]
         for part, count in ((inside, row["f1"]), (outside, row["f2"])):
             words = [[token.lower() for token in r["tokens"]] for r in part]
             assert count == sum(first in w and second in w[w.index(first) + 1 :] for w in words)
     assert pairs
+    assert {row["kind"] for row in whole} >= {*kinds, "words"}
+    assert all(row["lrc"] == 0 and np.isfinite(row["log_ratio"]) for row in whole)
+    assert all(row["n2"] == 0 == row["f2"] for row in whole)
 
 
 def test_an_empty_top_k_is_refused(spark, tmp_path):
@@ -270,15 +269,6 @@ def test_an_empty_top_k_is_refused(spark, tmp_path):
     write(run.topk(MODEL) / "part-0.parquet", [], TOPK)
     with pytest.raises(InputError, match="is empty: no neuron has a top sentence"):
         mine_model(spark, paths_of(run), MiningConfig())
-
-
-def test_k_larger_than_the_corpus_leaves_no_reference_and_no_error(spark, tmp_path):
-    run = write_run(tmp_path, random_sentences(20), {(1, 0): list(range(20))})
-    mine_model(spark, paths_of(run), MiningConfig(min_count=2, pattern_min_count=2, **WORDS_ONLY))
-    rows = read_table(run.signatures(MODEL), SIGNATURES).to_pylist()
-    assert rows
-    assert all(row["lrc"] == 0 and np.isfinite(row["log_ratio"]) for row in rows)
-    assert all(row["n2"] == 0 == row["f2"] for row in rows)
 
 
 def test_tables_are_zstd(planted):
