@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Packs a Python environment with neuronsig's Spark half (no torch, no Ray) into one archive for spark-submit --archives.
 #
-#   deploy/pack_spark.sh [ARCHIVE] [WHAT]      default: neuronsig-spark.tar.gz, this checkout
+#   deploy/pack_spark.sh [ARCHIVE] [WHAT] [STORES]      default: neuronsig-spark.tar.gz, this checkout, hdfs,s3
 #
-# WHAT is what pip installs: a checkout, a wheel, or neuronsig of an index. Nodes need the same Python (3.11 or 3.12, at the
+# WHAT is what pip installs: a checkout, a wheel, or neuronsig of an index; STORES are extras of it. Nodes need the same Python (3.11 or 3.12, at the
 # same path) as this machine; Spark, PySpark and Java are the cluster's own and stay out of the archive.
 set -euo pipefail
 archive=${1:-neuronsig-spark.tar.gz}
 here=$(cd "$(dirname "$0")/.." && pwd)
 what=${2:-$here}
+stores=${3:-hdfs,s3}
 python=${PYTHON:-$(command -v python3.11 || command -v python3)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -21,7 +22,7 @@ if [ -d "$what" ]; then
 fi
 "$python" -m venv "$work/env"
 pip=("$work/env/bin/python" -m pip install --quiet --disable-pip-version-check -c "$here/constraints.txt")
-"${pip[@]}" "${what}[on-spark,hdfs,s3]"
+"${pip[@]}" "${what}[on-spark,$stores]"
 "${pip[@]}" "venv-pack2>=0.2"
 "$work/env/bin/venv-pack" --quiet --force --prefix "$work/env" --output "$archive" --compress-level 1 \
   --exclude "*/pip/*" --exclude "*/tests/*" --exclude "*/pyarrow/include/*"

@@ -29,6 +29,7 @@ s3_home.announce()
 ENGINES = ["hadoop", "spark", "mining", "local_ray", ""]
 MINING = re.compile(r"mining|test_mine\.|test_planted_neurons\.")
 """Files whose tests mine on Spark and annotate nothing."""
+ON_HDFS = re.compile(r"[[-]hdfs[]-]")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -47,9 +48,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             used = {"mining"}
         engines.setdefault(item.path, set()).update(used)
     first = {path: min(of, key=ENGINES.index, default="") for path, of in engines.items()}
-    items.sort(key=lambda item: ENGINES.index(first[item.path]))
+
+    def engine(item: pytest.Item) -> str:
+        # A store that is HDFS is asked for by its name; there is one for all of a process's tests.
+        return (
+            "hadoop" if "hdfs" in getattr(getattr(item, "callspec", None), "params", {}).values() else first[item.path]
+        )
+
+    items.sort(key=lambda item: ENGINES.index(engine(item)))
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(first[item.path] or str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(engine(item) or str(item.path)))
 
 
 @pytest.fixture

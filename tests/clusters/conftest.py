@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from neuronsig.run.directory import RunDirectory
+from neuronsig_jobs.__main__ import main
 from neuronsig_jobs.launch import for_job
 from tests.clusters.minihadoop import Hadoop
 from tests.clusters.yarn import upload_environment
-from tests.neuronsig_ray.clusters import ROOT, Node, environment, free_port, still_cluster
+from tests.neuronsig_ray.clusters import Node, free_port, still_cluster
+from tests.neuronsig_ray.here import scored_here
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 SETTINGS = [
     "corpus=text",
@@ -74,12 +79,12 @@ def words(texts: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def alone(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+def alone(
+    words: list[str], tmp_path_factory: pytest.TempPathFactory, spark: SparkSession, local_ray: None
+) -> RunDirectory:
     """The run of one machine."""
     run = tmp_path_factory.mktemp("alone") / "run"
-    words = [f"run={run}", *words, "spark.master=local[2]", "spark.driver_memory=2g"]
-    for job in ("annotate", "tokenize", "collect", "mine"):
-        command = [sys.executable, "-m", "neuronsig_jobs", job, "--brief", *for_job(words, job)]
-        said = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
-        assert said.returncode == 0, said.stdout[-3000:] + said.stderr[-3000:]
+    with scored_here():
+        for job in ("annotate", "tokenize", "collect", "mine"):
+            assert main([job, "--brief", f"run={run}", *for_job(words, job)]) == 0
     return RunDirectory.existing(run)

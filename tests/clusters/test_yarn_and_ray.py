@@ -77,7 +77,7 @@ def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine_whatever_
         f"ray.submit=ray job submit --address {cluster} -- {sys.executable} -m neuronsig_jobs",
     ]
     command = [sys.executable, "-m", "neuronsig_jobs", "pipeline", "--brief", f"run={run.root}", *words, *submit]
-    command += ["ray.replicas=2", "ray.gpus='0'", "annotator.batch_sentences=100"]
+    command += ["ray.replicas=2", "ray.gpus='0'", "annotator.batch_sentences=150"]
     with subprocess.Popen(
         command,
         cwd=ROOT,

@@ -30,10 +30,10 @@ SHORT_LIVED = (
 def upload_environment(hadoop: Hadoop, folder: Path) -> str:
     """Pack Spark's half, installed alone, in `folder`, and put it on the HDFS; returns its address there."""
     packed = folder / "neuronsig-spark.tar.gz"
-    command = [ROOT / "deploy" / "pack_spark.sh", packed, ROOT]
-    said = subprocess.run(
-        command, env=environment() | {"PYTHON": sys.executable}, capture_output=True, text=True, check=False
-    )
+    command = [ROOT / "deploy" / "pack_spark.sh", packed, ROOT, "hdfs"]
+    # Half the files: a node manager without Hadoop's native library starts a process for each whose mode it sets.
+    settings = {"PYTHON": sys.executable, "PIP_NO_COMPILE": "1"}
+    said = subprocess.run(command, env=environment() | settings, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     there = location(f"{hadoop.uri}/apps/{packed.name}")
     there.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 import pytest
 
 from neuronsig.analysis.clusters import agreement
+from neuronsig.figures import style
 from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import corpora_overview, shares_by_layer
 from neuronsig.figures.gallery import composition_field, figures
@@ -68,6 +69,14 @@ def found(table):
         own = table.filter(pc.equal(table["site"], site))
         found[site] = agreement(own["cluster"].to_numpy(), own["layer"].to_numpy(), seed=0, rounds=5)
     return found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _coarse():
+    """The same figures with a sixteenth of the pixels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "DPI", 50)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +194,7 @@ def test_a_text_of_one_domain_is_shown_by_another_field():
     assert composition_field(column) == "kind"
 
 
-@pytest.mark.parametrize(("layers", "units"), [(1, 1), (6, 400)])
+@pytest.mark.parametrize(("layers", "units"), [(1, 1), (6, 170)])
 def test_no_title_or_note_leaves_its_figure(layers, units):
     table = neurons(layers, units)
     column = table.schema.get_field_index("metadata_profile")
