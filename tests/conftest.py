@@ -51,9 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def engine(item: pytest.Item) -> str:
         # A store that is HDFS is asked for by its name; there is one for all of a process's tests.
-        return (
-            "hadoop" if "hdfs" in getattr(getattr(item, "callspec", None), "params", {}).values() else first[item.path]
-        )
+        return "hadoop" if ON_HDFS.search(item.name) else first[item.path]
 
     items.sort(key=lambda item: ENGINES.index(engine(item)))
     for item in items:
