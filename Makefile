@@ -4,6 +4,9 @@ VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+INSTALLED := -c constraints.txt -e '.[spark,ray,minilm,dev]'
+# With the certificates that this machine trusts, as pip.
+UV := UV_SYSTEM_CERTS=1 $(BIN)/uv
 # Tests that share an engine in one process (tests/conftest.py).
 TWO_AT_ONCE := -n 2 --dist loadgroup --no-loadscope-reorder
 
@@ -18,7 +21,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no python3 on the path; install Python 3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "error: $(PYTHON) is not Python 3.11 or 3.12; set PYTHON=..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,ray,minilm,dev]'
+# uv installs in a fraction of pip's time; where it cannot (an index that only pip's settings name), pip does.
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(UV) pip install --quiet --python $(BIN)/python $(INSTALLED) || $(BIN)/pip install --quiet $(INSTALLED)
 	$(BIN)/python -m spark_jobs.session
 	$(BIN)/python -m neuronsig.miners
 	@touch $(STAMP)
@@ -40,6 +45,10 @@ test-all: $(STAMP)  ## the slow and real-data tests too
 
 .PHONY: test-clusters
 test-clusters: $(STAMP)  ## the tests on clusters of this machine: HDFS and YARN, Ray nodes, Spark Connect
+	$(BIN)/python -m pytest $(TWO_AT_ONCE) -m 'clusters and not slow'
+
+.PHONY: test-clusters-all
+test-clusters-all: $(STAMP)  ## those with killed executors, drivers and nodes, and from no node to two, as well
 	$(BIN)/python -m pytest $(TWO_AT_ONCE) -m clusters
 
 .PHONY: lint

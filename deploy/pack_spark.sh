@@ -21,9 +21,13 @@ if [ -d "$what" ]; then
   what=$work/source
 fi
 "$python" -m venv "$work/env"
-pip=("$work/env/bin/python" -m pip install --quiet --disable-pip-version-check -c "$here/constraints.txt")
-"${pip[@]}" "${what}[on-spark,$stores]"
-"${pip[@]}" "venv-pack2>=0.2"
+if command -v uv > /dev/null; then # takes a tenth of pip's time
+  export UV_SYSTEM_CERTS=1 UV_COMPILE_BYTECODE=${UV_COMPILE_BYTECODE:-1}
+  install=(uv pip install --quiet --python "$work/env/bin/python")
+else
+  install=("$work/env/bin/python" -m pip install --quiet --disable-pip-version-check)
+fi
+"${install[@]}" -c "$here/constraints.txt" "${what}[on-spark,$stores]" "venv-pack2>=0.2"
 "$work/env/bin/venv-pack" --quiet --force --prefix "$work/env" --output "$archive" --compress-level 1 \
   --exclude "*/pip/*" --exclude "*/tests/*" --exclude "*/pyarrow/include/*"
 echo "$archive: $(($(stat -c %s "$archive") / 1000000)) MB"

@@ -111,6 +111,8 @@ def running(folder: Path) -> Iterator[Hadoop]:
         "-Xmx1200m",
         "-XX:+UseSerialGC",
         "-XX:TieredStopAtLevel=1",
+        # Without its native library Hadoop starts a process for every file of an archive, to set its mode.
+        "-Djdk.lang.Process.launchMechanism=VFORK",
         "--add-opens=java.base/java.lang=ALL-UNNAMED",
         "-Djava.net.preferIPv4Stack=true",
         f"-Dtest.build.data={folder / 'dfs'}",

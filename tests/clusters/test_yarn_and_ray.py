@@ -54,16 +54,17 @@ def is_killed(pattern: str) -> bool:
     return False
 
 
-def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine_whatever_is_killed(
-    hadoop: Hadoop, archive: str, cluster: str, words: list[str], alone: RunDirectory
+@pytest.mark.parametrize("killing", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["undisturbed", "killed"])
+def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine(
+    hadoop: Hadoop, archive: str, cluster: str, words: list[str], alone: RunDirectory, killing: bool
 ):
     """Annotation, tokenization and mining by drivers on YARN, the model on two raylets, all on HDFS.
 
-    An executor that annotates and the driver that mines are killed: YARN starts them again, and the driver's second
-    attempt takes over the lease of the first. (A raylet is killed in tests/neuronsig_ray/test_chaos.py.) The pipeline
-    is interrupted when it has mined: what comes next are Ray's jobs, as the collection is.
+    Where an executor that annotates and the driver that mines are killed, YARN starts them again, and the driver's
+    second attempt takes over the lease of the first. (A raylet is killed in tests/neuronsig_ray/test_chaos.py.) The
+    pipeline is interrupted when it has mined: what comes next are Ray's jobs, as the collection is.
     """
-    run = RunDirectory(f"{hadoop.uri}/runs/both")
+    run = RunDirectory(f"{hadoop.uri}/runs/{killing}")
 
     def is_(stage: str, status: str) -> bool:
         try:
@@ -77,7 +78,7 @@ def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine_whatever_
         f"ray.submit=ray job submit --address {cluster} -- {sys.executable} -m neuronsig_jobs",
     ]
     command = [sys.executable, "-m", "neuronsig_jobs", "pipeline", "--brief", f"run={run.root}", *words, *submit]
-    command += ["ray.replicas=2", "ray.gpus='0'", "annotator.batch_sentences=150"]
+    command += ["ray.replicas=2", "ray.gpus='0'", *["annotator.batch_sentences=150"] * killing]
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -91,8 +92,9 @@ def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine_whatever_
         listener = threading.Thread(target=lambda: told.extend(pipeline.stdout or ()))
         listener.start()
         try:
-            kill(r"\S*java .*CoarseGrainedExecutorBackend", lambda: is_("annotate", "running"), pipeline)
-            kill(r"\S*java .*deploy\.yarn\.ApplicationMaster", lambda: is_("mine/minilm", "running"), pipeline)
+            if killing:
+                kill(r"\S*java .*CoarseGrainedExecutorBackend", lambda: is_("annotate", "running"), pipeline)
+                kill(r"\S*java .*deploy\.yarn\.ApplicationMaster", lambda: is_("mine/minilm", "running"), pipeline)
             wait_until(lambda: is_("mine/minilm", "complete"), pipeline)
             pipeline.terminate()
             assert pipeline.wait(60) == 143

@@ -32,7 +32,8 @@ def upload_environment(hadoop: Hadoop, folder: Path) -> str:
     packed = folder / "neuronsig-spark.tar.gz"
     command = [ROOT / "deploy" / "pack_spark.sh", packed, ROOT, "hdfs"]
     # Half the files: a node manager without Hadoop's native library starts a process for each whose mode it sets.
-    settings = {"PYTHON": sys.executable, "PIP_NO_COMPILE": "1"}
+    settings = {"PYTHON": sys.executable, "PIP_NO_COMPILE": "1", "UV_COMPILE_BYTECODE": "0"}
+    settings["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     said = subprocess.run(command, env=environment() | settings, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     there = location(f"{hadoop.uri}/apps/{packed.name}")

@@ -260,6 +260,7 @@ def test_an_inner_node_that_is_not_whole_is_made_again(small, tmp_path, harm):
 
 
 @pytest.mark.clusters
+@pytest.mark.slow
 def test_a_node_that_is_lost_mid_stream_changes_nothing(tiny_model, tmp_path):
     job = make_job(tmp_path, tiny_model(), random_inputs(200, kinds=70), 10, 8)
     (tmp_path / "job.pickle").write_bytes(pickle.dumps(job))

@@ -56,6 +56,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 UP = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False); print(sum(n['Alive'] for n in ray.nodes()), 'up')"
 
 
+@pytest.mark.slow
 def test_a_cluster_without_nodes_grows_to_two_and_the_table_is_that_of_one_machine(local_ray, tiny_model, tmp_path):
     model = tiny_model()
     run, alone = tokenized(tmp_path / "run", model, 150), tokenized(tmp_path / "alone", model, 150)
