@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import itertools
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from neuronsig.run.directory import RunDirectory
-from neuronsig_jobs.__main__ import main
-from neuronsig_jobs.launch import for_job
+from tests.clusters import one_machine
 from tests.clusters.minihadoop import Hadoop
 from tests.clusters.yarn import upload_environment
 from tests.neuronsig_ray.clusters import Node, free_port, still_cluster
-from tests.neuronsig_ray.here import scored_here
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 SETTINGS = [
     "corpus=text",
@@ -79,12 +74,15 @@ def words(texts: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def alone(
-    words: list[str], tmp_path_factory: pytest.TempPathFactory, spark: SparkSession, local_ray: None
-) -> RunDirectory:
-    """The run of one machine."""
+def alone(words: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RunDirectory]]:
+    """The run of one machine, which is made while the clusters are brought up and at work: called, it is waited for."""
     run = tmp_path_factory.mktemp("alone") / "run"
-    with scored_here():
-        for job in ("annotate", "tokenize", "collect", "mine"):
-            assert main([job, "--brief", f"run={run}", *for_job(words, job)]) == 0
-    return RunDirectory.existing(run)
+    with one_machine.started([f"run={run}", *words]) as process:
+
+        def finished() -> RunDirectory:
+            said = process.communicate(timeout=900)[1]
+            assert process.returncode == 0, said[-3000:]
+            return RunDirectory.existing(run)
+
+        yield cache(finished)
+        process.kill()

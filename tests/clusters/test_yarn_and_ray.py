@@ -56,7 +56,7 @@ def is_killed(pattern: str) -> bool:
 
 @pytest.mark.parametrize("killing", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["undisturbed", "killed"])
 def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine(
-    hadoop: Hadoop, archive: str, cluster: str, words: list[str], alone: RunDirectory, killing: bool
+    alone: Callable[[], RunDirectory], hadoop: Hadoop, archive: str, cluster: str, words: list[str], killing: bool
 ):
     """Annotation, tokenization and mining by drivers on YARN, the model on two raylets, all on HDFS.
 
@@ -104,4 +104,4 @@ def test_the_pipeline_on_both_clusters_makes_the_tables_of_one_machine(
             with suppress(ProcessLookupError):
                 os.killpg(pipeline.pid, signal.SIGKILL)
             listener.join()
-    require_same(alone, run)
+    require_same(alone(), run)
