@@ -16,7 +16,7 @@ from tests.neuronsig_ray import clusters
 from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import random_inputs, write_tokenized
 
-pytestmark = [pytest.mark.clusters, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.clusters, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def words_of(model: Path) -> list[str]:
@@ -56,7 +56,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 UP = "import ray, sys; ray.init(sys.argv[1], log_to_driver=False); print(sum(n['Alive'] for n in ray.nodes()), 'up')"
 
 
-@pytest.mark.slow
 def test_a_cluster_without_nodes_grows_to_two_and_the_table_is_that_of_one_machine(local_ray, tiny_model, tmp_path):
     model = tiny_model()
     run, alone = tokenized(tmp_path / "run", model, 150), tokenized(tmp_path / "alone", model, 150)
