@@ -28,7 +28,7 @@ YARN = ROOT / "deploy" / "yarn.sh"
 
 def wait_until(holds: Callable[[], bool], job: subprocess.Popen[str]) -> None:
     """Wait until `holds()`, as long as the job runs."""
-    until = time.monotonic() + 600
+    until = time.monotonic() + 1200
     while not holds():
         assert job.poll() is None, "the job ended before"
         assert time.monotonic() < until, "it lasts too long"
