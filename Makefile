@@ -5,8 +5,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 INSTALLED := -c constraints.txt -e '.[spark,ray,minilm,dev]'
-# With the certificates that this machine trusts, as pip.
-UV := UV_SYSTEM_CERTS=1 $(BIN)/uv
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+# With the certificates that this machine trusts.
+UV := UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet
 # Tests that share an engine in one process (tests/conftest.py).
 TWO_AT_ONCE := -n 2 --dist loadgroup --no-loadscope-reorder
 
@@ -22,8 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "error: $(PYTHON) is not Python 3.11 or 3.12; set PYTHON=..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 # uv installs in a fraction of pip's time; where it cannot (an index that only pip's settings name), pip does.
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv
-	$(UV) pip install --quiet --python $(BIN)/python $(INSTALLED) || $(BIN)/pip install --quiet $(INSTALLED)
+	$(PIP) -c constraints.txt uv && $(UV) --python $(BIN)/python $(INSTALLED) || $(PIP) $(INSTALLED)
 	$(BIN)/python -m spark_jobs.session
 	$(BIN)/python -m neuronsig.miners
 	@touch $(STAMP)
