@@ -27,9 +27,10 @@ from neuronsig.progress import task
 from neuronsig.storage.files import remove
 from neuronsig.storage.parquet import read_rows
 from neuronsig.storage.whole_files import atomic_write
+from neuronsig.tables import SENTENCES
 from spark_jobs.connect import parallelism
 from spark_jobs.shared import Shared, share
-from spark_jobs.tables import numbered_tasks, read_files, spark_schema, table_uris, uri, write_once
+from spark_jobs.tables import numbered_tasks, read_files, read_table, spark_schema, uri, write_once
 
 
 def encode_sentences(
@@ -43,16 +44,16 @@ def encode_sentences(
     InputError when the table is empty or has more than 256 tags, and when documents without ids are to be held out.
     """
     columns = tuple(dict.fromkeys((*SOURCE, *mining.held_out.columns)))
-    source = read_files(session, *table_uris(sentences)).select(*columns)
+    source = read_table(session, sentences, SENTENCES).select(*columns)
     if trees is not None:
-        users = read_files(session, uri(trees)).select("sentence_id", NODES, "heads")
+        users = read_files(session, uri(trees), schema=spark_schema(PARSED)).select("sentence_id", NODES, "heads")
         source = source.drop("heads").join(users, "sentence_id", how="left").select(*columns, NODES)
     listed = folder / "dictionary.parquet"
     if not listed.exists():
         require_documents(source, mining.held_out)
         counted, counts = folder / "counts", count_items(source, mining.metadata_skip, mining.held_out)
         write_once(counted, lambda: kept_items(counts, mining.min_count, mining.metadata_max_values))
-        bounds = dictionary_bounds(read_files(session, uri(counted)))
+        bounds = dictionary_bounds(read_files(session, uri(counted), schema=spark_schema(COUNTS)))
         too_rare = functools.reduce(operator.or_, (bound.too_rare for bound in bounds))
         write_dictionary(read_rows(counted, COUNTS, COUNTS.names, ~too_rare), listed, sentences, bounds)
         remove(counted)
@@ -140,7 +141,8 @@ def parse_trees(session: SparkSession, path: str, sentences: Path, folder: Path,
         table = numbered_tasks(session, len(bundles), read, spark_schema(PARSED))
         table.write.mode("overwrite").parquet(uri(rows))
         try:
-            check_trees(read_files(session, uri(rows)), read_files(session, *table_uris(sentences)), f"{KEY}={path}")
+            parsed = read_files(session, uri(rows), schema=spark_schema(PARSED))
+            check_trees(parsed, read_table(session, sentences, SENTENCES), f"{KEY}={path}")
         except InputError:
             remove(folder)
             raise

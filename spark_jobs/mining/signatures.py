@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from neuronsig.config import MiningConfig
 from neuronsig.constant_units import left_out
+from neuronsig.encoding.sentences import ENCODED, ENCODED_NODES
 from neuronsig.encoding.vocabulary import Dictionary
 from neuronsig.mining.chosen import choose, require_neurons, require_trees
 from neuronsig.mining.pattern_rows import EVERY, GATHERED
@@ -38,7 +39,14 @@ from spark_jobs.mining.batches import (
 from spark_jobs.mining.encode import encode_sentences, parse_trees
 from spark_jobs.mining.judged import count_reference, gather, judge_patterns, may_make_rows
 from spark_jobs.mining.mllib import mine_mllib
-from spark_jobs.mining.profiles import count_corpus, places_of, profile_neurons, profile_signatures, read_places
+from spark_jobs.mining.profiles import (
+    FINISHED,
+    count_corpus,
+    places_of,
+    profile_neurons,
+    profile_signatures,
+    read_places,
+)
 from spark_jobs.shared import Shared, share
 from spark_jobs.tables import read_files, spark_schema, uri, write_once
 
@@ -83,7 +91,8 @@ def mine_model(session: SparkSession, paths: MiningPaths, mining: MiningConfig) 
     require_neurons(mining, list(neurons), paths.topk)
     dictionary = _encoded(session, topk, mining, paths)
     shared = share(dictionary, paths.shared)
-    encoded = read_files(session, uri(paths.encoded / "sentences"))
+    columns = ENCODED if dictionary.labels is None else ENCODED_NODES
+    encoded = read_files(session, uri(paths.encoded / "sentences"), schema=spark_schema(columns))
     clock.lap("encoding")
     profiles = _profiles(topk, encoded, shared, neurons, mining, paths)
     clock.lap("profiles")
@@ -163,7 +172,7 @@ def _profiles(
             found = profile_neurons(topk, encoded, compared, neurons, _rules(mining, neurons))
             found.write.mode("overwrite").parquet(uri(folder))
             progress.update(len(neurons))
-    return read_files(topk.sparkSession, uri(folder))
+    return read_files(topk.sparkSession, uri(folder), schema=spark_schema(FINISHED))
 
 
 def _rules(mining: MiningConfig, neurons: Mapping[int, int]) -> ProfileRules:
@@ -226,7 +235,8 @@ def _listed(encoded: DataFrame, dictionary: Dictionary, codes: Sequence[int], pa
         return encoded.join(ids, "sentence_id", how="left_semi")
 
     with task("reading listed sentences", unit="sentences") as progress:
-        listed = read_files(session, write_once(paths.work / "listed" / fingerprint_of(sorted(codes)), make))
+        made = write_once(paths.work / "listed" / fingerprint_of(sorted(codes)), make)
+        listed = read_files(session, made, schema=encoded.schema)
         progress.update(listed.count())
     return listed
 
@@ -267,7 +277,7 @@ def _write_tables(
     made = paths.work / "rows"
     signatures.select(*SIGNATURES.names).write.mode("overwrite").parquet(uri(made))
     clock.lap("judging")
-    rows = read_files(signatures.sparkSession, uri(made)).select(*SIGNATURES.names)
+    rows = read_files(signatures.sparkSession, uri(made), schema=spark_schema(SIGNATURES))
     _write(rows, files, [*key, "kind", "rank"], paths.signatures)
     remove(made)
     _write(profiles, files, key, paths.profiles)

@@ -113,6 +113,9 @@ def _head(address: str, words: list[str], more: dict[str, str], folder: Path) ->
 
 def _start(words: list[str], more: dict[str, str], log: Path, hidden: Path | None = None) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", *words]
+    # All nodes are this machine: whose agent starts second finds the usual port taken, and a head without one takes no
+    # jobs.
+    command.append(f"--dashboard-agent-listen-port={free_port()}")
     if hidden is not None:
         covered = 'mount -t tmpfs none "$0" && exec "$@"'
         command = ["unshare", "-m", "sh", "-c", covered, str(hidden), *command]
