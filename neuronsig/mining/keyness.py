@@ -70,7 +70,8 @@ def match_reference(f1: ArrayLike, corpus: ArrayLike, n1: ArrayLike, total: Arra
         each = np.where(weight > 0, weight / n2, 0.0)  # (strata,) the weight of one reference sentence
         spread = float((weight * each).sum())
     size = 1.0 / spread if spread > 0 else 0.0
-    share, heaviest = f2 @ each, float(each.max(initial=0.0))
+    # Weights of sum 1 add up to a little more, in floats; of a share above 1 there is no G2.
+    share, heaviest = np.minimum(f2 @ each, 1.0), float(each.max(initial=0.0))
     sizes = (share + heaviest) / (f2 @ each**2 + heaviest**2) if heaviest > 0 else np.zeros(len(share))
     return Matched(f2.sum(axis=1), int(n2.sum()), share, size, sizes)
 
@@ -112,12 +113,11 @@ def log_ratio(f1: ArrayLike, n1: ArrayLike, f2: ArrayLike, n2: ArrayLike) -> Flo
 def g2(f1: ArrayLike, n1: ArrayLike, f2: ArrayLike, n2: ArrayLike) -> Floats:
     """Log-likelihood ratio statistic of the 2 x 2 table (Dunning 1993), 0 or more whatever the direction."""
     f1, n1, f2, n2 = _counts(f1, n1, f2, n2)
-    total = np.maximum(n1 + n2, 1.0)
-    p = (f1 + f2) / total
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p1, p2 = np.where(n1 > 0, f1 / n1, 0.0), np.where(n2 > 0, f2 / n2, 0.0)
-    fit = _binomial(f1, n1, p1) + _binomial(f2, n2, p2) - _binomial(f1, n1, p) - _binomial(f2, n2, p)
-    return np.maximum(2.0 * fit, 0.0)
+    # Counts that stand for shares may lie beside their size by a rounding; 1 - p would lose what is left of it.
+    rest1, rest2 = np.maximum(n1 - f1, 0.0), np.maximum(n2 - f2, 0.0)
+    fit = _binomial(f1, rest1, f1, rest1) + _binomial(f2, rest2, f2, rest2)
+    both = f1 + f2, rest1 + rest2
+    return np.maximum(2.0 * (fit - _binomial(f1, rest1, *both) - _binomial(f2, rest2, *both)), 0.0)
 
 
 def lrc(f1: ArrayLike, n1: ArrayLike, f2: ArrayLike, n2: ArrayLike, tests: float = 1, alpha: float = 0.05) -> Floats:
@@ -264,8 +264,10 @@ def _odds_ratio(share: Floats, n1: Floats, n2: Floats) -> Floats:
         return np.log2(share) - np.log1p(-share) / np.log(2.0) + np.log2(n2 / n1)
 
 
-def _binomial(f: Floats, n: Floats, p: Floats) -> Floats:
-    return np.asarray(xlogy(f, p) + xlogy(n - f, 1.0 - p))
+def _binomial(yes: Floats, no: Floats, of_yes: Floats, of_no: Floats) -> Floats:
+    """Log-likelihood of counts where the two chances are as `of_yes` to `of_no`."""
+    size = np.where(of_yes + of_no > 0, of_yes + of_no, 1.0)
+    return np.asarray(xlogy(yes, of_yes / size) + xlogy(no, of_no / size))
 
 
 def _counts(*values: ArrayLike) -> list[Floats]:

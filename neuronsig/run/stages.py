@@ -92,6 +92,7 @@ _ENTRIES = (
     JobSpec(
         "mine", ("model", "mining", "spark"), ("annotate", "collect"), ("signatures/{}", "profiles/{}"),
         in_pipeline=True,
+        changes=("what every sentence has, a domain say, has a G2 of 0 where it had none",),
     ),
     JobSpec(
         "describe", ("model", "ray"), _SIGNATURES, ("statements/{}",), "what predicts the neuron's list",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neuronsig.encoding.vocabulary import FEWEST, Strata
-from neuronsig.mining.keyness import log_ratio, match_reference, p_value, reference_weights
+from neuronsig.mining.keyness import Keyness, log_ratio, match_reference, p_value, reference_weights
 
 
 def slow_match(f1, corpus, n1, total, bins):
@@ -103,3 +103,16 @@ def test_a_neuron_that_prefers_long_sentences_responds_to_no_word_of_them():
         ratios[match] = log_ratio(int((has_word & top).sum()), 2000, found.equivalent, found.size)[0]
     assert ratios["none"] > 0.8
     assert abs(ratios["length"]) < 0.1
+
+
+def test_what_every_sentence_has_has_a_share_of_one_and_no_evidence():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        n1 = rng.integers(0, 40, 16)
+        total = n1 + rng.integers(1, 900, 16)
+        found = match_reference([n1], [total], n1, total, bins=8)
+        assert found.share[0] == pytest.approx(1.0)
+        assert found.share[0] <= 1.0
+        keyness = Keyness.of(n1.sum(), n1.sum(), found.share, found.size, found.sizes, 1, 0.05)
+        assert keyness.g2[0] == pytest.approx(0.0, abs=1e-9)
+        assert keyness.lrc[0] == 0.0
