@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 INSTALLED := -c constraints.txt -e '.[spark,ray,minilm,dev]'
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 # With the certificates that this machine trusts.
-UV := UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet
+UV := UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --compile-bytecode
 # Tests that share an engine in one process (tests/conftest.py).
 TWO_AT_ONCE := -n 2 --dist loadgroup --no-loadscope-reorder
 
