@@ -4,10 +4,6 @@ VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-INSTALLED := -c constraints.txt -e '.[spark,ray,minilm,dev]'
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check
-# With the certificates that this machine trusts.
-UV := UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --compile-bytecode
 # Tests that share an engine in one process (tests/conftest.py).
 TWO_AT_ONCE := -n 2 --dist loadgroup --no-loadscope-reorder
 
@@ -22,8 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no python3 on the path; install Python 3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "error: $(PYTHON) is not Python 3.11 or 3.12; set PYTHON=..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-# uv installs in a fraction of pip's time; where it cannot (an index that only pip's settings name), pip does.
-	$(PIP) -c constraints.txt uv && $(UV) --python $(BIN)/python $(INSTALLED) || $(PIP) $(INSTALLED)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,ray,minilm,dev]'
 	$(BIN)/python -m spark_jobs.session
 	$(BIN)/python -m neuronsig.miners
 	@touch $(STAMP)
