@@ -3,8 +3,9 @@
 #
 #   deploy/pack_spark.sh [ARCHIVE] [WHAT] [STORES]      default: neuronsig-spark.tar.gz, this checkout, hdfs,s3
 #
-# WHAT is what pip installs: a checkout, a wheel, or neuronsig of an index; STORES are extras of it. Nodes need the same Python (3.11 or 3.12, at the
-# same path) as this machine; Spark, PySpark and Java are the cluster's own and stay out of the archive.
+# WHAT is what pip installs: a checkout, a wheel, or neuronsig of an index; STORES are extras of it. Nodes need the
+# same Python (3.11 or 3.12, at the same path) as this machine; Spark, PySpark and Java are the cluster's own and stay
+# out of the archive.
 set -euo pipefail
 archive=${1:-neuronsig-spark.tar.gz}
 here=$(cd "$(dirname "$0")/.." && pwd)

@@ -72,9 +72,9 @@ def count(session: SparkSession, table: Path) -> list[dict[str, Any]]:
     """One row a domain in the order of the corpus, and a last row `total`; rows of CORPORA."""
     check_table(table, SENTENCES)
     from spark_jobs.sentence_table import corpus_statistics
-    from spark_jobs.tables import read_table
+    from spark_jobs.tables import open_table
 
-    return [row.asDict() for row in corpus_statistics(read_table(session, table, SENTENCES)).collect()]
+    return [row.asDict() for row in corpus_statistics(open_table(session, table, SENTENCES)).collect()]
 
 
 def write(rows: list[dict[str, Any]], file: Path) -> None:

@@ -63,7 +63,7 @@ def table_uris(table: Path) -> list[str]:
     return [uri(file) for file in files] if others else [uri(table)]
 
 
-def read_table(session: SparkSession, table: Path, schema: pa.Schema) -> DataFrame:
+def open_table(session: SparkSession, table: Path, schema: pa.Schema) -> DataFrame:
     """The rows of a table. Its columns are given: to learn them Spark would start a job that reads a file's footer."""
     return read_files(session, *table_uris(table), schema=spark_schema(schema))
 

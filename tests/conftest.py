@@ -126,6 +126,16 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.stop()
 
 
+@pytest.fixture(scope="module")
+def coarse_figures() -> Iterator[None]:
+    """Figures have a sixteenth of their pixels."""
+    from neuronsig.figures import style
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "DPI", 50)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The real corpora; the test is skipped where they are absent."""

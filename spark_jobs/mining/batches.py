@@ -31,7 +31,7 @@ from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES, TOPK
 from spark_jobs.connect import parallelism
 from spark_jobs.shared import Shared
-from spark_jobs.tables import read_files, read_table, spark_schema, uri
+from spark_jobs.tables import open_table, read_files, spark_schema, uri
 
 CODES = pa.schema([("neuron", pa.int64())])
 
@@ -53,7 +53,7 @@ def neuron_column() -> Column:
 
 def read_topk(session: SparkSession, topk: Path) -> DataFrame:
     """(neuron bigint, sentence_id bigint) of every row of the topk table, but those of constant neurons."""
-    rows = read_table(session, topk, TOPK).select(neuron_column().alias("neuron"), "sentence_id")
+    rows = open_table(session, topk, TOPK).select(neuron_column().alias("neuron"), "sentence_id")
     constant = [neuron.code for neuron in constant_neurons(topk)]
     return only_of(rows, constant, how="left_anti") if constant else rows
 
@@ -69,7 +69,7 @@ def count_neurons(topk: DataFrame, name: Path) -> dict[int, int]:
 
 def require_sentences(topk: DataFrame, sentences: Path, name: Path) -> None:
     """Raise InputError when a top-K list names a sentence that the sentences table does not hold."""
-    ids = read_table(topk.sparkSession, sentences, SENTENCES).select("sentence_id")
+    ids = open_table(topk.sparkSession, sentences, SENTENCES).select("sentence_id")
     ids = F.broadcast(ids) if ids.count() <= BROADCAST_SENTENCES else ids
     lost = topk.join(ids, "sentence_id", how="left_anti").agg(F.count("*").alias("n"), F.min("sentence_id").alias("id"))
     row = lost.collect()[0]
@@ -92,7 +92,7 @@ def lists_of(session: SparkSession, topk: Path, codes: Sequence[int]) -> DataFra
     near = F.lit(False)
     for (site, layer), (low, high) in ranges.items():
         near |= (F.col("site") == site) & (F.col("layer") == layer) & F.col("unit").between(low, high)
-    rows = read_table(session, topk, TOPK).where(near)
+    rows = open_table(session, topk, TOPK).where(near)
     found = rows.select(neuron_column().alias("neuron"), "sentence_id")
     return found.where(F.col("neuron").isin(list(codes)))
 

@@ -30,7 +30,7 @@ from neuronsig.storage.whole_files import atomic_write
 from neuronsig.tables import SENTENCES
 from spark_jobs.connect import parallelism
 from spark_jobs.shared import Shared, share
-from spark_jobs.tables import numbered_tasks, read_files, read_table, spark_schema, uri, write_once
+from spark_jobs.tables import numbered_tasks, open_table, read_files, spark_schema, uri, write_once
 
 
 def encode_sentences(
@@ -44,7 +44,7 @@ def encode_sentences(
     InputError when the table is empty or has more than 256 tags, and when documents without ids are to be held out.
     """
     columns = tuple(dict.fromkeys((*SOURCE, *mining.held_out.columns)))
-    source = read_table(session, sentences, SENTENCES).select(*columns)
+    source = open_table(session, sentences, SENTENCES).select(*columns)
     if trees is not None:
         users = read_files(session, uri(trees), schema=spark_schema(PARSED)).select("sentence_id", NODES, "heads")
         source = source.drop("heads").join(users, "sentence_id", how="left").select(*columns, NODES)
@@ -142,7 +142,7 @@ def parse_trees(session: SparkSession, path: str, sentences: Path, folder: Path,
         table.write.mode("overwrite").parquet(uri(rows))
         try:
             parsed = read_files(session, uri(rows), schema=spark_schema(PARSED))
-            check_trees(parsed, read_table(session, sentences, SENTENCES), f"{KEY}={path}")
+            check_trees(parsed, open_table(session, sentences, SENTENCES), f"{KEY}={path}")
         except InputError:
             remove(folder)
             raise

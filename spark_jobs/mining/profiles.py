@@ -27,7 +27,7 @@ from neuronsig.tables import PROFILES, SENTENCES, SIGNATURES
 from spark_jobs.connect import parallelism
 from spark_jobs.mining.batches import BROADCAST_SENTENCES, PARTITION_ROWS
 from spark_jobs.shared import Shared
-from spark_jobs.tables import read_table, spark_schema, write_once
+from spark_jobs.tables import open_table, spark_schema, write_once
 
 _PROFILE = [field for field in PROFILES if field.name != "mined"]
 _SIGNATURE = [field for field in SIGNATURES if field.name not in NEURON_COLUMNS]
@@ -68,7 +68,7 @@ def read_places(session: SparkSession, sentences: Path, holdout: Holdout) -> Dat
 
     `relative` is null for the only sentence of a document, whose length is that of its last sentence's position.
     """
-    source = read_table(session, sentences, SENTENCES).select("sentence_id", "domain", "doc_id", "position")
+    source = open_table(session, sentences, SENTENCES).select("sentence_id", "domain", "doc_id", "position")
     last = F.max("position").over(Window.partitionBy("domain", "doc_id"))
     relative = F.when(last > 0, F.floor(F.col("position") * F.lit(RELATIVE) / last))
     placed = source.select(

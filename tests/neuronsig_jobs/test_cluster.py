@@ -12,7 +12,6 @@ pytest.importorskip("ray", reason="ray is not installed")
 
 import neuronsig_jobs.cluster
 from neuronsig.analysis import word_vectors
-from neuronsig.figures import style
 from neuronsig.run.directory import RunDirectory
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import NEURONS, PROFILES
@@ -28,19 +27,11 @@ SMALL = [
 ]
 
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = pytest.mark.usefixtures("local_ray", "coarse_figures")
 
 
 def command(made, *words):
     return main(["cluster", "--brief", f"run={made.run.root}", *SMALL, *words])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _coarse():
-    """Figures with a sixteenth of the pixels."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(style, "DPI", 50)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import pyarrow.compute as pc
 import pytest
 
 from neuronsig.analysis.clusters import agreement
-from neuronsig.figures import style
 from neuronsig.figures.clusters import clusters_by_layer, tsne_by_layer
 from neuronsig.figures.corpora import corpora_overview, shares_by_layer
 from neuronsig.figures.gallery import composition_field, figures
@@ -14,6 +13,8 @@ from neuronsig.figures.layers import length_map, ranking_by_layer
 from neuronsig.figures.style import save
 from neuronsig.report.front_page import CAPTIONS, caption_of
 from neuronsig.tables import NEURONS
+
+pytestmark = pytest.mark.usefixtures("coarse_figures")
 
 DRAWN_BY_OTHER_JOBS = {"convergence", "evaluation", "stability"}
 
@@ -69,14 +70,6 @@ def found(table):
         own = table.filter(pc.equal(table["site"], site))
         found[site] = agreement(own["cluster"].to_numpy(), own["layer"].to_numpy(), seed=0, rounds=5)
     return found
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _coarse():
-    """The same figures with a sixteenth of the pixels."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(style, "DPI", 50)
-        yield
 
 
 @pytest.fixture(scope="module")
