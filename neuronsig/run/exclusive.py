@@ -1,11 +1,11 @@
 """One process at a time: a file lock on a local run directory, a lease elsewhere.
 
 A lease is a small object that names its owner and when it was last renewed. Its owner renews it every RENEW_SECONDS
-from a thread and deletes it at the end. Who finds one that was not renewed for STALE_SECONDS takes it over, and at once
-when its owner was a process of this machine that is gone. A platform's second attempt comes sooner than that, from
-another machine: who gives `told` waits until the owner is heard of, or is given up. Clocks of the machines must agree
-to within a minute. Should two processes hold a lease all the same, no result is wrong: commits (neuronsig.run.commits)
-may be made twice.
+from a thread and deletes it at the end. Who finds one that was not renewed for STALE_SECONDS takes it over, and at
+once when its owner was a process of this machine that is gone; of several, the one that creates a file beside it
+first. A platform's second attempt comes sooner than that, from another machine: who gives `told` waits until the owner
+is heard of, or is given up. Clocks of the machines must agree to within a minute. Should two processes hold a lease
+all the same, no result is wrong: commits (neuronsig.run.commits) may be made twice.
 """
 
 import fcntl
@@ -130,17 +130,44 @@ class _Lease:
 
     def take(self, given_up: dict[str, Any] | None = None) -> dict[str, Any] | None:
         """Take the lease when it is free, stale or `given_up`; the content of the one that holds it when it is not."""
-        there = None
-        while there is None:  # gone between the two requests: whoever creates it first has it
+        while True:
             if create_new(self.file, self._renewed()):
                 return None
             there = self._read()
-        if there != given_up and not _is_stale(there):
-            return there
-        atomic_write(self.file, self._renewed())
-        time.sleep(SETTLE_SECONDS)  # another may take it too: whose has it become?
-        there = self._read()
-        return None if there is not None and self._is_mine(there) else there or {}
+            if there is None:  # gone between the two requests: whoever creates it first has it
+                continue
+            if there != given_up and not _is_stale(there):
+                return there
+            with self._claimed() as other:
+                if other is not None:
+                    return other
+                # Until here a taker that was faster, or the owner itself, may have renewed it.
+                if self._read() == there:
+                    atomic_write(self.file, self._renewed())
+                    return None
+
+    @contextmanager
+    def _claimed(self) -> Iterator[dict[str, Any] | None]:
+        """The right to take over a lease, which one process has at a time; gives the content of another's that has it.
+
+        It is a file beside the lease. A process that dies in the moment that it has it leaves it behind, stale.
+        """
+        claim = self.file.with_name(f"{self.file.name}.taken-over")
+        other = None
+        if not create_new(claim, self._renewed()):
+            other = _read(claim)
+            if other is None:
+                other = {}
+            elif _is_stale(other):
+                atomic_write(claim, self._renewed())
+                time.sleep(SETTLE_SECONDS)  # another may take it too: whose has it become?
+                there = _read(claim) or {}
+                other = None if self._is_mine(there) else there
+        try:
+            yield other
+        finally:
+            if other is None:
+                remove(claim)
 
     def renew_until(self, ended: threading.Event) -> None:
         """Renew until told to end, or until the lease is another's; a store that fails is tried again."""
@@ -167,14 +194,18 @@ class _Lease:
         return json.dumps({**self.content, "renewed": time.time()}).encode()
 
     def _read(self) -> dict[str, Any] | None:
-        """The lease as it is now; None when it is gone, empty when it is torn."""
-        try:
-            content = read_json(self.file)
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            return {}
-        return dict(content) if isinstance(content, dict) else {}
+        return _read(self.file)
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    """A lease as it is now; None when it is gone, empty when it is torn."""
+    try:
+        content = read_json(file)
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+    return dict(content) if isinstance(content, dict) else {}
 
 
 def _is_stale(content: dict[str, Any]) -> bool:

@@ -97,6 +97,40 @@ def test_of_two_takers_of_a_stale_lease_one_gets_it(lease, monkeypatch):
     assert sorted(got) == ["held", "refused"]
 
 
+def test_a_taker_that_is_slow_does_not_take_it_from_the_one_that_was_faster(lease, monkeypatch):
+    held_by(lease, renewed=0.0)
+    is_stale, faster = module._is_stale, []
+
+    def overtaken(content):
+        """What was found stale is another's before this taker goes on."""
+        if (found := is_stale(content)) and not faster:
+            faster.append(exclusive(lease))
+            faster[0].__enter__()
+        return found
+
+    monkeypatch.setattr(module, "_is_stale", overtaken)
+    with pytest.raises(HeldError, match=f"process {os.getpid()} on"):
+        exclusive(lease).__enter__()
+    faster[0].__exit__(None, None, None)
+    assert not lease.exists()
+    assert list_files(lease.parent) == []
+
+
+def test_a_taker_that_died_while_it_took_a_lease_over_is_not_waited_for(lease):
+    held_by(lease, renewed=0.0)
+    held_by(lease.with_name(f"{lease.name}.taken-over"), renewed=0.0)
+    with exclusive(lease):
+        assert json.loads(read_bytes(lease))["owner"] != "other"
+    assert list_files(lease.parent) == []
+
+
+def test_who_is_taking_a_lease_over_is_not_disturbed(lease):
+    held_by(lease, renewed=0.0)
+    held_by(lease.with_name(f"{lease.name}.taken-over"))
+    with pytest.raises(HeldError, match="process 77 on node7"):
+        exclusive(lease).__enter__()
+
+
 def test_a_held_lease_is_renewed(lease, monkeypatch):
     monkeypatch.setattr(module, "RENEW_SECONDS", 0.05)
     with exclusive(lease):
