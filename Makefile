@@ -21,6 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[spark,ray,minilm,dev]'
 	$(BIN)/python -m spark_jobs.session
 	$(BIN)/python -m neuronsig.miners
+	$(BIN)/python -m neuronsig.annotation
 	@touch $(STAMP)
 
 .PHONY: setup

@@ -104,7 +104,7 @@ def _session(config: Config, name: str) -> SparkSession:
     from spark_jobs.session import spark_session
 
     session = spark_session(config.spark, name, nlp=True)
-    check_workers(session, config.run, "tokenizers", *["datasketch"] * (config.annotator.near_duplicates > 0))
+    check_workers(session, config.run, "tokenizers", "numba", *["datasketch"] * (config.annotator.near_duplicates > 0))
     return session
 
 

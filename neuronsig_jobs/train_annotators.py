@@ -35,7 +35,8 @@ def run(config: Config) -> Summary:
 
     spark = spark_session(config.spark, nlp=True)
     from spark_jobs import training
-    from spark_jobs.annotators import PARSER, TAGGER, parser_of, scala_lane
+    from spark_jobs.annotators import TAGGER, parser_of, scala_lane
+    from spark_jobs.parser import PARSER
 
     clock = time.monotonic()
     tagger = training.train_tagger(spark, train, config.train.pos_iterations)
@@ -48,7 +49,7 @@ def run(config: Config) -> Summary:
     parser_seconds = time.monotonic() - clock
 
     def measure(candidate: training.TrainedParser) -> tuple[float, float]:
-        text = ["\n".join(lines).encode() for lines in (candidate.tagger, candidate.moves)]
+        text = ["\n".join(lines) for lines in (candidate.tagger, candidate.moves)]
         return training.evaluate(spark, test, tagger, parser_of(spark, *text))
 
     archive = output / PARSER

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyspark.ml import PipelineModel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import ArrayType, IntegerType, StringType, StructField, StructType
 
 from neuronsig.annotation import sentences as rules
 from neuronsig.annotation.near_duplicates import buckets, jaccard, signatures
@@ -29,6 +29,7 @@ from neuronsig.config import AnnotatorConfig
 from neuronsig.storage.location import absolute
 from neuronsig.storage.manifests import Batch
 from neuronsig.tables import SENTENCES
+from spark_jobs.parser import with_heads
 from spark_jobs.tables import read_files, spark_schema, uri
 
 _METADATA = spark_schema([SENTENCES.field("metadata")])["metadata"].dataType.simpleString()
@@ -47,6 +48,8 @@ _BUCKETED = spark_schema(
 )
 _ALIKE = spark_schema([_KEY])
 _WRITTEN = StructField("written", StringType())
+_HEADS = StructField("heads", ArrayType(IntegerType(), containsNull=False))
+_PARSED = "dependency"
 
 
 def clean(documents: DataFrame, config: AnnotatorConfig) -> DataFrame:
@@ -177,8 +180,8 @@ def batch_of(spark: SparkSession, numbered: Numbered, start: int, stop: int) -> 
     return table.where(wanted).withColumn("sentence_id", sentence_id)
 
 
-def annotator_pipeline(spark: SparkSession, tagger: Any, parser: Any) -> PipelineModel:
-    """Tokens with clitics split, Penn tags and heads of one sentence a row, from column `text`."""
+def annotator_pipeline(spark: SparkSession, tagger: Any, parser: Any | None) -> PipelineModel:
+    """Tokens with clitics split and Penn tags of one sentence a row, from column `text`; with a parser, heads too."""
     from sparknlp.annotator import Tokenizer
     from sparknlp.base import DocumentAssembler
 
@@ -187,14 +190,14 @@ def annotator_pipeline(spark: SparkSession, tagger: Any, parser: Any) -> Pipelin
     tokenizer.setInfixPatterns(list(rules.INFIX_PATTERNS))
     tokenizer.setPrefixPattern(rules.PREFIX_PATTERN).setSuffixPattern(rules.SUFFIX_PATTERN)
     empty = spark.createDataFrame([("",)], ["text"])
-    return PipelineModel(
-        stages=[
-            assembler,
-            tokenizer.fit(assembler.transform(empty)),
-            tagger.setInputCols("document", "token").setOutputCol("pos"),
-            parser.setInputCols("document", "pos", "token").setOutputCol("dependency"),
-        ]
-    )
+    stages = [
+        assembler,
+        tokenizer.fit(assembler.transform(empty)),
+        tagger.setInputCols("document", "token").setOutputCol("pos"),
+    ]
+    if parser is not None:
+        stages.append(parser.setInputCols("document", "pos", "token").setOutputCol(_PARSED))
+    return PipelineModel(stages=stages)
 
 
 def annotate(batch: DataFrame, pipeline: PipelineModel, partitions: int) -> DataFrame:
@@ -202,17 +205,19 @@ def annotate(batch: DataFrame, pipeline: PipelineModel, partitions: int) -> Data
 
     Tokens are those of the text in Unicode's form C; `text` stays as it is written.
     """
-    heads = F.transform(F.col("dependency.metadata"), lambda token: token["head"].cast("int"))
-    made = {
-        "text": F.col("written"),
-        "tokens": F.col("token.result"),
-        "pos": F.col("pos.result"),
-        "heads": one_root(heads),
-        "metadata": F.from_json("metadata", _METADATA),
-    }
     spread = batch.repartition(partitions, "sentence_id")
     composed = spread.mapInArrow(rules.with_composed, StructType([*spread.schema, _WRITTEN]))
-    return pipeline.transform(composed).select(*[made.get(name, F.col(name)).alias(name) for name in SENTENCES.names])
+    found = pipeline.transform(composed)
+    made = {"text": F.col("written"), "tokens": F.col("token.result"), "pos": F.col("pos.result")}
+    columns = [made.get(name, F.col(name)).alias(name) for name in SENTENCES.names if name != "heads"]
+    if _PARSED in found.columns:
+        heads = F.transform(F.col(f"{_PARSED}.metadata"), lambda token: token["head"].cast("int"))
+        rows = found.select(*columns, heads.alias("heads"))
+    else:
+        tagged = found.select(*columns)
+        rows = tagged.mapInArrow(with_heads, StructType([*tagged.schema, _HEADS]))
+    last = {"heads": one_root(F.col("heads")), "metadata": F.from_json("metadata", _METADATA)}
+    return rows.select(*[last.get(name, F.col(name)).alias(name) for name in SENTENCES.names])
 
 
 def write_batch(annotated: DataFrame, table: Path, start: int, stop: int) -> Batch:

@@ -73,7 +73,7 @@ def load_annotators(spark: SparkSession, config: AnnotatorConfig, work: Path) ->
     # Executors of a cluster see the run directory, not this machine's cache.
     cache = None if str(spark.sparkContext.master).startswith("local") else work / "models"
     tagger = load_tagger(spark, config.pos_model, cache)
-    return annotate.annotator_pipeline(spark, tagger, load_parser(spark, config.parser_model))
+    return annotate.annotator_pipeline(spark, tagger, load_parser(config.parser_model))
 
 
 def clean_and_number(spark: SparkSession, corpus: CorpusConfig, config: AnnotatorConfig, part: Part) -> Found:

@@ -8,7 +8,6 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,10 @@ from neuronsig.errors import ConfigError, InputError, MachineError, reason
 from neuronsig.run.plan import fingerprint_files
 from neuronsig.storage.location import is_local
 from neuronsig.storage.whole_files import is_whole, written_folder
+from spark_jobs.parser import MODELS, PARSER
 from spark_jobs.tables import uri
 
-MODELS = resources.files("spark_jobs") / "models"
-"""The archives shipped here, which may themselves lie in a zip archive."""
-TAGGER, PARSER = "pos_ewt.zip", "dependency_ewt.zip"
+TAGGER = "pos_ewt.zip"
 _PARSER_PACKAGE = "com.johnsnowlabs.nlp.annotators.parser.dep"
 
 
@@ -58,27 +56,23 @@ def load_tagger(spark: SparkSession, value: str, cache: Path | None = None) -> P
         return PerceptronModel.load(place)
 
 
-def load_parser(spark: SparkSession, value: str) -> DependencyParserModel:
-    """The parser that `annotator.parser_model=<value>` names; empty: the one shipped here.
+def load_parser(value: str) -> DependencyParserModel | None:
+    """The parser of Spark NLP that `annotator.parser_model=<value>` names; None: the one shipped here is asked for.
 
-    The shipped parser is text, which crosses Scala versions and loads ten times as fast as a saved model.
+    That one needs no JVM (`spark_jobs.parser`). Raises InputError or ConfigError when there is no such model.
     """
-    if value:
-        return _load(DependencyParserModel, "parser_model", value)
-    with (MODELS / PARSER).open("rb") as file, zipfile.ZipFile(file) as archive:
-        tagger, moves = archive.read("tagger.txt"), archive.read("moves.txt")
-    return parser_of(spark, tagger, moves)
+    return _load(DependencyParserModel, "parser_model", value) if value else None
 
 
-def parser_of(spark: SparkSession, tagger: bytes, moves: bytes) -> DependencyParserModel:
-    """A parser model from the lines (UTF-8) of its inner tagger and of its moves."""
+def parser_of(spark: SparkSession, tagger: str, moves: str) -> DependencyParserModel:
+    """Spark NLP's parser from its text of the tagger inside it and of its moves."""
     jvm = parser_package(spark)
 
     with tempfile.TemporaryDirectory() as folder:
 
-        def lines(name: str, data: bytes) -> Any:
+        def lines(name: str, text: str) -> Any:
             path = Path(folder) / name
-            path.write_bytes(data)
+            path.write_text(text, encoding="utf-8")
             return spark._jvm.scala.io.Source.fromFile(str(path), "UTF-8").getLines()  # type: ignore[union-attr]
 
         maker = jvm.GreedyTransition.DependencyMaker.load(

@@ -119,9 +119,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     config = SparkConfig(master="local[2]", driver_memory="2g", shuffle_partitions=2, conf=settings)
     session = spark_session(config, "tests", nlp=True)
     with pytest.MonkeyPatch.context() as patch:
-        # Reading the annotators' models takes seconds; here they are read once.
-        for load in (annotators.load_tagger, annotators.load_parser):
-            patch.setattr(annotation_steps, load.__name__, cache(load))
+        # Reading the tagger takes seconds; here it is read once.
+        patch.setattr(annotation_steps, "load_tagger", cache(annotators.load_tagger))
         yield session
     session.stop()
 

@@ -228,18 +228,6 @@ def test_the_column_expression_for_one_root_equals_the_rule(spark, heads):
     assert frame.select(annotate.one_root(F.col("heads"))).first()[0] == rules.one_root(heads)
 
 
-def test_the_parser_does_not_read_the_pos_column(spark, pipeline):
-    """Why its own inner tagger is trained (spark_jobs.training); if this fails, that has become needless."""
-    frame = spark.createDataFrame([("The old man saw her duck under the table.",)], "text string")
-    for stage in pipeline.stages[:3]:
-        frame = stage.transform(frame)
-    field = frame.schema["pos"]
-    spoiled = F.transform("pos", lambda token: token.withField("result", F.lit("XX")))
-    wrong = frame.withColumn("pos", spoiled.alias("pos", metadata=field.metadata))
-    heads = [pipeline.stages[3].transform(f).select("dependency.result").first()[0] for f in (frame, wrong)]
-    assert heads[0] == heads[1]
-
-
 def test_statistics_count_words_and_shares_by_domain_and_in_all(spark):
     rows = [
         (7, "b", ["x"] * 4, ["NN", "NNS", "VB", "JJ"], {"k": ["1"]}),

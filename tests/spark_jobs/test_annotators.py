@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from neuronsig.errors import InputError
-from spark_jobs.annotators import MODELS, PARSER, TAGGER, load_parser, load_tagger, plainly_named, scala_lane, unpacked
+from spark_jobs.annotators import TAGGER, load_parser, load_tagger, plainly_named, scala_lane, unpacked
+from spark_jobs.parser import MODELS, PARSER
 from spark_jobs.tables import uri
 
 
@@ -53,7 +54,7 @@ def test_a_folder_that_is_no_model_is_one_error(spark, tmp_path):
 def test_a_broken_saved_model_is_one_error(spark, tmp_path):
     (tmp_path / "metadata").mkdir()
     with pytest.raises(InputError, match=r"annotator.parser_model=.*cannot be loaded"):
-        load_parser(spark, str(tmp_path))
+        load_parser(str(tmp_path))
 
 
 def test_the_shipped_models_take_15_megabytes_at_most_and_say_whose_they_are(spark):
