@@ -1,4 +1,4 @@
-"""The compiler of the miners' inner loops: numba, with its machine code kept from one process to the next.
+"""The compiler of inner loops, the miners' and others': numba, with its machine code kept from one process to the next.
 
 The code is kept in the first of these folders that can be written: `NUMBA_CACHE_DIR`, the user's cache folder
 (`XDG_CACHE_HOME` or ~/.cache), and a private folder in the temporary directory, for a user without a home, as on many
@@ -44,7 +44,7 @@ class CodePlace:
 
     def __init__(self, function: Kernel, file: str) -> None:
         self._line = function.__code__.co_firstlineno
-        self._stamp = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        self._stamp = _sources(Path(file).parent)
         self._folder = Path(code_folder()) / f"{function.__module__}-{self._stamp[:16]}"
 
     @classmethod
@@ -74,13 +74,10 @@ def code_folder() -> str:
     """The folder for the machine code of the present sources; empty where there is none."""
     if not HERE.is_dir():  # a zip archive
         return ""
-    sources = hashlib.sha256()
-    for path in sorted(HERE.glob("*.py")):
-        sources.update(path.read_bytes())
     for base in (lambda: settings.CACHE_DIR, _user_folder, _private_folder):
         if not (place := base()):
             continue
-        folder = Path(place) / f"kernels-{sources.hexdigest()[:16]}"
+        folder = Path(place) / f"kernels-{_sources(HERE)[:16]}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -88,6 +85,15 @@ def code_folder() -> str:
         if os.access(folder, os.W_OK | os.X_OK):
             return str(folder)
     return ""
+
+
+@cache
+def _sources(folder: Path) -> str:
+    """A digest of all Python files of a folder."""
+    sources = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        sources.update(path.read_bytes())
+    return sources.hexdigest()
 
 
 def _user_folder() -> str:

@@ -23,11 +23,13 @@ print(compiled.HERE.parents[1], compiled.code_folder(), hits, compiled.settings.
 @pytest.fixture(autouse=True)
 def anew(monkeypatch, tmp_path):
     compiled.code_folder.cache_clear()
+    compiled._sources.cache_clear()
     monkeypatch.setattr(compiled.settings, "CACHE_DIR", "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path))
     yield
     compiled.code_folder.cache_clear()
+    compiled._sources.cache_clear()
 
 
 def test_the_next_process_finds_the_code_from_another_checkout_too_and_numba_s_own_folder_is_left_alone(tmp_path):
@@ -77,7 +79,23 @@ def test_a_changed_source_gets_a_folder_of_its_own(monkeypatch, tmp_path):
     before = compiled.code_folder()
     (sources / "a.py").write_text("two")
     compiled.code_folder.cache_clear()
+    compiled._sources.cache_clear()
     assert compiled.code_folder() != before
+
+
+def test_a_function_s_code_is_kept_by_all_sources_of_its_package(tmp_path):
+    def loop() -> None:
+        pass
+
+    (tmp_path / "loops.py").write_text("from helpers import helper")
+    places = []
+    for helper in ("one", "two", "one"):
+        (tmp_path / "helpers.py").write_text(helper)
+        compiled._sources.cache_clear()
+        place = compiled.CodePlace.from_function(loop, str(tmp_path / "loops.py"))
+        places.append((place.get_cache_path(), place.get_source_stamp()))
+    assert places[0] == places[2]
+    assert all(one != other for one, other in zip(places[0], places[1], strict=True))
 
 
 def test_from_an_archive_nothing_is_kept(monkeypatch, tmp_path):
