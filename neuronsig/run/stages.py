@@ -97,6 +97,7 @@ _ENTRIES = (
     JobSpec(
         "describe", ("model", "ray"), _SIGNATURES, ("statements/{}",), "what predicts the neuron's list",
         in_pipeline=True, refuses=False,
+        changes=("weights no longer differ between processes, where metadata stood in an order of each one's own",),
     ),
     JobSpec(
         "cluster", ("model", "analysis", "ray"), _SIGNATURES, ("neurons/{}", "analysis/{}/clusters.json"),

@@ -192,7 +192,7 @@ def _metadata(tokens: Tokens, frequent: Frequent) -> Found:
     ):
         pairs = [("domain", domain)] if domain else []
         pairs += [(name, value) for name, of in fields or () for value in of or () if value]
-        for name, value in set(pairs):
+        for name, value in dict.fromkeys(pairs):
             rows.append(row)
             codes.append(values.setdefault(f"{name}={value}", len(values)))
     names = list(values)

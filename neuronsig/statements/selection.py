@@ -187,15 +187,18 @@ class Selection:
 
     def _exclusive(self, scores: Floats, a: Mask, b: Mask, bits: float) -> bool:
         """Whether both together are seen, and one of both without the other tells more than one at least."""
-        any_of = gains(scores, self._listed, (a | b)[:, None])
-        return bool(np.count_nonzero(a & b) >= SEEN and bits >= WORTH * any_of.bits[0])
+        if np.count_nonzero(a & b) < SEEN:
+            return False
+        return bool(bits >= WORTH * gains(scores, self._listed, (a | b)[:, None]).bits[0])
 
     def _shortlist(self, scores: Floats, dense: NDArray[np.float32]) -> list[tuple[str, int, int]]:
         """Pairs of places (operation, first, second) whose score tests are the highest, of each operation."""
         p = expit(scores)
-        toward, spread = self._mass * (self._listed - p), self._mass * p * (1 - p)
-        g_and = np.asarray(dense.T @ (dense * toward[:, None].astype(np.float32)), np.float64)
-        h_and = np.asarray(dense.T @ (dense * spread[:, None].astype(np.float32)), np.float64)
+        spread = self._mass * p * (1 - p)
+        # What draws a weight up is of the list, what draws it down of the rest: each is a sum of squares.
+        up, down = self._listed, ~self._listed
+        g_and = _both(dense[up], self._mass[up] * (1 - p[up])) - _both(dense[down], self._mass[down] * p[down])
+        h_and = _both(dense, spread)
         g, h, whole = np.diag(g_and), np.diag(h_and), spread.sum()
         pairs = {
             "or": (g[:, None] + g - g_and, h[:, None] + h - h_and),
@@ -210,7 +213,7 @@ class Selection:
             if operation != "but_not":
                 test = np.triu(test, 1)
             np.fill_diagonal(test, 0.0)
-            best = np.argsort(-test, axis=None, kind="stable")[:SHORTLIST]
+            best = _highest(test.ravel(), SHORTLIST)
             found += [(operation, int(i // len(g)), int(i % len(g))) for i in best if test.flat[i] > 0]
         return found
 
@@ -238,3 +241,22 @@ class Selection:
             holds = wider[:, best]
             now = gains(scores, self._listed, holds[:, None])
         return self._join("or" if len(members) > 1 else "", members)
+
+
+def _both(dense: NDArray[np.float32], mass: Floats) -> Floats:
+    """(columns, columns) mass (n,) of the rows that have both of two columns (n, columns) of 0 and 1.
+
+    As a matrix times itself, which BLAS does in a fifth of the time of two different ones.
+    """
+    weighed = dense * np.sqrt(mass)[:, None].astype(np.float32)
+    return np.asarray(weighed.T @ weighed, np.float64)
+
+
+def _highest(values: Floats, most: int) -> NDArray[np.int64]:
+    """Places of the `most` highest values (n,), the highest first, of equal ones the first."""
+    if most < len(values):
+        least = np.partition(values, len(values) - most)[len(values) - most]
+        places = np.flatnonzero(values >= least)
+    else:
+        places = np.arange(len(values))
+    return places[np.argsort(-values[places], kind="stable")][:most]

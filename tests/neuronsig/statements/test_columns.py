@@ -56,6 +56,14 @@ PLAIN = {
 }
 
 
+def test_columns_are_in_the_order_of_the_text_in_whatever_process():
+    """A set's order is another in every process, and the weights of a regression follow the order of its columns."""
+    row = {**ROWS[0], "metadata": [(f"field{i}", [f"value{i}"]) for i in range(40)]}
+    columns = columns_of(table_of([row] * 3), 3, kinds=["metadata"])
+    fields = [single.pattern[0] for single in columns.singles if not single.pattern[0].startswith("domain")]
+    assert fields == [f"field{i}=value{i}" for i in range(40)]
+
+
 @pytest.mark.parametrize("single", list(PLAIN), ids=lambda single: f"{single.kind} {' '.join(single.pattern)}")
 def test_a_statement_holds_where_a_plain_loop_says_so(single: Single) -> None:
     expected = np.array([bool(PLAIN[single](row)) for row in ROWS])
