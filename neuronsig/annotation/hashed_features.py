@@ -77,13 +77,19 @@ def add_weights(perceptron: Perceptron, features: NDArray[np.uint64], count: int
     for label in range(len(scores)):
         scores[label] = 0
     for feature in features[:count]:
-        slot = np.int64((feature * _SPREAD) >> np.uint64(32)) & last
+        slot = _own_slot(feature, last)
         while slots[slot] != 0:
             if slots[slot] == feature:
                 for label in range(len(scores)):
                     scores[label] += weights[rows[slot], label]
                 break
             slot = (slot + 1) & last
+
+
+@compiled
+def _own_slot(feature: np.uint64, last: int) -> np.int64:
+    """Where the search for a feature begins, of slots up to `last`, one less than a power of two."""
+    return np.int64((feature * _SPREAD) >> np.uint64(32)) & last
 
 
 @compiled
@@ -160,7 +166,7 @@ def _placed(features: NDArray[np.uint64], slots: NDArray[np.uint64]) -> NDArray[
     """Each feature put in a free slot, from its own on; returns what row of weights a slot has."""
     rows, last = np.zeros(len(slots), np.int32), len(slots) - 1
     for row in range(len(features)):
-        slot = np.int64((features[row] * _SPREAD) >> np.uint64(32)) & last
+        slot = _own_slot(features[row], last)
         while slots[slot] != 0:
             slot = (slot + 1) & last
         slots[slot], rows[slot] = features[row], row

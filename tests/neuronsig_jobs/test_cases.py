@@ -20,11 +20,11 @@ from neuronsig.errors import InputError
 from neuronsig.storage.parquet import read_table
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs import annotate
+from tests.cases import case_folder
 from tests.run_factory import make_run
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-CASES = Path(os.environ.get("NEURONSIG_DATA") or ROOT.parent / "shared" / "data").parent / "cases"
 # What is read of it: documents, and records skipped by reason.
 READ = {
     "csv_backslash_quotes": ("csv", ["corpus.id_column=id"], 10, {}),
@@ -47,9 +47,7 @@ READ = {
 
 def place_of(case: str, folder: Path) -> Path:
     """The case's corpus, unpacked and whole."""
-    if not (CASES / case).is_dir():
-        pytest.skip(f"{CASES / case} is not there")
-    shutil.copytree(CASES / case, folder, ignore=shutil.ignore_patterns("README"))
+    shutil.copytree(case_folder(case), folder, ignore=shutil.ignore_patterns("README"))
     if (packed := folder / "input.tar.gz").is_file():
         with tarfile.open(packed, errors="surrogateescape") as archive:
             archive.extractall(folder, filter="data")

@@ -33,6 +33,7 @@ from neuronsig_jobs.__main__ import main
 from neuronsig_jobs.launch import Summary, for_job
 from neuronsig_jobs.pipeline import check
 from neuronsig_ray.collect import prepare
+from tests.cases import case_folder
 from tests.neuronsig_ray.here import scored_here
 from tests.neuronsig_ray.models import save_model
 
@@ -320,9 +321,7 @@ def test_a_model_that_cannot_be_used_is_refused_before_the_first_job(
 
 @pytest.mark.parametrize("case", ["weights_cut_short", "model_with_code_of_its_own"])
 def test_models_that_once_passed_are_refused(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, case: str):
-    source = Path(os.environ.get("NEURONSIG_DATA", "../shared/data")).parent / "cases" / case / "model"
-    if not source.is_dir():
-        pytest.skip(f"{source} is not here")
+    source = case_folder(case) / "model"
     monkeypatch.setattr("builtins.input", lambda *asked: pytest.fail("asked on the terminal"))
     folder = tmp_path / "model"
     folder.mkdir()

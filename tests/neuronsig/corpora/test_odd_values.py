@@ -19,6 +19,7 @@ from neuronsig.corpora.document import Document, join_lines
 from neuronsig.corpora.plan import read_units, source_units
 from neuronsig.corpora.rows import strings_in
 from neuronsig.errors import InputError
+from tests.cases import case_folder
 from tests.neuronsig.corpora.reading import read, write, write_tar
 
 TEXT = "The old harbour was quiet."
@@ -416,7 +417,6 @@ def test_a_word_is_joined_where_a_line_broke_it_after_a_mark() -> None:
 
 # Inputs that once failed, where they are.
 
-CASES = Path(__file__).parents[4] / "shared" / "cases"
 ONCE_FAILED = {
     "csv_backslash_quotes": ("csv", {"id_column": "id"}, 10),
     "csv_blank_first_line": ("csv", {"id_column": "id"}, 10),
@@ -431,10 +431,8 @@ ONCE_FAILED = {
 
 @pytest.mark.parametrize("case", ONCE_FAILED)
 def test_what_once_failed_is_read(case: str) -> None:
-    if not (CASES / case).is_dir():
-        pytest.skip(f"{CASES / case} is not there")
     format, settings, documents = ONCE_FAILED[case]
-    (path,) = (CASES / case).glob("input_*")
+    (path,) = case_folder(case).glob("input_*")
     found = checked(format, path, **settings)
     assert [one.skipped for one in found] == [None] * documents
 
