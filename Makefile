@@ -22,6 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m spark_jobs.session
 	$(BIN)/python -m neuronsig.miners
 	$(BIN)/python -m neuronsig.annotation
+	$(BIN)/python -m neuronsig.statements
 	@touch $(STAMP)
 
 .PHONY: setup

@@ -97,7 +97,10 @@ _ENTRIES = (
     JobSpec(
         "describe", ("model", "ray"), _SIGNATURES, ("statements/{}",), "what predicts the neuron's list",
         in_pipeline=True, refuses=False,
-        changes=("weights no longer differ between processes, where metadata stood in an order of each one's own",),
+        changes=(
+            "weights no longer differ between processes, where metadata stood in an order of each one's own",
+            "statements after a list's first are those of the false-discovery rate itself, not of one up to 4 % lower",
+        ),
     ),
     JobSpec(
         "cluster", ("model", "analysis", "ray"), _SIGNATURES, ("neurons/{}", "analysis/{}/clusters.json"),

@@ -5,6 +5,7 @@ families     the registry of kinds of statements: what of a sentence each is abo
 statement    what a statement is, alone or joined
 columns      which sentences each statement holds of: a sparse matrix with a named column a statement
 logistic     logistic regression on such columns, and how much each column not yet in it would tell
+newton       the inner loops of the latter
 screening    which of thousands of statements are looked at closely
 selection    statements chosen one after the other, each by the bits that it adds to those before; and joined ones
 evidence     how much likelier a statement is in a list than outside, with limits that hold for frequent ones too

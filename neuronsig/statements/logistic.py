@@ -7,12 +7,13 @@ of information about membership of the list, from 0 to 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import betainc, expit, xlogy
+
+from neuronsig.statements.newton import count_dense, count_sparse, fit_each
 
 Floats = NDArray[np.float64]
 RIDGE = 1e-4
@@ -110,72 +111,31 @@ def gains(scores: Floats, listed: NDArray[np.bool_], columns: sparse.csr_matrix 
     each is with the chance that the model gives it.
     """
     inside = int(listed.sum())
+    outside = len(scores) - inside
     levels, group = np.unique(np.round(scores, 9), return_inverse=True)
-    n = len(scores)
-    by_group = sparse.csr_matrix((np.ones(n), (group, np.arange(n))), shape=(len(levels), n))
-    own = sparse.csr_matrix((listed.astype(float), (group, np.arange(n))), shape=(len(levels), n))
-    with_list, with_any = _dense(own @ columns), _dense(by_group @ columns)  # (groups, k)
-    all_list, all_any = np.asarray(own.sum(1)), np.asarray(by_group.sum(1))  # (groups, 1)
-    half = (0.5 / inside, 0.5 / (n - inside))
-    bits, weight, shift = _two_parameters(
-        levels[:, None], with_list, with_any - with_list, all_list, all_any - all_list, half
-    )
-    chance = expit(levels + np.log(inside / (n - inside)))[:, None]
+    if isinstance(columns, sparse.csr_matrix):
+        indices, shape = (columns.indptr, columns.indices), (len(levels), columns.shape[1])
+        of_list, of_rest = count_sparse(*indices, group, listed, *shape)
+    else:
+        of_list, of_rest = count_dense(columns, group, listed, len(levels))  # (k, groups)
+    all_list, all_rest = (np.bincount(group[of], minlength=len(levels)) for of in (listed, ~listed))
+    masses = of_list / inside / 2, of_rest / outside / 2, all_list / inside / 2, all_rest / outside / 2
+    gain, weight, shift = fit_each(levels, *masses, RIDGE)
+    chance = expit(levels + np.log(inside / outside))
     # Of what nearly all sentences have, those without it are what tells.
-    either = [_tail(with_list, with_any, chance), _tail(all_list - with_list, all_any - with_any, chance)]
-    return Gains(bits, np.minimum(1, 2 * np.minimum(*either)), weight, shift)
+    either = [_tail(of_list, of_list + of_rest, chance)]
+    either.append(_tail(all_list - of_list, all_list + all_rest - of_list - of_rest, chance))
+    return Gains(gain / np.log(2), np.minimum(1, 2 * np.minimum(*either)), weight, shift)
 
 
 def _tail(listed: Floats, all_of_them: Floats, chance: Floats) -> Floats:
-    """Two-sided p value of so many listed, from counts (groups, k) and each group's chance (groups, 1)."""
-    hits, size = listed.sum(0), all_of_them.sum(0)
-    expected = np.clip((all_of_them * chance).sum(0) / np.maximum(size, 1), 0, 1)
+    """Two-sided p value of so many listed, from counts (k, groups) and each group's chance (groups,)."""
+    hits, size = listed.sum(1), all_of_them.sum(1)
+    expected = np.clip(all_of_them @ chance / np.maximum(size, 1), 0, 1)
     # The binomial's tails as incomplete beta functions: scipy.stats takes a second to import.
-    more = np.where(hits > 0, betainc(np.maximum(hits, 1), size - hits + 1, expected), 1.0)
-    fewer = np.where(hits < size, betainc(np.maximum(size - hits, 1), hits + 1, 1 - expected), 1.0)
-    return np.asarray(np.minimum(1, 2 * np.minimum(more, fewer)))
-
-
-def _two_parameters(
-    levels: Floats, inside: Floats, outside: Floats, all_inside: Floats, all_outside: Floats, half: tuple[float, float]
-) -> tuple[Floats, Floats, Floats]:
-    """(bits, weight, shift) of each column by Newton's method in weight and intercept, from counts (groups, k)."""
-    a1, b1 = inside * half[0], outside * half[1]
-    a0, b0 = all_inside * half[0] - a1, all_outside * half[1] - b1
-    weight, shift = np.zeros(inside.shape[1]), np.zeros(inside.shape[1])
-
-    def cost(weight: Floats, shift: Floats) -> Floats:
-        none = levels + shift
-        one = none + weight
-        # log(1 + exp(-x)) is log(1 + exp(x)) - x: one logarithm for both sides.
-        lost = (a1 + b1) * _softplus(one) - a1 * one + (a0 + b0) * _softplus(none) - a0 * none
-        return np.asarray(lost.sum(0) + RIDGE * weight**2 / 2)
-
-    start = cost(weight, shift)
-    best = start
-    for _ in range(12):
-        p1, p0 = expit(levels + shift + weight), expit(levels + shift)
-        r1 = (p1 * (a1 + b1) - a1).sum(0)
-        r0 = (p0 * (a0 + b0) - a0).sum(0)
-        h1 = (p1 * (1 - p1) * (a1 + b1)).sum(0) + RIDGE
-        h0 = (p0 * (1 - p0) * (a0 + b0)).sum(0) + 1e-12
-        # The Hessian is [[h1, h1], [h1, h1 + h0]]: the intercept moves where the statement does not hold.
-        down = r0 / h0
-        across = (r1 + RIDGE * weight) / h1 - down
-        down, across = np.clip(down, -2, 2), np.clip(across, -2, 2)
-        further = cost(weight - across, shift - down)
-        better = further < best
-        weight, shift = np.where(better, weight - across, weight), np.where(better, shift - down, shift)
-        if not np.any(best - further > 1e-7):
-            break
-        best = np.where(better, further, best)
-    return (start - best) / np.log(2), weight, shift
-
-
-def _softplus(x: Floats) -> Floats:
-    """log(1 + exp(x)); numpy's logaddexp takes twice as long."""
-    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
-
-
-def _dense(product: Any) -> Floats:
-    return np.asarray(product.toarray() if sparse.issparse(product) else product, np.float64)
+    more = hits > size * expected
+    tail = np.ones(len(hits))
+    tail[more] = betainc(hits[more], (size - hits + 1)[more], expected[more])
+    fewer = ~more & (hits < size)
+    tail[fewer] = betainc((size - hits)[fewer], (hits + 1)[fewer], 1 - expected[fewer])
+    return np.minimum(1, 2 * tail)

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
-from neuronsig.mining.keyness import PValueCounts
 from neuronsig.statements.classes import MEMBERS
 from neuronsig.statements.families import BOUNDS, FAMILIES
 from neuronsig.statements.logistic import Floats, Gains, Model, fit, gains, halves
@@ -62,9 +61,9 @@ def halving(singles: Sequence[Single], share: Floats) -> NDArray[np.int64]:
 
 def discoveries(p_value: Floats, tests: float) -> Mask:
     """(n,) which are discoveries among so many tests at the rate FALSE; tests that are not here found nothing."""
-    values = PValueCounts()
-    values.add(p_value)
-    return values.q(p_value, tests) <= FALSE
+    ascending = np.sort(p_value[p_value <= FALSE])
+    of_rate = np.flatnonzero(ascending * tests <= FALSE * np.arange(1, len(ascending) + 1))
+    return p_value <= ascending[of_rate[-1]] if len(of_rate) else np.zeros(len(p_value), bool)
 
 
 class Selection:
@@ -88,6 +87,7 @@ class Selection:
         self._holds = columns.toarray(order="F").astype(bool)  # (sentences, singles)
         self._halving = halving(singles, self._holds.mean(axis=0))
         self._family = np.array([list(FAMILIES).index(single.kind) for single in singles])
+        self._of_family: dict[int, tuple[NDArray[np.int64], sparse.csr_matrix]] = {}
         self._looked_at = np.array([looked_at[single.kind] for single in singles])
         self._first = ALPHA / lists / (len(FAMILIES) + 1)
         self._joined = 2 * (JOINED + HALVING) ** 2  # pairs that are looked at
@@ -217,11 +217,17 @@ class Selection:
             found += [(operation, int(i // len(g)), int(i % len(g))) for i in best if test.flat[i] > 0]
         return found
 
+    def _alike(self, family: int) -> tuple[NDArray[np.int64], sparse.csr_matrix]:
+        """Places of a family's statements, and their columns."""
+        if family not in self._of_family:
+            places = np.flatnonzero(self._family == family)
+            self._of_family[family] = places, self._by_row[:, places]
+        return self._of_family[family]
+
     def _extended(self, scores: Floats, parts: Sequence[int]) -> tuple[Statement, Mask]:
         """Any of `parts`, and of further ones of their kind, as long as each makes the whole tell more."""
         members = list(parts)
-        alike = np.flatnonzero(self._family == self._family[members[0]])
-        by_row = self._by_row[:, alike]
+        alike, by_row = self._alike(int(self._family[members[0]]))
         _, holds = self._join("or", members)
         now = gains(scores, self._listed, holds[:, None])
         while len(members) < MEMBERS:

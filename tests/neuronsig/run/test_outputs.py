@@ -16,7 +16,7 @@ MADE: dict[str, tuple[int, dict[str, str]]] = {
     "tokenize": (1, {"shards": "5424912f2b5b51d2"}),
     "collect": (2, {"lists": "730bdae4eaee8624", "pooled": "834c2a1d5c1b4110"}),
     "mine": (2, {"patterns": "61f186dc034fce6d", "judged": "240d68d47baed399", "profiled": "9d0be5706b6008fc"}),
-    "describe": (2, {"told": "69aebbf21f8f8988"}),
+    "describe": (3, {"told": "69aebbf21f8f8988"}),
     "cluster": (1, {"compared": "c76b61c83b18ffb5"}),
     "triggers": (1, {"strongest": "12e46989bcc7944d"}),
     "evaluate": (1, {"scored": "31ef747859d549e1"}),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -38,7 +41,7 @@ def test_what_a_column_adds_is_what_a_model_with_it_tells_more() -> None:
     for column in (1, 3):
         offset = fit_with_offset(scores, COLUMNS[:, column])
         assert found.bits[column - 1] == pytest.approx(offset - first.bits, abs=5e-4)
-    alone = gains(np.zeros(600), LISTED, sparse.csc_matrix(COLUMNS.astype(float)))
+    alone = gains(np.zeros(600), LISTED, sparse.csr_matrix(COLUMNS.astype(float)))
     inside, outside = COLUMNS[LISTED].sum(0), COLUMNS[~LISTED].sum(0)
     np.testing.assert_allclose(alone.bits, information(inside, 150, outside, 450), atol=2e-4)
     assert alone.bits.argmax() == alone.p_value.argmin()
@@ -84,3 +87,30 @@ def test_the_limit_of_the_odds_ratio_is_right_as_often_as_it_says(frequency: flo
 def test_a_list_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="0 sentences listed and 600 not"):
         halves(np.zeros(600, bool))
+
+
+# In a process of its own: in this one other tests may have compiled more.
+COMPILED = """
+import numpy as np
+from scipy import sparse
+from neuronsig.statements import newton
+from neuronsig.statements.__main__ import main
+from neuronsig.statements.selection import Selection
+from neuronsig.statements.statement import Single
+
+def compiled():
+    return [len(one.nopython_signatures) for one in vars(newton).values() if hasattr(one, "nopython_signatures")]
+
+main()
+before = compiled()
+draw = np.random.default_rng(0)
+columns = sparse.csc_matrix((draw.random((400, 6)) < 0.4).astype(np.float32))
+names = [Single("word", (name,)) for name in "abcdef"]
+Selection(columns, names, np.asarray(columns.toarray()[:, 0] > 0) & (draw.random(400) < 0.8), {"word": 6}, 1).choose(3)
+assert compiled() == before == [1, 1, 1], (before, compiled())
+"""
+
+
+def test_what_is_compiled_beforehand_is_all_that_choosing_statements_needs() -> None:
+    done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
