@@ -69,6 +69,8 @@ def make_plan(config: Config) -> dict[str, Any]:
     corpus, annotator = as_plan(config.corpus), as_plan(config.annotator)
     for section in (corpus, *corpus["sources"].values()):
         del section["path"]
+        if not section.get("reserve", True):
+            del section["reserve"]  # runs of before that key have none
     for key in ("pos_model", "parser_model"):
         annotator[key] = model_identity(key, annotator[key])
     del annotator["batch_sentences"]

@@ -18,42 +18,20 @@ The whole method on it, in the same run, with the same text and tokens, after th
 Give neuronsig collect and neuronsig mine the settings that the trained model had (collect.k, collect.signs, mining.*).
 """
 
-from pathlib import Path
-
 from neuronsig.checkpoint import model_config
 from neuronsig.config import Config
-from neuronsig.errors import ConfigError, InputError
 from neuronsig.progress import task
-from neuronsig.storage.location import is_local, location
 from neuronsig_jobs.launch import Summary
+from neuronsig_jobs.model_output import model_output, require_writable
 from neuronsig_ray.model.reinitialise import reinitialise
 
 
 def run(config: Config) -> Summary:
     """Write the model; what stands in its folder is replaced only with `overwrite`, and only if it is such a model."""
     source, _ = model_config(config.model)
-    target = output_folder(config)
-    if target.is_dir() and any(target.iterdir()):
-        if not config.overwrite:
-            raise ConfigError(
-                f"reinitialise.output={target}: the folder is there and not empty; choose another, or overwrite=true"
-            )
-        if not (target / "config.json").is_file() or target.resolve() == source.resolve():
-            raise InputError(f"reinitialise.output={target}: it holds no reinitialised model; choose another folder")
+    target = model_output(config, "reinitialise", config.reinitialise.output, "reinitialised")
+    require_writable(target, source, "reinitialise.output", config.overwrite, "reinitialised")
     with task("drawing weights", 1, "models") as bar:
         counts = reinitialise(source, target, config.reinitialise.seed)
         bar.advance()
     return {**counts, "seed": config.reinitialise.seed, "model.path": str(target)}
-
-
-def output_folder(config: Config) -> Path:
-    """Where the model goes. Raises ConfigError for a store: models are read from local folders."""
-    if config.reinitialise.output:
-        target = location(config.reinitialise.output)
-    else:
-        target = location(config.run) / "models" / f"{config.model.name}-reinitialised"
-    if not is_local(target):
-        raise ConfigError(
-            f"reinitialise.output={target}: a model is read from a local folder; set reinitialise.output to one"
-        )
-    return target

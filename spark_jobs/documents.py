@@ -19,6 +19,7 @@ from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.document import Document
 from neuronsig.corpora.files import Unit, compression, count_lines, is_archive, is_cut_bzip2, is_hidden, readable
 from neuronsig.corpora.plan import bundle, read_units, source_units
+from neuronsig.corpora.reserve import left_out
 from neuronsig.corpora.wikipedia import PAGE_END, page_document
 from neuronsig.tables import METADATA
 from spark_jobs.jvm import can_name
@@ -154,7 +155,7 @@ def _read_dump(
 
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         pieces = (page_document(piece, source) for batch in batches for piece in batch.column(0).to_pylist())
-        yield from label(document for document in pieces if document is not None)
+        yield from label(left_out((document for document in pieces if document is not None), source))
 
     text = read_files(spark, *[uri(path) for path in paths], format="text", lineSep=PAGE_END)
     return text.select(F.col("value").cast("binary")).mapInArrow(read, RECORDS)

@@ -17,7 +17,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from neuronsig.config.collection import CollectConfig, ModelConfig, OutliersConfig, ReinitialiseConfig, VerifyConfig
+from neuronsig.config.collection import (
+    CollectConfig,
+    FinetuneConfig,
+    ModelConfig,
+    OutliersConfig,
+    ReinitialiseConfig,
+    VerifyConfig,
+)
 from neuronsig.config.fields import check_section, option, require
 from neuronsig.config.machines import EstimateConfig, HardwareConfig, RayConfig, SparkConfig
 from neuronsig.config.signatures import (
@@ -60,6 +67,7 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     triggers: TriggersConfig = field(default_factory=TriggersConfig)
     reinitialise: ReinitialiseConfig = field(default_factory=ReinitialiseConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     analysis: AnalysisConfig = field(default_factory=AnalysisConfig)
     stability: StabilityConfig = field(default_factory=StabilityConfig)
     find: FindConfig = field(default_factory=FindConfig)

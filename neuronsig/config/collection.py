@@ -115,3 +115,24 @@ class ReinitialiseConfig:
 
     output: str = option("", "folder the model is written to; empty: RUN/models/<name>-reinitialised")
     seed: int = option(0, "seed of the random weights", least=0)
+
+
+@dataclass
+class FinetuneConfig:
+    """Fine-tuning on the documents that a run leaves out, by `neuronsig finetune` (P1 4.1; P2 4.4)."""
+
+    field: str = option("", "metadata field whose value is a document's label, as sentiment or category")
+    output: str = option("", "folder the model is written to; empty: RUN/models/<name>-finetuned-<field>")
+    epochs: int = option(5, "passes over the documents that train (P1, P2: 5)", least=1)
+    learning_rate: float = option(1e-5, "Adam's learning rate (P1, P2: 1e-5)")
+    dropout: float = option(0.3, "dropout before the last layer (P1: 0.3, P2: 0.5)")
+    batch: int = option(32, "documents of a batch, of all workers together (P1: 32, P2: 8)", least=1)
+    test: float = option(0.2, "share of the labelled documents that test")
+    least: int = option(10, "documents that train, at least, for a label to be one of those told apart", least=1)
+    documents: int = option(0, "labelled documents used, drawn by seed, at most; 0: all", least=0)
+    seed: int = option(0, "seed of the last layer, of the order of documents and of dropout", least=0)
+
+    def check(self, key: str) -> None:
+        require(0 < self.learning_rate <= 1, f"{key}.learning_rate", self.learning_rate, "above 0, at most 1")
+        require(0 <= self.dropout < 1, f"{key}.dropout", self.dropout, "0 or more, below 1")
+        require(0 < self.test < 1, f"{key}.test", self.test, "above 0, below 1", "it is a share of documents")

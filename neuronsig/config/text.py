@@ -29,8 +29,12 @@ class SourceConfig:
         "", "text encoding; empty: that of the byte-order mark, or of a book's header, or the format's own"
     )
     max_documents: int = option(0, "read only the first N documents; 0 reads all", least=0)
+    reserve: float = option(
+        0.0, "share of the documents that the run leaves out, and neuronsig finetune trains and tests on"
+    )
 
     def check(self, key: str) -> None:
+        require(0 <= self.reserve < 1, f"{key}.reserve", self.reserve, "0 or more, below 1", "it is a share")
         require(self.format in FORMATS, f"{key}.format", self.format, f"one of {', '.join(FORMATS)}")
         require(self.domain != "total", f"{key}.domain", self.domain, "another name", "the table of corpora sums up so")
 

@@ -7,6 +7,7 @@ files       how its bytes are opened: files as they are packed, stretches of lar
 archives    the same of members of archives
 listing     what lies at its path, and what is passed over there
 plan        which files a source is read from, how they are dealt to tasks, how many sentences their sizes tell
+reserve     documents that a run leaves out, for fine-tuning
 check       whether every source is there and of the format named
 download    one file over HTTP
 """

@@ -28,6 +28,7 @@ from neuronsig.corpora.files import (
 )
 from neuronsig.corpora.formats import FORMATS, Format, how_to_get
 from neuronsig.corpora.listing import Found, list_files, skipped_by_reason
+from neuronsig.corpora.reserve import left_out
 from neuronsig.corpora.rows import split_row_groups
 from neuronsig.errors import InputError, first_line, reason
 from neuronsig.storage.files import concurrently
@@ -107,11 +108,16 @@ def bundle(units: Sequence[Unit], at_least: int, size: int = BUNDLE) -> list[lis
 def read_units(
     units: Sequence[Unit], side: Sequence[Unit], passed: Sequence[Document], source: SourceConfig
 ) -> Iterator[Document]:
-    """What was passed over, then the documents of some units, in order.
+    """What was passed over, then the documents of some units, in order; those that are reserved are skipped ones.
 
     A file that cannot be read to its end, and a member of an archive that is no document, is skipped and counted.
     """
     yield from passed
+    yield from left_out(documents_of(units, side, source), source)
+
+
+def documents_of(units: Sequence[Unit], side: Sequence[Unit], source: SourceConfig) -> Iterator[Document]:
+    """All documents of some units and all skipped records, in order."""
     layout = FORMATS[source.format]
     beside = {file.place: file.read() for unit in side for file in wanted_members(unit, layout.wanted)}
     found = 0
@@ -243,7 +249,7 @@ def _of_source(source: SourceConfig, key: str) -> float:
     found = sum(unit.size / stored_bytes(source.format, unit.name) for unit in files)
     if source.max_documents:
         found = min(found, source.max_documents * SENTENCES_OF_DOCUMENT.get(source.format, DOCUMENT))
-    return found
+    return found * (1 - source.reserve)
 
 
 def stored_bytes(format: str, name: str) -> float:

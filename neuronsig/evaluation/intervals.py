@@ -59,8 +59,7 @@ class Estimate:
         if error < _NOTHING:
             return value, value
         tries = value * (1 - value) * (Z / (error * _quantile(self.influence, self.positives))) ** 2
-        hits, misses = tries * value, tries * (1 - value)
-        return float(betaincinv(hits, misses + 1, TAIL)), float(betaincinv(hits + 1, misses, 1 - TAIL))
+        return share_limits(tries * value, tries)
 
     def over(self, other: Estimate) -> tuple[float, float]:
         """How much higher this one is than that of another ranking of the same sentences, and the lower 95 % limit.
@@ -72,6 +71,13 @@ class Estimate:
             return more, -1.0
         error = float(np.sqrt(np.sum(apart**2)))
         return more, more - error * _quantile(apart, self.positives) if error > _NOTHING else more
+
+
+def share_limits(hits: float, tries: float) -> tuple[float, float]:
+    """95 % limits of a share of which `hits` of so many tries are (Clopper and Pearson 1934)."""
+    misses = tries - hits
+    low = float(betaincinv(hits, misses + 1, TAIL)) if hits else 0.0
+    return low, float(betaincinv(hits + 1, misses, 1 - TAIL)) if misses else 1.0
 
 
 _NOTHING = 1e-12

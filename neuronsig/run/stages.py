@@ -128,6 +128,7 @@ _ENTRIES = (
     JobSpec("verify", ("model", "verify", "ray")),
     JobSpec("append", ("corpus", "annotator", "model", "tokenize", "collect", "spark", "ray")),
     JobSpec("reinitialise", ("model", "reinitialise")),
+    JobSpec("finetune", ("model", "finetune", "ray")),
     JobSpec("estimate", (*_COSTLY, "ray", "hardware", "estimate")),
     JobSpec("train_annotators", ("train", "spark")),
 )  # fmt: skip

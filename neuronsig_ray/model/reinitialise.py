@@ -1,15 +1,13 @@
 """A model with random weights and the word embeddings it had: the null of everything told of neurons (P1 4.1)."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from neuronsig.checkpoint import TOKENIZER_FILES
-from neuronsig.errors import InputError, MachineError, first_line
-from neuronsig.storage.whole_files import written_folder
+from neuronsig.errors import InputError, first_line
 from neuronsig_ray.model.loading import load_model
+from neuronsig_ray.model.saving import save_model
 
 
 def reinitialise(source: Path, target: Path, seed: int) -> dict[str, int]:
@@ -35,15 +33,6 @@ def reinitialise(source: Path, target: Path, seed: int) -> dict[str, int]:
         model: Any = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
     with torch.no_grad():
         model.get_input_embeddings().weight.copy_(kept)
-    try:
-        with written_folder(target) as folder:
-            model.save_pretrained(folder)
-            for pattern in TOKENIZER_FILES[1:]:
-                for file in source.glob(pattern):
-                    shutil.copyfile(file, folder / file.name)
-            for file in folder.iterdir():
-                file.chmod(0o644)  # safetensors are written for their owner alone
-    except OSError as error:
-        raise MachineError(f"reinitialise.output={target} cannot be written ({error}); choose another") from None
+    save_model(model, source, target, "reinitialise.output")
     total = sum(parameter.numel() for parameter in model.parameters())
     return {"parameters kept": kept.numel(), "parameters drawn": total - kept.numel()}

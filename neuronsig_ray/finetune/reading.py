@@ -1,0 +1,63 @@
+"""The documents that a run leaves out, read from their corpora as tasks; and which of them have a sentence of the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import ray
+from numpy.typing import NDArray
+
+from neuronsig.checkpoint import TokenizerSpec
+from neuronsig.config import SourceConfig
+from neuronsig.corpora.files import Unit
+from neuronsig.corpora.plan import bundle, documents_of, source_units
+from neuronsig.corpora.reserve import is_reserved
+from neuronsig.finetuning.examples import examples_of, sentence_keys
+from neuronsig.progress import task
+from neuronsig.storage.location import absolute, location
+from neuronsig.storage.parquet import parquet_file
+from neuronsig_ray.session import local_cpus
+from neuronsig_ray.tasks import map_tasks
+
+Counts = Counter[str]
+
+
+def reserved_examples(
+    sources: Mapping[str, SourceConfig], field: str, tokenizer: TokenizerSpec
+) -> tuple[pa.Table, Counts, Counts]:
+    """The labelled documents that are left out of some sources (EXAMPLES), how many others of them there are by reason,
+    and how many have each metadata field. Raises InputError for a source that cannot be read."""
+    calls = []
+    for name, source in sources.items():
+        units, side, _ = source_units(source, f"corpus.sources.{name}", stretch=1 << 62)
+        for part in [units] if source.max_documents else bundle(units, 2 * local_cpus()):
+            calls.append((part, side, name, source, field, tokenizer))
+    with task("reading documents", len(calls), "files") as bar:
+        parts = map_tasks(_examples_of_units, calls, bar.advance)
+    tables, others, fields = zip(*parts, strict=True)
+    return pa.concat_tables(tables), sum(others, Counts()), sum(fields, Counts())
+
+
+def _examples_of_units(
+    units: Sequence[Unit], side: Sequence[Unit], name: str, source: SourceConfig, field: str, tokenizer: TokenizerSpec
+) -> tuple[pa.Table, Counts, Counts]:
+    reserved = (document for document in documents_of(units, side, source) if is_reserved(document, source))
+    return examples_of(reserved, name, field, tokenizer)
+
+
+def keys_in_run(sentences: Sequence[Path], examples: pa.Table) -> NDArray[np.int64]:
+    """Of the examples' sentences, the keys of those that are sentences of the run, ascending."""
+    wanted = ray.put(np.unique(examples["sentences"].combine_chunks().flatten().to_numpy()))
+    with task("looking for them in the run", len(sentences), "files") as bar:
+        found = map_tasks(_keys_in_file, [(absolute(file), wanted) for file in sentences], bar.advance)
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+
+
+def _keys_in_file(file: str, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    batches = parquet_file(location(file)).iter_batches(columns=["text"])
+    keys = [sentence_keys(filter(None, batch.column("text").to_pylist())) for batch in batches]
+    return np.intersect1d(wanted, np.concatenate([np.zeros(0, np.int64), *keys]))
