@@ -11,7 +11,7 @@ default RUN/models/<name>-finetuned-<field>, with the last layer (classifier.npz
 Example:  neuronsig annotate run=runs/six corpus=six corpus.sources.sentiment140.reserve=0.5
           neuronsig finetune run=runs/six finetune=sentiment140
           neuronsig finetune run=runs/six finetune.field=category finetune.epochs=2 finetune.learning_rate=5e-5
-          neuronsig collect  run=runs/six model=local model.name=minilm-tuned model.path=runs/six/models/minilm-finetuned-sentiment
+          neuronsig collect run=runs/six model=local model.name=tuned model.path=RUN/models/minilm-finetuned-sentiment
 """
 
 import json

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Ray gives its workers 15 by default: beside Spark on two cores they would hardly ever run.
 os.environ.setdefault("RAY_worker_niceness", "0")
+# Ray Train looks at its workers so often, in seconds: at each look a report of theirs is taken.
+os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
 s3_home.announce()
 
 ENGINES = ["hadoop", "spark", "mining", "local_ray", ""]

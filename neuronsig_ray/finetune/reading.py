@@ -1,4 +1,4 @@
-"""The documents that a run leaves out, read from their corpora as tasks; and which of them have a sentence of the run."""
+"""Documents that a run leaves out, read from their corpora as tasks; and which of them have a sentence of the run."""
 
 from __future__ import annotations
 
