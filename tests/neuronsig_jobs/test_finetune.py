@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("ray", reason="ray is not installed")
 
+import torch
+
 from neuronsig.config import as_plan
 from neuronsig.config.compose import compose
 from neuronsig.corpora.plan import documents_of, read_units, source_units
@@ -30,6 +32,8 @@ from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES
 from neuronsig_jobs import finetune
 from neuronsig_jobs.finetune import RECORD
+from neuronsig_ray.finetune import trainer
+from tests.neuronsig_ray.here import train_here
 from tests.neuronsig_ray.models import WORDS, save_model
 
 OTHER = [word for word in WORDS if word.isalpha() and word not in ("cat", "dog")]
@@ -92,6 +96,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, local_ray: None) -> None:
+    """The job trains in this process; Ray Train does in the slow tests."""
+    monkeypatch.setattr(trainer, "fine_tuned", train_here)
+
+
 def test_a_run_leaves_the_same_documents_out_each_time_and_counts_them(folder: Path) -> None:
     (source,) = compose(words_of(folder)).corpus.sources.values()
     units = source_units(source, "corpus")
@@ -106,7 +116,7 @@ def test_a_run_leaves_the_same_documents_out_each_time_and_counts_them(folder: P
     assert left_out < {one.doc_id for one in read_units(*units, wider) if one.skipped == RESERVED}
 
 
-def test_the_model_learns_from_what_the_run_leaves_out_alone(folder: Path, local_ray: None) -> None:
+def test_the_model_learns_from_what_the_run_leaves_out_alone(folder: Path, here: None) -> None:
     config = compose(words_of(folder))
     said = finetune.run(config)
     (source,) = config.corpus.sources.values()
@@ -138,11 +148,10 @@ def test_the_model_learns_from_what_the_run_leaves_out_alone(folder: Path, local
     assert not np.array_equal(*(one["embeddings.word_embeddings.weight"].numpy() for one in (before, after)))
     with np.load(target / "classifier.npz") as head:
         assert head["weight"].shape == (2, 16)
-    assert not list((folder / "run" / "work" / "finetune").iterdir())
 
 
 def test_the_same_command_again_does_nothing_and_another_is_refused(
-    folder: Path, local_ray: None, monkeypatch: pytest.MonkeyPatch
+    folder: Path, here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once = finetune.run(compose(words_of(folder)))
     monkeypatch.setattr(finetune, "_make", lambda *_: pytest.fail("it was trained again"))
@@ -198,32 +207,45 @@ def ended(*command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def seen(process: subprocess.Popen[bytes], look: Callable[[], Any]) -> Any:
+    """What `look` finds while a process works, once it finds something."""
+    until = time.monotonic() + 300
+    while not (found := look()):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return found
+
+
 @pytest.mark.slow
 def test_a_killed_fine_tuning_goes_on_from_its_checkpoint_to_the_same_loss_curve(folder: Path, tmp_path: Path) -> None:
-    words = [*words_of(folder, "finetune.epochs=2", "finetune.learning_rate=1e-3"), "ray.address=local"]
+    words = [*words_of(folder, "finetune.epochs=12", "finetune.learning_rate=1e-3"), "ray.address=local"]
     command = [sys.executable, "-c", LOOP, *words]
-    whole = subprocess.run(
-        [*command, f"finetune.output={tmp_path / 'whole'}"], capture_output=True, text=True, check=False
-    )
-    assert whole.returncode == 0, whole.stderr
+    ended(*command, f"finetune.output={tmp_path / 'whole'}")
+    again = [*command, f"finetune.output={tmp_path / 'killed'}"]
     work = folder / "run" / "work" / "finetune"
-    killed = subprocess.Popen(
-        [*command, f"finetune.output={tmp_path / 'killed'}"], start_new_session=True, stdout=subprocess.DEVNULL
-    )
-    until = time.monotonic() + 300
-    while not list(work.glob("*/checkpoint_*/checkpoint.pt")):
-        assert killed.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
+    def steps() -> list[int]:
+        return [int(file.read_text()) for file in work.glob("*/steps")]
+
+    killed = subprocess.Popen(again, start_new_session=True)
+    seen(killed, lambda: steps() and steps()[0] > 4 and list(work.glob("*/checkpoint_*/checkpoint.pt")))
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    (steps,) = (int(file.read_text()) for file in work.glob("*/steps"))
-    assert 0 < steps < 2 * 9
-    ended(*command, f"finetune.output={tmp_path / 'killed'}")
-    one, other = (json.loads((tmp_path / name / RECORD).read_text()) for name in ("whole", "killed"))
-    assert one["epochs"] == other["epochs"]
-    assert len(one["epochs"]) == 2
+    time.sleep(5)  # its workers end when they miss it
+    kept = max(work.glob("*/checkpoint_*/checkpoint.pt"), key=lambda file: file.stat().st_mtime)
+    state = torch.load(kept, weights_only=True)["state"]
+    for file in work.glob("*/steps"):
+        file.unlink()
+    other = subprocess.Popen(again)
+    (first,) = seen(other, steps)
+    assert other.wait() == 0
+    batches = -(-json.loads((tmp_path / "whole" / RECORD).read_text())["counts"]["documents that train"] // 16)
+    assert first > state["epoch"] * batches + state["step"] >= 1
+    one, two = (json.loads((tmp_path / name / RECORD).read_text()) for name in ("whole", "killed"))
+    assert one["epochs"] == two["epochs"]
+    assert len(one["epochs"]) == 12
+    assert not list(work.iterdir())
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -12,10 +13,14 @@ from unittest import mock
 import ray
 
 from neuronsig.collection.job import Job
+from neuronsig.finetuning.examples import Split
 from neuronsig.run.preflight import describe
 from neuronsig_ray.collect import make
 from neuronsig_ray.collect.collection import ReplicaActor, Row, take_rows
 from neuronsig_ray.collect.scorer import Replica
+from neuronsig_ray.finetune.classifier import Classifier
+from neuronsig_ray.finetune.trainer import Shape
+from neuronsig_ray.finetune.training import Labelled, State, Task, Worker, train
 from neuronsig_ray.pool import Pool
 from neuronsig_ray.preflight import PACKAGES
 
@@ -43,6 +48,15 @@ def scored_here() -> Iterator[None]:
     """While it lasts, the job `collect` scores in this process; its tree reduce runs on Ray."""
     with mock.patch.object(make, "score_shards", score_here):
         yield
+
+
+def train_here(
+    shape: Shape, asked: Task, examples: Split, pool: Pool, work: Path, name: str
+) -> tuple[Classifier, State]:
+    """`trainer.fine_tuned` without Ray Train: one worker, in this process."""
+    model = shape.classifier(asked.seed)
+    sets = (Labelled.of(table, shape.labels) for table in (examples.train, examples.test))
+    return model, train(model, asked, *sets, Worker(), lambda *_: None)
 
 
 class _Method:

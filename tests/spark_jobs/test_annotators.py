@@ -65,6 +65,7 @@ def test_the_shipped_models_take_15_megabytes_at_most_and_say_whose_they_are(spa
     assert "CC BY-SA 4.0" in attribution
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_from_a_folder_of_any_name(spark, tmp_path):
     cache = tmp_path / "ca che[1]{x}* %20#ü"
     unpacked_there = load_tagger(spark, "", cache)

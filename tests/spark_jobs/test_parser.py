@@ -74,6 +74,7 @@ def heads_of(theirs, frame):
     return [[int(token["head"]) for token in row[0]] for row in rows]
 
 
+@pytest.mark.slow  # tests/neuronsig/annotation/test_parser.py has a plain parser of the same weights
 def test_heads_are_those_of_spark_nlp_on_words_of_any_kind(tagged, ours, theirs):
     sentences = drawn_sentences(1, 300)
     assert ours.heads(pa.array(sentences)).to_pylist() == heads_of(theirs, tagged(sentences))

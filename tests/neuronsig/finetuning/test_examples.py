@@ -65,9 +65,7 @@ def test_labels_of_few_documents_are_counted_and_left_out() -> None:
     assert found.labels == ["a", "b"]
     assert found.counts["documents of rare labels"] == 5
     assert "c" not in {*found.train["label"].to_pylist(), *found.test["label"].to_pylist()}
-    with pytest.raises(
-        InputError, match=r"key: needs two labels with 10 documents .* are 1 \(found: a \d+, c \d\)"
-    ):
+    with pytest.raises(InputError, match=r"key: needs two labels with 10 documents .* are 1 \(found: a \d+, c \d\)"):
         split(examples(["a"] * 100 + ["c"] * 5), 0.2, 10, 0, 0, "key")
 
 
