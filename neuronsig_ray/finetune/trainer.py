@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +47,7 @@ from neuronsig_ray.pool import Pool
 LOST_WORKERS = 3
 """Times that workers may be lost; each time all start again from the last checkpoint."""
 _CONTENT, _STEPS = "checkpoint.pt", "steps"
-_TOLD_EVERY = 0.5
+_TOLD_EVERY = 2.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def fine_tuned(
     total = asked.epochs * len(Batches(examples.train.num_rows, asked.batch, asked.seed))
     with task(f"fine-tuning on {pool.replicas} worker{'s' * (pool.replicas > 1)}", total, "batches") as bar, _quiet():
         with polled(lambda: bar.update(int(read_bytes(work / name / _STEPS)))), _plain_errors():
-            result = trainer.fit()
+            result = _in_a_thread(trainer.fit)
         bar.update(total)
     assert result.checkpoint is not None
     classifier = shape.classifier(asked.seed)
@@ -163,6 +165,20 @@ def _adder(device: torch.device, workers: int) -> Callable[[list[float]], list[f
         return [float(one) for one in sums]
 
     return added
+
+
+def _in_a_thread(work: Callable[[], Any]) -> Any:
+    """What `work` returns. In the main thread Ray Train would take Ctrl-C for itself and go on."""
+    ended: Future[Any] = Future()
+
+    def call() -> None:
+        try:
+            ended.set_result(work())
+        except BaseException as error:
+            ended.set_exception(error)
+
+    threading.Thread(target=call, daemon=True).start()
+    return ended.result()
 
 
 @contextmanager

@@ -233,7 +233,8 @@ def test_a_killed_fine_tuning_goes_on_from_its_checkpoint_to_the_same_loss_curve
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     time.sleep(5)  # its workers end when they miss it
-    kept = max(work.glob("*/checkpoint_*/checkpoint.pt"), key=lambda file: file.stat().st_mtime)
+    # The last one may have been written and not yet noted as whole.
+    kept = min(work.glob("*/checkpoint_*/checkpoint.pt"), key=lambda file: file.stat().st_mtime)
     state = torch.load(kept, weights_only=True)["state"]
     for file in work.glob("*/steps"):
         file.unlink()
