@@ -17,6 +17,7 @@ SHAPES = {
     "joined": "a word that holds a mark",
 }  # fmt: skip
 _WHOSE = re.compile(r"(whose .+? is )(.*)")
+_OFTEN = re.compile(r"with ((?:(?! or ).)+) \((\d+) times or more\)")
 _VOWEL = re.compile(r"\ba(?= [“-]?[aeiouAEIOU])")
 
 
@@ -117,6 +118,8 @@ def _any(texts: Sequence[str], holds: bool) -> str:
 
 
 def _denied(text: str) -> str:
+    if often := _OFTEN.fullmatch(text):
+        return f"with {often[1]} (fewer than {often[2]} times)"
     if text.startswith("with "):
         return "without " + text.removeprefix("with ")
     if (whose := _WHOSE.fullmatch(text)) and " whose " not in whose[2]:

@@ -85,6 +85,7 @@ def test_of_several_words_one_class_is_told_first() -> None:
         (words("a", "b", "c"), True, "with “a”, “b” or “c”"),
         (words("a", "b"), False, "without “a” or “b”"),
         ([Single("word", ("a",)), Single("word", ("b", "×2"))], True, "with “a” or “b” (2 times or more)"),
+        ([Single("word", ("a",)), Single("word", ("b", "×2"))], False, "without “a” or “b” (2 times or more)"),
         ([Single("tag", ("JJ",)), Single("tag", ("DT",))], False, "without an adjective and without a determiner"),
         ([Single("metadata", ("topic=a=b",)), Single("metadata", ("domain=news",))], True,
          "whose topic is a=b or whose domain is news"),

@@ -106,6 +106,7 @@ def test_statements_are_said_as_a_reader_wants_them() -> None:
         return Statement("", (Single(kind, pattern),))
 
     assert said(single("tag", "JJ", "×2")) == "with an adjective (2 times or more)"
+    assert said(single("tag", "JJ", "×3"), False) == "with an adjective (fewer than 3 times)"
     assert said(single("word", "×2")) == "with “×2”"
     assert said(single("word", "the"), False) == "without “the”"
     assert said(single("metadata", "topic=art"), False) == "whose topic is not art"
