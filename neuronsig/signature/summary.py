@@ -60,15 +60,19 @@ def _facets(view: NeuronView) -> str:
     facets = view.facets or ()
     if len(facets) < 2:
         return ""
-    kinds = (f"{percent(facet.share)} {_apart(facet)}" for facet in facets)
+    kinds = (f"{percent(facet.share)} {_apart(facet, facets)}" for facet in facets)
     return f" They fall into {len(facets)} groups: {'; '.join(kinds)}."
 
 
-def _apart(facet: FacetView) -> str:
-    """The statement that predicts a facet best, or its words where none does."""
-    if facet.told:
-        return facet.told[0][0]
-    return "with " + (", ".join(f"“{word}”" for word in facet.words[:3]) or "no words of their own")
+def _apart(facet: FacetView, facets: Sequence[FacetView]) -> str:
+    """The statement that predicts a facet best, or its words where none does; where another facet has that statement
+    too, with the first that is its own."""
+    if not facet.told:
+        return "with " + (", ".join(f"“{word}”" for word in facet.words[:3]) or "no words of their own")
+    others = {text for other in facets if other is not facet for text, *_ in other.told}
+    first, *further = (text for text, *_ in facet.told)
+    own = next((text for text in further if text not in others), "")
+    return f"{first} and {own}" if first in others and own else first
 
 
 def _carrier(view: NeuronView) -> str:

@@ -98,6 +98,17 @@ def test_a_neuron_that_answers_to_two_things_says_so() -> None:
     assert "groups" not in describe(replace(OLYMPICS, facets=facets[:1])).text
 
 
+def test_facets_that_are_first_told_alike_are_told_apart_by_what_is_their_own() -> None:
+    def facet(share: float, *told: str) -> FacetView:
+        return FacetView(share, (), told=tuple((text, 0.8, 0.2) for text in told))
+
+    facets = (facet(0.5, "with “a”"), facet(0.3, "without “a”", "with “b”"), facet(0.2, "without “a”", "without “b”"))
+    text = describe(replace(OLYMPICS, facets=facets)).text
+    assert "50% with “a”; 30% without “a” and with “b”; 20% without “a” and without “b”." in text
+    alike = (facet(0.5, "with “a”"), facet(0.3, "without “a”"), facet(0.2, "without “a”"))
+    assert "30% without “a”; 20% without “a”." in describe(replace(OLYMPICS, facets=alike)).text
+
+
 def test_a_long_label_is_clipped() -> None:
     told = ToldStatement("with " + ", ".join(f"“word{i}”" for i in range(8)), 0.5, 0.1, 0.2, 0.5)
     label = describe(replace(QUIET, told=(told,))).label
