@@ -13,14 +13,14 @@ Examples:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuronsig.annotation.sentences import DUPLICATE
-from neuronsig.config import Config, CorpusConfig, as_plan
+from neuronsig.config import Config, CorpusConfig, SourceConfig, as_plan, from_plan
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import ConfigError, InputError
@@ -144,19 +144,20 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
     if plan is None:
         return {"sentences new": 0, "annotate": "nothing to do, the run holds this corpus already"}
     outputs = [table, whole_file(table)]
+    names = additions(plan)[-1]["sources"]
+    sources = {names[name]: source for name, source in config.corpus.sources.items()}
+    recorded = _with_recorded(directory, config, sources)
     if len(whole.appended) == len(additions(plan)):  # killed after the last batch
-        with enter(config, "annotate", plan, outputs) as stage:
+        with enter(recorded, "annotate", plan, outputs) as stage:
             stage.counts = whole.counts
         return {"sentences new": whole.appended[-1], "sentences in the run": sum(whole.parts)}
     claim(work, plan_fingerprint(plan))
-    names = additions(plan)[-1]["sources"]
-    sources = {names[name]: source for name, source in config.corpus.sources.items()}
     corpus = dataclasses.replace(config.corpus, sources=sources)
     session = _session(config, "neuronsig append")
     found, annotate_rest = _cleaned(session, config, corpus, work, table, sum(whole.parts))
     new = found.numbered.sentences
     if new:
-        with enter(config, "annotate", plan, outputs) as stage:
+        with enter(recorded, "annotate", plan, outputs) as stage:
             parts = [*whole.parts, new]
             annotate_rest()
             require_rows(table, sum(parts))
@@ -175,6 +176,14 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
         "sentences in the run": sum(whole.parts) + new,
         **({} if new else {"annotate": "nothing is new: the run is as it was"}),
     }
+
+
+def _with_recorded(directory: RunDirectory, config: Config, sources: Mapping[str, SourceConfig]) -> Config:
+    """The config with the sources that the run has on record, and those that are appended, for neuronsig finetune."""
+    record = directory.stage_record("annotate") or {}
+    before = record.get("config", {}).get("corpus", {}).get("sources", {})
+    every = {**{name: from_plan(SourceConfig, values) for name, values in before.items()}, **sources}
+    return dataclasses.replace(config, corpus=dataclasses.replace(config.corpus, sources=every))
 
 
 def require_rows(table: Path, sentences: int) -> None:

@@ -22,7 +22,7 @@ from neuronsig.checkpoint import model_config
 from neuronsig.config import Config
 from neuronsig.progress import task
 from neuronsig_jobs.launch import Summary
-from neuronsig_jobs.model_output import model_output, require_writable
+from neuronsig_jobs.model_output import model_output, require_writable, tokenizer_source
 from neuronsig_ray.model.reinitialise import reinitialise
 
 
@@ -32,6 +32,6 @@ def run(config: Config) -> Summary:
     target = model_output(config, "reinitialise", config.reinitialise.output, "reinitialised")
     require_writable(target, source, "reinitialise.output", config.overwrite, "reinitialised")
     with task("drawing weights", 1, "models") as bar:
-        counts = reinitialise(source, target, config.reinitialise.seed)
+        counts = reinitialise(source, tokenizer_source(config.model, source), target, config.reinitialise.seed)
         bar.advance()
     return {**counts, "seed": config.reinitialise.seed, "model.path": str(target)}

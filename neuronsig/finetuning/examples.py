@@ -1,8 +1,9 @@
 """Labelled examples: documents that a run leaves out, as tokens; those that train the model and those that test it.
 
-A document is an example where a metadata field gives it exactly one label. It is none where one of its sentences,
-letters alone compared, is a sentence of the run too, for the run's sentences are what models are compared on; and it
-tests nothing where one of its sentences is in an example that trains.
+A document is an example where a metadata field gives it exactly one label. It is none where a sentence of the run is in
+it, for the run's sentences are what models are compared on; and it tests nothing where a document that trains is the
+same. Only letters are compared, in lower case, word by word: a sentence is in a document where its first GRAM words are
+in it in a row, and its last. One of fewer words, which everybody writes, is so only where it is the whole document.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from neuronsig.checkpoint import TokenizerSpec, tokenizer_of
 from neuronsig.corpora.document import Document
 from neuronsig.errors import InputError
-from neuronsig.ragged import list_lengths, rows_of
+from neuronsig.ragged import flat_lists, rows_of
 from neuronsig.splitmix import text_hashes, uniform
 
 EXAMPLES = pa.schema(
@@ -28,13 +29,13 @@ EXAMPLES = pa.schema(
         ("document", pa.int64()),  # a number made of source and document id
         ("label", pa.string()),
         ("input_ids", pa.list_(pa.int32())),
-        ("sentences", pa.list_(pa.int64())),  # a number for the letters of each
+        ("whole", pa.int64()),  # a number made of all of its words
+        ("grams", pa.list_(pa.int64())),  # `whole`, and a number for any GRAM words in a row, each once
     ]
 )
-WORDS = 5
-"""Words of a sentence, at least, by which documents count as alike: shorter ones are everybody's."""
-_SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+|\n+")
-_NO_LETTERS = re.compile(r"[\W\d_]+")
+GRAM = 5
+"""Words in a row by which a sentence is found in a document."""
+_WORD = re.compile(r"[^\W\d_]+")
 _TEST, _DRAWN = 0x74657374, 0x647261776E
 
 
@@ -53,19 +54,35 @@ def examples_of(
         if len(labels) != 1:
             others["several labels" if labels else "no label"] += 1
             continue
-        name = f"{source}/{document.doc_id}"
+        words = words_of(document.text)
+        number, whole, *grams = text_hashes([f"{source}/{document.doc_id}", *_keys(words)]).tolist()
         ids = encode(document.text.replace("\n\n", " ")).ids
-        sentences = sentence_keys(_SENTENCE_ENDS.split(document.text))
-        rows.append({"document": int(text_hashes([name])[0]), "label": labels[0], "input_ids": ids})
-        rows[-1]["sentences"] = np.unique(sentences).tolist()
+        row = {"document": number, "label": labels[0], "input_ids": ids, "whole": whole}
+        rows.append({**row, "grams": np.unique([whole, *grams]).tolist()})
     return pa.Table.from_pylist(rows, EXAMPLES), others, fields
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a text, letters alone, in lower case."""
+    return _WORD.findall(text.lower())
+
+
+def _keys(words: Sequence[str]) -> list[str]:
+    """What is hashed of some words: all of them, and any GRAM in a row."""
+    return ["whole " + " ".join(words), *(" ".join(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1))]
+
+
 def sentence_keys(sentences: Iterable[str]) -> NDArray[np.int64]:
-    """A number for the letters, in lower case, of each sentence that has WORDS words or more."""
-    long = (sentence for sentence in sentences if len(sentence.split()) >= WORDS)
-    letters = (_NO_LETTERS.sub("", sentence).lower() for sentence in long)
-    return text_hashes(text for text in letters if text)
+    """(sentences, 2) the numbers of the first and of the last GRAM words of each; of one with fewer that of all, twice.
+
+    A document with both among its `grams` has the sentence. Sentences without a letter are left out.
+    """
+    texts = []
+    for sentence in sentences:
+        if words := words_of(sentence):
+            whole, *grams = _keys(words)
+            texts += [grams[0], grams[-1]] if grams else [whole, whole]
+    return text_hashes(texts).reshape(-1, 2)
 
 
 @dataclass(frozen=True)
@@ -100,20 +117,30 @@ def split(examples: pa.Table, share: float, least: int, most: int, seed: int, ke
         )
     rare = [sum(label not in labels for label in table["label"].to_pylist()) for table in (train, test)]
     train, test = (table.filter(pc.is_in(table["label"], pa.array(labels))) for table in (train, test))
-    alike = has_any(test, np.unique(train["sentences"].combine_chunks().flatten().to_numpy()))
+    alike = np.isin(test["whole"].to_numpy(), train["whole"].to_numpy())
     test = test.filter(pa.array(~alike))
     if not test.num_rows:
         raise InputError(f"{key}: no document is left to test on; raise finetune.test or reserve more of the corpus")
-    counts = {"documents of rare labels": sum(rare), "test documents with a sentence that trains": int(alike.sum())}
+    counts = {
+        "documents of rare labels": sum(rare),
+        "test documents that are the same as one that trains": int(alike.sum()),
+    }
     return Split(labels, train, test, counts)
 
 
-def has_any(examples: pa.Table, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(examples,) which have a sentence of one of the keys (n,), ascending."""
-    column = examples["sentences"].combine_chunks()
-    lengths = list_lengths(column)
-    found = np.isin(column.flatten().to_numpy(), keys)
-    return np.bincount(rows_of(np.concatenate(([0], np.cumsum(lengths))))[found], minlength=len(lengths)) > 0
+def with_sentences(examples: pa.Table, sentences: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(examples,) which have one of the sentences (n, 2), numbers of `sentence_keys`."""
+    grams, offsets = flat_lists(examples["grams"])
+    rows, values = rows_of(offsets), grams.to_numpy()
+    found = np.zeros(len(offsets) - 1, bool)
+    # Of each sentence whose beginning is there, the documents that have it, and then its end.
+    order = np.argsort(values, kind="stable")
+    values, rows = values[order], rows[order]
+    starts, stops = (np.searchsorted(values, sentences[:, 0], side) for side in ("left", "right"))
+    for sentence in np.flatnonzero(stops > starts):
+        last = slice(*(np.searchsorted(values, sentences[sentence, 1], side) for side in ("left", "right")))
+        found[np.intersect1d(rows[starts[sentence] : stops[sentence]], rows[last])] = True
+    return found
 
 
 def shares(labels: Sequence[str], table: pa.Table) -> dict[str, int]:

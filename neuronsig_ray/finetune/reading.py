@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from neuronsig.checkpoint import TokenizerSpec
 from neuronsig.config import SourceConfig
-from neuronsig.corpora.files import Unit
+from neuronsig.corpora.document import Document
+from neuronsig.corpora.files import UNREADABLE_FILE, Unit
 from neuronsig.corpora.plan import bundle, documents_of, source_units
 from neuronsig.corpora.reserve import is_reserved
+from neuronsig.errors import InputError
 from neuronsig.finetuning.examples import examples_of, sentence_keys
 from neuronsig.progress import task
+from neuronsig.ragged import flat_lists
 from neuronsig.storage.location import absolute, location
 from neuronsig.storage.parquet import parquet_file
 from neuronsig_ray.session import local_cpus
@@ -45,19 +48,34 @@ def reserved_examples(
 def _examples_of_units(
     units: Sequence[Unit], side: Sequence[Unit], name: str, source: SourceConfig, field: str, tokenizer: TokenizerSpec
 ) -> tuple[pa.Table, Counts, Counts]:
-    reserved = (document for document in documents_of(units, side, source) if is_reserved(document, source))
-    return examples_of(reserved, name, field, tokenizer)
+    unread = Counts()
+
+    def reserved() -> Iterator[Document]:
+        for document in documents_of(units, side, source):
+            if document.skipped == UNREADABLE_FILE:
+                raise InputError(
+                    f"corpus.sources.{name}.path: {document.doc_id} cannot be read here; give every node the same "
+                    "files, or get the corpus again"
+                )
+            if document.skipped:
+                unread[f"skipped record, {document.skipped}"] += 1
+            elif is_reserved(document, source):
+                yield document
+
+    table, others, fields = examples_of(reserved(), name, field, tokenizer)
+    return table, others + unread, fields
 
 
-def keys_in_run(sentences: Sequence[Path], examples: pa.Table) -> NDArray[np.int64]:
-    """Of the examples' sentences, the keys of those that are sentences of the run, ascending."""
-    wanted = ray.put(np.unique(examples["sentences"].combine_chunks().flatten().to_numpy()))
+def sentences_in(sentences: Sequence[Path], examples: pa.Table) -> NDArray[np.int64]:
+    """Of the run's sentences those that documents may have, as numbers of `sentence_keys` (n, 2)."""
+    wanted = ray.put(np.unique(flat_lists(examples["grams"])[0].to_numpy()))
     with task("looking for them in the run", len(sentences), "files") as bar:
-        found = map_tasks(_keys_in_file, [(absolute(file), wanted) for file in sentences], bar.advance)
-    return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+        found = map_tasks(_sentences_in_file, [(absolute(file), wanted) for file in sentences], bar.advance)
+    return np.unique(np.concatenate([np.zeros((0, 2), np.int64), *found]), axis=0)
 
 
-def _keys_in_file(file: str, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+def _sentences_in_file(file: str, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     batches = parquet_file(location(file)).iter_batches(columns=["text"])
     keys = [sentence_keys(filter(None, batch.column("text").to_pylist())) for batch in batches]
-    return np.intersect1d(wanted, np.concatenate([np.zeros(0, np.int64), *keys]))
+    every = np.concatenate([np.zeros((0, 2), np.int64), *keys])
+    return every[np.isin(every, wanted).all(axis=1)]

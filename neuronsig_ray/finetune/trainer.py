@@ -43,11 +43,13 @@ from neuronsig.storage.whole_files import atomic_write
 from neuronsig_ray.finetune.classifier import Classifier
 from neuronsig_ray.finetune.training import Labelled, State, Task, Worker, train
 from neuronsig_ray.pool import Pool
+from neuronsig_ray.tasks import storage_error
 
 LOST_WORKERS = 3
 """Times that workers may be lost; each time all start again from the last checkpoint."""
 _CONTENT, _STEPS = "checkpoint.pt", "steps"
 _TOLD_EVERY = 2.0
+_AGAIN = "run the same command again: it goes on from the last checkpoint"
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def fine_tuned(
         scaling_config=ScalingConfig(num_workers=pool.replicas, use_gpu=bool(pool.gpus), resources_per_worker=each),
         run_config=RunConfig(
             name=name,
-            failure_config=FailureConfig(max_failures=LOST_WORKERS),
+            failure_config=FailureConfig(LOST_WORKERS, controller_failure_limit=LOST_WORKERS),  # type: ignore[call-arg]
             checkpoint_config=CheckpointConfig(num_to_keep=1),
             **_storage(work),
         ),
@@ -200,13 +202,21 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except TrainingFailedError as error:
-        for failure in getattr(error, "worker_failures", {}).values():
-            for cause in (failure, failure.__cause__, getattr(failure, "_base_exc", None)):
+        failures = [*getattr(error, "worker_failures", {}).values(), getattr(error, "controller_failure", error)]
+        for failure in failures:
+            for cause in (failure, failure.__cause__, getattr(failure, "_base_exc", failure)):
                 if isinstance(cause, NeuronsigError):
                     raise cause from None
+                if isinstance(cause, torch.OutOfMemoryError):
+                    raise MachineError(
+                        f"finetune.batch: too large for a worker ({first_line(cause)}); lower it"
+                    ) from error
+                if isinstance(cause, OSError):
+                    raise MachineError(storage_error(cause)) from error
                 if isinstance(cause, RayActorError):
                     raise MachineError(
-                        f"workers were lost {LOST_WORKERS + 1} times ({first_line(cause)}); run the same command "
-                        "again: it goes on from the last checkpoint"
+                        f"workers were lost {LOST_WORKERS + 1} times ({first_line(cause)}); {_AGAIN}"
                     ) from error
+        if hasattr(error, "controller_failure"):
+            raise MachineError(f"workers did not start ({first_line(error.controller_failure)}); {_AGAIN}") from error
         raise

@@ -88,6 +88,7 @@ def train(
         bare(model).load_state_dict(checkpoint["model"])
         optimizer.load_state_dict(checkpoint["optimizer"])
         state = State(**checkpoint["state"])
+        state.loss *= worker.rank == 0  # it is that of all workers
     batches = Batches(len(train.inputs), task.batch, task.seed)
     saved = time.monotonic()
 
@@ -106,6 +107,7 @@ def train(
             due = worker.added([float(not worker.rank and time.monotonic() - saved > task.checkpoint_seconds)])[0] > 0
             if due and state.step < len(batches):
                 saved = time.monotonic()
+                state.loss = worker.added([state.loss])[0] * (worker.rank == 0)
                 report(state, content)
             else:
                 report(state, None)

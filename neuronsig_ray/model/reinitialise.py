@@ -10,8 +10,8 @@ from neuronsig_ray.model.loading import load_model
 from neuronsig_ray.model.saving import save_model
 
 
-def reinitialise(source: Path, target: Path, seed: int) -> dict[str, int]:
-    """Write to `target` the model of `source`, weights drawn anew but for the word embeddings, and its tokenizer.
+def reinitialise(source: Path, tokenizer: Path, target: Path, seed: int) -> dict[str, int]:
+    """Write to `target` the model of `source`, weights drawn anew but for the word embeddings, and a tokenizer.
 
     Weights are drawn as the model's own class draws them before training, by `seed`, in float32: the same seed and
     library version give the same bytes. Returns numbers of parameters kept and drawn. Raises InputError for a model
@@ -33,6 +33,6 @@ def reinitialise(source: Path, target: Path, seed: int) -> dict[str, int]:
         model: Any = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
     with torch.no_grad():
         model.get_input_embeddings().weight.copy_(kept)
-    save_model(model, source, target, "reinitialise.output")
+    save_model(model, tokenizer, target, "reinitialise.output")
     total = sum(parameter.numel() for parameter in model.parameters())
     return {"parameters kept": kept.numel(), "parameters drawn": total - kept.numel()}

@@ -1,4 +1,4 @@
-"""A model written to a folder that every job takes as a model, with the tokenizer of the one that it was made of."""
+"""A model written to a folder that every job takes as a model, with its tokenizer."""
 
 import shutil
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from neuronsig.errors import MachineError
 from neuronsig.storage.whole_files import written_folder
 
 
-def save_model(model: Any, source: Path, target: Path, key: str, more: Callable[[Path], object] = bool) -> None:
-    """Write a model, the tokenizer of the folder `source`, and what `more` puts into the new folder.
+def save_model(model: Any, tokenizer: Path, target: Path, key: str, more: Callable[[Path], object] = bool) -> None:
+    """Write a model, the tokenizer of the folder `tokenizer`, and what `more` puts into the new folder.
 
     Raises MachineError, which names `key`, when the folder cannot be written.
     """
@@ -19,7 +19,7 @@ def save_model(model: Any, source: Path, target: Path, key: str, more: Callable[
         with written_folder(target) as folder:
             model.save_pretrained(folder)
             for pattern in TOKENIZER_FILES[1:]:
-                for file in source.glob(pattern):
+                for file in tokenizer.glob(pattern):
                     shutil.copyfile(file, folder / file.name)
             more(folder)
             for file in folder.iterdir():

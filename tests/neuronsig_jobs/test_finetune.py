@@ -20,6 +20,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("ray", reason="ray is not installed")
+pytest.importorskip("pyspark", reason="pyspark is not installed")
 
 import torch
 
@@ -30,7 +31,7 @@ from neuronsig.corpora.reserve import RESERVED
 from neuronsig.errors import ConfigError, InputError
 from neuronsig.run.directory import RunDirectory
 from neuronsig.tables import SENTENCES
-from neuronsig_jobs import finetune
+from neuronsig_jobs import annotate, finetune
 from neuronsig_jobs.finetune import RECORD
 from neuronsig_ray.finetune import trainer
 from tests.neuronsig_ray.here import train_here
@@ -90,7 +91,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i, (one, text) in enumerate((one, text) for one in kept for text in [one.text.split(" . ")[0], SHARED])
     ]
     run = RunDirectory.create(folder / "run")
-    with run.stage("annotate", {"made": "here"}, [run.sentences], {"corpus": as_plan(config.corpus)}):
+    with run.stage("annotate", annotate.make_plan(config), [run.sentences], {"corpus": as_plan(config.corpus)}):
         run.sentences.mkdir()
         pq.write_table(pa.Table.from_pylist(rows, SENTENCES), run.sentences / "part-0.parquet")
     return folder
@@ -125,7 +126,7 @@ def test_the_model_learns_from_what_the_run_leaves_out_alone(folder: Path, here:
     number = {int(name) for name in reserved}
     with_shared = {n for n in number if n % 40 == 2}
     rare = {n for n in number if n % 100 == 9} - with_shared
-    assert said["documents left out: a sentence of theirs is in the run"] == len(with_shared)
+    assert said["documents left out: a sentence of the run is in them"] == len(with_shared)
     assert said["documents left out: no label"] == len({n for n in number if n % 20 == 7})
     assert said["documents left out: several labels"] == len({n for n in number if n % 20 == 13})
     assert said["documents of rare labels"] == len(rare)
@@ -181,11 +182,12 @@ def test_bad_input_is_one_clear_error(folder: Path, local_ray: None, tmp_path: P
 def test_a_run_that_leaves_nothing_out_is_refused(folder: Path, tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run")
     words = words_of(folder, "corpus.sources.jsonl.reserve=0", f"run={run.root}")
-    with run.stage("annotate", {}, [run.sentences], {"corpus": as_plan(compose(words).corpus)}):
+    config = compose(words)
+    with run.stage("annotate", annotate.make_plan(config), [run.sentences], {"corpus": as_plan(config.corpus)}):
         run.sentences.mkdir()
         pq.write_table(SENTENCES.empty_table(), run.sentences / "part-0.parquet")
     with pytest.raises(InputError, match=r"leaves no document out, .*\.reserve=0\.5, NAME one of"):
-        finetune.run(compose(words))
+        finetune.run(config)
 
 
 LOOP = """
@@ -226,17 +228,17 @@ def test_a_killed_fine_tuning_goes_on_from_its_checkpoint_to_the_same_loss_curve
     work = folder / "run" / "work" / "finetune"
 
     def steps() -> list[int]:
-        return [int(file.read_text()) for file in work.glob("*/steps")]
+        return [int(file.read_text()) for file in work.glob("*/*/steps")]
 
     killed = subprocess.Popen(again, start_new_session=True)
-    seen(killed, lambda: steps() and steps()[0] > 4 and list(work.glob("*/checkpoint_*/checkpoint.pt")))
+    seen(killed, lambda: steps() and steps()[0] > 4 and list(work.glob("*/*/checkpoint_*/checkpoint.pt")))
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     time.sleep(5)  # its workers end when they miss it
     # The last one may have been written and not yet noted as whole.
-    kept = min(work.glob("*/checkpoint_*/checkpoint.pt"), key=lambda file: file.stat().st_mtime)
+    kept = min(work.glob("*/*/checkpoint_*/checkpoint.pt"), key=lambda file: file.stat().st_mtime)
     state = torch.load(kept, weights_only=True)["state"]
-    for file in work.glob("*/steps"):
+    for file in work.glob("*/*/steps"):
         file.unlink()
     other = subprocess.Popen(again)
     (first,) = seen(other, steps)

@@ -6,25 +6,60 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from scipy.stats import binomtest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
+from neuronsig.checkpoint import TokenizerSpec
+from neuronsig.corpora.document import Document
 from neuronsig.errors import InputError
 from neuronsig.evaluation.intervals import share_limits
-from neuronsig.finetuning.examples import EXAMPLES, has_any, sentence_keys, split
+from neuronsig.finetuning.examples import EXAMPLES, examples_of, sentence_keys, split, with_sentences
 
 
-def examples(labels: list[str], sentences: list[list[int]] | None = None) -> pa.Table:
+def examples(labels: list[str], same: dict[int, int] | None = None) -> pa.Table:
+    """Examples of these labels; `same` says which is the same document as which other."""
+    wholes = [1000 + (same or {}).get(i, i) for i in range(len(labels))]
     rows = [
-        {"document": 7919 * i, "label": label, "input_ids": [i], "sentences": sentences[i] if sentences else [1000 + i]}
+        {"document": 7919 * i, "label": label, "input_ids": [i], "whole": wholes[i], "grams": [wholes[i]]}
         for i, label in enumerate(labels)
     ]
     return pa.Table.from_pylist(rows, EXAMPLES)
 
 
-def test_sentences_are_alike_by_their_letters_and_short_ones_by_nothing() -> None:
-    one, other = sentence_keys(["It is 5 o'clock in the morning!", "it is o clock, in the MORNING 7"])
-    assert one == other
-    assert len(sentence_keys(["Thank you very much.", "1 2 3 4 5 6", ""])) == 0
-    assert sentence_keys(["It is five o'clock in the evening."])[0] != one
+TOKENIZER = TokenizerSpec("x", Tokenizer(WordLevel({"x": 0}, "x")).to_str(), "", 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence", "there"),
+    [
+        ("It is 5 o'clock in the morning! Wake up now.", "it is o clock, in the MORNING 7", True),
+        (
+            "Before it. In the U.S. he was *never* seen again (so they say); and after.",
+            "he was never seen again (so they say)",
+            True,
+        ),
+        ("One two three four five six seven.", "two three four five six", True),
+        ("One two three four five six seven.", "two three four five seven", False),
+        ("One two three four five. Six seven eight nine ten.", "one two three four five six ten", False),
+        ("Thank you!", "thank you", True),
+        ("Thank you! It was a pleasure.", "thank you", False),
+        ("12 34!", "56 ?", False),
+    ],
+)
+def test_a_sentence_of_the_run_is_found_wherever_it_is_in_a_document(document: str, sentence: str, there: bool) -> None:
+    other = Document("b", "Nothing of that kind at all is said.", {"kind": ["x"]})
+    table, _, _ = examples_of([Document("a", document, {"kind": ["x"]}), other], "s", "kind", TOKENIZER)
+    run = sentence_keys([sentence, "Some other words that nobody wrote."])
+    assert with_sentences(table, run).tolist() == [there, False]
+
+
+def test_others_are_counted_by_reason() -> None:
+    documents = [
+        Document(str(i), "some text", {"kind": kinds} if kinds else {})
+        for i, kinds in enumerate([["a"], [], ["a", "b"]])
+    ]
+    table, others, fields = examples_of(documents, "s", "kind", TOKENIZER)
+    assert (table.num_rows, others, fields) == (1, {"no label": 1, "several labels": 1}, {"kind": 2})
 
 
 def test_about_a_share_of_the_examples_tests_the_same_ones_whatever_their_order() -> None:
@@ -46,18 +81,14 @@ def test_examples_are_drawn_where_fewer_are_asked_for() -> None:
     assert documents[0] == documents[1] != documents[2]
 
 
-def test_what_has_a_sentence_that_trains_tests_nothing() -> None:
+def test_a_document_that_is_the_same_as_one_that_trains_tests_nothing() -> None:
     labels = ["a", "b"] * 500
     free = split(examples(labels), 0.2, 10, 0, 0, "")
-    first = free.test["input_ids"][0].as_py()[0]
-    trained = free.train["input_ids"][0].as_py()[0]
-    sentences = [[1000 + i] for i in range(1000)]
-    sentences[first] = [5, 1000 + trained]
-    found = split(examples(labels, sentences), 0.2, 10, 0, 0, "")
-    assert found.counts["test documents with a sentence that trains"] == 1
+    first, trained = (table["input_ids"][0].as_py()[0] for table in (free.test, free.train))
+    found = split(examples(labels, {first: trained}), 0.2, 10, 0, 0, "")
+    assert found.counts["test documents that are the same as one that trains"] == 1
     assert found.test.num_rows == free.test.num_rows - 1
     assert [first] not in found.test["input_ids"].to_pylist()
-    assert has_any(found.train, np.array([1000 + trained])).sum() == 1
 
 
 def test_labels_of_few_documents_are_counted_and_left_out() -> None:

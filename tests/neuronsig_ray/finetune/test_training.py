@@ -119,6 +119,36 @@ def test_the_parts_of_several_workers_have_the_gradient_of_the_whole_batch(
         torch.testing.assert_close(added, one, atol=1e-6, rtol=1e-4)
 
 
+def test_what_a_checkpoint_has_of_the_loss_is_that_of_all_workers(folder: Path) -> None:
+    """The second of two workers goes on with nothing, for the first has the sum."""
+    sums, kept = [], []
+
+    def added(numbers: list[float]) -> list[float]:
+        sums.append(numbers)
+        return [2 * number for number in numbers]  # the other worker lost as much
+
+    def report(state: State, content: Callable[[], Mapping[str, Any]] | None) -> None:
+        if content is not None:
+            kept.append(copy.deepcopy(dict(content())))
+
+    train(classifier(folder), ASKED, TRAIN, TEST, Worker(0, 2, added=added), report)
+    inside = [one for one in kept if one["state"]["step"]]
+    assert len(inside) > 2
+    one = [numbers[0] for numbers in sums if numbers[0] not in (0.0, 1.0)]
+    assert inside[0]["state"]["loss"] == 2 * one[0]
+    found = train(classifier(folder), ASKED, TRAIN, TEST, Worker(1, 2), nothing, inside[0])
+    alone = train(
+        classifier(folder),
+        ASKED,
+        TRAIN,
+        TEST,
+        Worker(1, 2),
+        nothing,
+        copy.deepcopy(inside[0]) | {"state": inside[0]["state"] | {"loss": 0.0}},
+    )
+    assert found.history[0]["loss"] == alone.history[0]["loss"]
+
+
 def test_every_example_is_in_one_batch_of_an_epoch_and_with_one_worker() -> None:
     batches = Batches(50, 16, seed=3)
     orders = [batches.order(epoch) for epoch in range(2)]
