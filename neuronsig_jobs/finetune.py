@@ -122,7 +122,9 @@ def _make(
         task = Task(asked.epochs, asked.learning_rate, asked.batch, asked.seed, _padding(folder))
         # Dropout is drawn for each worker: with another number of them it is another curve.
         work = directory.work("finetune", fingerprint)
-        classifier, state = fine_tuned(shape, task, examples, pool, work, f"{pool.replicas}-{'gc'[not pool.gpus]}pu")
+        classifier, state = fine_tuned(
+            shape, task, examples, pool, work, f"{pool.replicas}-{'gpu' if pool.gpus else 'cpu'}"
+        )
     counts |= measured(examples, state.history)
     record = {"fingerprint": fingerprint, "labels": examples.labels, "epochs": state.history, "counts": counts}
 
