@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuronsig.annotation.sentences import DUPLICATE
-from neuronsig.config import Config, CorpusConfig, SourceConfig, as_plan, from_plan
+from neuronsig.config import Config, CorpusConfig, SourceConfig, as_plan
 from neuronsig.corpora.check import check_sources
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import ConfigError, InputError
@@ -180,9 +180,7 @@ def append(config: Config, directory: RunDirectory) -> dict[str, Any]:
 
 def _with_recorded(directory: RunDirectory, config: Config, sources: Mapping[str, SourceConfig]) -> Config:
     """The config with the sources that the run has on record, and those that are appended, for neuronsig finetune."""
-    record = directory.stage_record("annotate") or {}
-    before = record.get("config", {}).get("corpus", {}).get("sources", {})
-    every = {**{name: from_plan(SourceConfig, values) for name, values in before.items()}, **sources}
+    every = {**directory.annotated_sources(), **sources}
     return dataclasses.replace(config, corpus=dataclasses.replace(config.corpus, sources=every))
 
 

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, weights_fingerprint
-from neuronsig.config import Config, CorpusConfig, SourceConfig, as_plan, from_plan
+from neuronsig.checkpoint import TokenizerSpec, load_tokenizer, model_config, read_config, weights_fingerprint
+from neuronsig.config import Config, CorpusConfig, SourceConfig, as_plan
 from neuronsig.corpora.check import check_source
 from neuronsig.corpora.plan import corpus_fingerprint
 from neuronsig.errors import ConfigError, InputError
@@ -80,9 +80,8 @@ def reserved_sources(directory: RunDirectory, corpus: CorpusConfig) -> dict[str,
 
     Raises InputError where none leaves any out, one is not there, or the text is another than the run's.
     """
-    stage = directory.stage_record("annotate") or {}
-    sources = {name: from_plan(SourceConfig, values) for name, values in stage["config"]["corpus"]["sources"].items()}
     moved = {name: source.path for name, source in corpus.sources.items()}
+    sources = directory.annotated_sources()
     sources = {name: replace(one, path=moved.get(name, one.path)) for name, one in sources.items()}
     reserving = {name: source for name, source in sources.items() if source.reserve}
     if not reserving:
@@ -92,8 +91,9 @@ def reserved_sources(directory: RunDirectory, corpus: CorpusConfig) -> dict[str,
         )
     for name, source in reserving.items():
         check_source(source, f"corpus.sources.{name}")
-    first = {name: sources[name] for name in stage["plan"]["corpus"]["sources"]}
-    if corpus_fingerprint(CorpusConfig(sources=first)) != stage["plan"]["corpus_files"]:
+    plan = (directory.stage_record("annotate") or {})["plan"]
+    first = {name: sources[name] for name in plan["corpus"]["sources"]}
+    if corpus_fingerprint(CorpusConfig(sources=first)) != plan["corpus_files"]:
         raise InputError(
             f"the files of {', '.join(first)} are not those that run={directory.root} was made of, and other documents "
             "may be left out; restore them, or annotate them in another run=..."
@@ -178,7 +178,7 @@ def measured(examples: Split, history: list[dict[str, float]]) -> dict[str, Any]
 
 def _padding(folder: Path) -> int:
     """A token that fills inputs up: the model's own, else the first; it is masked."""
-    return max(0, int(json.loads((folder / "config.json").read_text()).get("pad_token_id") or 0))
+    return max(0, int(read_config(folder, f"model.path={folder}").get("pad_token_id") or 0))
 
 
 def _record(target: Path) -> dict[str, Any]:

@@ -105,11 +105,16 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except RayTaskError as error:
-        if isinstance(error.cause, OSError):
-            raise MachineError(storage_error(error.cause)) from error
-        if isinstance(error.cause, NeuronsigError):
-            raise error.cause from None
+        if plain := plain_error(error.cause):
+            raise plain from None if plain is error.cause else error
         raise
+
+
+def plain_error(cause: BaseException) -> NeuronsigError | None:
+    """An error in a worker as one that a user can mend; None where it is a defect."""
+    if isinstance(cause, OSError):
+        return MachineError(storage_error(cause))
+    return cause if isinstance(cause, NeuronsigError) else None
 
 
 def storage_error(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Inputs that once failed (../shared/cases), beside the corpora."""
+"""Where the real corpora are, and beside them inputs that once failed (../shared/cases)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-_CORPORA = os.environ.get("NEURONSIG_DATA") or Path(__file__).parents[2] / "shared" / "data"
-_CASES = Path(_CORPORA).parent / "cases"
+CORPORA = Path(os.environ.get("NEURONSIG_DATA") or Path(__file__).parents[2] / "shared" / "data")
+_CASES = CORPORA.parent / "cases"
 
 
 def case_folder(case: str) -> Path:

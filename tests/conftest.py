@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import s3_home
+from tests.cases import CORPORA
 from tests.stores import STORES, empty_place
 
 if TYPE_CHECKING:
@@ -140,10 +141,9 @@ def coarse_figures() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The real corpora; the test is skipped where they are absent."""
-    folder = Path(os.environ.get("NEURONSIG_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no corpora in {folder}; set NEURONSIG_DATA")
-    return folder
+    if not CORPORA.is_dir():
+        pytest.skip(f"no corpora in {CORPORA}; set NEURONSIG_DATA")
+    return CORPORA
 
 
 @pytest.fixture(scope="session")

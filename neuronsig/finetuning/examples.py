@@ -72,7 +72,7 @@ def _keys(words: Sequence[str]) -> list[str]:
     return ["whole " + " ".join(words), *(" ".join(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1))]
 
 
-def sentence_keys(sentences: Iterable[str]) -> NDArray[np.int64]:
+def sentence_grams(sentences: Iterable[str]) -> NDArray[np.int64]:
     """(sentences, 2) the numbers of the first and of the last GRAM words of each; of one with fewer that of all, twice.
 
     A document with both among its `grams` has the sentence. Sentences without a letter are left out.
@@ -129,7 +129,7 @@ def split(examples: pa.Table, share: float, least: int, most: int, seed: int, ke
 
 
 def with_sentences(examples: pa.Table, sentences: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(examples,) which have one of the sentences (n, 2), numbers of `sentence_keys`."""
+    """(examples,) which have one of the sentences (n, 2), numbers of `sentence_grams`."""
     grams, offsets = flat_lists(examples["grams"])
     rows, values = rows_of(offsets), grams.to_numpy()
     found = np.zeros(len(offsets) - 1, bool)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronsig import __version__
-from neuronsig.config import MiningConfig, from_plan
+from neuronsig.config import MiningConfig, SourceConfig, from_plan
 from neuronsig.errors import InputError, MachineError, PlanMismatchError, reason
 from neuronsig.progress import say
 from neuronsig.run import plan as plans
@@ -131,6 +131,11 @@ class RunDirectory(Layout):
         recorded = (self.stage_record(f"mine/{model}") or {})["plan"]["mining"]
         # Runs of before that key held out sentences.
         return from_plan(MiningConfig, {"holdout_by": "sentence"} | recorded)
+
+    def annotated_sources(self) -> dict[str, SourceConfig]:
+        """The sources that the sentences were made of, those that were appended too; empty where there are none."""
+        recorded = (self.stage_record("annotate") or {}).get("config", {}).get("corpus", {}).get("sources", {})
+        return {name: from_plan(SourceConfig, values) for name, values in recorded.items()}
 
     def fingerprint(self, stage: str, needed_by: str, earlier: bool = False) -> str:
         """Fingerprint of a finished stage that another job reads.

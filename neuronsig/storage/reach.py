@@ -1,14 +1,13 @@
 """Whether a store answers at all: asked once, before the work, because its client tries for minutes what cannot be."""
 
 import socket
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
 from fsspec import AbstractFileSystem
 
+from neuronsig.daemon import in_daemon
 from neuronsig.storage.location import is_local, store_of
 
 CONNECT_SECONDS = 8.0
@@ -25,18 +24,9 @@ def first_answer(store: AbstractFileSystem, ask: Callable[[], Answer]) -> Answer
             socket.create_connection((host, port), CONNECT_SECONDS).close()
         except OSError as error:
             raise OSError(f"nothing answers at {host}:{port}: {error.strerror or 'timed out'}") from None
-    given: Future[Answer] = Future()
-
-    def wait() -> None:
-        try:
-            given.set_result(ask())
-        except BaseException as error:
-            given.set_exception(error)
-
-    # The client may hang for minutes still: a daemon ends with the process.
-    threading.Thread(target=wait, daemon=True).start()
     try:
-        return given.result(ANSWER_SECONDS)
+        # The client may hang for minutes still.
+        return in_daemon(ask).result(ANSWER_SECONDS)
     except TimeoutError:
         raise OSError(f"no answer within {ANSWER_SECONDS:.0f} s") from None
 

@@ -18,7 +18,7 @@ from neuronsig.corpora.files import UNREADABLE_FILE, Unit
 from neuronsig.corpora.plan import bundle, documents_of, source_units
 from neuronsig.corpora.reserve import is_reserved
 from neuronsig.errors import InputError
-from neuronsig.finetuning.examples import examples_of, sentence_keys
+from neuronsig.finetuning.examples import examples_of, sentence_grams
 from neuronsig.progress import task
 from neuronsig.ragged import flat_lists
 from neuronsig.storage.location import absolute, location
@@ -67,7 +67,7 @@ def _examples_of_units(
 
 
 def sentences_in(sentences: Sequence[Path], examples: pa.Table) -> NDArray[np.int64]:
-    """Of the run's sentences those that documents may have, as numbers of `sentence_keys` (n, 2)."""
+    """Of the run's sentences those that documents may have, as numbers of `sentence_grams` (n, 2)."""
     wanted = ray.put(np.unique(flat_lists(examples["grams"])[0].to_numpy()))
     with task("looking for them in the run", len(sentences), "files") as bar:
         found = map_tasks(_sentences_in_file, [(absolute(file), wanted) for file in sentences], bar.advance)
@@ -76,6 +76,6 @@ def sentences_in(sentences: Sequence[Path], examples: pa.Table) -> NDArray[np.in
 
 def _sentences_in_file(file: str, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
     batches = parquet_file(location(file)).iter_batches(columns=["text"])
-    keys = [sentence_keys(filter(None, batch.column("text").to_pylist())) for batch in batches]
+    keys = [sentence_grams(filter(None, batch.column("text").to_pylist())) for batch in batches]
     every = np.concatenate([np.zeros((0, 2), np.int64), *keys])
     return every[np.isin(every, wanted).all(axis=1)]

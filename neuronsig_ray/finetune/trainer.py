@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +30,8 @@ from ray.train import (
 from ray.train import report as report_to_ray
 from ray.train.torch import TorchTrainer, get_device, prepare_model
 
-from neuronsig.errors import MachineError, NeuronsigError, first_line
+from neuronsig.daemon import in_daemon
+from neuronsig.errors import MachineError, first_line
 from neuronsig.finetuning.batches import Batches
 from neuronsig.finetuning.examples import Split
 from neuronsig.progress import polled, task
@@ -43,7 +42,7 @@ from neuronsig.storage.whole_files import atomic_write
 from neuronsig_ray.finetune.classifier import Classifier
 from neuronsig_ray.finetune.training import Labelled, State, Task, Worker, train
 from neuronsig_ray.pool import Pool
-from neuronsig_ray.tasks import storage_error
+from neuronsig_ray.tasks import plain_error
 
 LOST_WORKERS = 3
 """Times that workers may be lost; each time all start again from the last checkpoint."""
@@ -94,7 +93,8 @@ def fine_tuned(
     total = asked.epochs * len(Batches(examples.train.num_rows, asked.batch, asked.seed))
     with task(f"fine-tuning on {pool.replicas} worker{'s' * (pool.replicas > 1)}", total, "batches") as bar, _quiet():
         with polled(lambda: bar.update(int(read_bytes(work / name / _STEPS)))), _plain_errors():
-            result = _in_a_thread(trainer.fit)
+            # In the main thread Ray Train would take Ctrl-C for itself and go on.
+            result = in_daemon(trainer.fit).result()
         bar.update(total)
     assert result.checkpoint is not None
     classifier = shape.classifier(asked.seed)
@@ -169,20 +169,6 @@ def _adder(device: torch.device, workers: int) -> Callable[[list[float]], list[f
     return added
 
 
-def _in_a_thread(work: Callable[[], Any]) -> Any:
-    """What `work` returns. In the main thread Ray Train would take Ctrl-C for itself and go on."""
-    ended: Future[Any] = Future()
-
-    def call() -> None:
-        try:
-            ended.set_result(work())
-        except BaseException as error:
-            ended.set_exception(error)
-
-    threading.Thread(target=call, daemon=True).start()
-    return ended.result()
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Ray Train's log lines stay off the terminal, where progress is shown."""
@@ -205,14 +191,12 @@ def _plain_errors() -> Iterator[None]:
         failures = [*getattr(error, "worker_failures", {}).values(), getattr(error, "controller_failure", error)]
         for failure in failures:
             for cause in (failure, failure.__cause__, getattr(failure, "_base_exc", failure)):
-                if isinstance(cause, NeuronsigError):
-                    raise cause from None
                 if isinstance(cause, torch.OutOfMemoryError):
                     raise MachineError(
                         f"finetune.batch: too large for a worker ({first_line(cause)}); lower it"
                     ) from error
-                if isinstance(cause, OSError):
-                    raise MachineError(storage_error(cause)) from error
+                if plain := plain_error(cause):
+                    raise plain from error
                 if isinstance(cause, RayActorError):
                     raise MachineError(
                         f"workers were lost {LOST_WORKERS + 1} times ({first_line(cause)}); {_AGAIN}"

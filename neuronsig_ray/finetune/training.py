@@ -126,8 +126,9 @@ def _step(
     """One step of all workers on a batch; returns the sum of the losses of this worker's part."""
     own = part_of(chosen, worker.rank, worker.workers)
     # A worker without a part takes part in adding up the gradients, with one of nothing.
-    logits = _logits(model, train, own if len(own) else chosen[:1], worker.device, padding)
-    wanted = torch.from_numpy(train.classes[own if len(own) else chosen[:1]]).to(worker.device)
+    seen = own if len(own) else chosen[:1]
+    logits = _logits(model, train, seen, worker.device, padding)
+    wanted = torch.from_numpy(train.classes[seen]).to(worker.device)
     lost = nn.functional.cross_entropy(logits, wanted, reduction="sum") * float(len(own) > 0)
     optimizer.zero_grad()
     # Gradients are averaged over the workers: their mean is that of the batch.

@@ -13,7 +13,7 @@ from neuronsig.checkpoint import TokenizerSpec
 from neuronsig.corpora.document import Document
 from neuronsig.errors import InputError
 from neuronsig.evaluation.intervals import share_limits
-from neuronsig.finetuning.examples import EXAMPLES, examples_of, sentence_keys, split, with_sentences
+from neuronsig.finetuning.examples import EXAMPLES, examples_of, sentence_grams, split, with_sentences
 
 
 def examples(labels: list[str], same: dict[int, int] | None = None) -> pa.Table:
@@ -49,7 +49,7 @@ TOKENIZER = TokenizerSpec("x", Tokenizer(WordLevel({"x": 0}, "x")).to_str(), "",
 def test_a_sentence_of_the_run_is_found_wherever_it_is_in_a_document(document: str, sentence: str, there: bool) -> None:
     other = Document("b", "Nothing of that kind at all is said.", {"kind": ["x"]})
     table, _, _ = examples_of([Document("a", document, {"kind": ["x"]}), other], "s", "kind", TOKENIZER)
-    run = sentence_keys([sentence, "Some other words that nobody wrote."])
+    run = sentence_grams([sentence, "Some other words that nobody wrote."])
     assert with_sentences(table, run).tolist() == [there, False]
 
 
